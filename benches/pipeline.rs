@@ -1,0 +1,181 @@
+//! How fast bytes become matches, transitions and rows. Throughput is in bytes of log, unless it says elements.
+
+mod corpus;
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use jiff::tz::TimeZone;
+use tripline::config::{self, Text};
+use tripline::engine::{Arrival, Change, Engine, Phase, Read, Timing};
+use tripline::model::{FileId, SourceName, Timestamp};
+use tripline::rule::Ruleset;
+use tripline::saved::Saved;
+use tripline::scan::{Block, Scanned, Scanner, Tail, stamp};
+use tripline::store::{self, Batch};
+
+/// What a follower reads at a time.
+const BLOCK: usize = 256 << 10;
+const MAX_LINE: usize = 64 << 10;
+const LOG: usize = 4 << 20;
+/// Few lines and many lines that fit a rule.
+const SHARES: [(&str, f64); 2] = [("low", 0.0001), ("high", 0.2)];
+
+/// Rules as an author writes them: a window each, keyed by the pattern's first capture.
+fn ruleset(rules: usize) -> Ruleset {
+    let mut text = String::new();
+    for (number, pattern) in corpus::patterns(rules).iter().enumerate() {
+        let first = pattern.split("(?<").nth(1).and_then(|rest| rest.split('>').next());
+        let by = first.map(|name| format!("by = [{name:?}]\n")).unwrap_or_default();
+        text.push_str(&format!(
+            "[[rule]]\nname = \"rule_{number}\"\nsource = \"bench\"\nmatch = {pattern:?}\n{by}within = \"1m\"\nwarning = \">= 100\"\n"
+        ));
+    }
+    let text = Text { path: PathBuf::from("bench.toml"), text };
+    let (ruleset, problems) = config::ruleset(&[text], None, &[]);
+    ruleset.unwrap_or_else(|| panic!("the corpus has wrong rules: {problems:#?}"))
+}
+
+fn scanner(rules: usize) -> Scanner {
+    Scanner::new(&ruleset(rules), |rule| !rule.sources.is_empty(), MAX_LINE)
+}
+
+/// Reads `log` as a follower would; the number of matches.
+fn scan_all(scanner: &Scanner, log: &[u8], scanned: &mut Scanned) -> usize {
+    let (mut at, mut matches) = (0, 0);
+    while at < log.len() {
+        let end = log.len().min(at + BLOCK);
+        let block = Block {
+            file: FileId(1),
+            offset: at as u64,
+            bytes: &log[at..end],
+            skipping: false,
+            tail: Tail::Wait,
+        };
+        scanner.scan(block, scanned);
+        at += scanned.consumed;
+        matches += scanned.matches.len();
+    }
+    matches
+}
+
+fn scan(c: &mut Criterion) {
+    let mut group = c.benchmark_group("scan");
+    let log = corpus::syslog(1, LOG, 0.0, 1);
+    let mut scanned = Scanned::default();
+    group.throughput(Throughput::Bytes(log.len() as u64));
+    let frames = scanner(0);
+    group.bench_function("frame only", |b| b.iter(|| scan_all(&frames, black_box(&log), &mut scanned)));
+    for rules in [10, 100] {
+        let scanner = scanner(rules);
+        for (name, share) in SHARES {
+            let log = corpus::syslog(1, LOG, share, rules);
+            let found = scan_all(&scanner, &log, &mut scanned);
+            let lines = log.iter().filter(|byte| **byte == b'\n').count();
+            // A corpus that drifts away from its rules would make every figure a lie.
+            assert!((found as f64 - lines as f64 * share).abs() < lines as f64 * 0.02, "{found} of {lines}");
+            group.throughput(Throughput::Bytes(log.len() as u64));
+            group.bench_function(BenchmarkId::new(format!("{rules} rules"), name), |b| {
+                b.iter(|| scan_all(&scanner, black_box(&log), &mut scanned));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn engine(ruleset: Ruleset) -> Engine {
+    let (name, max_age) = (SourceName::new("bench"), Duration::MAX);
+    let timing = Timing { name: name.clone(), tz: TimeZone::UTC, max_age, year: Some(2026) };
+    let start = Timestamp::from_secs(0);
+    let mut engine = Engine::new(Arc::new(ruleset), "bench".into(), vec![timing], &Saved::default(), start);
+    engine.opened(FileId(1), &name, "bench.log");
+    engine.phase(FileId(1), Phase::Behind, start);
+    engine
+}
+
+/// From bytes to transitions and rows: what a backlog goes through, but for the disk.
+fn whole(scanner: &Scanner, engine: &mut Engine, log: &[u8], scanned: &mut Scanned) -> Vec<Change> {
+    let (mut at, mut changes) = (0, Vec::new());
+    let arrival = Arrival { at: None, modified: Timestamp::from_secs(4_000_000_000), skew_us: 0 };
+    while at < log.len() {
+        let end = log.len().min(at + BLOCK);
+        let (file, bytes) = (FileId(1), &log[at..end]);
+        scanner.scan(Block { file, offset: at as u64, bytes, skipping: false, tail: Tail::Wait }, scanned);
+        at += scanned.consumed;
+        let matches = std::mem::take(&mut scanned.matches);
+        engine.read(Read { file, matches, stamp: scanned.stamp, arrival }, Timestamp::from_secs(0));
+        changes.extend(engine.take().changes);
+    }
+    changes
+}
+
+fn pipeline(c: &mut Criterion) {
+    let mut group = c.benchmark_group("scan and engine");
+    let mut scanned = Scanned::default();
+    for rules in [10, 100] {
+        let scanner = scanner(rules);
+        for (name, share) in SHARES {
+            let log = corpus::syslog(1, LOG, share, rules);
+            group.throughput(Throughput::Bytes(log.len() as u64));
+            group.bench_function(BenchmarkId::new(format!("{rules} rules"), name), |b| {
+                b.iter_batched_ref(
+                    || engine(ruleset(rules)),
+                    |engine| whole(&scanner, engine, black_box(&log), &mut scanned),
+                    BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+    group.finish();
+}
+
+/// One commit of what a block with many matches changed. In memory: how much a disk adds is the disk's affair.
+fn commit(c: &mut Criterion) {
+    let mut group = c.benchmark_group("store");
+    let scanner = scanner(10);
+    let log = corpus::syslog(1, BLOCK, 0.2, 10);
+    let changes = whole(&scanner, &mut engine(ruleset(10)), &log, &mut Scanned::default());
+    group.throughput(Throughput::Elements(changes.len() as u64));
+    let mut store = store::in_memory().expect("a store in memory");
+    group.bench_function("commit one block", |b| {
+        b.iter(|| {
+            let mut batch = Batch::default();
+            for change in &changes {
+                match change {
+                    Change::Key(row) => batch.put_key(row),
+                    Change::Chunk(rule, hash, number, entries) => {
+                        batch.put_chunk(rule, *hash, *number, entries);
+                    }
+                    Change::Clock(row) => batch.put_clock(row),
+                    Change::KeyGone(..) | Change::ChunkGone(..) | Change::ClockGone(..) => {}
+                }
+            }
+            store.commit(&batch).expect("a commit in memory");
+        });
+    });
+    group.finish();
+}
+
+fn stamps(c: &mut Criterion) {
+    let mut group = c.benchmark_group("stamp");
+    for (name, line) in [
+        ("syslog", "Dec 10 06:55:46 node-7 sshd[24200]: Failed password for root from 10.0.0.1 port 22 ssh2"),
+        ("iso", "2026-01-02T15:04:05.123456+08:00 node-7 sshd[24200]: Failed password for root"),
+        ("access", "10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] \"GET /index.html HTTP/1.1\" 200 5316"),
+        ("json", r#"{"level":"info","msg":"done","ts":1700000000.123,"took":"3ms"}"#),
+        ("none", "    at org.example.service.Worker.run(Worker.java:748) ~[worker-1.2.3.jar:1.2.3]"),
+    ] {
+        group.bench_function(name, |b| b.iter(|| stamp::find(black_box(line.as_bytes()))));
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3));
+    targets = scan, pipeline, commit, stamps
+}
+criterion_main!(benches);

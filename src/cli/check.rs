@@ -1,0 +1,50 @@
+//! `tripline check`.
+
+use clap::Args;
+
+use super::load::{self, Lines, Wanted};
+use super::{Color, ConfigArgs, Failure, NO, render};
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    from: ConfigArgs,
+    /// Rule files to check by themselves, without a configuration
+    #[arg(value_name = "RULES")]
+    files: Vec<std::path::PathBuf>,
+    /// One JSON object per problem
+    #[arg(long)]
+    json: bool,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+}
+
+pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
+    let mut rules = args.from.rules.clone();
+    rules.extend(args.files.iter().cloned());
+    let config = match &args.from.config {
+        Some(path) => Some(path.clone()),
+        None if rules.is_empty() => load::default_config(),
+        None => None,
+    };
+    if config.is_none() && rules.is_empty() {
+        return Err(Failure(
+            "there is nothing to check: name a configuration with `--config` or rule files".to_owned(),
+        ));
+    }
+    let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
+    let wanted = Wanted { config, rules, lines };
+    let loaded = load::load(&wanted).map_err(Failure)?;
+    for glob in &loaded.blank {
+        super::talk(&format!("warning: no rule file fits `{}`\n", glob.display()));
+    }
+    let text = match (args.json, loaded.diagnostics.is_empty()) {
+        (true, _) => render::json(&loaded.diagnostics, &loaded.texts),
+        (false, false) => render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stdout())),
+        (false, true) if loaded.rules == 1 => "1 rule is right\n".to_owned(),
+        (false, true) => format!("{} rules are right\n", loaded.rules),
+    };
+    super::answer(&text)?;
+    Ok(if loaded.diagnostics.is_empty() { 0 } else { NO })
+}

@@ -1,0 +1,249 @@
+//! Files → texts → what is believed. The only place that reads configuration.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+use jiff::tz::TimeZone;
+
+use crate::config::{self, Diagnostic, Severity, Text};
+use crate::model::SourceName;
+use crate::rule::Ruleset;
+use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
+
+/// Where a machine keeps its configuration.
+const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
+
+/// What to load. Kept by the daemon, so that a reload asks for the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// The configuration file; `None`: there is none, files are given as arguments.
+    pub(crate) config: Option<PathBuf>,
+    /// Rule files or globs that replace those of the configuration.
+    pub(crate) rules: Vec<PathBuf>,
+    /// Where lines come from.
+    pub(crate) lines: Lines,
+}
+
+/// Where lines come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Lines {
+    /// From the sources of the configuration.
+    Configured,
+    /// From these files, absolute, begun there.
+    Files(Vec<PathBuf>, Start),
+    /// From nowhere that the configuration knows: any source name is good.
+    Unknown,
+}
+
+/// What was found, believed or not.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// `None` if there is an error.
+    pub(crate) believed: Option<(Settings, Ruleset)>,
+    /// All problems, in the order of files and of places in them.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// What was read, for showing places in it.
+    pub(crate) texts: BTreeMap<PathBuf, String>,
+    /// How many rules of the user are in force.
+    pub(crate) rules: usize,
+    /// Globs of rule files that nothing fits.
+    pub(crate) blank: Vec<PathBuf>,
+}
+
+impl Loaded {
+    /// How many of the problems are errors.
+    pub(crate) fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+}
+
+/// The configuration file that is meant if none is named.
+pub(crate) fn default_config() -> Option<PathBuf> {
+    PLACES.iter().map(PathBuf::from).find(|path| path.exists())
+}
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// A sentence, if a file that was named can not be read.
+pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
+    let local = TimeZone::system();
+    let mut texts = BTreeMap::new();
+    let (main, has_config) = match &wanted.config {
+        Some(path) => (read(path)?, true),
+        None => (
+            Text {
+                path: std::env::current_dir().unwrap_or_default().join("tripline.toml"),
+                text: String::new(),
+            },
+            false,
+        ),
+    };
+    let (settings, mut diagnostics) = config::settings(&main, &local);
+    texts.insert(main.path.clone(), main.text.clone());
+    let named = !wanted.rules.is_empty();
+    let globs: Vec<PathBuf> = match &settings {
+        _ if named => wanted.rules.clone(),
+        Some(settings) => settings.rules.clone(),
+        // Rules are checked all the same, so that all problems are shown at once.
+        None => vec![main.path.parent().unwrap_or(Path::new("")).join("rules/*.toml")],
+    };
+    let (mut rule_texts, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    for glob in &globs {
+        let found = expand(glob)?;
+        if found.is_empty() && (named || has_config) {
+            if named {
+                return Err(format!("no rule file fits `{}`: check the path", glob.display()));
+            }
+            blank.push(glob.clone());
+        }
+        for path in found {
+            let Entry::Vacant(place) = texts.entry(path) else { continue };
+            match read(place.key()) {
+                Ok(text) => {
+                    place.insert(text.text.clone());
+                    rule_texts.push(text);
+                }
+                Err(why) => unread.push(unreadable(place.insert_entry(String::new()).key(), why)),
+            }
+        }
+    }
+    let mut settings = settings;
+    if let Some(settings) = &mut settings {
+        anchor(settings, &std::env::current_dir().unwrap_or_default());
+    }
+    if let (Some(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
+        take_arguments(settings, files, *start, &local, has_config);
+    }
+    // Where it is not known which sources there are, every name is let pass.
+    let configured = matches!(wanted.lines, Lines::Configured);
+    let known = settings.as_ref().filter(|_| configured).map(|settings| settings.sources.as_slice());
+    let globals = settings.as_ref().map(|settings| settings.labels.clone()).unwrap_or_default();
+    let (ruleset, problems) = config::ruleset(&rule_texts, known, &globals);
+    diagnostics.extend(problems);
+    let whole = unread.is_empty();
+    diagnostics.append(&mut unread);
+    let own = config::own::own_rules().len();
+    let rules = ruleset.as_ref().map_or(0, |ruleset| ruleset.rules.len().saturating_sub(own));
+    let believed = settings.zip(ruleset).filter(|_| whole);
+    Ok(Loaded { believed, diagnostics, texts, rules, blank })
+}
+
+fn unreadable(path: &Path, why: String) -> Diagnostic {
+    Diagnostic {
+        id: "unreadable",
+        severity: Severity::Error,
+        file: path.to_owned(),
+        span: 0..0,
+        title: why,
+        label: String::new(),
+        note: None,
+        help: None,
+        second: None,
+    }
+}
+
+/// Log files given as arguments replace the configured sources.
+fn take_arguments(
+    settings: &mut Settings,
+    files: &[PathBuf],
+    start: Start,
+    local: &TimeZone,
+    has_config: bool,
+) {
+    let source = Source {
+        name: SourceName::new("files"),
+        files: files.to_vec(),
+        exclude: Vec::new(),
+        start,
+        tz: local.clone(),
+        max_age: std::time::Duration::from_secs(15 * 60),
+        flush: std::time::Duration::from_secs(5),
+        max_line: 64 * 1024,
+        labels: Vec::new(),
+    };
+    settings.sources = vec![source];
+    if !has_config {
+        settings.state_dir = None;
+        settings.admin = Admin::default();
+    }
+}
+
+/// Paths that are relative to a configuration that was named by a relative path are so to where we stand now.
+fn anchor(settings: &mut Settings, here: &Path) {
+    let files = settings.sources.iter_mut().flat_map(|source| &mut source.files);
+    let sinks = settings.sinks.iter_mut().filter_map(|sink| match &mut sink.peer {
+        Peer::Flashduty(peer) => Some(peer),
+        Peer::Stdout => None,
+    });
+    let secrets = sinks.flat_map(|peer| {
+        let key = match &mut peer.key {
+            SecretFrom::File(path) => Some(path),
+            SecretFrom::Env(_) | SecretFrom::Inline(_) => None,
+        };
+        key.into_iter().chain(&mut peer.ca_file)
+    });
+    for path in files.chain(secrets).chain(&mut settings.state_dir) {
+        // A variable such as `$CREDENTIALS_DIRECTORY` stands for an absolute path.
+        if path.is_relative() && !path.to_string_lossy().starts_with('$') {
+            *path = here.join(&*path);
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Text, String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Text { path: path.to_owned(), text }),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(format!("`{}` is not UTF-8 text: save it as UTF-8", path.display()))
+        }
+        Err(error) => Err(format!("can not read `{}`: {error}", path.display())),
+    }
+}
+
+/// The rule files a path or glob names, sorted; `*.test.toml` is never one.
+fn expand(glob: &Path) -> Result<Vec<PathBuf>, String> {
+    let text = glob.to_string_lossy();
+    if !text.contains(['*', '?', '[', '{']) {
+        return if glob.is_dir() { expand(&glob.join("*.toml")) } else { Ok(vec![glob.to_owned()]) };
+    }
+    let matcher = GlobBuilder::new(&text)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| format!("`{text}` is not a glob: {error}"))?
+        .compile_matcher();
+    let fixed: PathBuf = glob
+        .components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
+        .collect();
+    let depth = if text.contains("**") { 16 } else { glob.components().count() - fixed.components().count() };
+    let mut found = Vec::new();
+    let start = if fixed.as_os_str().is_empty() { PathBuf::from(".") } else { fixed.clone() };
+    walk(&start, depth, &mut |path| {
+        let shown = if fixed.as_os_str().is_empty() { path.strip_prefix(".").unwrap_or(path) } else { path };
+        let hidden = shown.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let test = shown.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with(".test.toml"));
+        if matcher.is_match(shown) && !test && !hidden {
+            found.push(shown.to_owned());
+        }
+    });
+    found.sort();
+    Ok(found)
+}
+
+fn walk(dir: &Path, depth: usize, see: &mut impl FnMut(&Path)) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if depth > 1 {
+                walk(&path, depth - 1, see);
+            }
+        } else {
+            see(&path);
+        }
+    }
+}

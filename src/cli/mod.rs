@@ -1,0 +1,140 @@
+//! The command line: one file per subcommand. stdout is the answer, stderr is talk; exit 0 is yes, 1 the answer is
+//! no, 2 could not.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where files and the environment are read"
+)]
+
+mod check;
+mod demo;
+mod load;
+pub mod render;
+mod replay;
+mod run;
+
+use std::io::{IsTerminal, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A log line trips an alert.
+#[derive(Debug, Parser)]
+#[command(name = "tripline", version, about, long_about = LONG, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LONG: &str = "tripline tails log files, runs every line through rules written in TOML, and tells the on-call \
+system when something starts, gets worse, and is over.\n\n\
+Try it:\n  tripline demo\n  tripline replay --rules rules/sshd.toml /var/log/auth.log\n  \
+tripline run --rules rules/sshd.toml /var/log/auth.log";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch logs and raise alerts
+    Run(run::RunArgs),
+    /// Check a configuration and its rules, all problems at once
+    Check(check::CheckArgs),
+    /// Run finished logs through rules on the log's own time; nothing is sent
+    Replay(replay::ReplayArgs),
+    /// Watch a living log for half a minute: alerts raised, escalated and resolved
+    Demo(demo::DemoArgs),
+}
+
+/// Where configuration and rules come from.
+#[derive(Clone, Debug, Args)]
+struct ConfigArgs {
+    /// Configuration file [default: ./tripline.toml, else /etc/tripline/tripline.toml]
+    #[arg(long, short, env = "TRIPLINE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Rule file or glob of rule files; may be given several times; replaces `rules` of the configuration
+    #[arg(long, short, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+}
+
+/// How output looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    fn on(self, stream: &impl IsTerminal) -> bool {
+        match self {
+            Color::Auto => {
+                stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+            Color::Always => true,
+            Color::Never => false,
+        }
+    }
+}
+
+/// The answer was no.
+const NO: u8 = 1;
+/// It could not be done.
+const COULD_NOT: u8 = 2;
+
+/// Why a command could not do it: a sentence with place and way out.
+#[derive(Debug)]
+struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        Failure(text)
+    }
+}
+
+/// Writes to stderr. That nobody listens is no reason to end.
+fn talk(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes a whole answer to stdout; false if its reader went away, which is no error.
+fn answer(text: &str) -> Result<bool, Failure> {
+    let mut out = std::io::stdout().lock();
+    quiet(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// A reader that went away is no error.
+fn quiet(result: std::io::Result<()>) -> Result<bool, Failure> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure(format!("can not write to stdout: {error}"))),
+    }
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::check(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Demo(args) => demo::demo(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure(text)) => {
+            let lines: Vec<_> =
+                text.lines().map(|line| crate::untrusted::Untrusted(line).to_string()).collect();
+            talk(&format!("error: {}\n", lines.join("\n")));
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! `tripline run`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use sha2::{Digest, Sha256};
+
+use super::load::{self, Lines, Loaded, Wanted};
+use super::{Color, ConfigArgs, Failure, render, talk};
+use crate::daemon::{self, Believed, Load, Options, Why};
+use crate::model::SourceName;
+use crate::settings::{Admin, Peer, Start};
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    from: ConfigArgs,
+    /// Log files to watch instead of the configured sources; `-` reads stdin
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where FILEs that are there already are begun
+    #[arg(long, value_enum, default_value_t)]
+    start: From,
+    /// Keep state here, so that a restart goes on where it was
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// Address of the admin page
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<std::net::SocketAddr>,
+    /// Do everything but send: print what would be sent
+    #[arg(long)]
+    dry_run: bool,
+    /// Refuse to start without the state of the last run
+    #[arg(long)]
+    require_state: bool,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+    /// How tripline's own log on stderr looks
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum From {
+    /// Only what is written from now on
+    #[default]
+    End,
+    /// All of it
+    Beginning,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// One line of text
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
+    set_up_log(args.log_format, args.color);
+    let config = match &args.from.config {
+        Some(path) => Some(path.clone()),
+        None if args.files.is_empty() => load::default_config(),
+        None => None,
+    };
+    if config.is_none() && args.files.is_empty() {
+        let hint =
+            "try `tripline demo`, or `tripline run --rules RULES.toml LOGFILE`, or write a `tripline.toml`";
+        return Err(Failure(format!("there is no configuration and no log file is named\nhint: {hint}")));
+    }
+    let here = std::env::current_dir()?;
+    let stdin = args.files.iter().any(|file| file.as_os_str() == "-");
+    let files: Vec<PathBuf> =
+        args.files.iter().filter(|file| file.as_os_str() != "-").map(|file| here.join(file)).collect();
+    for file in &files {
+        check_argument(file)?;
+    }
+    let start = match args.start {
+        From::End => Start::End,
+        From::Beginning => Start::Beginning,
+    };
+    let lines = if args.files.is_empty() { Lines::Configured } else { Lines::Files(files, start) };
+    let every = !args.files.is_empty();
+    if every && args.from.rules.is_empty() && config.is_none() {
+        return Err(Failure("no rules: name a rule file with `--rules`".to_owned()));
+    }
+    let wanted = Wanted { config, rules: args.from.rules.clone(), lines };
+    let color = args.color.on(&std::io::stderr());
+    let loaded = load::load(&wanted).map_err(Failure)?;
+    show(&loaded, color);
+    let digest = digest(&loaded);
+    let Some(mut believed) = loaded.believed else { return Err(refused(&loaded)) };
+    apply(&mut believed, &args);
+
+    let reload_args = Overrides { state_dir: args.state_dir.clone(), listen: args.listen };
+    let mut last = digest;
+    let load: Load = Box::new(move |why| {
+        let loaded = match load::load(&wanted) {
+            Ok(loaded) => loaded,
+            // A file that is being replaced is looked at again in a second.
+            Err(_) if why == Why::Look => return None,
+            Err(error) => {
+                tracing::error!("{error}");
+                return Some(Err(()));
+            }
+        };
+        let now = self::digest(&loaded);
+        if why == Why::Look && now == last {
+            return None;
+        }
+        last = now;
+        show(&loaded, color);
+        Some(loaded.believed.ok_or(()).map(|mut believed| {
+            reload_args.apply(&mut believed);
+            believed
+        }))
+    });
+    let stdout = std::io::stdout();
+    let options = Options {
+        believed,
+        load: Some(load),
+        every,
+        stdin: stdin.then(|| SourceName::new("files")),
+        dry_run: args.dry_run,
+        require_state: args.require_state,
+        readable: stdout.is_terminal(),
+        color: args.color.on(&stdout),
+        ends: None,
+    };
+    Ok(daemon::run(options)?)
+}
+
+/// What the command line says in place of the configuration, at the start and at every reload.
+struct Overrides {
+    state_dir: Option<PathBuf>,
+    listen: Option<std::net::SocketAddr>,
+}
+
+impl Overrides {
+    fn apply(&self, (settings, _): &mut Believed) {
+        if let Some(dir) = &self.state_dir {
+            settings.state_dir = Some(dir.clone());
+        }
+        if let Some(listen) = self.listen {
+            settings.admin = Admin { listen: Some(listen) };
+        }
+    }
+}
+
+fn apply(believed: &mut Believed, args: &RunArgs) {
+    Overrides { state_dir: args.state_dir.clone(), listen: args.listen }.apply(believed);
+    if args.dry_run {
+        // What would be sent is not sent, so nothing of it may be remembered as told; and it may run beside the
+        // daemon it is a rehearsal for.
+        believed.0.state_dir = None;
+        if args.listen.is_none() {
+            believed.0.admin = Admin::default();
+        }
+    }
+    let inline = |sink: &crate::settings::Sink| matches!(&sink.peer, Peer::Stdout);
+    if believed.0.sinks.iter().all(inline) && !std::io::stdout().is_terminal() {
+        tracing::debug!("alerts go to stdout as JSON lines");
+    }
+}
+
+fn check_argument(file: &Path) -> Result<(), Failure> {
+    let shown = file.display();
+    match std::fs::metadata(file) {
+        Ok(meta) if meta.is_dir() => {
+            Err(Failure(format!("`{shown}` is a directory: name the files in it, or a glob in quotes")))
+        }
+        Ok(meta) if !meta.is_file() => {
+            Err(Failure(format!("`{shown}` is no regular file: give a pipe to stdin, and `-` for its name")))
+        }
+        Ok(_) => std::fs::File::open(file)
+            .map(drop)
+            .map_err(|error| Failure(format!("can not read `{shown}`: {error}"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tracing::warn!(file = %shown, "is not there yet; it is read from its beginning once it appears");
+            Ok(())
+        }
+        Err(error) => Err(Failure(format!("can not read `{shown}`: {error}"))),
+    }
+}
+
+fn show(loaded: &Loaded, color: bool) {
+    for glob in &loaded.blank {
+        tracing::warn!(glob = %glob.display(), "no rule file fits");
+    }
+    if !loaded.diagnostics.is_empty() {
+        talk(&render::text(&loaded.diagnostics, &loaded.texts, color));
+    }
+}
+
+fn refused(loaded: &Loaded) -> Failure {
+    let errors = loaded.errors();
+    let noun = if errors == 1 { "error" } else { "errors" };
+    Failure(format!("the configuration has {errors} {noun}, see above; `tripline check` shows them again"))
+}
+
+fn digest(loaded: &Loaded) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    for (path, text) in &loaded.texts {
+        sha.update(path.as_os_str().as_encoded_bytes());
+        sha.update((text.len() as u64).to_le_bytes());
+        sha.update(text);
+    }
+    sha.finalize().into()
+}
+
+/// tripline's own log goes to stderr: `TRIPLINE_LOG` chooses (`info` unless said).
+pub(super) fn set_up_log(format: LogFormat, color: Color) {
+    use tracing_subscriber::EnvFilter;
+    let builder = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into());
+    let asked = std::env::var("TRIPLINE_LOG").unwrap_or_default();
+    // One word that is no level would be taken for the name of a module, and everything else would be silent.
+    let word = !asked.contains(['=', ',']) && !asked.is_empty();
+    let known = !word || asked.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let mut filter = builder.parse_lossy(if known { asked.as_str() } else { "" });
+    // These may write whole addresses, and with them keys, below `warn`.
+    for target in daemon::deliver::QUIET {
+        if let Ok(quiet) = format!("{target}=warn").parse() {
+            filter = filter.add_directive(quiet);
+        }
+    }
+    // A log that nobody takes is no reason to end: told of on stderr, it would be one.
+    let log = tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    // A second call in one process keeps the first log.
+    let _ = match format {
+        LogFormat::Text => log.with_ansi(color.on(&std::io::stderr())).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    if !known {
+        let asked = crate::untrusted::Untrusted(&asked).to_string();
+        tracing::warn!(TRIPLINE_LOG = asked, "is no level: use error, warn, info, debug or trace");
+    }
+}

@@ -1,0 +1,45 @@
+//! A digest of what decides: another one restarts a rule's windows when rules are reloaded.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::rule::{Op, Pattern, Rule};
+
+/// The first 16 bytes of SHA-256 over the condition of a rule: patterns, window, ladder, times, sources. Texts,
+/// labels, pictures and bounds are not part of it. Every field is its length as a little-endian `u32` and its bytes;
+/// every list is its length and its items.
+pub(super) fn condition(rule: &Rule) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    field(&mut hash, b"tripline-condition-v1");
+    for patterns in [&rule.patterns, &rule.ignore, &rule.resolve] {
+        count(&mut hash, patterns.len());
+        patterns.iter().for_each(|Pattern { expanded, .. }| field(&mut hash, expanded.as_bytes()));
+    }
+    for comparison in &rule.ladder {
+        let written = comparison.map_or_else(String::new, |comparison| match comparison.op {
+            Op::AtLeast => format!(">= {}", comparison.than),
+            Op::Above => format!("> {}", comparison.than),
+        });
+        field(&mut hash, written.as_bytes());
+    }
+    for time in [Some(rule.within), Some(rule.hold), rule.resolve_after, rule.expire_after] {
+        let written = time.as_ref().map(Duration::as_millis).map_or_else(String::new, |ms| ms.to_string());
+        field(&mut hash, written.as_bytes());
+    }
+    let mut sources: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
+    sources.sort_unstable();
+    count(&mut hash, sources.len());
+    sources.iter().for_each(|source| field(&mut hash, source.as_bytes()));
+    let digest = hash.finalize();
+    std::array::from_fn(|at| digest[at])
+}
+
+fn count(hash: &mut Sha256, length: usize) {
+    hash.update(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn field(hash: &mut Sha256, bytes: &[u8]) {
+    count(hash, bytes.len());
+    hash.update(bytes);
+}

@@ -1,0 +1,356 @@
+//! Every key of every table, as data: what the reader believes, what "did you mean" offers, and what the rule
+//! reference is made from.
+
+use std::time::Duration;
+
+/// One key of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is typed.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds if it is absent; empty: nothing, or it must be given.
+    pub default: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any string.
+    Text,
+    /// A string that no diagnostic may show.
+    Secret,
+    /// A string or a list of strings.
+    Texts,
+    /// A regular expression or a list of them.
+    Patterns,
+    /// A glob or a list of them.
+    Globs,
+    /// The name of a source or sink, `[a-z0-9_-]{1,64}`.
+    Name,
+    /// Such a name or a list of them.
+    Names,
+    /// The name of a rule, `[a-z0-9_]{1,64}`.
+    RuleName,
+    /// A duration of at least this.
+    Duration(Duration),
+    /// A duration, or `never`.
+    DurationOrNever,
+    /// Bytes, between these.
+    Size(u64, u64),
+    /// A whole number, 1 or more.
+    Count,
+    /// `true` or `false`.
+    Switch,
+    /// A comparison of the count.
+    Comparison,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A table from label names to strings.
+    Labels,
+    /// A table from pattern names to patterns.
+    PatternTable,
+    /// A list of addresses or tables with [`IMAGE`] keys.
+    Images,
+    /// A `[table]`.
+    Table,
+    /// `[[tables]]`.
+    Tables,
+}
+
+impl Kind {
+    /// For "takes …".
+    pub fn describe(self) -> &'static str {
+        match self {
+            Kind::Text | Kind::Secret => "a string",
+            Kind::Texts => "a string or a list of strings",
+            Kind::Patterns => "a regular expression in single quotes, or a list of them",
+            Kind::Globs => "a glob or a list of globs",
+            Kind::Name => "a name of 1 to 64 letters `a-z`, digits, `_` and `-`",
+            Kind::Names => "a name or a list of names, each of 1 to 64 letters `a-z`, digits, `_` and `-`",
+            Kind::RuleName => "a name of 1 to 64 letters `a-z`, digits and `_`",
+            Kind::Duration(_) => "a duration such as \"10m\"",
+            Kind::DurationOrNever => "a duration such as \"10m\", or \"never\"",
+            Kind::Size(..) => "a size such as \"64KiB\"",
+            Kind::Count => "a whole number, 1 or more",
+            Kind::Switch => "`true` or `false`",
+            Kind::Comparison => "a comparison such as \">= 5\"",
+            Kind::Choice(_) => "one of a few words",
+            Kind::Labels => "a table of strings such as `{ team = \"db\" }`",
+            Kind::PatternTable => "a table of patterns",
+            Kind::Images => "a list of addresses or of tables such as `{ src = \"https://…\" }`",
+            Kind::Table => "a table",
+            Kind::Tables => "a list of tables",
+        }
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Key {
+    Key { name, kind, default, about }
+}
+
+const ANY_TIME: Kind = Kind::Duration(Duration::ZERO);
+const A_MOMENT: Kind = Kind::Duration(Duration::from_millis(1));
+const A_SECOND: Kind = Kind::Duration(Duration::from_secs(1));
+
+/// Top level of `tripline.toml`.
+pub const MAIN: &[Key] = &[
+    key("rules", Kind::Globs, "[\"rules/*.toml\"]", "Globs of rule files, relative to this file."),
+    key("state_dir", Kind::Text, "\"/var/lib/tripline\"", "The directory that keeps the state."),
+    key(
+        "scope",
+        Kind::Text,
+        "found from the environment",
+        "The observer's name; part of every key, label `instance`.",
+    ),
+    key(
+        "on_stop",
+        Kind::Choice(&["keep", "resolve"]),
+        "\"keep\"; \"resolve\" in a sidecar without durable state",
+        "What happens to open alerts at a clean stop.",
+    ),
+    key("stop_budget", ANY_TIME, "\"25s\"", "Time a stop may take, for reading to the end and delivering."),
+    key("labels", Kind::Labels, "{}", "Labels of every alert."),
+    key("admin", Kind::Table, "", "The admin port: health, readiness and metrics."),
+    key("heartbeat", Kind::Table, "", "A regular sign of life to one sink."),
+    key("source", Kind::Tables, "", "Where lines come from."),
+    key("sink", Kind::Tables, "one of type \"stdout\"", "Where transitions go."),
+];
+
+/// Keys of [`MAIN`] that a later version will have.
+pub const MAIN_LATER: &[&str] = &["redact", "limits", "defaults", "silence"];
+
+/// `[admin]`.
+pub const ADMIN: &[Key] =
+    &[key("listen", Kind::Text, "\"127.0.0.1:7437\"", "Address and port to listen on; \"off\" for none.")];
+
+/// Keys of [`ADMIN`] that a later version will have.
+pub const ADMIN_LATER: &[&str] = &["token_file"];
+
+/// `[heartbeat]`.
+pub const HEARTBEAT: &[Key] = &[
+    key("sink", Kind::Name, "", "Name of the sink that gets the beats."),
+    key("every", A_SECOND, "\"1m\"", "How often."),
+];
+
+/// `[[source]]`.
+pub const SOURCE: &[Key] = &[
+    key("name", Kind::Name, "", "What rules call it."),
+    key("files", Kind::Globs, "", "Globs of the files to follow, relative to this file."),
+    key(
+        "exclude",
+        Kind::Globs,
+        "[]",
+        "Globs of files to leave out; one without `/` is held against the name alone.",
+    ),
+    key(
+        "start",
+        Kind::Choice(&["end", "beginning"]),
+        "\"end\"",
+        "Where a file that is there at first sight is begun.",
+    ),
+    key("tz", Kind::Text, "\"local\"", "Zone of stamps that name none: \"local\", \"UTC\" or an IANA name."),
+    key("max_age", A_SECOND, "\"15m\"", "How far a stamp may lie before the arrival of its line."),
+    key("flush", A_MOMENT, "\"5s\"", "Quiet after which an unterminated last line is matched as it is."),
+    key("max_line", Kind::Size(1024, 1024 * 1024), "\"64KiB\"", "Bytes of a line that are matched."),
+    key("labels", Kind::Labels, "{}", "Labels of alerts of rules that see only sources with the same value."),
+];
+
+/// Keys of [`SOURCE`] that a later version will have.
+pub const SOURCE_LATER: &[&str] =
+    &["multiline", "time", "encoding", "format", "repeats", "journal", "syslog", "redact"];
+
+/// `[[sink]]` of every type.
+pub const SINK: &[Key] = &[
+    key("name", Kind::Name, "", "What `[heartbeat]`, metrics and tripline's own log call it."),
+    key("type", Kind::Text, "", "Which peer: \"stdout\" or \"flashduty\"."),
+    key("probe_every", A_SECOND, "\"1m\"", "How often a suspended sink is tried."),
+];
+
+/// `[[sink]]` of type `flashduty`, besides [`SINK`].
+pub const FLASHDUTY: &[Key] = &[
+    key("url", Kind::Text, "\"https://api.flashcat.cloud\"", "Base address, or a whole push URL as pasted."),
+    key("integration_key_env", Kind::Text, "", "Name of the environment variable that holds the key."),
+    key(
+        "integration_key_file",
+        Kind::Text,
+        "",
+        "File that holds the key; `$CREDENTIALS_DIRECTORY` is expanded.",
+    ),
+    key("integration_key", Kind::Secret, "", "The key itself; warned about."),
+    key(
+        "title_rule",
+        Kind::Text,
+        "the rule's summary as the title",
+        "The peer's own title template, sent untouched.",
+    ),
+    key("ca_file", Kind::Text, "", "A private certificate authority, PEM."),
+    key("allow_plaintext", Kind::Switch, "false", "Allow `http://` to a host that is not this machine."),
+];
+
+/// Keys of sinks that a later version will have.
+pub const SINK_LATER: &[&str] = &["when", "links", "proxy", "change_key", "batch", "timeout"];
+
+/// Types of sinks that this version has.
+pub const SINK_TYPES: &[&str] = &["stdout", "flashduty"];
+
+/// Types of sinks that a later version will have.
+pub const SINK_TYPES_LATER: &[&str] = &[
+    "pagerduty",
+    "alertmanager",
+    "webhook",
+    "slack",
+    "feishu",
+    "dingtalk",
+    "wecom",
+    "file",
+    "exec",
+    "flashduty-status-page",
+];
+
+/// Top level of a rule file.
+pub const RULE_FILE: &[Key] = &[
+    key("defaults", Kind::Table, "", "What holds for every rule of this file that does not say otherwise."),
+    key("patterns", Kind::PatternTable, "{}", "Own named patterns, for `%{name}` in the rules of this file."),
+    key("rule", Kind::Tables, "", "One rule."),
+];
+
+/// `[[rule]]`: keys that [`DEFAULTS`] cannot give.
+pub const RULE_OWN: &[Key] = &[
+    key("name", Kind::RuleName, "", "The rule's identity; another name makes another rule."),
+    key("match", Kind::Patterns, "", "A line that fits any of them is a match."),
+    key("resolve", Kind::Patterns, "none", "A line that fits any of them ends the alert of its key."),
+];
+
+/// `[[rule]]`, and `[defaults]` for all rules of a file.
+pub const DEFAULTS: &[Key] = &[
+    key("source", Kind::Names, "", "Names of the sources whose lines the rule sees."),
+    key("ignore", Kind::Patterns, "none", "A line that fits any of them is neither match nor recovery."),
+    key(
+        "by",
+        Kind::Texts,
+        "[]: one alert per rule",
+        "Captures that make a key: one alert for each of their values.",
+    ),
+    key(
+        "within",
+        A_MOMENT,
+        "none: each matching line by itself",
+        "The window over which matches are counted.",
+    ),
+    key("info", Kind::Comparison, "none", "The count at which the alert is `info`."),
+    key("warning", Kind::Comparison, "none", "The count at which the alert is `warning`."),
+    key("critical", Kind::Comparison, "none", "The count at which the alert is `critical`."),
+    key(
+        "severity",
+        Kind::Choice(&["info", "warning", "critical"]),
+        "\"warning\"",
+        "Short for the comparison `>= 1` of that level; not together with a ladder.",
+    ),
+    key("for", ANY_TIME, "\"0s\"", "How long a comparison must be true without a break."),
+    key(
+        "resolve_after",
+        Kind::DurationOrNever,
+        "\"30m\"; \"never\" with `resolve`",
+        "Quiet that ends the alert.",
+    ),
+    key(
+        "expire_after",
+        Kind::DurationOrNever,
+        "\"7d\" with `resolve`",
+        "Ends an alert that no recovery line ended.",
+    ),
+    key("max_keys", Kind::Count, "1000", "Most keys at a time; one alert tells of more."),
+    key(
+        "scope",
+        Kind::Choice(&["none"]),
+        "the observer's",
+        "\"none\": the alert is shared by all observers.",
+    ),
+    key(
+        "labels",
+        Kind::Labels,
+        "{}",
+        "Labels of the rule's alerts, with `{name}` places; never part of the key.",
+    ),
+    key(
+        "summary",
+        Kind::Text,
+        "\"{rule}: {line}\"",
+        "One line for the one who is called, with `{name}` places.",
+    ),
+    key("description", Kind::Text, "\"{lines}\"", "More lines, with `{name}` places."),
+    key("runbook", Kind::Text, "none", "A link, with `{name}` places."),
+    key("images", Kind::Images, "[]", "Pictures, with `{name}` places."),
+    key("enabled", Kind::Switch, "true", "`false`: as if the rule were not there."),
+];
+
+/// Keys of rules that a later version will have.
+pub const RULE_LATER: &[&str] = &[
+    "match_all",
+    "where",
+    "set",
+    "measure",
+    "min_lines",
+    "renotify",
+    "clear",
+    "flap",
+    "max_raises",
+    "active",
+    "mute",
+    "unless",
+    "after",
+    "after_within",
+    "kind",
+    "expect",
+    "repeats",
+    "sinks",
+    "links",
+    "link",
+    "change_key",
+    "change_status",
+    "change_time",
+    "lines_kept",
+    "on_remove",
+    "files",
+    "redact",
+];
+
+/// One of `images`.
+pub const IMAGE: &[Key] = &[
+    key("src", Kind::Text, "", "Where the picture is."),
+    key("href", Kind::Text, "none", "Where a click leads."),
+    key("alt", Kind::Text, "none", "Words for those who cannot see it."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_key_is_known_once_and_has_its_sentence() {
+        for (tables, later) in [
+            (vec![MAIN], MAIN_LATER),
+            (vec![ADMIN], ADMIN_LATER),
+            (vec![HEARTBEAT], &[]),
+            (vec![SOURCE], SOURCE_LATER),
+            (vec![SINK, FLASHDUTY], SINK_LATER),
+            (vec![RULE_FILE], &[]),
+            (vec![RULE_OWN, DEFAULTS], RULE_LATER),
+            (vec![IMAGE], &[]),
+        ] {
+            let mut seen = BTreeSet::new();
+            for key in tables.concat() {
+                assert!(seen.insert(key.name), "`{}` twice", key.name);
+                assert!(key.about.ends_with('.'), "`{}`: {}", key.name, key.about);
+            }
+            for name in later {
+                assert!(seen.insert(name), "`{name}` is there already");
+            }
+        }
+    }
+}

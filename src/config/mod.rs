@@ -1,0 +1,74 @@
+//! Text → [`Settings`], [`Ruleset`] and every problem of every file in one run.
+//!
+//! Takes text, never a path to read; knows the paths only to name them and to resolve relative ones against them.
+//! The way of a file: `walk` parses it and holds it against the key tables of [`keys`]; `main_file` and `rules` turn
+//! what is believable into types; `pattern` and `template` do so with the two little languages inside of strings, and
+//! find the way back to the character that was typed.
+//!
+//! A file with one error changes nothing: the answer is then `None` and the running rules stay.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::rule::Ruleset;
+use crate::settings::{self, Settings};
+
+mod diagnostic;
+mod digest;
+pub mod keys;
+mod ladder;
+pub mod macros;
+mod main_file;
+pub mod own;
+mod pattern;
+mod place;
+mod rules;
+pub mod template;
+pub mod units;
+mod walk;
+
+pub use diagnostic::{Diagnostic, Second, Severity};
+
+/// A file that somebody has read.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// As diagnostics show it. Relative paths in the text are relative to its parent.
+    pub path: PathBuf,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// A whole configuration that is believed.
+#[derive(Debug)]
+pub struct Config {
+    /// What `tripline.toml` says.
+    pub settings: Settings,
+    /// What the rule files say.
+    pub ruleset: Ruleset,
+}
+
+/// Reads `tripline.toml`. `local` is the zone that `tz = "local"` means.
+///
+/// The settings are there if no diagnostic is an error; diagnostics come in the order of the file. The empty text is
+/// a valid configuration with every default, no source, and one sink on stdout.
+pub fn settings(text: &Text, local: &TimeZone) -> (Option<Settings>, Vec<Diagnostic>) {
+    main_file::read(text, local)
+}
+
+/// Reads all rule files at once, and adds tripline's own rules ([`own::own_rules`]).
+///
+/// `sources` are the configured ones; `None` if files are given on the command line, where a rule's sources are kept
+/// as typed. `globals` are the labels of every alert. The ruleset is there if no diagnostic is an error; diagnostics
+/// come in the order of `texts`, then of each text.
+pub fn ruleset(
+    texts: &[Text],
+    sources: Option<&[settings::Source]>,
+    globals: &[(Arc<str>, String)],
+) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    rules::read(texts, sources, globals)
+}
+
+#[cfg(test)]
+mod tests;

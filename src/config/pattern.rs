@@ -1,0 +1,223 @@
+//! A pattern as it was typed → compiled, with the caret under the wrong character when it does not.
+//!
+//! The place of an error goes back three steps: from the expanded text to the author's (`macros`), from the decoded
+//! string to the typed one (`place`).
+
+use std::convert::Infallible;
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ast::{self, Ast};
+
+use super::diagnostic::{Problems, short};
+use super::macros::{Expanded, Macros};
+use super::template::built_in;
+use super::walk::{Said, is_identifier};
+
+/// The largest compiled pattern, in bytes.
+const MOST_COMPILED: usize = 256 * 1024;
+
+/// The deepest nesting of groups and classes.
+const MOST_NESTED: u32 = 50;
+
+/// A pattern that can be used.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    pub(super) text: Arc<str>,
+    pub(super) expanded: Arc<str>,
+    pub(super) unicode: bool,
+    pub(super) regex: Regex,
+    /// Group index and name of each named group.
+    pub(super) names: Vec<(usize, String)>,
+}
+
+/// What a pattern says of itself.
+#[derive(Debug, Default)]
+struct Survey {
+    names: Vec<ast::CaptureName>,
+    unicode: bool,
+}
+
+impl ast::Visitor for &mut Survey {
+    type Output = ();
+    type Err = Infallible;
+
+    fn finish(self) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn visit_pre(&mut self, node: &Ast) -> Result<(), Infallible> {
+        let flags = match node {
+            Ast::Flags(set) => Some(&set.flags),
+            Ast::Group(group) => {
+                if let ast::GroupKind::CaptureName { name, .. } = &group.kind {
+                    self.names.push(name.clone());
+                }
+                group.flags()
+            }
+            _ => None,
+        };
+        self.unicode |= flags.is_some_and(|flags| flags.flag_state(ast::Flag::Unicode) == Some(true));
+        Ok(())
+    }
+}
+
+/// Compiles the pattern of `key` (`match`, `ignore`, `resolve`). `None`: something is wrong, which has been said.
+pub(super) fn compile(
+    problems: &mut Problems<'_>,
+    key: &str,
+    said: &Said<'_>,
+    macros: &Macros,
+) -> Option<Compiled> {
+    let expanded = macros.expand(problems, said)?;
+    let survey = survey(problems, said, &expanded)?;
+    if !captures_are_sound(problems, said, &expanded, &survey) {
+        return None;
+    }
+    let built = RegexBuilder::new(&expanded.text)
+        .unicode(survey.unicode)
+        .size_limit(MOST_COMPILED)
+        .nest_limit(MOST_NESTED)
+        .build();
+    let regex = match built {
+        Ok(regex) => regex,
+        Err(_) => {
+            // The syntax was accepted above by the same parser with the same limits: what is left is the size.
+            let label = format!("more than {} KiB compiled", MOST_COMPILED / 1024);
+            problems.error("pattern-too-big", said.span.clone(), "a pattern is too large", label).help =
+                Some("repetitions such as `{1,1000}` multiply what they repeat".to_owned());
+            return None;
+        }
+    };
+    if regex.is_match(b"") {
+        let title = format!("a pattern of `{key}` fits every line");
+        problems.warning(
+            "matches-everything",
+            said.span.clone(),
+            title,
+            "fits the empty line, so it fits all",
+        );
+    }
+    let unicode = survey.unicode;
+    let names = survey.names.into_iter().map(|name| (name.index as usize, name.name)).collect();
+    Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), unicode, regex, names })
+}
+
+/// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.
+pub(super) fn is_sound(problems: &mut Problems<'_>, said: &Said<'_>, expanded: &Expanded) -> bool {
+    survey(problems, said, expanded)
+        .is_some_and(|survey| captures_are_sound(problems, said, expanded, &survey))
+}
+
+fn captures_are_sound(
+    problems: &mut Problems<'_>,
+    said: &Said<'_>,
+    expanded: &Expanded,
+    survey: &Survey,
+) -> bool {
+    let mut sound = true;
+    for name in &survey.names {
+        let at = expanded.origin(name.span.start.offset..name.span.end.offset);
+        let span = said.place(problems, &at);
+        if built_in(&name.name).is_some() {
+            let title = format!("the capture name `{}` is taken", name.name);
+            problems.error("reserved-capture", span, title, "a built-in value has this name").help =
+                Some("choose another name".to_owned());
+            sound = false;
+        } else if !is_identifier(&name.name) {
+            let title = format!("`{}` is not a capture name", short(&name.name));
+            problems.error("bad-capture-name", span, title, "a letter or `_`, then letters, digits and `_`");
+            sound = false;
+        }
+    }
+    sound
+}
+
+fn survey(problems: &mut Problems<'_>, said: &Said<'_>, expanded: &Expanded) -> Option<Survey> {
+    let text = &expanded.text;
+    let parsed = ast::parse::ParserBuilder::new().nest_limit(MOST_NESTED).build().parse(text);
+    let tree = match parsed {
+        Ok(tree) => tree,
+        Err(error) => {
+            say(problems, said, expanded, &error);
+            return None;
+        }
+    };
+    let mut survey = Survey { names: Vec::new(), unicode: !text.is_ascii() };
+    let Ok(()) = ast::visit(&tree, &mut survey);
+    let mut translator =
+        regex_syntax::hir::translate::TranslatorBuilder::new().utf8(false).unicode(survey.unicode).build();
+    if let Err(error) = translator.translate(text, &tree) {
+        let span = place(problems, said, expanded, error.span());
+        let needs_unicode = matches!(error.kind(), regex_syntax::hir::ErrorKind::UnicodeNotAllowed);
+        let problem =
+            problems.error("bad-pattern", span, "a pattern cannot be compiled", error.kind().to_string());
+        problem.help = needs_unicode.then(|| "write `(?u)` at the beginning of the pattern".to_owned());
+        return None;
+    }
+    Some(survey)
+}
+
+/// What the parser of patterns says, in our words where we know better.
+fn say(problems: &mut Problems<'_>, said: &Said<'_>, expanded: &Expanded, error: &ast::Error) {
+    use ast::ErrorKind;
+
+    let span = place(problems, said, expanded, error.span());
+    let from = error.span().start.offset;
+    let rest = expanded.text.get(from..).unwrap_or("");
+    // The parser points at the flag that it does not know; the construct begins at the bracket before it.
+    let bracket = from.saturating_sub(2);
+    let group =
+        expanded.text.get(bracket..).filter(|_| *error.kind() == ErrorKind::FlagUnrecognized).unwrap_or("");
+    let construct = |length: usize| said.place(problems, &expanded.origin(bracket..bracket + length));
+    let typed_escaped = problems.text.get(said.span.clone()).is_some_and(|typed| typed.starts_with('"'));
+    if let Some((construct, help)) = LOOK_AROUND.iter().find_map(|(start, construct, help)| {
+        (*error.kind() == ErrorKind::UnsupportedLookAround && rest.starts_with(start))
+            .then_some((construct, help))
+    }) {
+        let title = format!("{construct} is not supported");
+        problems.error("look-around", span, title, "patterns are matched in linear time").help =
+            Some((*help).to_owned());
+    } else if *error.kind() == ErrorKind::UnsupportedBackreference
+        || rest.starts_with(r"\k")
+        || group.starts_with("(?P=")
+    {
+        let span = if group.starts_with("(?P=") { construct("(?P=".len()) } else { span };
+        let label = "patterns are matched in linear time";
+        let problem = problems.error("back-reference", span, "a back-reference is not supported", label);
+        problem.help =
+            Some("give the second place a capture of its own; nothing compares the two".to_owned());
+    } else if group.starts_with("(?>") {
+        let span = construct("(?>".len());
+        let label = "nothing is ever tried twice";
+        problems.error("bad-pattern", span, "an atomic group is not supported", label).help =
+            Some("write `(?:…)`".to_owned());
+    } else {
+        let second = match error.kind() {
+            ErrorKind::GroupNameDuplicate { original } => Some(super::Second {
+                file: problems.file.to_path_buf(),
+                span: place(problems, said, expanded, original),
+                label: "first used here".to_owned(),
+            }),
+            _ => None,
+        };
+        let title = "a pattern is not a valid regular expression";
+        let problem = problems.error("bad-pattern", span, title, error.kind().to_string());
+        problem.second = second;
+        problem.help = typed_escaped
+            .then(|| "write patterns between single quotes, so that backslashes need no doubling".to_owned());
+    }
+}
+
+/// How a look-around begins, what it is called, and what to do instead.
+const LOOK_AROUND: [(&str, &str, &str); 4] = [
+    ("(?=", "a look-ahead", "match the text itself: what is outside of a capture is only a condition"),
+    ("(?!", "a negative look-ahead", "write what must not be there as its own pattern: `ignore = '…'`"),
+    ("(?<=", "a look-behind", "match the text itself: what is outside of a capture is only a condition"),
+    ("(?<!", "a negative look-behind", "write what must not be there as its own pattern: `ignore = '…'`"),
+];
+
+fn place(problems: &Problems<'_>, said: &Said<'_>, expanded: &Expanded, span: &ast::Span) -> Range<usize> {
+    said.place(problems, &expanded.origin(span.start.offset..span.end.offset))
+}

@@ -1,0 +1,429 @@
+//! Rule files → [`Ruleset`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
+use super::macros::Macros;
+use super::own::{OWN_PREFIX, own_rules};
+use super::pattern::{self, Compiled};
+use super::walk::{Fields, Said, check, parse, require, said};
+use super::{Diagnostic, Second, Severity, Text, digest, ladder, template};
+use crate::model::{RuleName, SourceName};
+use crate::rule::{By, ImageTemplate, Pattern, Rule, Ruleset, Template, Value};
+use crate::settings::Source;
+
+/// What a rule is read against.
+struct Around<'a> {
+    sources: Option<&'a [Source]>,
+    globals: &'a [(Arc<str>, String)],
+    /// Where each enabled name was first used.
+    names: BTreeMap<String, (PathBuf, Range<usize>)>,
+}
+
+pub(super) fn read(
+    texts: &[Text],
+    sources: Option<&[Source]>,
+    globals: &[(Arc<str>, String)],
+) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    let mut around = Around { sources, globals, names: BTreeMap::new() };
+    let mut rules = Vec::new();
+    let mut diagnostics = Vec::new();
+    for text in texts {
+        let mut problems = Problems::new(&text.path, &text.text);
+        read_file(&mut problems, &mut around, &mut rules);
+        diagnostics.extend(problems.finish());
+    }
+    for mut own in own_rules() {
+        own.labels = globals.iter().map(|(name, value)| (name.clone(), Template::constant(value))).collect();
+        rules.push(own);
+    }
+    let sound = diagnostics.iter().all(|problem| problem.severity == Severity::Warning);
+    (sound.then_some(Ruleset { rules }), diagnostics)
+}
+
+fn read_file(problems: &mut Problems<'_>, around: &mut Around<'_>, rules: &mut Vec<Rule>) {
+    let document = parse(problems);
+    check(problems, &document, "a rule file", &[RULE_FILE], &[]);
+    let file = Fields { table: &document, defaults: None };
+    let defaults = file.value("defaults").and_then(|value| value.get_ref().as_table());
+    if let Some(defaults) = defaults {
+        check_defaults(problems, defaults);
+    }
+    let pairs = file.pairs("patterns");
+    let patterns = file.value("patterns").and_then(|value| value.get_ref().as_table());
+    let macros = Macros::read(problems, &pairs, |name| {
+        patterns.and_then(|table| table.get_key_value(name)).map_or(0..0, |(key, _)| key.span())
+    });
+    for (header, table) in file.tables("rule") {
+        let reader = Reader { header, fields: Fields { table, defaults }, macros: &macros };
+        rules.extend(reader.read(problems, around));
+    }
+}
+
+fn check_defaults(problems: &mut Problems<'_>, defaults: &DeTable<'_>) {
+    for key in RULE_OWN {
+        if let Some((name, _)) = defaults.get_key_value(key.name) {
+            let title = format!("`{}` belongs to a single rule", key.name);
+            problems.error("not-a-default", name.span(), title, "cannot be a default");
+        }
+    }
+    // The keys of single rules are known here too, so that they are not called unknown besides.
+    check(problems, defaults, "[defaults]", &[DEFAULTS, RULE_OWN], RULE_LATER);
+}
+
+/// Reads one `[[rule]]`.
+struct Reader<'t, 'i> {
+    header: Range<usize>,
+    fields: Fields<'t, 'i>,
+    macros: &'t Macros,
+}
+
+/// The patterns of a rule; `None` where one of them is wrong.
+struct Patterns {
+    matches: Option<Vec<Compiled>>,
+    ignore: Option<Vec<Compiled>>,
+    resolve: Option<Vec<Compiled>>,
+}
+
+impl<'t> Reader<'t, '_> {
+    /// `None`: the rule is disabled or wrong; what is wrong has been said.
+    fn read(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Option<Rule> {
+        let errors = problems.errors();
+        check(problems, self.fields.table, "a rule", &[RULE_OWN, DEFAULTS], RULE_LATER);
+        let enabled = self.fields.switch("enabled").unwrap_or(true);
+        let name = self.name(problems, around, enabled);
+        let sources = self.sources(problems, around.sources);
+        let Patterns { matches, ignore, resolve } = self.patterns(problems);
+
+        let captures = matches.as_ref().zip(resolve.as_ref()).map(|(matches, resolve)| {
+            let mut names: Vec<Arc<str>> = Vec::new();
+            for (_, name) in matches.iter().chain(resolve).flat_map(|pattern| &pattern.names) {
+                if !names.iter().any(|known| **known == **name) {
+                    names.push(name.as_str().into());
+                }
+            }
+            names
+        });
+        let by = self.by(problems, matches.as_deref(), captures.as_deref());
+        let ladder = ladder::read(problems, self.fields);
+        let within = self.fields.duration("within").unwrap_or_default();
+        let hold = self.fields.duration("for").unwrap_or_default();
+        let has_resolve = self.fields.table.contains_key("resolve");
+        let resolve_after = self.resolve_after(problems, has_resolve);
+        let expire_after = self.expire_after(problems, has_resolve);
+        self.check_window(problems, has_resolve);
+
+        let known = captures.as_deref();
+        let text = |problems: &mut Problems<'_>, key: &str| {
+            self.fields.text(key).map(|said| template::parse(problems, &said, known))
+        };
+        let default = |text: &str| {
+            let span = self.header.clone();
+            let mut silent = Problems::new(std::path::Path::new(""), "");
+            template::parse(&mut silent, &Said { text, span }, Some(&[]))
+        };
+        let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
+        let description = text(problems, "description").unwrap_or_else(|| default("{lines}"));
+        let runbook = text(problems, "runbook");
+        let labels = self.labels(problems, around, &sources, known);
+        let images = self.images(problems, known);
+
+        if problems.errors() > errors || !enabled {
+            return None;
+        }
+        let captures = captures.unwrap_or_default();
+        let slots = |patterns: Option<Vec<Compiled>>| -> Vec<Pattern> {
+            patterns.into_iter().flatten().map(|pattern| pattern.placed(&captures)).collect()
+        };
+        let mut rule = Rule {
+            name: RuleName::new(name?),
+            sources: sources.iter().map(|source| SourceName::new(source.text)).collect(),
+            patterns: slots(matches),
+            ignore: slots(ignore),
+            resolve: slots(resolve),
+            latch: has_resolve && within.is_zero(),
+            captures: captures.clone(),
+            by,
+            scoped: self.fields.value("scope").is_none(),
+            within,
+            ladder,
+            hold,
+            resolve_after,
+            expire_after,
+            max_keys: self.fields.count("max_keys").unwrap_or(1000),
+            labels,
+            summary,
+            description,
+            runbook,
+            images,
+            condition_digest: [0; 16],
+        };
+        rule.condition_digest = digest::condition(&rule);
+        Some(rule)
+    }
+
+    fn name(&self, problems: &mut Problems<'_>, around: &mut Around<'_>, enabled: bool) -> Option<&'t str> {
+        require(problems, self.fields.table, &self.header, "name", "a rule");
+        let name = self.fields.own().text("name")?;
+        if name.text.starts_with(OWN_PREFIX) {
+            let title = format!("rule names cannot begin with `{OWN_PREFIX}`");
+            problems.error("reserved-name", name.span, title, "kept for tripline's own alerts");
+            return None;
+        }
+        if !enabled {
+            return Some(name.text);
+        }
+        if let Some((file, span)) = around.names.get(name.text) {
+            let title = format!("there are two rules named `{}`", short(name.text));
+            let second =
+                Second { file: file.clone(), span: span.clone(), label: "first used here".to_owned() };
+            problems.error("duplicate-name", name.span, title, "used again").second = Some(second);
+        } else {
+            around.names.insert(name.text.to_owned(), (problems.file.to_path_buf(), name.span));
+        }
+        Some(name.text)
+    }
+
+    fn sources(&self, problems: &mut Problems<'_>, configured: Option<&[Source]>) -> Vec<Said<'t>> {
+        if self.fields.value("source").is_none() {
+            require(problems, self.fields.table, &self.header, "source", "a rule");
+            return Vec::new();
+        }
+        let sources = self.fields.texts("source");
+        self.not_empty(problems, "source", sources.is_empty(), "a rule without a source sees no line");
+        if let Some(configured) = configured {
+            let names = || configured.iter().map(|source| source.name.as_str());
+            for source in sources.iter().filter(|source| names().all(|name| name != source.text)) {
+                let title = format!("there is no source named `{}`", short(source.text));
+                let problem = problems.error("unknown-source", source.span.clone(), title, "unknown source");
+                problem.help = did_you_mean(source.text, names());
+                problem.note = Some(match configured {
+                    [] => "no `[[source]]` is configured".to_owned(),
+                    _ => format!("the sources are {}", listed(names())),
+                });
+            }
+        }
+        let mut seen = BTreeSet::new();
+        sources.into_iter().filter(|source| seen.insert(source.text)).collect()
+    }
+
+    fn not_empty(&self, problems: &mut Problems<'_>, key: &str, empty: bool, label: &str) {
+        if let Some(value) = self.fields.value(key).filter(|value| empty && value.get_ref().is_array()) {
+            problems.error("empty-list", value.span(), format!("`{key}` is empty"), label);
+        }
+    }
+
+    fn patterns(&self, problems: &mut Problems<'_>) -> Patterns {
+        let compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
+            let each: Vec<Option<Compiled>> = fields
+                .texts(key)
+                .iter()
+                .map(|said| pattern::compile(problems, key, said, self.macros))
+                .collect();
+            each.into_iter().collect::<Option<Vec<Compiled>>>()
+        };
+        let matches = compile(problems, "match", self.fields.own());
+        if require(problems, self.fields.table, &self.header, "match", "a rule") {
+            let none = matches.as_ref().is_some_and(Vec::is_empty);
+            self.not_empty(problems, "match", none, "a rule without a pattern matches no line");
+        }
+        let ignore = compile(problems, "ignore", self.fields);
+        let resolve = compile(problems, "resolve", self.fields.own());
+        let none = resolve.as_ref().is_some_and(Vec::is_empty);
+        self.not_empty(problems, "resolve", none, "leave it out instead");
+        // Without a single sound pattern nothing is known of captures.
+        Patterns { matches: matches.filter(|patterns| !patterns.is_empty()), ignore, resolve }
+    }
+
+    fn by(
+        &self,
+        problems: &mut Problems<'_>,
+        matches: Option<&[Compiled]>,
+        captures: Option<&[Arc<str>]>,
+    ) -> Vec<By> {
+        let mut by: Vec<By> = Vec::new();
+        for said in self.fields.texts("by") {
+            if by.iter().any(|earlier| *earlier.name == *said.text) {
+                let title = format!("`{}` is in `by` twice", short(said.text));
+                problems.error("duplicate-name", said.span.clone(), title, "used again");
+                continue;
+            }
+            let from = match said.text {
+                "file" => Some(Value::File),
+                "source" => Some(Value::Source),
+                name => captures.unwrap_or_default().iter().position(|c| **c == *name).map(Value::Capture),
+            };
+            if let (Some(matches), None | Some(Value::Capture(_))) = (matches, &from) {
+                check_captured(problems, &said, matches);
+            }
+            by.extend(from.map(|from| By { name: said.text.into(), from }));
+        }
+        by.sort_by(|a, b| a.name.cmp(&b.name));
+        by
+    }
+
+    fn resolve_after(&self, problems: &mut Problems<'_>, has_resolve: bool) -> Option<Duration> {
+        const DEFAULT: Duration = Duration::from_secs(30 * 60);
+        let own = self.fields.own().duration_or_never("resolve_after");
+        let implied = has_resolve.then_some(None);
+        let written = self.fields.duration_or_never("resolve_after");
+        let after = own.or(implied).or(written).unwrap_or(Some(DEFAULT));
+        if after.is_none()
+            && !has_resolve
+            && let Some(value) = self.fields.text("resolve_after")
+        {
+            let title = "nothing will ever end this alert";
+            problems.warning("never-ends", value.span, title, "silence never ends it").help =
+                Some("give the rule a `resolve` pattern, or a duration here".to_owned());
+        }
+        after
+    }
+
+    fn expire_after(&self, problems: &mut Problems<'_>, has_resolve: bool) -> Option<Duration> {
+        const DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
+        if has_resolve {
+            return self.fields.duration_or_never("expire_after").unwrap_or(Some(DEFAULT));
+        }
+        if let Some(value) = self.fields.own().value("expire_after") {
+            let title = "`expire_after` has no effect without `resolve`";
+            problems.warning("no-effect", value.span(), title, "no recovery line is waited for").help =
+                Some("`resolve_after` ends an alert after quiet".to_owned());
+        }
+        None
+    }
+
+    /// Things that only make sense with a window.
+    fn check_window(&self, problems: &mut Problems<'_>, has_resolve: bool) {
+        if self.fields.value("within").is_some() {
+            return;
+        }
+        let (span, label) = (self.header.clone(), "in this rule".to_owned());
+        let second = Some(Second { file: problems.file.to_path_buf(), span, label });
+        let lasts = self.fields.duration("for").is_some_and(|hold| !hold.is_zero());
+        if let Some(hold) = self.fields.text("for").filter(|_| lasts && !has_resolve) {
+            let from_defaults = self.fields.own().value("for").is_none();
+            let title = "`for` needs `within` or `resolve`";
+            let problem = problems.error("for-without-window", hold.span, title, "nothing lasts here");
+            problem.note = Some("without them each line stands for itself and is over at once".to_owned());
+            problem.second = second.clone().filter(|_| from_defaults);
+        }
+        for word in ["info", "warning", "critical"] {
+            let Some(said) = self.fields.text(word) else { continue };
+            let needed = ladder::parse_comparison(said.text).map_or(1, |comparison| comparison.needed());
+            let used = self.fields.own().value(word).is_some() || !self.says_ladder();
+            if needed > 1 && used {
+                let title = format!("`{word}` waits for {needed} matches, and there is no `within`");
+                let problem = problems.error(
+                    "threshold-without-window",
+                    said.span,
+                    title,
+                    "each line is counted by itself",
+                );
+                problem.help = Some("say over which time: `within = \"10m\"`".to_owned());
+                problem.second = second.clone().filter(|_| self.fields.own().value(word).is_none());
+            }
+        }
+    }
+
+    fn says_ladder(&self) -> bool {
+        ["info", "warning", "critical", "severity"].iter().any(|word| self.fields.own().value(word).is_some())
+    }
+
+    fn labels(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &Around<'_>,
+        sources: &[Said<'_>],
+        captures: Option<&[Arc<str>]>,
+    ) -> Vec<(Arc<str>, Template)> {
+        let mut labels: BTreeMap<Arc<str>, Template> = BTreeMap::new();
+        for (name, value) in around.globals.iter().chain(&shared_labels(around.sources, sources)) {
+            labels.insert(name.clone(), Template::constant(value));
+        }
+        let defaults = self.fields.defaults.map(|table| Fields { table, defaults: None });
+        for fields in defaults.into_iter().chain([self.fields.own()]) {
+            for (name, value) in fields.pairs("labels") {
+                labels.insert(name.into(), template::parse(problems, &value, captures));
+            }
+        }
+        labels.into_iter().collect()
+    }
+
+    fn images(&self, problems: &mut Problems<'_>, captures: Option<&[Arc<str>]>) -> Vec<ImageTemplate> {
+        let list = self.fields.value("images").and_then(|value| value.get_ref().as_array());
+        let mut images = Vec::new();
+        for item in list.into_iter().flat_map(|list| list.iter()) {
+            let [src, href, alt] = match item.get_ref() {
+                DeValue::Table(table) => {
+                    let fields = Fields { table, defaults: None };
+                    [0, 1, 2].map(|at: usize| fields.text(IMAGE[at].name))
+                }
+                _ => [said(item), None, None],
+            };
+            let mut text =
+                |said: Option<Said<'_>>| said.map(|said| template::parse(problems, &said, captures));
+            if let Some(src) = text(src) {
+                images.push(ImageTemplate { src, href: text(href), alt: text(alt) });
+            }
+        }
+        images
+    }
+}
+
+impl Compiled {
+    /// With the places of its groups among the rule's captures.
+    fn placed(self, captures: &[Arc<str>]) -> Pattern {
+        let slot = |(group, name): &(usize, String)| {
+            captures.iter().position(|capture| **capture == **name).map(|slot| (*group, slot))
+        };
+        let slots = self.names.iter().filter_map(slot).collect();
+        Pattern { text: self.text, expanded: self.expanded, unicode: self.unicode, regex: self.regex, slots }
+    }
+}
+
+/// A name of `by` that no pattern of `match` captures is wrong; one that some do not capture is empty for those.
+fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compiled]) {
+    let has = |pattern: &Compiled| pattern.names.iter().any(|(_, name)| name == said.text);
+    let with = matches.iter().filter(|pattern| has(pattern)).count();
+    let span = said.span.clone();
+    let name = short(said.text);
+    if with == 0 {
+        let names: BTreeSet<&str> =
+            matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str()).collect();
+        let known = || names.iter().copied().chain(["file", "source"]);
+        let title = format!("no pattern of `match` captures `{name}`");
+        let problem = problems.error("by-not-captured", span, title, "captured nowhere");
+        problem.help = did_you_mean(said.text, known()).or_else(|| {
+            Some(format!("capture it: `(?<{name}>…)`")).filter(|_| super::walk::is_identifier(said.text))
+        });
+        problem.note = Some(format!("the names are {}", listed(known())));
+    } else if with < matches.len() {
+        let title = format!("`{name}` is not captured by every pattern of `match`");
+        let label = format!("captured by {with} of {} patterns", matches.len());
+        problems.warning("by-not-captured", span, title, label).help =
+            Some("lines of the other patterns share one alert with an empty value".to_owned());
+    }
+}
+
+/// The labels that all of these sources have with the same value.
+fn shared_labels(configured: Option<&[Source]>, names: &[Said<'_>]) -> Vec<(Arc<str>, String)> {
+    let seen: Vec<&Source> = configured
+        .unwrap_or_default()
+        .iter()
+        .filter(|source| names.iter().any(|name| name.text == source.name.as_str()))
+        .collect();
+    let Some((first, others)) = seen.split_first() else { return Vec::new() };
+    first
+        .labels
+        .iter()
+        .filter(|label| others.iter().all(|other| other.labels.contains(label)))
+        .cloned()
+        .collect()
+}

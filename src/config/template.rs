@@ -1,0 +1,145 @@
+//! Texts with `{name}` places: `{{` and `}}` are braces, and there is no logic.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::walk::{Said, is_identifier};
+use crate::rule::{Segment, Template, Value};
+
+/// The names that every text may use, besides the rule's captures, with what they say.
+pub const BUILT_IN: &[(&str, Value, &str)] = &[
+    ("file", Value::File, "path of the file the line stands in"),
+    ("source", Value::Source, "name of the source"),
+    ("instance", Value::Instance, "the observer's scope"),
+    ("rule", Value::Rule, "name of the rule"),
+    ("line", Value::Line, "the last matching line"),
+    ("lines", Value::Lines, "the first five matching lines"),
+    ("count", Value::Count, "matches inside the window"),
+    ("total", Value::Total, "matches since the first one"),
+    ("value", Value::Value, "the number that is compared"),
+    ("within", Value::Within, "the window"),
+    ("for", Value::For, "how long it must last"),
+    ("status", Value::Status, "`info`, `warning`, `critical` or `ok`"),
+    ("since", Value::Since, "when the alert was raised"),
+    ("time", Value::Time, "when this happened"),
+];
+
+/// The value of a built-in name.
+pub(super) fn built_in(name: &str) -> Option<Value> {
+    BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| value.clone())
+}
+
+/// Reads a text. `captures` is what may be used besides the built-in names; `None`: it is not known, because a
+/// pattern is wrong.
+pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, captures: Option<&[Arc<str>]>) -> Template {
+    let mut segments = Vec::new();
+    let mut constant = String::new();
+    let mut rest = 0;
+    let text = said.text;
+    while let Some(found) = text[rest..].find(['{', '}']) {
+        let at = rest + found;
+        constant.push_str(&text[rest..at]);
+        let brace = &text[at..=at];
+        if text[at + 1..].starts_with(brace) {
+            constant.push_str(brace);
+            rest = at + 2;
+            continue;
+        }
+        let close = if brace == "{" { text[at..].find('}').map(|length| at + length) } else { None };
+        let Some(close) = close else {
+            let (title, label) = if brace == "{" {
+                ("a `{` is not closed", "no `}` follows")
+            } else {
+                ("a `}` closes nothing", "no `{` before it")
+            };
+            let span = said.place(problems, &(at..at + 1));
+            problems.error("bad-template", span, title, label).help =
+                Some(format!("a brace that is only a brace is written `{brace}{brace}`"));
+            rest = at + 1;
+            continue;
+        };
+        if !constant.is_empty() {
+            segments.push(Segment::Text(std::mem::take(&mut constant).into()));
+        }
+        let value = name_value(problems, said, at + 1..close, captures);
+        segments.extend(value.map(Segment::Value));
+        rest = close + 1;
+    }
+    constant.push_str(&text[rest..]);
+    if !constant.is_empty() {
+        segments.push(Segment::Text(constant.into()));
+    }
+    Template(segments)
+}
+
+fn name_value(
+    problems: &mut Problems<'_>,
+    said: &Said<'_>,
+    at: Range<usize>,
+    captures: Option<&[Arc<str>]>,
+) -> Option<Value> {
+    let name = &said.text[at.clone()];
+    if let Some(value) = built_in(name) {
+        return Some(value);
+    }
+    let position = captures.unwrap_or_default().iter().position(|capture| **capture == *name);
+    if let Some(capture) = position {
+        return Some(Value::Capture(capture));
+    }
+    let captures = captures?;
+    let known = || captures.iter().map(|capture| &**capture).chain(BUILT_IN.iter().map(|(known, ..)| *known));
+    let span = said.place(problems, &if at.is_empty() { at.start - 1..at.end + 1 } else { at });
+    let title = format!("`{{{}}}` is not known", short(name));
+    let problem =
+        problems.error("unknown-name", span, title, "no capture and no built-in value has this name");
+    problem.note = Some(format!("the names are {}", listed(known())));
+    problem.help = if is_identifier(name) {
+        did_you_mean(name, known())
+    } else {
+        Some("a brace that is only a brace is written `{{` or `}}`".to_owned())
+    };
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn check(text: &str, expected: Result<&[Segment], (&str, &str)>) {
+        let file = format!("'{text}'");
+        let mut problems = Problems::new(Path::new("f"), &file);
+        let said = Said { text, span: 0..file.len() };
+        let template = parse(&mut problems, &said, Some(&["user".into()]));
+        let list = problems.finish();
+        match expected {
+            Ok(segments) => {
+                assert!(list.is_empty(), "{text}: {list:?}");
+                assert_eq!(template.0, segments, "{text}");
+            }
+            Err((id, place)) => {
+                assert_eq!((list[0].id, &file[list[0].span.clone()]), (id, place), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn places_and_braces_are_read() {
+        let text = |text: &str| Segment::Text(text.into());
+        check("", Ok(&[]));
+        check("a {user} b", Ok(&[text("a "), Segment::Value(Value::Capture(0)), text(" b")]));
+        check("{count}{line}", Ok(&[Segment::Value(Value::Count), Segment::Value(Value::Line)]));
+        check("{{user}} }}{{", Ok(&[text("{user} }{")]));
+        check("{{{user}}}", Ok(&[text("{"), Segment::Value(Value::Capture(0)), text("}")]));
+    }
+
+    #[test]
+    fn a_wrong_place_is_pointed_at() {
+        check("a {usr} b", Err(("unknown-name", "usr")));
+        check("a {} b", Err(("unknown-name", "{}")));
+        check("{ user }", Err(("unknown-name", " user ")));
+        check("a { b", Err(("bad-template", "{")));
+        check("a } b", Err(("bad-template", "}")));
+    }
+}

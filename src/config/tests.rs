@@ -1,0 +1,622 @@
+//! Whole files through the door: one case per kind of problem, the rendered text, and what loads.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::cli::render;
+use crate::rule::{Comparison, Op, Segment, Template, Value};
+use crate::settings::{OnStop, Peer, SecretFrom, Source, Start};
+
+fn file(path: &str, text: &str) -> Text {
+    Text { path: path.into(), text: text.to_owned() }
+}
+
+fn rules(text: &str) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    ruleset(&[file("rules/a.toml", text)], None, &[])
+}
+
+fn main_file(text: &str) -> (Option<Settings>, Vec<Diagnostic>) {
+    settings(&file("/etc/tripline/tripline.toml", text), &TimeZone::UTC)
+}
+
+/// Ids of problems with the text their carets stand under.
+fn told<'t>(text: &'t str, problems: &'t [Diagnostic]) -> Vec<(&'static str, &'t str)> {
+    problems.iter().map(|problem| (problem.id, &text[problem.span.clone()])).collect()
+}
+
+/// One rule with these lines in it, and what is said of it.
+fn check_rule(lines: &str, expected: &[(&str, &str)]) {
+    let text = format!("[[rule]]\nname = 'r'\nsource = 's'\n{lines}\n");
+    let (found, problems) = rules(&text);
+    assert_eq!(told(&text, &problems), expected, "{lines}\n{problems:#?}");
+    assert_eq!(found.is_some(), problems.iter().all(|p| p.severity == Severity::Warning), "{lines}");
+}
+
+fn check_rules(text: &str, expected: &[(&str, &str)]) {
+    let (_, problems) = rules(text);
+    assert_eq!(told(text, &problems), expected, "{text}\n{problems:#?}");
+}
+
+fn check_main(text: &str, expected: &[(&str, &str)]) {
+    let (found, problems) = main_file(text);
+    let heard: Vec<_> = told(text, &problems).into_iter().filter(|(id, _)| *id != "no-source").collect();
+    assert_eq!(heard, expected, "{text}\n{problems:#?}");
+    assert_eq!(found.is_some(), problems.iter().all(|p| p.severity == Severity::Warning), "{text}");
+}
+
+fn good(text: &str) -> Ruleset {
+    let (found, problems) = rules(text);
+    assert!(problems.is_empty(), "{problems:#?}");
+    found.unwrap()
+}
+
+#[test]
+fn keys_and_values_of_rules_are_checked() {
+    check_rule("match = 'x'\nmach = 'y'", &[("unknown-key", "mach")]);
+    check_rule("match = 'x'\nmeasure = 'p95(x)'", &[("not-yet", "measure")]);
+    check_rule("match = 'x'\nwithin = 600", &[("wrong-type", "600")]);
+    check_rule("match = ['x', 5]", &[("wrong-type", "5")]);
+    check_rule("match = 'x'\nwithin = '10min'", &[("bad-duration", "min")]);
+    check_rule("match = 'x'\nwithin = '0s'", &[("out-of-range", "'0s'")]);
+    check_rule("match = 'x'\nwithin = 'never'", &[("bad-duration", "n")]);
+    check_rule("match = 'x'\nmax_keys = 0", &[("out-of-range", "0")]);
+    check_rule("match = 'x'\nwithin = '1m'\nwarning = '< 5'", &[("bad-comparison", "<")]);
+    check_rule(
+        "match = 'x'\nwithin = '1m'\nwarning = \">= f\\u0069ve\"",
+        &[("bad-comparison", "f\\u0069ve")],
+    );
+    check_rule("match = 'x'\nseverity = 'critcal'", &[("bad-choice", "'critcal'")]);
+    check_rule("match = 'x'\nenabled = 'no'", &[("wrong-type", "'no'")]);
+    check_rule(
+        "match = 'x'\nlabels = { 'a-b' = 'x', team = 5 }",
+        &[("bad-label-name", "'a-b'"), ("wrong-type", "5")],
+    );
+    check_rule(
+        "match = 'x'\nlabels = { instance = 'x', layer_1 = 'y' }",
+        &[("reserved-label", "instance"), ("reserved-label", "layer_1")],
+    );
+    check_rules("[[rule]]\nname = 'r'\nsource = ''\nmatch = 'x'\n", &[("bad-name", "''")]);
+    check_rules("[[rule]]\nname = 'r'\nsource = []\nmatch = 'x'\n", &[("empty-list", "[]")]);
+    check_rule("match = []", &[("empty-list", "[]")]);
+    check_rule("match = 'x'\nresolve = []", &[("empty-list", "[]")]);
+    check_rule(
+        "match = 'x'\nimages = [5, { href = 'x' }]",
+        &[("wrong-type", "5"), ("missing-key", "{ href = 'x' }")],
+    );
+    check_rules("[[rule]]\n", &[("missing-key", "[[rule]]"); 3]);
+    check_rules("[rule]\nname = 'x'\n", &[("wrong-type", "[rule]")]);
+    check_rules("rule = [5]\n", &[("wrong-type", "5")]);
+    check_rules(
+        "[defaults]\nmatch = 'x'\nwithn = '5m'\n",
+        &[("not-a-default", "match"), ("unknown-key", "withn")],
+    );
+    check_rules("[rules]\n", &[("unknown-key", "rules")]);
+}
+
+#[test]
+fn names_are_checked() {
+    let two = "[[rule]]\nname='a'\nsource='s'\nmatch='x'\n[[rule]]\nname='a'\nsource='s'\nmatch='x'\n";
+    check_rules(two, &[("duplicate-name", "'a'")]);
+    check_rules("[[rule]]\nname='A b'\nsource='s'\nmatch='x'\n", &[("bad-name", "'A b'")]);
+    check_rules("[[rule]]\nname='tripline_x'\nsource='s'\nmatch='x'\n", &[("reserved-name", "'tripline_x'")]);
+    let (_, problems) = ruleset(&[file("a", &two[..39]), file("b", &two[..39])], None, &[]);
+    let second = problems[0].second.as_ref().unwrap();
+    assert_eq!((problems.len(), &*problems[0].file, &*second.file), (1, "b".as_ref(), "a".as_ref()));
+}
+
+#[test]
+fn patterns_are_checked_at_the_character() {
+    check_rule(r"match = 'a(b[z-a])'", &[("bad-pattern", "z-a")]);
+    check_rule(r#"match = "(?<pid>\\d+ \"detected\" [z-a]""#, &[("bad-pattern", "z-a")]);
+    check_rule("match = '''\n\\d+\n[z-a]'''", &[("bad-pattern", "z-a")]);
+    check_rule("match = \"\"\"\\\n   ab\\u0063 \\\n   [z-a]\"\"\"", &[("bad-pattern", "z-a")]);
+    check_rule(r"match = '%{ip:src} é [z-a] %{int}'", &[("bad-pattern", "z-a")]);
+    check_rule(r"match = 'a(b'", &[("bad-pattern", "(")]);
+    check_rule(r"match = 'a(?!b)'", &[("look-around", "(?!")]);
+    check_rule(r"match = 'a(?<=b)'", &[("look-around", "(?<=")]);
+    check_rule(r"match = '(a)\1'", &[("back-reference", r"\1")]);
+    check_rule(r"match = '(?P<a>a)(?P=a)'", &[("back-reference", "(?P=")]);
+    check_rule(r"match = '(?>a)b'", &[("bad-pattern", "(?>")]);
+    check_rule(r"match = '\p{Greek}'", &[("bad-pattern", r"\p{Greek}")]);
+    check_rule(r"match = '(?u)\p{Greek}'", &[]);
+    check_rule(r"match = '(?<a>x)(?<a>y)'", &[("bad-pattern", "a")]);
+    check_rule(r"match = '%{ip:a} %{ip:a}'", &[("bad-pattern", "%{ip:a}")]);
+    check_rule(r"match = '(?<count>x)'", &[("reserved-capture", "count")]);
+    check_rule(r"match = '%{ip:file}'", &[("reserved-capture", "%{ip:file}")]);
+    check_rule(r"match = '(?<a.b>x)'", &[("bad-capture-name", "a.b")]);
+    check_rule(r"match = 'x*'", &[("matches-everything", "'x*'")]);
+    check_rule(r"match = '\w{1000}{50}'", &[("pattern-too-big", r"'\w{1000}{50}'")]);
+    let nested = |depth: usize| format!("{}x{}", "(".repeat(depth), ")".repeat(depth));
+    check_rule(&format!("match = '{}'", nested(60)), &[("bad-pattern", &nested(10))]);
+}
+
+#[test]
+fn macros_are_checked_at_the_character() {
+    check_rule(r"match = 'from %{ipp:src}'", &[("unknown-macro", "ipp")]);
+    check_rule(r"match = 'from %{ip:a-b}'", &[("bad-macro", "a-b")]);
+    check_rule(r"match = 'from %{ip'", &[("bad-macro", "%{")]);
+    check_rule(r"match = 'at %%{x}'", &[]);
+    check_rules("[patterns]\na = 'x%{b}'\nb = '%{c}'\nc = '%{a}'\n", &[("pattern-cycle", "a")]);
+    check_rules("[patterns]\na = '[z-a]'\n", &[("bad-pattern", "z-a")]);
+    check_rules("[patterns]\nip = 'x'\n", &[("built-in-replaced", "ip")]);
+    check_rules("[patterns]\n'a b' = 'x'\nc = 5\n", &[("bad-name", "'a b'"), ("wrong-type", "5")]);
+    let bomb: String =
+        (1..12).map(|n| format!("a{n} = '{}'\n", format!("%{{a{}}}", n - 1).repeat(10))).collect();
+    let text = format!("[patterns]\na0 = 'xxxxxxxxxx'\n{bomb}");
+    let (_, problems) = rules(&text);
+    assert_eq!(problems[0].id, "pattern-too-big");
+    let chain: String = (0..5000).map(|n| format!("a{n} = '%{{a{}}}'\n", n + 1)).collect();
+    let (_, problems) = rules(&format!("[patterns]\n{chain}"));
+    assert!(problems.iter().any(|problem| problem.id == "pattern-too-big"));
+}
+
+#[test]
+fn a_broken_pattern_is_said_once() {
+    let text =
+        "[patterns]\na = '[z-a]'\n[[rule]]\nname='r'\nsource='s'\nmatch='%{a:b} '\nby=['c']\nsummary='{d}'\n";
+    check_rules(text, &[("bad-pattern", "z-a")]);
+}
+
+#[test]
+fn texts_are_checked_at_the_character() {
+    check_rule("match = '(?<user>x)'\nsummary = 'a {usr}'", &[("unknown-name", "usr")]);
+    check_rule("match = 'x'\nsummary = \"\\t{ a\"", &[("bad-template", "{")]);
+    check_rule("match = 'x'\nlabels = { a = '{nobody}' }", &[("unknown-name", "nobody")]);
+    check_rule("match = 'x'\nimages = [{ src = 'x', alt = '}' }]", &[("bad-template", "}")]);
+    let (_, problems) = rules("[[rule]]\nname='r'\nsource='s'\nmatch='(?<user>x)'\nrunbook='{usr}'\n");
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `user`?"));
+}
+
+#[test]
+fn what_cannot_work_together_is_said() {
+    check_rule("match = 'x'\nfor = '1m'", &[("for-without-window", "'1m'")]);
+    check_rule("match = 'x'\nwarning = '> 1'", &[("threshold-without-window", "'> 1'")]);
+    check_rule(
+        "match = 'x'\nwithin = '1m'\nseverity = 'info'\nwarning = '>= 5'",
+        &[("severity-and-ladder", "severity")],
+    );
+    check_rule(
+        "match = 'x'\nwithin = '1m'\nwarning = '>= 5'\ncritical = '> 4'",
+        &[("ladder-order", "'> 4'")],
+    );
+    check_rule("match = 'x'\nresolve_after = 'never'", &[("never-ends", "'never'")]);
+    check_rule("match = 'x'\nexpire_after = '1d'", &[("no-effect", "'1d'")]);
+    check_rule("match = '(?<user>x)'\nby = ['usr']", &[("by-not-captured", "'usr'")]);
+    check_rule("match = ['(?<user>x)', 'y']\nby = ['user']", &[("by-not-captured", "'user'")]);
+    check_rule("match = '(?<user>x)'\nby = ['user', 'user']", &[("duplicate-name", "'user'")]);
+    check_rule("match = 'x'\nby = ['file', 'source']", &[]);
+    check_rule("match = 'x'\nresolve = '(?<user>y)'\nby = ['user']", &[("by-not-captured", "'user'")]);
+    check_rule("match = '(?<user>x)'\nresolve = 'y'\nfor = '30m'\nby = ['user']", &[]);
+}
+
+#[test]
+fn a_rule_knows_the_configured_sources() {
+    let (found, _) = main_file(
+        "[[source]]\nname='auth'\nfiles='a'\nlabels={dc='1',rack='2'}\n[[source]]\nname='kern'\nfiles='b'\nlabels={dc='1',rack='3'}\n",
+    );
+    let sources: Vec<Source> = found.unwrap().sources;
+    let text = "[[rule]]\nname='r'\nsource=['auth','kern']\nmatch='x'\nlabels={team='{line}'}\n";
+    let globals = [("cluster".into(), "nj".to_owned()), ("dc".into(), "0".to_owned())];
+    let (found, problems) = ruleset(&[file("a", text)], Some(&sources), &globals);
+    assert!(problems.is_empty());
+    let found = found.unwrap();
+    let expected: Vec<(Arc<str>, Template)> = vec![
+        ("cluster".into(), Template::constant("nj")),
+        ("dc".into(), Template::constant("1")),
+        ("team".into(), Template(vec![Segment::Value(Value::Line)])),
+    ];
+    assert_eq!(found.rules[0].labels, expected);
+    assert_eq!(found.rules.last().unwrap().labels[0].1, Template::constant("nj"));
+
+    let text = "[[rule]]\nname='r'\nsource='atuh'\nmatch='x'\n";
+    let (_, problems) = ruleset(&[file("a", text)], Some(&sources), &[]);
+    assert_eq!(told(text, &problems), [("unknown-source", "'atuh'")]);
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `auth`?"));
+}
+
+#[test]
+fn what_is_written_nearer_wins() {
+    let rule = |lines: &str| {
+        let text = format!(
+            "[defaults]\nresolve_after='1h'\nseverity='info'\nmax_keys=5\nlabels={{a='1',b='1'}}\nsource='s'\nexpire_after='1d'\n\
+             [[rule]]\nname='r'\nmatch='x'\n{lines}\n"
+        );
+        good(&text).rules.remove(0)
+    };
+    let plain = rule("labels={b='2'}");
+    assert_eq!(plain.resolve_after, Some(Duration::from_secs(3600)));
+    assert_eq!(plain.ladder, [Some(Comparison { op: Op::AtLeast, than: 1.0 }), None, None]);
+    assert_eq!((plain.max_keys, plain.sources[0].as_str(), plain.expire_after), (5, "s", None));
+    assert_eq!(plain.labels[1].1, Template::constant("2"));
+    let recovered = rule("resolve='y'");
+    assert_eq!((recovered.resolve_after, recovered.latches()), (None, true));
+    assert_eq!(recovered.expire_after, Some(Duration::from_secs(86_400)));
+    let both = rule("resolve='y'\nresolve_after='5m'\nwithin='1m'\ncritical='>= 2'");
+    assert_eq!((both.resolve_after, both.latches()), (Some(Duration::from_secs(300)), false));
+    assert_eq!(both.ladder, [None, None, Some(Comparison { op: Op::AtLeast, than: 2.0 })]);
+}
+
+#[test]
+fn a_disabled_rule_is_left_out() {
+    let one = "[[rule]]\nname='r'\nsource='s'\nmatch='x'\n";
+    let found = good(&format!("{one}{one}enabled=false\n"));
+    assert_eq!(found.rules.len(), 1 + own::own_rules().len());
+}
+
+#[test]
+fn only_what_decides_enters_the_digest() {
+    let digest = |lines: &str| {
+        let text = format!("[[rule]]\nname='r'\nsource=['s','t']\nmatch='x'\n{lines}\n");
+        good(&text).rules[0].condition_digest
+    };
+    let plain = digest("");
+    for same in ["summary='y'", "labels={a='b'}", "max_keys=7", "runbook='z'", "severity='warning'"] {
+        assert_eq!(digest(same), plain, "{same}");
+    }
+    let others = [
+        "ignore='x'",
+        "resolve='x'",
+        "within='1m'",
+        "severity='critical'",
+        "resolve_after='1m'",
+        "within='2m'",
+        "within='1m'\nfor='1m'",
+        "within='1m'\nwarning='> 1'",
+        "within='1m'\nwarning='>= 1.5'",
+    ];
+    let mut seen = vec![plain];
+    for other in others {
+        let found = digest(other);
+        assert!(!seen.contains(&found), "{other}");
+        seen.push(found);
+    }
+    let turned = "[[rule]]\nname='q'\nsource=['t','s']\nmatch='x'\n";
+    assert_eq!(good(turned).rules[0].condition_digest, plain);
+    // Golden: it is stored, so another recipe restarts every window of every user.
+    let hex: String = plain.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, "7b30725723758f6c61e83fa18c7c54cb");
+}
+
+#[test]
+fn the_main_file_is_checked() {
+    let source = |line: &str| format!("[[source]]\nname='a'\nfiles='x'\n{line}\n");
+    let sink = |line: &str| format!("[[sink]]\nname='a'\ntype='flashduty'\n{line}\n");
+    check_main("rule = ['x']", &[("unknown-key", "rule")]);
+    check_main("redact = []", &[("not-yet", "redact")]);
+    check_main("state_dir = ''\nscope = \"a\\tb\"", &[("empty", "''"), ("bad-text", "\"a\\tb\"")]);
+    check_main("on_stop = 'stay'", &[("bad-choice", "'stay'")]);
+    check_main("rules = 'a[b'", &[("bad-glob", "'a[b'")]);
+    check_main("admin = { listen = 'localhost:1' }", &[("bad-address", "'localhost:1'")]);
+    check_main("[admin]\ntoken_file = 'x'", &[("not-yet", "token_file")]);
+    check_main(
+        "[heartbeat]\nsink = 'x'\nevery = '10ms'",
+        &[("unknown-sink", "'x'"), ("out-of-range", "'10ms'")],
+    );
+    check_main("[[source]]\n", &[("missing-key", "[[source]]"); 2]);
+    check_main("[[source]]\nname='A'\nfiles=[]\n", &[("bad-name", "'A'"), ("empty-list", "[]")]);
+    check_main(&source("multiline = {}"), &[("not-yet", "multiline")]);
+    check_main(&source("tz = 'Europe/Berln'"), &[("unknown-zone", "'Europe/Berln'")]);
+    check_main(&source("max_line = '64kb'"), &[("bad-size", "kb")]);
+    check_main(&source("max_line = 5"), &[("out-of-range", "5")]);
+    check_main(&source("[[source]]\nname='a'\nfiles='y'"), &[("duplicate-name", "'a'")]);
+    check_main("[[sink]]\nname='a'\ntype='slack'\nwebhook='x'\n", &[("not-yet", "'slack'")]);
+    check_main("[[sink]]\nname='a'\ntype='stdot'\n", &[("unknown-type", "'stdot'")]);
+    check_main("[[sink]]\nname='a'\ntype='stdout'\nurl='x'\n", &[("unknown-key", "url")]);
+    check_main(&sink(""), &[("missing-key", "[[sink]]")]);
+    check_main(&sink("integration_key='k'"), &[("inline-secret", "integration_key")]);
+    check_main(
+        &sink("integration_key_env='K'\nintegration_key_file='f'"),
+        &[("several-keys", "integration_key_file")],
+    );
+    check_main(
+        &sink("integration_key_env='K'\nurl='https://h/p?integration_key=k'"),
+        &[("inline-secret", "integration_key"), ("several-keys", "integration_key")],
+    );
+    check_main(&sink("integration_key_env='K'\nurl='http://h'"), &[("plaintext-url", "http://")]);
+    for (url, place) in [
+        ("ftp://h", "ftp"),
+        ("h", "h"),
+        ("https://", ""),
+        ("https://a b", " "),
+        ("https://u:p@h/", "u:p@h"),
+        ("https://h:x/", "x"),
+        ("https://h/?integration_key=", "integration_key"),
+    ] {
+        check_main(&sink(&format!("integration_key_env='K'\nurl='{url}'")), &[("bad-url", place)]);
+    }
+    for url in ["http://127.0.0.1:80/x", "http://[::1]:9", "http://localhost", "https://h?a=b"] {
+        check_main(&sink(&format!("integration_key_env='K'\nurl='{url}'")), &[]);
+    }
+    check_main(&sink("integration_key_env='K'\nurl='http://h'\nallow_plaintext=true"), &[]);
+}
+
+#[test]
+fn nothing_written_is_a_configuration() {
+    let (found, problems) = main_file("");
+    assert!(problems.is_empty());
+    let found = found.unwrap();
+    assert_eq!(found.rules, [PathBuf::from("/etc/tripline/rules/*.toml")]);
+    assert_eq!(found.state_dir, Some("/var/lib/tripline".into()));
+    assert_eq!(found.admin.listen.unwrap().to_string(), "127.0.0.1:7437");
+    assert!(matches!(found.sinks[0].peer, Peer::Stdout));
+    assert_eq!((found.on_stop, found.stop_budget), (None, Duration::from_secs(25)));
+    let (_, problems) = main_file("scope = 'x'");
+    assert_eq!(told("scope = 'x'", &problems), [("no-source", "")]);
+}
+
+#[test]
+fn a_full_main_file_is_believed() {
+    let text = r#"
+rules     = ["r/*.toml", "/abs/x.toml"]
+state_dir = "state"
+scope     = "web"
+on_stop   = "resolve"
+stop_budget = "5s"
+[labels]
+cluster = "nj"
+[admin]
+listen = "off"
+[heartbeat]
+sink  = "oncall"
+every = "30s"
+[[source]]
+name    = "auth"
+files   = ["/var/log/auth.log", "secure"]
+exclude = ["*.gz"]
+start   = "beginning"
+tz      = "Asia/Shanghai"
+max_age = "1h"
+flush   = "1s"
+max_line = 2048
+[source.labels]
+dc = "1"
+[[sink]]
+name = "oncall"
+type = "flashduty"
+url  = "https://api.flashcat.cloud/event/push/alert/standard?a=b&integration_key=abc"
+title_rule = "$x"
+ca_file = "ca.pem"
+probe_every = "2m"
+[[sink]]
+name = "out"
+type = "stdout"
+"#;
+    let (found, problems) = main_file(text);
+    assert_eq!(told(text, &problems), [("inline-secret", "integration_key")]);
+    let found = found.unwrap();
+    assert_eq!(found.rules, [PathBuf::from("/etc/tripline/r/*.toml"), PathBuf::from("/abs/x.toml")]);
+    assert_eq!(found.state_dir, Some("/etc/tripline/state".into()));
+    assert_eq!((found.scope.as_deref(), found.on_stop), (Some("web"), Some(OnStop::Resolve)));
+    assert!(found.admin.listen.is_none());
+    assert_eq!(found.heartbeat.unwrap().every, Duration::from_secs(30));
+    let source = &found.sources[0];
+    assert_eq!(source.files[1], PathBuf::from("/etc/tripline/secure"));
+    assert_eq!((source.start, source.max_line), (Start::Beginning, 2048));
+    assert_eq!(source.tz.iana_name(), Some("Asia/Shanghai"));
+    assert_eq!(source.labels, [("dc".into(), "1".to_owned())]);
+    let Peer::Flashduty(peer) = &found.sinks[0].peer else { panic!("{:?}", found.sinks[0]) };
+    assert_eq!(peer.url, "https://api.flashcat.cloud/event/push/alert/standard?a=b");
+    let SecretFrom::Inline(key) = &peer.key else { panic!("{:?}", peer.key) };
+    assert_eq!(key.expose_secret(), "abc");
+}
+
+/// Ten mistakes of ten kinds.
+const TEN: &str = r##"[defaults]
+resolve_after = "30 m"
+
+[[rule]]
+name   = "ssh"
+source = "auth"
+mach   = 'x'
+match  = "sshd\\[\\d+\\]: \"Failed\" [z-a]"
+
+[[rule]]
+name     = "ssh"
+source   = "auth"
+match    = 'from %{ipp:src_ip}'
+measure  = "count"
+
+[[rule]]
+name     = "disk"
+source   = "kernel"
+match    = 'dev (?<dev>\w+)(?! ok)'
+severity = "critcal"
+
+[[rule]]
+name     = "login"
+source   = "auth"
+match    = 'login of %{user:user}'
+by       = ["user"]
+warning  = "< 5"
+within   = "5m"
+summary  = "{count} logins of {usr}"
+"##;
+
+#[test]
+fn ten_mistakes_are_shown_in_the_order_of_the_file() {
+    let (found, problems) = rules(TEN);
+    assert!(found.is_none());
+    let texts = BTreeMap::from([("rules/a.toml".into(), TEN.to_owned())]);
+    let shown = render::text(&problems, &texts, false);
+    assert_eq!(shown, include_str!("ten_mistakes.txt"), "{shown}");
+}
+
+#[test]
+fn one_syntax_error_does_not_hide_the_others() {
+    let text = "[[rule]]\nname = = 'r'\nsource = 's'\nmatch = \"\\d\"\nseverty = 'info'\n[[rule]\n";
+    let (_, problems) = rules(text);
+    let ids: Vec<&str> = problems.iter().map(|problem| problem.id).collect();
+    assert!(ids.iter().filter(|id| **id == "syntax").count() >= 3, "{problems:#?}");
+    assert!(ids.contains(&"unknown-key"), "{problems:#?}");
+    assert!(!ids.contains(&"missing-key"), "{problems:#?}");
+}
+
+/// The examples of the rule language that this version has.
+const EXAMPLES: &str = r##"
+[defaults]
+labels        = { team = "infra" }
+resolve_after = "30m"
+
+[patterns]
+blkdev = 'sd[a-z]+|nvme\d+n\d+'
+
+[[rule]]
+name     = "ssh_bruteforce"
+source   = "auth"
+match    = 'sshd(?:-session)?\[\d+\]: Failed \S+ for (?:invalid user )?(?P<user>\S*) from %{ip:src_ip} port \d+'
+ignore   = 'from 10\.0\.'
+by       = ["src_ip"]
+within   = "10m"
+warning  = ">= 5"
+critical = ">= 50"
+summary  = "{count} failed ssh logins from {src_ip} in {within} (last user {user})"
+
+[[rule]]
+name     = "oom_kill"
+source   = "kernel"
+match    = 'Out of memory: Killed process (?P<pid>\d+) \((?P<process>[^)]+)\).*?anon-rss:(?P<rss_kb>\d+)kB'
+by       = ["process"]
+severity = "critical"
+resolve_after = "1h"
+summary  = "OOM killer ended {process} (pid {pid}, rss {rss_kb} kB)"
+
+[[rule]]
+name     = "disk_io"
+source   = "kernel"
+match    = ['I/O error, dev %{blkdev:dev}, sector', 'EXT4-fs error \(device %{blkdev:dev}\d*\)']
+resolve  = '\[%{blkdev:dev}\] (?:Attached SCSI disk|link is back)'
+by       = ["dev"]
+severity = "critical"
+summary  = "disk {dev}: {line}"
+
+[[rule]]
+name     = "deploy_stuck"
+source   = "deploy"
+match    = 'deploy (?P<app>\S+) (?P<version>\S+) started'
+resolve  = 'deploy (?P<app>\S+) (?P<version>\S+) (?:finished|failed)'
+by       = ["app", "version"]
+for      = "30m"
+summary  = "deploy of {app} {version} has been running for {for}"
+"##;
+
+#[test]
+fn the_examples_of_the_rule_language_load_and_match() {
+    let found = good(EXAMPLES);
+    for (name, line, captured) in [
+        (
+            "ssh_bruteforce",
+            "sshd[7]: Failed password for invalid user bob from 192.0.2.7 port 22 ssh2",
+            "src_ip=192.0.2.7",
+        ),
+        (
+            "ssh_bruteforce",
+            "sshd[7]: Failed password for bob from 2001:db8::7 port 22 ssh2",
+            "src_ip=2001:db8::7",
+        ),
+        ("oom_kill", "Out of memory: Killed process 5 (java) total-vm:1kB, anon-rss:77kB", "process=java"),
+        ("disk_io", "EXT4-fs error (device sda1): x", "dev=sda"),
+        ("deploy_stuck", "deploy shop v1 started", "version=v1"),
+    ] {
+        let rule = found.rule(found.find(name).unwrap());
+        let (key, value) = captured.split_once('=').unwrap();
+        let values = rule.patterns.iter().find_map(|pattern| {
+            let captures = pattern.regex.captures(line.as_bytes())?;
+            let slot = rule.captures.iter().position(|capture| **capture == *key)?;
+            let (group, _) = pattern.slots.iter().find(|(_, to)| *to == slot)?;
+            Some(captures.get(*group)?.as_bytes().to_vec())
+        });
+        assert_eq!(values.as_deref(), Some(value.as_bytes()), "{name}: {line}");
+    }
+    let stuck = found.rule(found.find("deploy_stuck").unwrap());
+    assert!(stuck.latches() && stuck.hold == Duration::from_secs(1800) && stuck.resolve_after.is_none());
+    let ssh = found.rule(found.find("ssh_bruteforce").unwrap());
+    assert_eq!((ssh.most_needed(), ssh.within, ssh.by.len()), (50, Duration::from_secs(600), 1));
+}
+
+#[test]
+fn the_first_rule_of_the_book_loads() {
+    let found = good(
+        r##"[[rule]]
+name     = "ssh_bruteforce"
+source   = "auth"
+match    = 'sshd(?:-session)?\[\d+\]: Failed \S+ for (?:invalid user )?(?<user>\S*) from %{ip:src_ip} port \d+'
+ignore   = 'from 10\.0\.'
+by       = ["src_ip"]
+within   = "10m"
+warning  = ">= 5"
+critical = ">= 50"
+summary  = "{count} failed logins from {src_ip} in {within}"
+"##,
+    );
+    let names: Vec<&str> = found.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "ssh_bruteforce",
+            "tripline_dead_letter",
+            "tripline_state_lost",
+            "tripline_store_failed",
+            "tripline_sink_suspended",
+            "tripline_key_overflow"
+        ]
+    );
+}
+
+#[test]
+fn classes_are_ascii_unless_asked() {
+    let matches = |pattern: &str, line: &str| {
+        let text = format!("[[rule]]\nname='r'\nsource='s'\nmatch='{pattern}'\n");
+        good(&text).rules[0].patterns[0].regex.is_match(line.as_bytes())
+    };
+    assert!(!matches(r"^\w$", "é") && matches(r"(?u)^\w$", "é") && matches(r"^(?iu:\w)$", "é"));
+    assert!(matches(r"^é?\w$", "ü") && matches("(?i)É", "é"));
+    assert!(matches("%%{x}", "%{x}"));
+}
+
+/// Everything that can be done with a text.
+fn read_all(text: &str) {
+    let as_main = file("tripline.toml", text);
+    let (_, main) = settings(&as_main, &TimeZone::UTC);
+    let (_, rules) = ruleset(&[as_main], Some(&[]), &[]);
+    let texts = BTreeMap::from([("tripline.toml".into(), text.to_owned())]);
+    for problems in [main, rules] {
+        for problem in &problems {
+            assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
+        }
+        render::text(&problems, &texts, true);
+        render::json(&problems, &texts);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(200)))]
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        read_all(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn no_damaged_file_makes_it_panic(
+        which in 0..2_usize, at in any::<prop::sample::Index>(), gone in 0..20_usize, put in "[\"'\\\\\\[\\]{}=%é\n\r x(?<:]{0,6}",
+    ) {
+        let mut text = [TEN, EXAMPLES][which].to_owned();
+        let start = text.floor_char_boundary(at.index(text.len()));
+        let end = text.ceil_char_boundary((start + gone).min(text.len()));
+        text.replace_range(start..end, &put);
+        read_all(&text);
+    }
+
+    #[test]
+    fn no_pattern_and_no_text_makes_it_panic(
+        pattern in "([(\\[{?<!=:>)\\]}%*+|\\\\a-z0-9é]|%\\{ip(:a)?\\}|\\(\\?<a>){0,16}", text in "[{}a-z é]{0,10}",
+    ) {
+        let quoted = toml::Value::String(pattern).to_string();
+        read_all(&format!("[[rule]]\nname='r'\nsource='s'\nmatch={quoted}\nsummary='{text}'\nwithin='{text}'\nwarning='{text}'\n"));
+    }
+}

@@ -1,0 +1,378 @@
+//! A spanned TOML table, held against the keys it may have.
+//!
+//! [`check`] says everything that can be said of a table by its key list alone, once. After it the getters of
+//! [`Fields`] give what is believable and stay silent about the rest.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Problems, SYNTAX, did_you_mean, listed, short};
+use super::keys::{IMAGE, Key, Kind};
+use super::ladder;
+use super::place::typed;
+use super::units::{parse_duration, parse_size};
+
+/// A value of a table, with its place.
+pub(super) type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
+
+/// A string and where its literal stands, quotes included.
+#[derive(Clone, Debug)]
+pub(super) struct Said<'t> {
+    pub(super) text: &'t str,
+    pub(super) span: Range<usize>,
+}
+
+impl Said<'_> {
+    /// Where a part of the string was typed.
+    pub(super) fn place(&self, problems: &Problems<'_>, inner: &Range<usize>) -> Range<usize> {
+        typed(problems.text, &self.span, self.text, inner)
+    }
+}
+
+/// Parses a file as far as possible and says what is wrong with its syntax.
+pub(super) fn parse<'i>(problems: &mut Problems<'i>) -> DeTable<'i> {
+    let (table, errors) = DeTable::parse_recoverable(problems.text);
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message().trim_end_matches('.');
+        let (title, label) = message.split_once(", ").unwrap_or((message, ""));
+        let help = error
+            .message()
+            .contains("escape")
+            .then(|| "write patterns between single quotes, so that backslashes need no doubling".to_owned());
+        problems.error(SYNTAX, span, title, label).help = help;
+    }
+    table.into_inner()
+}
+
+/// Says which keys of `table` are unknown or not yet supported, and which values are not what their key takes.
+/// `what` names the table: "a rule".
+pub(super) fn check(
+    problems: &mut Problems<'_>,
+    table: &DeTable<'_>,
+    what: &str,
+    keys: &[&[Key]],
+    later: &[&str],
+) {
+    for (name, value) in table.iter() {
+        let span = name.span();
+        let name: &str = name.get_ref();
+        let known = || keys.iter().copied().flatten();
+        if let Some(key) = known().find(|key| key.name == name) {
+            check_value(problems, key, value);
+        } else if later.contains(&name) {
+            let title = format!("`{name}` is not supported by this version");
+            problems.error("not-yet", span, title, "not supported yet");
+        } else {
+            let title = format!("`{}` is not a key of {what}", short(name));
+            let problem = problems.error("unknown-key", span, title, "unknown key");
+            problem.help = did_you_mean(name, known().map(|key| key.name));
+            problem.note = Some(format!("the keys are {}", listed(known().map(|key| key.name))));
+        }
+    }
+}
+
+fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
+    match (key.kind, value.get_ref()) {
+        (Kind::Text | Kind::Secret, DeValue::String(_)) | (Kind::Switch, DeValue::Boolean(_)) => {}
+        (Kind::Table, DeValue::Table(_)) => {}
+        (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs, DeValue::String(_)) => {
+            check_text(problems, key, value);
+        }
+        (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs, DeValue::Array(list)) => {
+            for item in list.iter() {
+                match item.get_ref() {
+                    DeValue::String(_) => check_text(problems, key, item),
+                    _ => wrong_type(problems, key, item),
+                }
+            }
+        }
+        (Kind::Tables, DeValue::Array(list)) => {
+            for item in list.iter().filter(|item| !item.get_ref().is_table()) {
+                wrong_type(problems, key, item);
+            }
+        }
+        (Kind::Name | Kind::RuleName, DeValue::String(_)) => check_text(problems, key, value),
+        (Kind::Duration(_) | Kind::DurationOrNever, DeValue::String(text)) => {
+            check_duration(problems, key, &Said { text, span: value.span() });
+        }
+        (Kind::Size(least, most), DeValue::String(_) | DeValue::Integer(_)) => match size(value) {
+            Ok(bytes) if (least..=most).contains(&bytes) => {}
+            Ok(_) => {
+                let label = format!("allowed are {least} to {most} bytes");
+                problems.error(
+                    "out-of-range",
+                    value.span(),
+                    format!("`{}` is out of range", key.name),
+                    label,
+                );
+            }
+            Err((at, why)) => {
+                problems.error(
+                    "bad-size",
+                    inside(problems, value, &at),
+                    format!("`{}` is not a size", key.name),
+                    why,
+                );
+            }
+        },
+        (Kind::Count, DeValue::Integer(_)) => {
+            if count(value).is_none() {
+                let title = format!("`{}` is out of range", key.name);
+                problems.error("out-of-range", value.span(), title, format!("takes {}", key.kind.describe()));
+            }
+        }
+        (Kind::Comparison, DeValue::String(text)) => {
+            if let Err(wrong) = ladder::parse_comparison(text) {
+                let span = inside(problems, value, &wrong.at);
+                let problem = problems.error("bad-comparison", span, wrong.title(key.name), wrong.label);
+                problem.help = wrong.help;
+            }
+        }
+        (Kind::Choice(words), DeValue::String(text)) => {
+            if !words.contains(&text.as_ref()) {
+                let title = format!("`{}` cannot be `{}`", key.name, short(text));
+                let label = format!("takes {}", listed(words.iter().copied()));
+                problems.error("bad-choice", value.span(), title, label).help =
+                    did_you_mean(text, words.iter().copied());
+            }
+        }
+        (Kind::Labels, DeValue::Table(labels)) => check_labels(problems, key, labels),
+        (Kind::PatternTable, DeValue::Table(patterns)) => {
+            for (_, item) in patterns.iter().filter(|(_, item)| !item.get_ref().is_str()) {
+                wrong_type(problems, key, item);
+            }
+        }
+        (Kind::Images, DeValue::Array(list)) => {
+            for item in list.iter() {
+                match item.get_ref() {
+                    DeValue::String(_) => {}
+                    DeValue::Table(image) => {
+                        check(problems, image, "an image", &[IMAGE], &[]);
+                        require(problems, image, &item.span(), "src", "an image");
+                    }
+                    _ => wrong_type(problems, key, item),
+                }
+            }
+        }
+        _ => wrong_type(problems, key, value),
+    }
+}
+
+fn wrong_type(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
+    let found = value.get_ref().type_str();
+    let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
+    let title = format!("`{}` takes {}", key.name, key.kind.describe());
+    let help = match (key.kind, value.get_ref()) {
+        (Kind::Duration(_) | Kind::DurationOrNever, DeValue::Integer(n)) => Some(format!("write `\"{n}s\"`")),
+        (Kind::Comparison, DeValue::Integer(n)) => Some(format!("write `\">= {n}\"`")),
+        (Kind::Tables, DeValue::Table(_)) => Some(format!("write `[[{}]]`, with two brackets", key.name)),
+        (Kind::Labels, DeValue::Integer(n)) => Some(format!("write `\"{n}\"`, in quotes")),
+        _ => None,
+    };
+    problems.error("wrong-type", value.span(), title, format!("found {article} {found}")).help = help;
+}
+
+fn check_duration(problems: &mut Problems<'_>, key: &Key, said: &Said<'_>) {
+    let never = key.kind == Kind::DurationOrNever && said.text == "never";
+    match parse_duration(said.text) {
+        _ if never => {}
+        Ok(span) => {
+            if let Kind::Duration(least) = key.kind
+                && span < least
+            {
+                let title = format!("`{}` is too short", key.name);
+                let label = format!("at least `{}`", crate::model::duration_text(least));
+                problems.error("out-of-range", said.span.clone(), title, label);
+            }
+        }
+        Err(wrong) => {
+            let title = format!("`{}` is not a duration", short(said.text));
+            let span = said.place(problems, &wrong.at);
+            problems.error("bad-duration", span, title, wrong.why).help =
+                Some(format!("`{}` takes {}", key.name, key.kind.describe()));
+        }
+    }
+}
+
+/// One string of those that a key takes.
+fn check_text(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
+    let DeValue::String(text) = value.get_ref() else { return };
+    match key.kind {
+        Kind::Name | Kind::Names | Kind::RuleName => {
+            let dash = key.kind != Kind::RuleName;
+            let fits =
+                |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || (dash && b == b'-');
+            if !(1..=64).contains(&text.len()) || !text.bytes().all(fits) {
+                let title = format!("`{}` is not a valid name", short(text));
+                problems.error("bad-name", value.span(), title, format!("takes {}", key.kind.describe()));
+            }
+        }
+        Kind::Globs if text.is_empty() => {
+            let title = format!("`{}` holds an empty glob", key.name);
+            problems.error("bad-glob", value.span(), title, "names no file");
+        }
+        Kind::Globs => {
+            if let Err(error) = globset::GlobBuilder::new(text).literal_separator(true).build() {
+                let title = format!("`{}` is not a valid glob", short(text));
+                problems.error("bad-glob", value.span(), title, error.kind().to_string());
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_labels(problems: &mut Problems<'_>, key: &Key, labels: &DeTable<'_>) {
+    for (name, value) in labels.iter() {
+        let span = name.span();
+        let name: &str = name.get_ref();
+        if !is_identifier(name) {
+            let title = format!("`{}` is not a label name", short(name));
+            problems.error("bad-label-name", span, title, "a letter or `_`, then letters, digits and `_`");
+        } else if name == "instance" || name == "alertname" || name.starts_with("layer_") {
+            let title = format!("the label name `{}` is reserved", short(name));
+            let problem = problems.error("reserved-label", span, title, "cannot be set here");
+            problem.help = (name == "instance").then(|| "`scope` in tripline.toml sets it".to_owned());
+        }
+        if !value.get_ref().is_str() {
+            wrong_type(problems, key, value);
+        }
+    }
+}
+
+/// Says that a key is missing, at the table's header. True if it is there.
+pub(super) fn require(
+    problems: &mut Problems<'_>,
+    table: &DeTable<'_>,
+    header: &Range<usize>,
+    key: &str,
+    what: &str,
+) -> bool {
+    if table.contains_key(key) {
+        return true;
+    }
+    problems.error(
+        "missing-key",
+        header.clone(),
+        format!("{what} needs `{key}`"),
+        format!("`{key}` is missing"),
+    );
+    false
+}
+
+/// True for `[A-Za-z_][A-Za-z0-9_]*` of at most 128 bytes: names of labels, captures and patterns.
+pub(super) fn is_identifier(name: &str) -> bool {
+    name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The place of a part of a string value, or of the whole value.
+fn inside(problems: &Problems<'_>, value: Value<'_, '_>, at: &Range<usize>) -> Range<usize> {
+    match value.get_ref() {
+        DeValue::String(text) => typed(problems.text, &value.span(), text, at),
+        _ => value.span(),
+    }
+}
+
+fn size(value: Value<'_, '_>) -> Result<u64, (Range<usize>, String)> {
+    match value.get_ref() {
+        DeValue::String(text) => parse_size(text).map_err(|wrong| (wrong.at, wrong.why)),
+        DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix())
+            .map_err(|_| (0..0, "expected a whole number".to_owned())),
+        _ => Err((0..0, String::new())),
+    }
+}
+
+fn count(value: Value<'_, '_>) -> Option<usize> {
+    let number = value.get_ref().as_integer()?;
+    usize::from_str_radix(number.as_str(), number.radix()).ok().filter(|n| (1..=MOST).contains(n))
+}
+
+/// The largest count that is believed: what is larger is a typing mistake, or a bound that bounds nothing.
+const MOST: usize = 1_000_000;
+
+/// What a table says, with another table for what it does not say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields<'t, 'i> {
+    pub(super) table: &'t DeTable<'i>,
+    pub(super) defaults: Option<&'t DeTable<'i>>,
+}
+
+impl<'t, 'i> Fields<'t, 'i> {
+    /// The value as it stands.
+    pub(super) fn value(&self, key: &str) -> Option<Value<'t, 'i>> {
+        self.table.get(key).or_else(|| self.defaults?.get(key))
+    }
+
+    /// The same, from the table itself only.
+    pub(super) fn own(self) -> Fields<'t, 'i> {
+        Fields { table: self.table, defaults: None }
+    }
+
+    /// Where the key is typed in the table itself; the caller's `otherwise` if it is not.
+    pub(super) fn key_span(&self, key: &str, otherwise: &Range<usize>) -> Range<usize> {
+        let found =
+            [Some(self.table), self.defaults].into_iter().flatten().find_map(|t| t.get_key_value(key));
+        found.map_or_else(|| otherwise.clone(), |(name, _)| name.span())
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<Said<'t>> {
+        said(self.value(key)?)
+    }
+
+    /// A string or a list of strings.
+    pub(super) fn texts(&self, key: &str) -> Vec<Said<'t>> {
+        match self.value(key) {
+            Some(value) => match value.get_ref() {
+                DeValue::Array(list) => list.iter().filter_map(said).collect(),
+                _ => said(value).into_iter().collect(),
+            },
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn switch(&self, key: &str) -> Option<bool> {
+        self.value(key)?.get_ref().as_bool()
+    }
+
+    pub(super) fn count(&self, key: &str) -> Option<usize> {
+        count(self.value(key)?)
+    }
+
+    pub(super) fn size(&self, key: &str) -> Option<usize> {
+        usize::try_from(size(self.value(key)?).ok()?).ok()
+    }
+
+    pub(super) fn duration(&self, key: &str) -> Option<Duration> {
+        parse_duration(self.text(key)?.text).ok()
+    }
+
+    /// The inner `None` is `never`.
+    pub(super) fn duration_or_never(&self, key: &str) -> Option<Option<Duration>> {
+        let text = self.text(key)?.text;
+        if text == "never" { Some(None) } else { parse_duration(text).ok().map(Some) }
+    }
+
+    /// Names and values of a table of strings.
+    pub(super) fn pairs(&self, key: &str) -> Vec<(&'t str, Said<'t>)> {
+        let table = self.value(key).and_then(|value| value.get_ref().as_table());
+        let pairs = table.into_iter().flat_map(|table| table.iter());
+        pairs.filter_map(|(name, value)| Some((name.get_ref().as_ref(), said(value)?))).collect()
+    }
+
+    /// The tables of a list, with the place of their headers.
+    pub(super) fn tables(&self, key: &str) -> Vec<(Range<usize>, &'t DeTable<'i>)> {
+        let list = self.value(key).and_then(|value| value.get_ref().as_array());
+        let items = list.into_iter().flat_map(|list| list.iter());
+        items.filter_map(|item| Some((item.span(), item.get_ref().as_table()?))).collect()
+    }
+}
+
+/// The string of a value.
+pub(super) fn said<'t>(value: Value<'t, '_>) -> Option<Said<'t>> {
+    Some(Said { text: value.get_ref().as_str()?, span: value.span() })
+}

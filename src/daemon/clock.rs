@@ -1,0 +1,52 @@
+//! The only file that asks the time.
+#![expect(clippy::disallowed_methods, reason = "somebody has to ask")]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::core::Now;
+use crate::model::{Timestamp, micros};
+
+/// A wall clock that is set by less than this against the monotonic one is taken for drift.
+const DRIFT: i64 = 2_000_000;
+
+/// The engine's timeline: begins at the wall clock, and is monotonic from there, sleeping times of the machine
+/// included. That the wall clock is set moves the stamps of other people's lines, not our durations.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Wall-clock time minus monotonic time at the start, in microseconds.
+    start: i64,
+}
+
+impl Clock {
+    /// Begins now.
+    pub fn start() -> Clock {
+        Clock { start: wall().0 - monotonic() }
+    }
+
+    /// The present time.
+    pub fn now(&self) -> Now {
+        let time = Timestamp(self.start + monotonic());
+        let skew = wall().0 - time.0;
+        Now { time, skew_us: if skew.abs() < DRIFT { 0 } else { skew } }
+    }
+}
+
+fn monotonic() -> i64 {
+    let time = clock_gettime(ClockId::Boottime);
+    time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
+}
+
+/// The wall clock.
+pub fn wall() -> Timestamp {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => Timestamp(micros(since)),
+        Err(before) => Timestamp(-micros(before.duration())),
+    }
+}
+
+/// A duration that a waiting system call takes: from now to `wake`, at least `least`.
+pub fn until(now: Timestamp, wake: Timestamp, least: Duration) -> Duration {
+    wake.since(now).max(least)
+}

@@ -1,0 +1,617 @@
+//! One turn of the whole machine: look at the files, read, scan, decide, commit, and only then let deliveries go.
+//!
+//! Owns everything that must agree with each other after a crash, and nothing that waits: sockets and clocks are
+//! outside. The daemon drives it with the real world, the simulation with a made one; both see the same code.
+
+mod commit;
+mod files;
+mod pipe;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::{Change, Emitted, Engine, OddStamp, Timing};
+use crate::model::{
+    AlertKey, Delivery, DeliveryKind, Episode, FileId, Labels, Position, Reason, RuleName, SinkName,
+    SourceName, Status, Timestamp, Transition,
+};
+use crate::route::{Ledger, Route, is_own};
+use crate::rule::Ruleset;
+use crate::saved::Saved;
+use crate::scan::{LINE_END, MatchKind, Scanned, Scanner};
+use crate::settings::{Settings, Source};
+use crate::sink::attempt::{self, Attempt, Limits, Outcome, QueueStatus};
+use crate::sink::queue::Queue;
+use crate::store::{Batch, Store};
+use crate::tail::{self, Disk, FileStatus, Note, Tail};
+
+use pipe::Pipe;
+
+/// Bytes read at once from one file.
+const BLOCK: usize = 256 * 1024;
+/// Offsets that led to nothing wait so long for their commit.
+const COMMIT_EVERY: Duration = Duration::from_millis(250);
+/// A store that failed is tried again so often.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// The time of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// On the engine's timeline: wall-clock time at the start of the process, monotonic from there.
+    pub time: Timestamp,
+    /// By how much the wall clock was set forward since then, in microseconds.
+    pub skew_us: i64,
+}
+
+/// What a step asks of the world.
+#[derive(Debug)]
+pub struct Step {
+    /// Sends that may leave now: what they owe is durable.
+    pub attempts: Vec<Attempt>,
+    /// Signs of life to send; nobody owes them.
+    pub beats: Vec<Delivery>,
+    /// When to step again though nothing happened.
+    pub wake: Timestamp,
+    /// What is worth a line in tripline's own log.
+    pub remarks: Vec<Remark>,
+}
+
+/// Something that is worth a line in tripline's own log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Remark {
+    /// Of a file or a source.
+    Tail(Note),
+    /// A stamp that was not believed.
+    OddStamp(OddStamp),
+    /// A transition was decided.
+    Transition(Box<Transition>),
+    /// A delivery will never be accepted.
+    Dead(SinkName, String),
+    /// The store failed, and why.
+    StoreFailed(String),
+    /// The store works again.
+    StoreBack,
+}
+
+/// Counters since the process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Commits that succeeded.
+    pub commits: u64,
+    /// Commits that failed.
+    pub commit_failures: u64,
+}
+
+/// What a source has gone through since the process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceCounts {
+    /// Bytes read and applied.
+    pub bytes: u64,
+    /// Lines over the limit.
+    pub cut_lines: u64,
+    /// Bytes known to be lost.
+    pub lost_bytes: u64,
+    /// Files that were truncated or replaced.
+    pub truncations: u64,
+}
+
+/// The machine.
+pub struct Core<D: Disk> {
+    tail: Tail<D>,
+    engine: Engine,
+    scanners: BTreeMap<SourceName, Scanner>,
+    sources: Vec<Source>,
+    /// True if rules whose sources are not configured see every source: files were given as arguments.
+    every: bool,
+    ledger: Ledger,
+    queues: BTreeMap<SinkName, Queue>,
+    routes: Vec<Route>,
+    /// Sinks that are owed something and have not been in the settings since the start.
+    unreachable: BTreeSet<SinkName>,
+    store: Store,
+    /// Rows of the next commit, besides offsets.
+    batch: Batch,
+    /// How far each file was read.
+    places: BTreeMap<FileId, Place>,
+    touched: BTreeSet<FileId>,
+    ended: BTreeSet<FileId>,
+    /// Contents that were cut, until their end is noted.
+    cut: BTreeSet<FileId>,
+    /// Contents that were cut, with when their rows may go: what a copy of them is, only they can tell.
+    remembered: Vec<(Timestamp, FileId)>,
+    last_commit: Timestamp,
+    /// A transition, an attempt or an acceptance waits for the next commit.
+    urgent: bool,
+    /// Attempts whose rows the next commit marks as attempted.
+    planned: Vec<Attempt>,
+    /// Attempts of rows that a commit has marked before: repeats.
+    free: Vec<Attempt>,
+    /// Deliveries below this number are durable.
+    durable_seq: u64,
+    /// Those of them that say something else since the last commit.
+    rewritten: BTreeSet<u64>,
+    /// Since the last commit failed: when to try again.
+    retry_at: Option<Timestamp>,
+    beat: Option<(SinkName, Duration, Timestamp)>,
+    suspended: BTreeSet<SinkName>,
+    scope: String,
+    counts: Counts,
+    source_counts: BTreeMap<SourceName, SourceCounts>,
+    remarks: Vec<Remark>,
+    pipe: Option<Pipe>,
+    buf: Vec<u8>,
+    scanned: Scanned,
+}
+
+/// How far a file was read.
+#[derive(Debug)]
+struct Place {
+    source: SourceName,
+    read_to: u64,
+    skipping: bool,
+}
+
+/// How to build a [`Core`].
+pub struct Setup<D: Disk> {
+    /// Where files are.
+    pub disk: D,
+    /// Where state is kept.
+    pub store: Store,
+    /// What the store held.
+    pub saved: Saved,
+    /// Sources, sinks and the rest.
+    pub settings: Settings,
+    /// The rules.
+    pub ruleset: Ruleset,
+    /// The observer's scope.
+    pub scope: String,
+    /// See [`Core`]: rules see every source if theirs is not configured.
+    pub every: bool,
+    /// Randomness for the jitter of retries.
+    pub seed: u64,
+    /// Where a corrupt store was moved to, if one was.
+    pub set_aside: Option<PathBuf>,
+}
+
+impl<D: Disk> Core<D> {
+    /// The machine as it stood at its last commit.
+    pub fn new(setup: Setup<D>, now: Now) -> Core<D> {
+        let Setup { disk, store, saved, settings, ruleset, scope, every, seed, set_aside } = setup;
+        let ruleset = Arc::new(ruleset);
+        let timings = timings(&settings.sources);
+        let engine = Engine::new(ruleset, scope.clone(), timings, &saved, now.time);
+        let tail = Tail::new(disk, &settings.sources, &saved, now.time);
+        let ledger = Ledger::new(&saved.told, saved.next_seq);
+        let durable_seq = saved.next_seq;
+        let place = |row: &crate::saved::SavedFile| {
+            (row.id, Place { source: row.source.clone(), read_to: row.offset, skipping: row.skipping })
+        };
+        let places = saved.files.iter().map(place).collect();
+        let mut core = Core {
+            tail,
+            engine,
+            scanners: BTreeMap::new(),
+            sources: Vec::new(),
+            every,
+            ledger,
+            queues: BTreeMap::new(),
+            routes: Vec::new(),
+            unreachable: BTreeSet::new(),
+            store,
+            batch: Batch::default(),
+            places,
+            touched: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            cut: BTreeSet::new(),
+            remembered: Vec::new(),
+            last_commit: Timestamp::MIN,
+            urgent: false,
+            planned: Vec::new(),
+            free: Vec::new(),
+            durable_seq,
+            rewritten: BTreeSet::new(),
+            retry_at: None,
+            beat: None,
+            suspended: BTreeSet::new(),
+            scope,
+            counts: Counts::default(),
+            source_counts: BTreeMap::new(),
+            remarks: Vec::new(),
+            pipe: None,
+            buf: Vec::new(),
+            scanned: Scanned::default(),
+        };
+        // Nobody knows how to reach a sink that was removed before this start, but what it is owed stays owed: if it
+        // comes back, it is told in order.
+        let known = saved.outbox.iter().map(|row| &row.sink).chain(saved.told.iter().map(|row| &row.sink));
+        for sink in known.cloned().collect::<BTreeSet<_>>() {
+            let mine = saved.outbox.iter().filter(|row| row.sink == sink).cloned().collect();
+            core.queues.insert(sink.clone(), Queue::new(sink.clone(), Limits::default(), seed, mine));
+            core.unreachable.insert(sink);
+        }
+        core.place(&settings, seed, now);
+        core.recall(now);
+        if let Some(path) = set_aside {
+            let line = format!("the state was unreadable and is kept as {}", path.display());
+            core.engine.own("tripline_state_lost", MatchKind::Match, &[], &line, now.time);
+        }
+        core
+    }
+
+    /// What the process before this one had found wrong begins anew: what is still so will be found again, and the
+    /// rest would otherwise stay open for ever.
+    fn recall(&mut self, now: Now) {
+        let open: Vec<Transition> = self.engine.open_alerts().cloned().collect();
+        for alert in open {
+            match alert.key.rule.as_str() {
+                "tripline_store_failed" => {
+                    self.engine.own("tripline_store_failed", MatchKind::Resolve, &[], "", now.time);
+                }
+                // The next look at the queues sees that it is over.
+                "tripline_sink_suspended" => {
+                    let sink = alert.labels.get(crate::route::SINK_LABEL);
+                    self.suspended.extend(sink.map(|sink| SinkName::new(sink.as_str())));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Puts other settings and rules in force. Can not fail: everything that could was done before.
+    pub fn reload(&mut self, settings: &Settings, ruleset: Ruleset, seed: u64, now: Now) {
+        self.engine.adopt(Arc::new(ruleset), timings(&settings.sources), now.time);
+        self.tail.reload(&settings.sources, now.time);
+        self.place(settings, seed, now);
+        self.urgent = true;
+    }
+
+    fn place(&mut self, settings: &Settings, seed: u64, now: Now) {
+        let configured: BTreeSet<SourceName> = settings.sources.iter().map(|s| s.name.clone()).collect();
+        let ruleset = self.engine.ruleset().clone();
+        let every = self.every;
+        self.scanners = settings
+            .sources
+            .iter()
+            .map(|source| {
+                let sees = |rule: &crate::rule::Rule| {
+                    let known = rule.sources.iter().any(|name| configured.contains(name));
+                    rule.sources.contains(&source.name) || (every && !known && !rule.sources.is_empty())
+                };
+                (source.name.clone(), Scanner::new(&ruleset, sees, source.max_line))
+            })
+            .collect();
+        self.sources.clone_from(&settings.sources);
+        // A block always holds a whole line, so that reading gets on.
+        let longest = settings.sources.iter().map(|source| source.max_line).max().unwrap_or(0);
+        self.buf.resize(BLOCK.max(longest + LINE_END), 0);
+        for sink in &settings.sinks {
+            let limits = crate::sink::limits(sink);
+            self.unreachable.remove(&sink.name);
+            match self.queues.get_mut(&sink.name) {
+                Some(queue) => {
+                    queue.retune(limits);
+                    queue.release(now.time);
+                }
+                None => {
+                    let queue = Queue::new(sink.name.clone(), limits, seed, Vec::new());
+                    self.queues.insert(sink.name.clone(), queue);
+                }
+            }
+        }
+        let active: BTreeSet<&SinkName> = settings.sinks.iter().map(|sink| &sink.name).collect();
+        self.routes = self
+            .queues
+            .keys()
+            .map(|sink| Route { sink: sink.clone(), leaving: !active.contains(sink) })
+            .collect();
+        self.beat = settings.heartbeat.as_ref().map(|beat| (beat.sink.clone(), beat.every, now.time));
+    }
+
+    /// Takes the outcomes of an attempt, one per delivery of it.
+    pub fn outcomes(&mut self, sink: &SinkName, attempt: u64, outcomes: Vec<Outcome>, now: Now) {
+        let Some(queue) = self.queues.get_mut(sink) else { return };
+        let mut changes = Vec::new();
+        queue.handle(attempt, outcomes, now.time, &mut changes);
+        self.urgent |= queue.wants_commit();
+        self.keep_rows(changes, now);
+    }
+
+    /// One turn.
+    pub fn step(&mut self, now: Now) -> Step {
+        self.look(now);
+        if self.retry_at.is_none() {
+            self.read(now);
+            self.flush_pipe(now);
+        }
+        self.settle(now)
+    }
+
+    /// The second half of a turn: decides, commits, and lets go what may go. Reads nothing.
+    pub fn settle(&mut self, now: Now) -> Step {
+        // While the store fails nothing is read, and that must not look like quiet.
+        if self.retry_at.is_none() {
+            self.engine.tick(now.time);
+        }
+        self.decide(now);
+        self.watch_sinks(now);
+        self.plan(now);
+        let attempts = self.commit(now);
+        let beats = self.beats(now);
+        Step { attempts, beats, wake: self.next_wake(now), remarks: std::mem::take(&mut self.remarks) }
+    }
+
+    // ---- decisions --------------------------------------------------------------------------------------------
+
+    /// Routes what the engine decided, until nothing more follows from it.
+    fn decide(&mut self, now: Now) {
+        loop {
+            let output = self.engine.take();
+            let quiet = output.transitions.is_empty();
+            for change in output.changes {
+                put(&mut self.batch, change);
+            }
+            self.remarks.extend(output.odd_stamps.into_iter().map(Remark::OddStamp));
+            for emitted in output.transitions {
+                self.route(&emitted, now);
+            }
+            if quiet {
+                break;
+            }
+        }
+    }
+
+    fn route(&mut self, emitted: &Emitted, now: Now) {
+        let (mut deliveries, mut told) = (Vec::new(), Vec::new());
+        self.ledger.route(emitted, &self.routes, &mut deliveries, &mut told);
+        for row in &told {
+            self.batch.put_told(row);
+        }
+        self.urgent = true;
+        for delivery in deliveries {
+            let mut changes = Vec::new();
+            if let Some(queue) = self.queues.get_mut(&delivery.sink) {
+                queue.push(delivery, &mut changes);
+            }
+            self.rewritten.extend(changes.iter().filter_map(|change| match change {
+                attempt::Change::Put(row) => Some(row.seq),
+                _ => None,
+            }));
+            self.keep_rows(changes, now);
+        }
+        self.remarks.push(Remark::Transition(Box::new(emitted.transition.clone())));
+    }
+
+    fn keep_rows(&mut self, changes: Vec<attempt::Change>, now: Now) {
+        for change in changes {
+            match change {
+                attempt::Change::Put(row) => self.batch.put_delivery(&row),
+                attempt::Change::Remove(seq) => self.batch.remove_delivery(seq),
+                attempt::Change::Dead(letter) => {
+                    self.batch.remove_delivery(letter.delivery.seq);
+                    self.batch.put_dead(&letter);
+                    let sink = letter.delivery.sink.clone();
+                    let line = format!("{} will not be accepted: {}", letter.delivery.id(), letter.why);
+                    if !is_own(&letter.delivery.transition.key) {
+                        let about = [(crate::route::SINK_LABEL, sink.as_str())];
+                        self.engine.own("tripline_dead_letter", MatchKind::Match, &about, &line, now.time);
+                    }
+                    self.urgent = true;
+                    self.remarks.push(Remark::Dead(sink, line));
+                }
+            }
+        }
+    }
+
+    /// Raises an alert through the other sinks while one is suspended.
+    fn watch_sinks(&mut self, now: Now) {
+        let suspended: BTreeMap<SinkName, String> = self
+            .queues
+            .iter()
+            .filter_map(|(name, queue)| Some((name.clone(), queue.status().suspended?)))
+            .collect();
+        let before = std::mem::replace(&mut self.suspended, suspended.keys().cloned().collect());
+        for (name, why) in &suspended {
+            if !before.contains(name) {
+                let about = [(crate::route::SINK_LABEL, name.as_str())];
+                self.engine.own("tripline_sink_suspended", MatchKind::Match, &about, why, now.time);
+            }
+        }
+        for name in before.iter().filter(|name| !suspended.contains_key(*name)) {
+            let about = [(crate::route::SINK_LABEL, name.as_str())];
+            self.engine.own("tripline_sink_suspended", MatchKind::Resolve, &about, "", now.time);
+        }
+        self.decide(now);
+    }
+
+    fn plan(&mut self, now: Now) {
+        let mut all = Vec::new();
+        for (name, queue) in &mut self.queues {
+            if self.unreachable.contains(name) {
+                continue;
+            }
+            let mut changes = Vec::new();
+            let mut attempts = Vec::new();
+            if self.retry_at.is_some() {
+                attempts.extend(queue.plan_urgent(is_exempt, now.time, &mut changes));
+            }
+            attempts.extend(queue.plan(now.time, &mut changes));
+            if changes.is_empty() { &mut self.free } else { &mut self.planned }.extend(attempts);
+            all.append(&mut changes);
+        }
+        self.urgent |= !all.is_empty();
+        self.keep_rows(all, now);
+    }
+
+    // ---- time -------------------------------------------------------------------------------------------------
+
+    fn beats(&mut self, now: Now) -> Vec<Delivery> {
+        let Some((sink, every, _)) = self.beat.clone().filter(|(_, _, next)| *next <= now.time) else {
+            return Vec::new();
+        };
+        let healthy = self.retry_at.is_none() && !self.blind();
+        self.beat = Some((sink.clone(), every, now.time.plus(every)));
+        if healthy { vec![beat(sink, &self.scope, now.time)] } else { Vec::new() }
+    }
+
+    /// True if a source has files and none of them can be read.
+    fn blind(&self) -> bool {
+        let files = self.tail.status();
+        self.sources.iter().any(|source| {
+            let mut mine = files.iter().filter(|file| file.source == source.name).peekable();
+            mine.peek().is_some() && mine.all(|file| file.phase == tail::Phase::Unreadable)
+        })
+    }
+
+    fn next_wake(&self, now: Now) -> Timestamp {
+        let mut wake = self.tail.next_wake();
+        // While the store fails, what waits for a commit waits for the next attempt at one.
+        let waits = self.retry_at.is_none() && self.is_dirty();
+        let commit = waits.then(|| self.last_commit.plus(COMMIT_EVERY));
+        let queues = self.reachable().filter_map(Queue::next_wake).min();
+        let beat = self.beat.as_ref().map(|(_, _, next)| *next);
+        let engine = self.engine.next_wake().filter(|_| self.retry_at.is_none());
+        for other in [engine, commit, queues, beat, self.retry_at].into_iter().flatten() {
+            wake = wake.min(other);
+        }
+        if self.retry_at.is_none() && !self.tail.ready().is_empty() {
+            wake = now.time;
+        }
+        wake.max(now.time)
+    }
+
+    // ---- stop -------------------------------------------------------------------------------------------------
+
+    /// Resolves what is open, because nobody will go on with it.
+    pub fn resolve_all(&mut self, now: Now) {
+        self.engine.resolve_all(now.time);
+    }
+
+    /// Makes the next step look at every file: what was written until now is read before a stop.
+    pub fn look_everywhere(&mut self, now: Now) {
+        self.tail.hurry(now.time);
+    }
+
+    /// True if there are bytes that were not read.
+    pub fn is_behind(&self) -> bool {
+        !self.tail.ready().is_empty()
+    }
+
+    /// True if deliveries are owed only to sinks that take none.
+    pub fn all_suspended(&self) -> bool {
+        self.reachable().map(Queue::status).all(|status| status.queued == 0 || status.suspended.is_some())
+    }
+
+    /// Tries a suspended sink at once: what it was suspended for may be over.
+    pub fn release(&mut self, sink: &SinkName, now: Now) {
+        if let Some(queue) = self.queues.get_mut(sink) {
+            queue.release(now.time);
+        }
+    }
+
+    /// Deliveries that are still owed to sinks that can be reached.
+    pub fn owed(&self) -> usize {
+        self.reachable().map(|queue| queue.status().queued).sum()
+    }
+
+    fn reachable(&self) -> impl Iterator<Item = &Queue> {
+        let queues = self.queues.iter().filter(|(name, _)| !self.unreachable.contains(*name));
+        queues.map(|(_, queue)| queue)
+    }
+
+    /// True if something waits for a commit.
+    pub fn is_dirty(&self) -> bool {
+        !self.batch.is_empty() || !self.touched.is_empty() || !self.ended.is_empty()
+    }
+
+    /// Makes the next step commit whatever there is.
+    pub fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
+    // ---- what is seen from outside ----------------------------------------------------------------------------
+
+    /// The engine, for what it knows of alerts and rules.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// All files that are followed.
+    pub fn files(&self) -> Vec<FileStatus> {
+        self.tail.status()
+    }
+
+    /// The queue of each sink.
+    pub fn queues(&self) -> impl Iterator<Item = (&SinkName, QueueStatus)> {
+        self.queues.iter().map(|(name, queue)| (name, queue.status()))
+    }
+
+    /// Counters.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Counters of a source.
+    pub fn source_counts(&self, source: &SourceName) -> SourceCounts {
+        self.source_counts.get(source).copied().unwrap_or_default()
+    }
+
+    /// True while nothing can be committed.
+    pub fn store_failed(&self) -> bool {
+        self.retry_at.is_some()
+    }
+}
+
+fn timings(sources: &[Source]) -> Vec<Timing> {
+    let timing = |source: &Source| Timing {
+        name: source.name.clone(),
+        tz: source.tz.clone(),
+        max_age: source.max_age,
+        year: None,
+    };
+    sources.iter().map(timing).collect()
+}
+
+fn put(batch: &mut Batch, change: Change) {
+    match change {
+        Change::Key(row) => batch.put_key(&row),
+        Change::KeyGone(rule, hash) => batch.remove_key(&rule, hash),
+        Change::Chunk(rule, hash, number, entries) => batch.put_chunk(&rule, hash, number, &entries),
+        Change::ChunkGone(rule, hash, number) => batch.remove_chunk(&rule, hash, number),
+        Change::Clock(row) => batch.put_clock(&row),
+        Change::ClockGone(file) => batch.remove_clock(file),
+    }
+}
+
+/// True of the one alert that may be told before it is durable: that nothing can be made durable.
+fn is_exempt(key: &AlertKey) -> bool {
+    key.rule.as_str() == "tripline_store_failed"
+}
+
+/// A sign of life. Its words never change, so that a peer can tell it apart from news.
+fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
+    let rule = RuleName::new("tripline_heartbeat");
+    let hash = crate::engine::digest(rule.as_str(), scope, std::iter::empty());
+    let at = Position { file: FileId::OWN, offset: now.0.unsigned_abs() };
+    let transition = Transition {
+        time: now,
+        key: AlertKey { rule, hash },
+        status: Status::Info,
+        previous: Status::Info,
+        reason: Reason::LevelReached,
+        value: 1.0,
+        count: 1,
+        total: 1,
+        since: now,
+        episode: Episode(at),
+        step: 0,
+        labels: Labels::from([("instance".into(), scope.to_owned())]),
+        details: Labels::new(),
+        summary: format!("tripline is alive on {scope}"),
+        description: "sources are read and state is kept".to_owned(),
+        runbook: None,
+        images: Vec::new(),
+    };
+    Delivery { seq: 0, sink, kind: DeliveryKind::Beat, transition, attempted: false }
+}

@@ -1,0 +1,641 @@
+//! Wires the machine to the world: one thread turns it, a runtime carries deliveries and answers HTTP, small threads
+//! bring signals, reloads and stdin as values of one closed enum.
+
+pub mod clock;
+pub mod core;
+pub mod deliver;
+pub mod scope;
+pub mod secret;
+mod view;
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use self::clock::Clock;
+use self::core::{Core, Now, Remark, Setup, Step};
+use self::deliver::{AttachError, Courier, Done, Terms};
+use crate::model::{SinkName, SourceName, Status, Timestamp};
+use crate::rule::Ruleset;
+use crate::settings::{OnStop, Peer, Settings};
+use crate::sink::attempt::{Attempt, Outcome};
+use crate::store::{self, StoreError};
+use crate::tail::{Note, RealDisk};
+use crate::untrusted::Untrusted;
+
+/// Longest wait between two turns, so that `/healthz` and the watchdog can tell a quiet loop from a dead one.
+const LONGEST_TURN: Duration = Duration::from_secs(1);
+/// How old the admin page's view of the machine may be.
+const SHOW_EVERY: Duration = Duration::from_millis(250);
+/// Bytes read at once from stdin.
+const BLOCK: usize = 64 * 1024;
+
+/// Settings and rules that are believed.
+pub type Believed = (Settings, Ruleset);
+
+/// Loads the configuration again; `Err` says that the running one stays, after the problems were shown.
+pub type Load = Box<dyn FnMut(Why) -> Option<Result<Believed, ()>> + Send>;
+
+/// Why the configuration is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A regular look: nothing is to be done unless a file changed.
+    Look,
+    /// SIGHUP: it is to be loaded whether it changed or not.
+    Asked,
+}
+
+/// How to run.
+pub struct Options {
+    /// Settings and rules to begin with.
+    pub believed: Believed,
+    /// How to get them anew; `None`: never.
+    pub load: Option<Load>,
+    /// Rules see every source if theirs is not configured.
+    pub every: bool,
+    /// Read stdin, as a file of this source.
+    pub stdin: Option<SourceName>,
+    /// Do everything but send.
+    pub dry_run: bool,
+    /// Refuse to start without the state of the last run.
+    pub require_state: bool,
+    /// Whether stdout takes readable lines.
+    pub readable: bool,
+    /// Whether they have colours.
+    pub color: bool,
+    /// Stop by itself once stdin has ended (or this flag is set from outside) and everything is delivered.
+    pub ends: Option<Arc<std::sync::atomic::AtomicBool>>,
+}
+
+/// Why the daemon could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state can not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A sink can not be used.
+    #[error(transparent)]
+    Sink(#[from] AttachError),
+    /// The admin address can not be used.
+    #[error(
+        "can not listen on `{address}` for the admin page: {error}; choose another `[admin] listen` or `\"off\"`"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The machine refuses what every process needs.
+    #[error("can not start: {0}")]
+    Start(#[from] std::io::Error),
+}
+
+/// What reaches the loop from outside.
+enum Input {
+    Done(Done),
+    Signal(Signal),
+    Loaded(Result<Box<Believed>, ()>),
+    /// Bytes, and whom to tell that they were used.
+    Stdin(Vec<u8>, SyncSender<()>),
+    StdinEnd,
+}
+
+/// Signals that mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    Stop(i32),
+    Reload,
+}
+
+/// What the world knows of reloads.
+#[derive(Clone, Copy, Debug)]
+struct Reloads {
+    ok: u64,
+    failed: u64,
+    last_ok: bool,
+}
+
+/// Runs until a signal says stop; the answer is the exit code.
+///
+/// # Errors
+/// If it can not start. Once started, it goes on whatever happens.
+pub fn run(options: Options) -> Result<u8, RunError> {
+    let Options { believed, load, every, stdin, dry_run, require_state, readable, color, ends } = options;
+    let (settings, ruleset) = believed;
+    let clock = Clock::start();
+    let now = clock.now();
+    let on_stop = scope::on_stop(&settings);
+    let scope = scope::scope(&settings, on_stop);
+
+    let (store, saved, set_aside) = match &settings.state_dir {
+        Some(dir) => {
+            let opened = store::open(dir, require_state, now.time)?;
+            if let Some(path) = &opened.set_aside {
+                tracing::error!(path = %path.display(), "the state was unreadable, was set aside, and is begun anew");
+            }
+            (opened.store, opened.saved, opened.set_aside)
+        }
+        None => {
+            let store = store::in_memory()?;
+            let saved = store.load()?;
+            (store, saved, None)
+        }
+    };
+
+    let unknown = |row: &&crate::model::Delivery| settings.sinks.iter().all(|sink| sink.name != row.sink);
+    let orphans = saved.outbox.iter().filter(unknown).count();
+    if orphans > 0 {
+        tracing::warn!(
+            deliveries = orphans,
+            "owed to sinks that are not configured any more: kept until they are"
+        );
+    }
+    raise_file_limit();
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (inbox, inputs) = channel();
+    let mut terms = Terms::new(Arc::new(move || clock.now().time));
+    (terms.send, terms.readable, terms.color) = (!dry_run, readable, color);
+    let mut courier = courier(&runtime, &inbox, terms);
+    courier.attach(&settings.sinks)?;
+    let (show, shown) = watch::channel(Arc::new(crate::http::View::default()));
+    let address = listen(&runtime, &settings, shown, clock)?;
+    signals(&runtime, &inbox)?;
+    let reload = load.map(|load| reloader(load, inbox.clone())).transpose()?;
+
+    let files: Vec<PathBuf> = settings.sources.iter().flat_map(|source| source.files.clone()).collect();
+    let setup = Setup {
+        disk: RealDisk::new(),
+        store,
+        saved,
+        settings: settings.clone(),
+        ruleset,
+        scope,
+        every,
+        seed: fastrand::u64(..),
+        set_aside,
+    };
+    let mut core = Core::new(setup, now);
+    if let Some(source) = &stdin {
+        core.open_pipe(source, "stdin", now);
+        stdin_reader(inbox.clone())?;
+    }
+    let rules = core.engine().rule_counts().count() - crate::config::own::own_rules().len();
+    tracing::info!(rules, sinks = settings.sinks.len(), files = files.len(), dry_run, "started");
+    for file in &files {
+        tracing::info!(files = %Untrusted(&file.to_string_lossy()), "watching");
+    }
+    if let Some(address) = address {
+        tracing::info!(%address, "admin page");
+    }
+
+    let mut daemon = Daemon {
+        clock,
+        core,
+        courier,
+        settings,
+        dry_run,
+        inputs,
+        reload,
+        show,
+        reloads: Reloads { ok: 0, failed: 0, last_ok: true },
+        stopping: None,
+        stdin_waits: None,
+        ends,
+        shown: Timestamp::MIN,
+        watchdog: watchdog(),
+        next_watchdog: Timestamp::MIN,
+        checked_keys: now.time,
+        blindness_said: false,
+    };
+    let code = daemon.turn_until_stopped(on_stop);
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    Ok(code)
+}
+
+struct Daemon {
+    clock: Clock,
+    core: Core<RealDisk>,
+    courier: Courier,
+    settings: Settings,
+    dry_run: bool,
+    inputs: Receiver<Input>,
+    reload: Option<SyncSender<()>>,
+    show: watch::Sender<Arc<crate::http::View>>,
+    reloads: Reloads,
+    /// When the stop must be over, and how far it is.
+    stopping: Option<Timestamp>,
+    stdin_waits: Option<(Vec<u8>, SyncSender<()>)>,
+    ends: Option<Arc<std::sync::atomic::AtomicBool>>,
+    shown: Timestamp,
+    watchdog: Option<Duration>,
+    next_watchdog: Timestamp,
+    checked_keys: Timestamp,
+    blindness_said: bool,
+}
+
+impl Daemon {
+    fn turn_until_stopped(&mut self, on_stop: OnStop) -> u8 {
+        let mut resolved = false;
+        loop {
+            let now = self.clock.now();
+            let step = self.core.step(now);
+            let wake = self.carry_out(step, now);
+            self.take_stdin(now);
+            self.tell_supervisor(now);
+            self.check_keys(now);
+            if let Some(code) = self.finished(now, on_stop, &mut resolved) {
+                return code;
+            }
+            self.say_blind();
+            let now = self.clock.now();
+            let wait = wake.since(now.time).min(LONGEST_TURN);
+            if let Some(code) = self.take_inputs(wait) {
+                return code;
+            }
+        }
+    }
+
+    /// Waits for the first input, then takes all there are; an exit code if the stop can not wait.
+    fn take_inputs(&mut self, wait: Duration) -> Option<u8> {
+        let mut input = self.inputs.recv_timeout(wait).ok();
+        let mut taken = 0;
+        while let Some(next) = input {
+            let now = self.clock.now();
+            match next {
+                Input::Done(done) => self.take_outcomes(done, now),
+                Input::Signal(Signal::Reload) => {
+                    if let Some(reload) = &self.reload {
+                        let _ = reload.try_send(());
+                    }
+                }
+                Input::Signal(Signal::Stop(number)) if self.stopping.is_some() => {
+                    tracing::warn!("stopped at once: what is owed is kept");
+                    return Some(128u8.saturating_add(u8::try_from(number).unwrap_or(0)));
+                }
+                Input::Signal(Signal::Stop(_)) => self.begin_stop(now),
+                Input::Loaded(result) => self.adopt(result, now),
+                Input::Stdin(bytes, used) => {
+                    self.stdin_waits = Some((bytes, used));
+                    self.take_stdin(now);
+                }
+                Input::StdinEnd => {
+                    self.core.close_pipe(now);
+                    if self.stopping.is_none()
+                        && self.settings.sources.iter().all(|source| source.files.is_empty())
+                    {
+                        self.begin_stop(now);
+                    }
+                }
+            }
+            taken += 1;
+            // A flood of input must not keep the loop from turning.
+            input = if taken < 256 { self.inputs.try_recv().ok() } else { None };
+        }
+        None
+    }
+
+    /// Uses what stdin brought, unless nothing can be committed.
+    fn take_stdin(&mut self, now: Now) {
+        if self.core.store_failed() {
+            return;
+        }
+        if let Some((bytes, used)) = self.stdin_waits.take() {
+            self.core.pipe(&bytes, now);
+            let _ = used.try_send(());
+        }
+    }
+
+    fn take_outcomes(&mut self, done: Done, now: Now) {
+        let refused = done.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Suspend { .. }));
+        self.core.outcomes(&done.sink, done.attempt, done.outcomes, now);
+        // `tripline run … | head`: nobody reads any more, and there is nobody else to tell.
+        if refused
+            && self.stopping.is_none()
+            && self.settings.sinks.iter().all(|sink| matches!(sink.peer, Peer::Stdout))
+        {
+            tracing::info!("stdout is closed");
+            self.begin_stop(now);
+        }
+    }
+
+    fn begin_stop(&mut self, now: Now) {
+        tracing::info!(budget = ?self.settings.stop_budget, "stopping: reading to the end and delivering");
+        self.stopping = Some(now.time.plus(self.settings.stop_budget));
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.core.look_everywhere(now);
+        self.core.hurry();
+    }
+
+    /// The exit code, once a stop has done all it can.
+    fn finished(&mut self, now: Now, on_stop: OnStop, resolved: &mut bool) -> Option<u8> {
+        if self.stopping.is_none()
+            && self.ends.as_ref().is_some_and(|ends| ends.load(std::sync::atomic::Ordering::Relaxed))
+        {
+            self.begin_stop(now);
+        }
+        let until = self.stopping?;
+        let late = now.time >= until;
+        if self.core.is_behind() && !late {
+            return None;
+        }
+        if !*resolved {
+            *resolved = true;
+            if on_stop == OnStop::Resolve {
+                self.core.resolve_all(now);
+            }
+            self.core.hurry();
+            let step = self.core.settle(now);
+            self.carry_out(step, now);
+            return None;
+        }
+        if self.core.is_dirty() && !late {
+            self.core.hurry();
+            return None;
+        }
+        let owed = if self.dry_run { 0 } else { self.core.owed() };
+        let hopeless = self.core.all_suspended();
+        if owed > 0 && !late && !hopeless {
+            return None;
+        }
+        let unwritten = self.settings.state_dir.is_some() && self.core.store_failed();
+        match (owed, unwritten) {
+            (0, false) => tracing::info!("stopped"),
+            (_, true) => tracing::error!(
+                owed,
+                "stopped although the state could not be written: the next start begins where it was last"
+            ),
+            (_, false) => {
+                let kept = self.settings.state_dir.is_some();
+                tracing::warn!(owed, kept, "stopped with deliveries that were not accepted");
+            }
+        }
+        Some(u8::from(unwritten))
+    }
+
+    fn adopt(&mut self, result: Result<Box<Believed>, ()>, now: Now) {
+        self.reloads.last_ok = result.is_ok();
+        let Ok(believed) = result else {
+            self.reloads.failed += 1;
+            tracing::error!("the configuration was not loaded: the running one stays");
+            return;
+        };
+        let (mut settings, ruleset) = *believed;
+        if let Err(error) = self.courier.attach(&settings.sinks) {
+            self.reloads.failed += 1;
+            self.reloads.last_ok = false;
+            tracing::error!(%error, "the configuration was not loaded: the running one stays");
+            return;
+        }
+        if settings.state_dir != self.settings.state_dir
+            || settings.admin.listen != self.settings.admin.listen
+        {
+            tracing::warn!("`state_dir` and `[admin] listen` change with a restart only");
+            settings.state_dir.clone_from(&self.settings.state_dir);
+            settings.admin = self.settings.admin.clone();
+        }
+        let state = sd_notify::NotifyState::monotonic_usec_now();
+        let _ = state.map(|state| sd_notify::notify(&[sd_notify::NotifyState::Reloading, state]));
+        self.core.reload(&settings, ruleset, fastrand::u64(..), now);
+        self.settings = settings;
+        self.reloads.ok += 1;
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        tracing::info!(rules = self.core.engine().rule_counts().count(), "the configuration was loaded");
+    }
+
+    /// Does what a step asks for; says when to turn again.
+    fn carry_out(&mut self, step: Step, now: Now) -> Timestamp {
+        for attempt in step.attempts {
+            self.send(attempt, now);
+        }
+        for beat in step.beats {
+            let (sink, deliveries) = (beat.sink.clone(), vec![beat]);
+            let attempt = Attempt { id: 0, sink, deliveries, number: 1, shrink: false };
+            if self.dry_run {
+                continue;
+            }
+            self.courier.send(attempt);
+        }
+        for remark in &step.remarks {
+            say(remark);
+        }
+        if now.time.since(self.shown) >= SHOW_EVERY {
+            self.shown = now.time;
+            let view = view::view(&self.core, &self.settings, now, self.stopping.is_some(), self.reloads);
+            self.show.send_replace(Arc::new(view));
+        }
+        step.wake
+    }
+
+    fn send(&mut self, attempt: Attempt, now: Now) {
+        if !self.dry_run {
+            self.courier.send(attempt);
+            return;
+        }
+        use std::io::Write as _;
+        let mut outcomes = Vec::new();
+        for row in &attempt.deliveries {
+            let line = crate::sink::stdout::json(&row.transition);
+            let _ = writeln!(std::io::stdout(), "would send to {}: {line}", row.sink);
+            outcomes.push(Outcome::Accepted { note: "dry run".to_owned() });
+        }
+        self.core.outcomes(&attempt.sink, attempt.id, outcomes, now);
+    }
+
+    fn tell_supervisor(&mut self, now: Now) {
+        if self.next_watchdog == Timestamp::MIN {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+            self.next_watchdog = now.time;
+        }
+        let Some(every) = self.watchdog else { return };
+        if now.time >= self.next_watchdog {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            self.next_watchdog = now.time.plus(every / 2);
+        }
+    }
+
+    /// Says once of each source that it has no file: nothing is worse than to watch nothing without a word.
+    fn say_blind(&mut self) {
+        if self.blindness_said {
+            return;
+        }
+        self.blindness_said = true;
+        let files = self.core.files();
+        let named = self.settings.sources.iter().filter(|source| !source.files.is_empty());
+        for source in named.filter(|source| files.iter().all(|file| file.source != source.name)) {
+            let globs: Vec<_> = source.files.iter().map(|glob| glob.display().to_string()).collect();
+            let files = globs.join(", ");
+            tracing::warn!(source = %source.name, files = %Untrusted(&files), "no file fits yet");
+        }
+    }
+
+    /// A key that was changed in its file releases its sink at once.
+    fn check_keys(&mut self, now: Now) {
+        if now.time.since(self.checked_keys) < Duration::from_secs(1) {
+            return;
+        }
+        self.checked_keys = now.time;
+        let suspended = self.core.queues().filter(|(_, status)| status.suspended.is_some());
+        let changed: Vec<SinkName> =
+            suspended.map(|(sink, _)| sink.clone()).filter(|sink| self.courier.key_changed(sink)).collect();
+        for sink in changed {
+            self.core.release(&sink, now);
+        }
+    }
+}
+
+fn courier(runtime: &Runtime, inbox: &Sender<Input>, terms: Terms) -> Courier {
+    let inbox = inbox.clone();
+    // The loop is gone only when the process ends.
+    let done = Arc::new(move |done| drop(inbox.send(Input::Done(done))));
+    Courier::new(runtime.handle().clone(), terms, done)
+}
+
+fn listen(
+    runtime: &Runtime,
+    settings: &Settings,
+    shown: watch::Receiver<Arc<crate::http::View>>,
+    clock: Clock,
+) -> Result<Option<SocketAddr>, RunError> {
+    let Some(address) = settings.admin.listen else { return Ok(None) };
+    let refused = |error| RunError::Listen { address, error };
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    runtime.spawn(crate::http::serve(listener, shown, move || clock.now().time, std::future::pending()));
+    Ok(Some(bound))
+}
+
+fn signals(runtime: &Runtime, inbox: &Sender<Input>) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let _inside = runtime.enter();
+    let kinds = [
+        (SignalKind::terminate(), Signal::Stop(15)),
+        (SignalKind::interrupt(), Signal::Stop(2)),
+        (SignalKind::hangup(), Signal::Reload),
+    ];
+    for (kind, means) in kinds {
+        let mut signals = signal(kind)?;
+        let inbox = inbox.clone();
+        runtime.spawn(async move {
+            while signals.recv().await.is_some() {
+                let _ = inbox.send(Input::Signal(means));
+            }
+        });
+    }
+    Ok(())
+}
+
+/// A thread that loads the configuration when asked, and looks every second whether it changed.
+fn reloader(mut load: Load, inbox: Sender<Input>) -> std::io::Result<SyncSender<()>> {
+    let (ask, asked) = sync_channel(1);
+    std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
+        loop {
+            let why = match asked.recv_timeout(Duration::from_secs(1)) {
+                Ok(()) => Why::Asked,
+                Err(RecvTimeoutError::Timeout) => Why::Look,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Some(result) = load(why)
+                && inbox.send(Input::Loaded(result.map(Box::new))).is_err()
+            {
+                return;
+            }
+        }
+    })?;
+    Ok(ask)
+}
+
+/// A thread that reads stdin block by block, each only after the one before was used: a slow loop makes the writer of
+/// the pipe wait, instead of filling memory.
+fn stdin_reader(inbox: Sender<Input>) -> std::io::Result<()> {
+    let (tell_used, used) = sync_channel(1);
+    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        let mut stdin = std::io::stdin().lock();
+        loop {
+            let mut block = vec![0; BLOCK];
+            match stdin.read(&mut block) {
+                Ok(0) => break,
+                Ok(n) => block.truncate(n),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    tracing::error!(%error, "stdin can not be read");
+                    break;
+                }
+            }
+            if inbox.send(Input::Stdin(block, tell_used.clone())).is_err() || used.recv().is_err() {
+                return;
+            }
+        }
+        let _ = inbox.send(Input::StdinEnd);
+    })?;
+    Ok(())
+}
+
+/// Every followed file costs a descriptor: take as many as the machine grants.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || limit.maximum.is_none() {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+        if let Err(error) = raised {
+            tracing::debug!(%error, "the limit of open files stays");
+        }
+    }
+}
+
+fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+/// Writes a line into tripline's own log. Log text of others only at debug: it may be private.
+fn say(remark: &Remark) {
+    match remark {
+        Remark::Tail(note) => say_note(note),
+        Remark::OddStamp(odd) => tracing::warn!(
+            source = %odd.source,
+            offset_s = odd.offset_s,
+            "stamps lie far from the arrival of their lines, which counts instead: looks like a time zone, see `tz`"
+        ),
+        Remark::Transition(t) => {
+            let (key, status, reason) = (t.key.to_string(), t.status.as_str(), t.reason.as_str());
+            match t.status {
+                Status::Ok => tracing::debug!(key, status, reason, "transition"),
+                _ => tracing::debug!(key, status, reason, value = t.value, "transition"),
+            }
+        }
+        Remark::Dead(sink, _) => {
+            tracing::error!(%sink, "a delivery will not be accepted and lies in the dead letters");
+        }
+        Remark::StoreFailed(why) => tracing::error!(why, "the state can not be written: reading is paused"),
+        Remark::StoreBack => tracing::info!("the state is written again"),
+    }
+}
+
+fn say_note(note: &Note) {
+    match note {
+        Note::Opened { path, from, .. } => {
+            tracing::info!(path = %Untrusted(&path.to_string_lossy()), from, "following");
+        }
+        Note::Truncated { lost, .. } => tracing::warn!(lost_bytes = lost, "a file was truncated or replaced"),
+        Note::Unreadable { path, error, .. } => {
+            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), error, "can not be read");
+        }
+        Note::Readable { path, .. } => {
+            tracing::info!(path = %Untrusted(&path.to_string_lossy()), "can be read again");
+        }
+        Note::NotRegular { path, .. } => {
+            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is no regular file and is left alone");
+        }
+        Note::Lost { path, from, why, .. } => {
+            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), read_to = from, why, "what came after is lost");
+        }
+        note => tracing::debug!(note = %Untrusted(&format!("{note:?}")), "tail"),
+    }
+}

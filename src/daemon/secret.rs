@@ -1,0 +1,208 @@
+//! Keys, read where the settings say. Errors name the variable or the file, never the value.
+#![expect(clippy::disallowed_methods, reason = "secrets come from the environment and from files")]
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::settings::SecretFrom;
+
+/// A key is a line; more is the wrong file.
+const MOST_BYTES: u64 = 8 * 1024;
+
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// Why a secret cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The variable is missing or not UTF-8.
+    #[error("the environment variable `{0}` is not set; set it, or use `integration_key_file`")]
+    NotSet(String),
+    /// The file cannot be read.
+    #[error("cannot read the key file `{path}`: {error}")]
+    NotRead {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Nothing but white space.
+    #[error("{0} is empty; put the key there")]
+    Empty(Place),
+    /// More than a key.
+    #[error("{0} holds more than a key: it must be one word on one line")]
+    NotAKey(Place),
+}
+
+/// Where a secret was looked for.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// The variable of that name.
+    Env(String),
+    /// The file of that name.
+    File(PathBuf),
+    /// The configuration itself.
+    Inline,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Env(name) => write!(f, "the environment variable `{name}`"),
+            Place::File(path) => write!(f, "the key file `{}`", path.display()),
+            Place::Inline => f.write_str("the key in the configuration"),
+        }
+    }
+}
+
+/// One secret and what it last was, to notice a rotation.
+#[derive(Debug)]
+pub struct Secret {
+    from: SecretFrom,
+    last: Mutex<Option<SecretString>>,
+}
+
+impl Secret {
+    /// The secret that comes from there. Reads nothing yet.
+    pub fn new(from: SecretFrom) -> Secret {
+        Secret { from, last: Mutex::new(None) }
+    }
+
+    /// The secret as it is now. A file is read each time, so a rotated key is used from the next attempt on.
+    /// Blocks on the file.
+    pub fn read(&self) -> Result<SecretString, SecretError> {
+        let now = self.fetch()?;
+        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(now.clone());
+        Ok(now)
+    }
+
+    /// True if it can be read and is not what [`Secret::read`] gave last: time to release a suspended sink. Blocks
+    /// on the file.
+    pub fn changed(&self) -> bool {
+        let Ok(now) = self.fetch() else { return false };
+        let last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        last.as_ref().is_none_or(|last| last.expose_secret() != now.expose_secret())
+    }
+
+    fn fetch(&self) -> Result<SecretString, SecretError> {
+        match &self.from {
+            SecretFrom::Env(name) => {
+                let value = std::env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?;
+                believe(&value, || Place::Env(name.clone()))
+            }
+            SecretFrom::File(path) => {
+                let path = expand(path)?;
+                let text =
+                    read_file(&path).map_err(|error| SecretError::NotRead { path: path.clone(), error })?;
+                believe(&text, || Place::File(path))
+            }
+            SecretFrom::Inline(value) => believe(value.expose_secret(), || Place::Inline),
+        }
+    }
+}
+
+fn believe(text: &str, place: impl FnOnce() -> Place) -> Result<SecretString, SecretError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(SecretError::Empty(place()));
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(SecretError::NotAKey(place()));
+    }
+    Ok(SecretString::from(text))
+}
+
+fn read_file(path: &Path) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(std::io::Error::other(format!("it is longer than {MOST_BYTES} bytes")));
+    }
+    // The error of a failed conversion would carry the bytes.
+    String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8"))
+}
+
+/// `$CREDENTIALS_DIRECTORY/name` and `${CREDENTIALS_DIRECTORY}/name` as systemd means them.
+fn expand(path: &Path) -> Result<PathBuf, SecretError> {
+    let variable =
+        |first: &std::ffi::OsStr| first == "$CREDENTIALS_DIRECTORY" || first == "${CREDENTIALS_DIRECTORY}";
+    let mut parts = path.components();
+    // A relative path was made absolute with the configuration's directory before it.
+    let Some(_) = parts.find(|part| variable(part.as_os_str())) else { return Ok(path.to_owned()) };
+    let directory =
+        std::env::var_os(CREDENTIALS).ok_or_else(|| SecretError::NotSet(CREDENTIALS.to_owned()))?;
+    Ok(Path::new(&directory).join(parts.as_path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(content: &[u8]) -> (tempfile::TempDir, Secret) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, content).unwrap();
+        (dir, Secret::new(SecretFrom::File(path)))
+    }
+
+    #[test]
+    fn a_file_is_trimmed_and_read_again_when_it_changes() {
+        let (dir, secret) = file(b"  first\n");
+        assert!(secret.changed(), "never read");
+        assert_eq!(secret.read().unwrap().expose_secret(), "first");
+        assert!(!secret.changed());
+        std::fs::write(dir.path().join("key"), "second\r\n").unwrap();
+        assert!(secret.changed());
+        assert_eq!(secret.read().unwrap().expose_secret(), "second");
+        std::fs::remove_file(dir.path().join("key")).unwrap();
+        assert!(!secret.changed());
+        assert!(matches!(secret.read(), Err(SecretError::NotRead { .. })));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_showing_it() {
+        let long = vec![b'x'; 9_000];
+        for (content, says) in [
+            (&b" \n"[..], "is empty"),
+            (b"CANARY\nCANARY2\n", "holds more than a key"),
+            (b"CANARY\xff", "it is not UTF-8"),
+            (&long, "longer than 8192 bytes"),
+        ] {
+            let (_dir, secret) = file(content);
+            let error = secret.read().unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(text.contains(says) && text.contains("key") && !text.contains("CANARY"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let secret = Secret::new(SecretFrom::Env("TRIPLINE_NO_SUCH_KEY".to_owned()));
+        let error = secret.read().unwrap_err().to_string();
+        assert!(error.contains("`TRIPLINE_NO_SUCH_KEY` is not set"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_and_the_configuration_can_hold_a_key() {
+        let path = Secret::new(SecretFrom::Env("CARGO_PKG_NAME".to_owned()));
+        assert_eq!(path.read().unwrap().expose_secret(), "tripline");
+        let inline = Secret::new(SecretFrom::Inline(SecretString::from("CANARY")));
+        assert_eq!(inline.read().unwrap().expose_secret(), "CANARY");
+        assert!(!format!("{inline:?}").contains("CANARY"));
+        let empty = Secret::new(SecretFrom::Inline(SecretString::from("")));
+        assert!(matches!(empty.read(), Err(SecretError::Empty(Place::Inline))));
+    }
+
+    #[test]
+    fn systemd_credentials_need_their_directory() {
+        let path = Path::new("/etc/tripline/$CREDENTIALS_DIRECTORY/oncall");
+        match std::env::var_os(CREDENTIALS) {
+            Some(directory) => assert_eq!(expand(path).unwrap(), Path::new(&directory).join("oncall")),
+            None => assert!(expand(path).unwrap_err().to_string().contains("CREDENTIALS_DIRECTORY")),
+        }
+        assert_eq!(expand(Path::new("/run/key")).unwrap(), Path::new("/run/key"));
+    }
+}

@@ -1,0 +1,512 @@
+//! One key of a rule: its window, the ladder's rungs, and the alert they show.
+//!
+//! Moves by its own clock, in record time: `meet` and `recover` for lines, `advance` for the time between them.
+//! Each change of what the alert shows is one [`Transition`], decided here and nowhere else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{
+    AlertKey, Episode, FileId, KeyHash, Labels, Position, Reason, Status, Timestamp, Transition,
+};
+use crate::rule::{Rule, rung_severity};
+use crate::saved::{Rung, SavedKey};
+
+use super::text::Scene;
+use super::window::Window;
+
+/// Lines kept of an episode.
+pub(super) const LINES_KEPT: usize = 5;
+/// Bytes kept of such a line.
+pub(super) const LINE_KEPT: usize = 512;
+/// Bytes kept of a capture for texts and labels; the key is made of the whole capture.
+pub(super) const CAPTURE_KEPT: usize = 2048;
+/// Files that hold a key's timers; more than these are forgotten oldest first.
+const FILES_KEPT: usize = 16;
+
+/// What a matching line brings.
+pub(super) struct Met<'a> {
+    pub(super) time: Timestamp,
+    pub(super) at: Position,
+    pub(super) captures: Vec<Option<Box<[u8]>>>,
+    pub(super) line: &'a [u8],
+}
+
+/// Whether a comparison that is false ends its level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fall {
+    /// The moment is over.
+    Now,
+    /// More lines of the same moment may follow.
+    Later,
+}
+
+/// What became of a matching line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It counts.
+    Counted,
+    /// It is older than the window that its key has reached.
+    Late,
+}
+
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) hash: KeyHash,
+    /// Raw values, in the order of [`Rule::by`].
+    pub(super) by: Vec<Vec<u8>>,
+    /// Everything up to here is decided; only [`Key::advance`], [`Key::meet`] and [`Key::recover`] move it.
+    pub(super) clock: Timestamp,
+    pub(super) last_match: Timestamp,
+    rungs: [Rung; 3],
+    latched: bool,
+    pub(super) window: Window,
+    /// Set while a rung is true or an alert is open.
+    pub(super) episode: Option<Episode>,
+    pub(super) total: u64,
+    /// What was last made of this key. Its status is `Ok` only while `untold`.
+    pub(super) last: Option<Transition>,
+    pub(super) untold: bool,
+    pub(super) files: Vec<FileId>,
+    /// Of the newest match, aligned with [`Rule::captures`], cut.
+    pub(super) captures: Vec<Option<Box<[u8]>>>,
+    pub(super) lines: Vec<String>,
+    pub(super) line: String,
+    /// Where the engine's timer tables hold this key.
+    pub(super) timer: Option<Timer>,
+}
+
+/// A place in the engine's timer tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// Looked at when the engine's `now` reaches it.
+    At(Timestamp),
+    /// Waits until that file's time is past the due time.
+    Held(FileId, Timestamp),
+}
+
+impl Key {
+    pub(super) fn new(rule: &Rule, hash: KeyHash, by: Vec<Vec<u8>>, clock: Timestamp) -> Key {
+        Key {
+            hash,
+            by,
+            clock,
+            last_match: clock,
+            rungs: [Rung::default(); 3],
+            latched: false,
+            window: Window::new(rule.within, rule.most_needed()),
+            episode: None,
+            total: 0,
+            last: None,
+            untold: false,
+            files: Vec::new(),
+            captures: vec![None; rule.captures.len()],
+            lines: Vec::new(),
+            line: String::new(),
+            timer: None,
+        }
+    }
+
+    /// A key as it was committed, under a rule of the same name and the same `by`.
+    pub(super) fn load(rule: &Rule, saved: SavedKey, chunks: Vec<(u64, Vec<crate::saved::Entry>)>) -> Key {
+        let capture = |name: &Arc<str>| {
+            saved.captures.iter().find(|(saved, _)| saved == name).map(|(_, value)| value.as_slice().into())
+        };
+        let mut key = Key {
+            hash: saved.hash,
+            by: saved.by.into_iter().map(|(_, value)| value).collect(),
+            clock: saved.clock,
+            last_match: saved.last_match,
+            rungs: saved.rungs,
+            latched: saved.latched,
+            window: Window::load(rule.within, rule.most_needed(), saved.first_chunk, chunks),
+            episode: saved.episode,
+            total: saved.total,
+            last: saved.open,
+            untold: saved.untold,
+            files: saved.files,
+            captures: rule.captures.iter().map(capture).collect(),
+            lines: saved.lines,
+            line: saved.line,
+            timer: None,
+        };
+        key.window.expire(key.clock);
+        if saved.condition_digest != rule.condition_digest {
+            key.restart(rule);
+        }
+        key
+    }
+
+    /// The row of this key.
+    pub(super) fn save(&self, rule: &Rule) -> SavedKey {
+        let captures = rule.captures.iter().zip(&self.captures);
+        SavedKey {
+            rule: rule.name.clone(),
+            hash: self.hash,
+            by: rule.by.iter().map(|by| by.name.clone()).zip(self.by.iter().cloned()).collect(),
+            condition_digest: rule.condition_digest,
+            clock: self.clock,
+            last_match: self.last_match,
+            rungs: self.rungs,
+            latched: self.latched,
+            episode: self.episode,
+            total: self.total,
+            open: self.last.clone(),
+            untold: self.untold,
+            files: self.files.clone(),
+            captures: captures
+                .filter_map(|(name, value)| Some((name.clone(), value.as_ref()?.to_vec())))
+                .collect(),
+            lines: self.lines.clone(),
+            line: self.line.clone(),
+            first_chunk: self.window.first_chunk(),
+        }
+    }
+
+    /// The rule's condition has another definition: the window starts anew, an open alert stays.
+    pub(super) fn restart(&mut self, rule: &Rule) {
+        let kept = std::mem::replace(&mut self.window, Window::new(rule.within, rule.most_needed()));
+        self.window.continue_after(&kept);
+        let open = self.status();
+        for (rung, state) in self.rungs.iter_mut().enumerate() {
+            let shown = Status::from(rung_severity(rung)) == open;
+            // Without a window to measure, the level has held until now, and leaves in its time.
+            *state = Rung { since: None, held: shown.then_some(self.clock) };
+        }
+        self.latched = self.latched && rule.latches() && open != Status::Ok;
+        if self.latched {
+            self.judge(rule, self.clock, Fall::Now);
+        }
+        if open == Status::Ok {
+            self.episode = None;
+            self.total = 0;
+        }
+    }
+
+    /// What the alert shows.
+    pub(super) fn status(&self) -> Status {
+        self.last.as_ref().map_or(Status::Ok, |last| last.status)
+    }
+
+    /// True if nothing would be lost by forgetting it.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.untold
+            && !self.latched
+            && self.status() == Status::Ok
+            && self.window.count() == 0
+            && self.rungs.iter().all(|rung| rung.since.is_none())
+    }
+
+    /// True if forgetting it loses at most a count that has not led to anything.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.untold && self.status() == Status::Ok && self.rungs.iter().all(|rung| rung.since.is_none())
+    }
+
+    /// The next moment at which something may change if no line comes.
+    pub(super) fn next_due(&self, rule: &Rule) -> Option<Timestamp> {
+        let windowed = !rule.within.is_zero() && !self.latched;
+        let leave = if !windowed {
+            None
+        } else if self.rungs.iter().any(|rung| rung.since.is_some()) {
+            self.window.next_leave()
+        } else {
+            self.window.empty_at()
+        };
+        let waiting = |rung: &&Rung| rung.held != Some(Timestamp::MAX);
+        let hold =
+            self.rungs.iter().filter(waiting).filter_map(|rung| Some(rung.since?.plus(rule.hold))).min();
+        let due = [leave, hold, self.next_leave_of_level(rule), self.expires(rule), self.next_fall(rule)];
+        due.into_iter().flatten().min()
+    }
+
+    /// A comparison that became false with the newest line is seen to be false once that moment is over: more
+    /// lines with the same stamp may follow.
+    fn next_fall(&self, rule: &Rule) -> Option<Timestamp> {
+        let value = self.value(rule);
+        let mut rungs = self.rungs.iter().zip(&rule.ladder);
+        let fallen =
+            rungs.any(|(rung, level)| rung.since.is_some() && !level.is_some_and(|level| level.holds(value)));
+        fallen.then_some(self.clock)
+    }
+
+    /// When the level that is shown leaves.
+    fn next_leave_of_level(&self, rule: &Rule) -> Option<Timestamp> {
+        let status = self.status();
+        if status == Status::Ok {
+            return None;
+        }
+        let alive = |rung: &Rung| match (rung.held?, rule.resolve_after) {
+            (Timestamp::MAX, _) | (_, None) => Some(Timestamp::MAX),
+            (held, Some(quiet)) => Some(held.plus(quiet)),
+        };
+        let shown =
+            self.rungs.iter().enumerate().filter(|(rung, _)| Status::from(rung_severity(*rung)) >= status);
+        let until = shown.filter_map(|(_, rung)| alive(rung)).max();
+        // A level that nothing holds any more leaves at once.
+        until.map_or(Some(self.clock), |until| (until != Timestamp::MAX).then_some(until))
+    }
+
+    fn expires(&self, rule: &Rule) -> Option<Timestamp> {
+        let waits = self.status() != Status::Ok || self.latched;
+        rule.expire_after.filter(|_| waits).map(|expire| self.last_match.plus(expire))
+    }
+
+    /// Lets time pass up to `to`, and at `to` itself if `including`.
+    pub(super) fn advance(
+        &mut self,
+        scene: &Scene<'_>,
+        to: Timestamp,
+        including: bool,
+        out: &mut Vec<Transition>,
+    ) {
+        while let Some(due) = self.next_due(scene.rule) {
+            if due > to || (due == to && !including) {
+                break;
+            }
+            let before = (due, self.status(), self.window.count(), self.rungs);
+            self.pass(scene, due, out);
+            let after = (due, self.status(), self.window.count(), self.rungs);
+            assert!(before != after || self.next_due(scene.rule) > Some(due), "time passes: {before:?}");
+        }
+        if to != Timestamp::MAX {
+            self.clock = self.clock.max(to);
+        }
+    }
+
+    /// What happens at the moment `due` by itself.
+    fn pass(&mut self, scene: &Scene<'_>, due: Timestamp, out: &mut Vec<Transition>) {
+        let rule = scene.rule;
+        self.clock = self.clock.max(due);
+        self.window.expire(due);
+        self.judge(rule, due, Fall::Now);
+        if self.expires(rule).is_some_and(|expires| expires <= due) {
+            self.end(scene, due, Reason::NoRecoveryLine, out);
+            self.window.clear_up_to(due);
+            return;
+        }
+        self.show(scene, due, out);
+    }
+
+    /// A line that fits.
+    pub(super) fn meet(&mut self, scene: &Scene<'_>, met: Met<'_>, out: &mut Vec<Transition>) -> Taken {
+        let rule = scene.rule;
+        self.advance(scene, met.time, false, out);
+        let late = met.time < self.clock;
+        let now = self.clock.max(met.time);
+        let windowed = !rule.within.is_zero();
+        if windowed && late && met.time <= now.minus(rule.within) {
+            return Taken::Late;
+        }
+        self.clock = now;
+        self.last_match = self.last_match.max(met.time);
+        let idle = self.episode.is_none();
+        if windowed {
+            self.window.expire(now);
+            self.window.insert(met.time);
+        } else if rule.latches() {
+            self.latched = true;
+        }
+        self.total = self.total.saturating_add(1);
+        if idle {
+            // What has not led anywhere and has left the window is not part of this episode.
+            self.total = if windowed { self.window.count() } else { 1 };
+            let keep = usize::try_from(self.total - 1).unwrap_or(LINES_KEPT).min(LINES_KEPT - 1);
+            self.lines.drain(..self.lines.len().saturating_sub(keep));
+        }
+        self.remember(met.at.file, met.captures, met.line);
+        if windowed || rule.latches() {
+            self.judge(rule, now, Fall::Later);
+            if idle && self.rungs.iter().any(|rung| rung.since.is_some()) {
+                self.episode = Some(Episode(met.at));
+            }
+            self.show(scene, now, out);
+        } else {
+            // One moment: true at `now`, false right after it.
+            self.episode.get_or_insert(Episode(met.at));
+            let rungs = self.rungs.iter_mut().zip(&rule.ladder);
+            for (rung, _) in rungs.filter(|(_, level)| level.is_some_and(|level| level.holds(1.0))) {
+                rung.held = Some(Timestamp::MAX);
+            }
+            self.show(scene, now, out);
+            for rung in &mut self.rungs {
+                rung.held = rung.held.map(|held| held.min(now));
+            }
+        }
+        Taken::Counted
+    }
+
+    /// A line that fits `resolve`: ends the alert or what is pending, empties the window up to its own time.
+    pub(super) fn recover(&mut self, scene: &Scene<'_>, time: Timestamp, out: &mut Vec<Transition>) {
+        self.advance(scene, time, false, out);
+        self.clock = self.clock.max(time);
+        self.window.clear_up_to(time);
+        // A recovery that is older than the newest match says nothing of that match.
+        if self.last_match <= time {
+            self.end(scene, self.clock, Reason::RecoveryLine, out);
+        }
+        self.judge(scene.rule, self.clock, Fall::Now);
+    }
+
+    /// Ends what is open or pending, whatever holds.
+    pub(super) fn end(
+        &mut self,
+        scene: &Scene<'_>,
+        time: Timestamp,
+        reason: Reason,
+        out: &mut Vec<Transition>,
+    ) {
+        self.latched = false;
+        self.rungs = [Rung::default(); 3];
+        if self.status() == Status::Ok {
+            self.episode = None;
+        } else {
+            self.shift(scene, time, Status::Ok, reason, out);
+        }
+    }
+
+    /// Measures, and holds the measure against the ladder.
+    fn judge(&mut self, rule: &Rule, now: Timestamp, fall: Fall) {
+        if rule.within.is_zero() && !rule.latches() {
+            return;
+        }
+        let value = self.value(rule);
+        for (rung, level) in self.rungs.iter_mut().zip(&rule.ladder) {
+            let holds = match level {
+                Some(level) => level.holds(value),
+                None => false,
+            };
+            match (holds, rung.since) {
+                (true, None) => rung.since = Some(now),
+                (false, Some(_)) if fall == Fall::Now => {
+                    rung.since = None;
+                    rung.held = rung.held.map(|held| held.min(now));
+                }
+                _ => {}
+            }
+            if holds && rung.since.is_some_and(|since| since.plus(rule.hold) <= now) {
+                rung.held = Some(Timestamp::MAX);
+            }
+        }
+    }
+
+    /// Compares what holds with what is shown.
+    fn show(&mut self, scene: &Scene<'_>, now: Timestamp, out: &mut Vec<Transition>) {
+        let rule = scene.rule;
+        let alive = |rung: &Rung| match (rung.held, rule.resolve_after) {
+            (None, _) => false,
+            (Some(Timestamp::MAX), _) | (Some(_), None) => true,
+            (Some(held), Some(quiet)) => now < held.plus(quiet),
+        };
+        let highest = self.rungs.iter().rposition(alive);
+        let status = highest.map_or(Status::Ok, |rung| rung_severity(rung).into());
+        let shown = self.status();
+        if status == shown {
+            if status == Status::Ok && self.rungs.iter().all(|rung| rung.since.is_none()) {
+                self.episode = None;
+            }
+            return;
+        }
+        let reason = match () {
+            () if status > shown => Reason::LevelReached,
+            () if status == Status::Ok => Reason::Quiet,
+            () => Reason::LevelLeft,
+        };
+        if status == Status::Ok {
+            self.rungs.iter_mut().for_each(|rung| rung.held = None);
+        }
+        self.shift(scene, now, status, reason, out);
+    }
+
+    /// Makes the transition to `status`.
+    fn shift(
+        &mut self,
+        scene: &Scene<'_>,
+        time: Timestamp,
+        status: Status,
+        reason: Reason,
+        out: &mut Vec<Transition>,
+    ) {
+        let previous = self.status();
+        let open = self.last.take().filter(|last| last.status != Status::Ok);
+        // A level that is raised by the end of `for` after an older episode has gone: no line of its own caused it.
+        let fallback = || Episode(Position { file: FileId::OWN, offset: time.0.unsigned_abs() });
+        let mut transition = Transition {
+            time,
+            key: AlertKey { rule: scene.rule.name.clone(), hash: self.hash },
+            status,
+            previous,
+            reason,
+            value: self.value(scene.rule),
+            count: self.count(scene.rule.within),
+            total: self.total,
+            since: open.as_ref().map_or(time, |open| open.since),
+            episode: open.as_ref().map(|open| open.episode).or(self.episode).unwrap_or_else(fallback),
+            step: open.as_ref().map_or(0, |open| open.step + 1),
+            labels: Labels::new(),
+            details: Labels::new(),
+            summary: String::new(),
+            description: String::new(),
+            runbook: None,
+            images: Vec::new(),
+        };
+        match open {
+            // What gets better is told in the words in which it was told when it was worse.
+            Some(open) if status < previous => {
+                transition.labels = open.labels;
+                transition.details = open.details;
+                transition.summary = open.summary;
+                transition.description = open.description;
+                transition.runbook = open.runbook;
+                transition.images = open.images;
+            }
+            _ => scene.write(self, &mut transition),
+        }
+        if status == Status::Ok {
+            self.episode = None;
+        }
+        self.last = Some(transition.clone());
+        out.push(transition);
+    }
+
+    /// Says once more what is true now, for sinks that know otherwise.
+    pub(super) fn retell(&mut self, out: &mut Vec<Transition>) {
+        let Some(last) = &mut self.last else { return };
+        last.step += 1;
+        out.push(last.clone());
+    }
+
+    /// The measure.
+    fn value(&self, rule: &Rule) -> f64 {
+        let count = if rule.latches() { u64::from(self.latched) } else { self.count(rule.within) };
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "counts beyond 2^52 are out of reach of a bounded window"
+        )]
+        let value = count as f64;
+        value
+    }
+
+    fn remember(&mut self, file: FileId, captures: Vec<Option<Box<[u8]>>>, line: &[u8]) {
+        self.captures = captures
+            .into_iter()
+            .map(|capture| capture.map(|value| value[..value.len().min(CAPTURE_KEPT)].into()))
+            .collect();
+        self.line.clear();
+        self.line.push_str(&String::from_utf8_lossy(&line[..line.len().min(LINE_KEPT)]));
+        if self.lines.len() < LINES_KEPT {
+            self.lines.push(self.line.clone());
+        }
+        if self.files.last() != Some(&file) {
+            self.files.retain(|known| *known != file);
+            if self.files.len() == FILES_KEPT {
+                self.files.remove(0);
+            }
+            self.files.push(file);
+        }
+    }
+
+    /// The window as the author thinks of it: matches inside it, or of the episode if there is no window.
+    pub(super) fn count(&self, within: Duration) -> u64 {
+        if within.is_zero() { self.total } else { self.window.count() }
+    }
+}

@@ -1,0 +1,268 @@
+//! The time of a record, of a file, and of a key.
+//!
+//! A line that arrived while its file was read to the end is judged by its arrival, others by their stamps alone;
+//! a file that is read to its end runs on with the clock, one that is behind stands still. So a quiet file
+//! resolves as time passes, and a file that is behind resolves nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::model::{FileId, SourceName, Timestamp, micros};
+use crate::saved::{SavedClock, SavedFlush};
+use crate::scan::stamp::Stamp;
+
+/// How far a stamp may lie after the arrival of its line.
+const AHEAD: Duration = Duration::from_secs(5);
+
+/// How a source tells time.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// The source.
+    pub name: SourceName,
+    /// Zone of stamps that name none.
+    pub tz: TimeZone,
+    /// How far a stamp may lie before its arrival; from this age on a transition is stale.
+    pub max_age: Duration,
+    /// Year of the first year-less stamp of each file, for a finished log; `None`: the nearest to its reference.
+    pub year: Option<i16>,
+}
+
+/// Whether a file's time runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It has bytes that were not read: its time is that of its newest record.
+    Behind,
+    /// It is read to its end: its time runs on.
+    AtEnd,
+    /// It can not be read, so nobody knows: its time stands still.
+    Unreadable,
+    /// It was seen to vanish, and was read to its end before: it holds nothing up.
+    Gone,
+}
+
+/// What a block tells of the time of its lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When its lines arrived; `None`: they were found unread.
+    pub at: Option<Timestamp>,
+    /// When the file was last modified, on the engine's timeline.
+    pub modified: Timestamp,
+    /// What must be subtracted from a stamp to place it on the engine's timeline, in microseconds: by how much
+    /// the wall clock was set forward since the process began.
+    pub skew_us: i64,
+}
+
+/// A stamp that lies too far from the arrival of its line, seen for the first time this day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OddStamp {
+    /// Where.
+    pub source: SourceName,
+    /// Stamp minus arrival, in seconds.
+    pub offset_s: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct FileClock {
+    pub(super) source: usize,
+    pub(super) path: Arc<str>,
+    /// Time of the newest record that was read.
+    pub(super) newest: Option<Timestamp>,
+    /// Time up to which its matches were applied: behind `newest` while matches wait for other files.
+    pub(super) applied: Option<Timestamp>,
+    lag: Duration,
+    pub(super) phase: Phase,
+    pub(super) flushed: Option<SavedFlush>,
+    /// The last year-less stamp as it was resolved: the next one lies near it, in a finished log.
+    yearless: Option<Timestamp>,
+}
+
+impl FileClock {
+    fn time(&self, now: Timestamp) -> Timestamp {
+        match (self.phase, self.newest) {
+            (Phase::AtEnd | Phase::Gone, Some(newest)) => newest.max(now.minus(self.lag)),
+            (Phase::AtEnd | Phase::Gone, None) => now,
+            (Phase::Behind | Phase::Unreadable, _) => self.applied.unwrap_or(Timestamp::MIN),
+        }
+    }
+
+    fn holds(&self) -> bool {
+        matches!(self.phase, Phase::Behind | Phase::Unreadable)
+    }
+}
+
+/// What the time of a key is, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// A file is behind or unreadable: no timer at or after this time of it may ring.
+    Held(FileId, Timestamp),
+    /// The time of the key at the engine's `now`, and by how much it trails `now`.
+    Running(Timestamp, Duration),
+}
+
+#[derive(Debug)]
+pub(super) struct Clocks {
+    pub(super) timings: Vec<Timing>,
+    pub(super) files: BTreeMap<FileId, FileClock>,
+    /// Per source: the day of its last warning.
+    warned: BTreeMap<SourceName, i64>,
+}
+
+impl Clocks {
+    pub(super) fn new(timings: Vec<Timing>, saved: Vec<SavedClock>) -> Clocks {
+        let mut clocks = Clocks { timings, files: BTreeMap::new(), warned: BTreeMap::new() };
+        for row in saved {
+            // Of a source that is gone, nobody says that the file is read: it holds nothing up.
+            let Some(source) = clocks.source(&row.source) else { continue };
+            let file = FileClock {
+                source,
+                path: row.path,
+                newest: row.newest,
+                applied: row.newest,
+                lag: Duration::from_micros(row.lag_us),
+                phase: Phase::Behind,
+                flushed: row.flushed,
+                yearless: None,
+            };
+            clocks.files.insert(row.file, file);
+        }
+        clocks
+    }
+
+    fn source(&self, name: &SourceName) -> Option<usize> {
+        self.timings.iter().position(|timing| timing.name == *name)
+    }
+
+    pub(super) fn retime(&mut self, timings: Vec<Timing>) {
+        let old = std::mem::replace(&mut self.timings, timings);
+        let names: Vec<_> = old.into_iter().map(|timing| timing.name).collect();
+        let places: Vec<_> = names.iter().map(|name| self.source(name)).collect();
+        self.files.retain(|_, file| match places[file.source] {
+            Some(place) => {
+                file.source = place;
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// A file is followed, under this path.
+    pub(super) fn open(&mut self, id: FileId, source: &SourceName, path: Arc<str>) {
+        let Some(source) = self.source(source) else { return };
+        let new = FileClock {
+            source,
+            path: path.clone(),
+            newest: None,
+            applied: None,
+            lag: Duration::ZERO,
+            phase: Phase::Behind,
+            flushed: None,
+            yearless: None,
+        };
+        self.files.entry(id).or_insert(new).path = path;
+    }
+
+    pub(super) fn save(&self, id: FileId) -> Option<SavedClock> {
+        let file = self.files.get(&id)?;
+        Some(SavedClock {
+            file: id,
+            source: self.timings[file.source].name.clone(),
+            path: file.path.clone(),
+            newest: file.applied,
+            lag_us: u64::try_from(micros(file.lag)).unwrap_or(0),
+            flushed: file.flushed.clone(),
+        })
+    }
+
+    /// When the record happened, by the rules of the module's head; moves the file's time.
+    pub(super) fn record_time(
+        &mut self,
+        id: FileId,
+        stamp: Option<Stamp>,
+        arrival: Arrival,
+        odd: &mut Vec<OddStamp>,
+    ) -> Timestamp {
+        let Some(file) = self.files.get_mut(&id) else { return arrival.at.unwrap_or(arrival.modified) };
+        let timing = &self.timings[file.source];
+        let reference = arrival.at.unwrap_or(arrival.modified);
+        let resolved = stamp.and_then(|stamp| {
+            // Stamps are wall-clock times; the reference is put on the wall clock to choose the year.
+            let wall = Timestamp(reference.0.saturating_add(arrival.skew_us));
+            let near = match timing.year {
+                // A finished log of a known year: later stamps may lie in the next one.
+                Some(year) if !stamp.has_year() => match file.yearless {
+                    Some(last) => last.plus(HALF_A_YEAR),
+                    None => end_of(year, &timing.tz)?,
+                },
+                _ => wall,
+            };
+            let time = stamp.resolve(&timing.tz, near)?;
+            if !stamp.has_year() {
+                file.yearless = Some(time);
+            }
+            Some(Timestamp(time.0.saturating_sub(arrival.skew_us)))
+        });
+        let time = match (arrival.at, resolved) {
+            (Some(at), Some(stamp)) if stamp >= at.minus(timing.max_age) && stamp <= at.plus(AHEAD) => {
+                // The lag is that of the newest record: an old stamp between new ones says nothing of the rest.
+                if file.newest.is_none_or(|newest| stamp >= newest) {
+                    file.lag = at.since(stamp).min(timing.max_age);
+                }
+                stamp
+            }
+            (Some(at), stamp) => {
+                if let Some(stamp) = stamp {
+                    let day = at.as_secs().div_euclid(86_400);
+                    if self.warned.insert(timing.name.clone(), day) != Some(day) {
+                        let offset_s = stamp.0.saturating_sub(at.0) / 1_000_000;
+                        odd.push(OddStamp { source: timing.name.clone(), offset_s });
+                    }
+                }
+                file.lag = Duration::ZERO;
+                at
+            }
+            (None, Some(stamp)) => {
+                file.lag = Duration::ZERO;
+                stamp.min(arrival.modified.plus(AHEAD))
+            }
+            (None, None) => file.newest.unwrap_or(arrival.modified),
+        };
+        file.newest = Some(file.newest.map_or(time, |newest| newest.max(time)));
+        time
+    }
+
+    /// The time of a key whose matches came from `files`.
+    pub(super) fn reading(&self, files: &[FileId], now: Timestamp) -> Reading {
+        let known = || files.iter().filter_map(|id| Some((*id, self.files.get(id)?)));
+        let holder = known().filter(|(_, file)| file.holds()).min_by_key(|(id, file)| (file.time(now), *id));
+        if let Some((id, file)) = holder {
+            return Reading::Held(id, file.time(now));
+        }
+        // Files that are forgotten, and tripline's own, run with the clock.
+        let time = known().map(|(_, file)| file.time(now)).max().unwrap_or(now);
+        let lag = known().map(|(_, file)| file.lag).min().unwrap_or(Duration::ZERO);
+        Reading::Running(time, lag)
+    }
+
+    /// How old a transition of a key of these files may be and still be told.
+    pub(super) fn max_age(&self, files: &[FileId]) -> Duration {
+        let known = files.iter().filter_map(|id| self.files.get(id));
+        known.map(|file| self.timings[file.source].max_age).max().unwrap_or(Duration::from_secs(15 * 60))
+    }
+
+    /// Path and source of a file, for texts.
+    pub(super) fn place(&self, id: FileId) -> Option<(&str, &str)> {
+        let file = self.files.get(&id)?;
+        Some((&file.path, self.timings[file.source].name.as_str()))
+    }
+}
+
+const HALF_A_YEAR: Duration = Duration::from_secs(180 * 86_400);
+
+/// The last second of a year: every stamp without a year lies nearest to it in that year.
+fn end_of(year: i16, tz: &TimeZone) -> Option<Timestamp> {
+    let last = jiff::civil::Date::new(year, 12, 31).ok()?.at(23, 59, 59, 0).to_zoned(tz.clone()).ok()?;
+    Some(Timestamp(last.timestamp().as_microsecond()))
+}

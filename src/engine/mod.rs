@@ -1,0 +1,427 @@
+//! Matches and time → transitions. Pure: no clock, no file, no socket, no thread, no randomness.
+//!
+//! # The door
+//! An [`Engine`] is told what happened (`opened`, `read`, `phase`, `ended`, `own`, `adopt`, `tick`) together with the
+//! engine's `now`, and asked what follows from it: [`Engine::take`] gives the transitions and the rows that
+//! changed, [`Engine::next_wake`] the moment at which it wants to be ticked though nothing happened. One sequence of
+//! calls gives one sequence of answers; everything that must survive leaves as data.
+
+mod alert;
+mod apply;
+mod clock;
+mod key;
+mod merge;
+mod text;
+mod timers;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use clock::{Arrival, OddStamp, Phase, Timing};
+pub use key::digest;
+
+use crate::model::{FileId, KeyHash, Position, Reason, RuleName, SourceName, Status, Timestamp, Transition};
+use crate::rule::{Rule, RuleIx, Ruleset};
+use crate::saved::{Entry, Saved, SavedClock, SavedKey};
+use crate::scan::stamp::Stamp;
+use crate::scan::{Match, MatchKind};
+
+use alert::Key;
+use clock::Clocks;
+use merge::{Merge, Timed};
+use window::Chunks;
+
+/// A block of a file after scanning.
+#[derive(Debug)]
+pub struct Read {
+    /// Which file.
+    pub file: FileId,
+    /// What fitted, in the order of offsets.
+    pub matches: Vec<Match>,
+    /// Stamp of the record nearest to the block's end.
+    pub stamp: Option<Stamp>,
+    /// When it arrived.
+    pub arrival: Arrival,
+}
+
+/// A row that must be written or removed with the next commit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A key.
+    Key(Box<SavedKey>),
+    /// A key is forgotten.
+    KeyGone(RuleName, KeyHash),
+    /// A window's chunk.
+    Chunk(RuleName, KeyHash, u64, Vec<Entry>),
+    /// A window's chunk is no longer needed.
+    ChunkGone(RuleName, KeyHash, u64),
+    /// A file's clock.
+    Clock(SavedClock),
+    /// A file's clock is no longer needed.
+    ClockGone(FileId),
+}
+
+/// A transition on its way to `route`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Emitted {
+    /// What changed.
+    pub transition: Transition,
+    /// How it is to be told.
+    pub tell: Tell,
+}
+
+/// How a transition is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// To every sink that takes it.
+    Now,
+    /// To nobody: it was decided long after it became true.
+    Stale,
+    /// To the sinks whose last word was another status: the end of a backlog.
+    IfOther,
+}
+
+/// What follows from what happened.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// In the order in which they were decided.
+    pub transitions: Vec<Emitted>,
+    /// Rows for the next commit.
+    pub changes: Vec<Change>,
+    /// Stamps that were not believed.
+    pub odd_stamps: Vec<OddStamp>,
+}
+
+/// What was counted of a rule since the process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleCounts {
+    /// Lines that fitted and counted.
+    pub matches: u64,
+    /// Lines that fitted `resolve`.
+    pub recoveries: u64,
+    /// Lines that fitted, but were older than the window their key had reached.
+    pub late: u64,
+    /// Lines that fitted, but had no room for their key.
+    pub overflow: u64,
+}
+
+/// The state of all rules over all keys.
+#[derive(Debug)]
+pub struct Engine {
+    ruleset: Arc<Ruleset>,
+    scope: String,
+    clocks: Clocks,
+    merge: Merge,
+    /// Per rule, in the order of the ruleset.
+    keys: Vec<BTreeMap<KeyHash, Key>>,
+    /// Keys that are to be looked at when `now` reaches the time.
+    timers: BTreeSet<(Timestamp, RuleIx, KeyHash)>,
+    /// Keys whose due time waits for a file's time.
+    held: BTreeSet<(FileId, Timestamp, RuleIx, KeyHash)>,
+    /// The file whose held timers are being handled.
+    ringing: Option<FileId>,
+    untold: BTreeSet<(RuleIx, KeyHash)>,
+    counts: Vec<RuleCounts>,
+    changed_keys: BTreeSet<(RuleIx, KeyHash)>,
+    changed_clocks: BTreeSet<FileId>,
+    output: Output,
+    now: Timestamp,
+}
+
+impl Engine {
+    /// An engine that goes on from what was saved. Keys of rules that are gone or keyed in another way are
+    /// resolved, as at a reload.
+    pub fn new(
+        ruleset: Arc<Ruleset>,
+        scope: String,
+        timings: Vec<Timing>,
+        saved: &Saved,
+        now: Timestamp,
+    ) -> Engine {
+        let mut engine = Engine {
+            ruleset: Arc::new(Ruleset::default()),
+            scope,
+            clocks: Clocks::new(timings, saved.clocks.clone()),
+            merge: Merge::default(),
+            keys: Vec::new(),
+            timers: BTreeSet::new(),
+            held: BTreeSet::new(),
+            ringing: None,
+            untold: BTreeSet::new(),
+            counts: Vec::new(),
+            changed_keys: BTreeSet::new(),
+            changed_clocks: BTreeSet::new(),
+            output: Output::default(),
+            now,
+        };
+        let mut chunks: BTreeMap<(&RuleName, KeyHash), Chunks> = BTreeMap::new();
+        for (rule, hash, number, entries) in &saved.chunks {
+            chunks.entry((rule, *hash)).or_default().push((*number, entries.clone()));
+        }
+        engine.place_ruleset(ruleset);
+        for row in &saved.keys {
+            let rows = chunks.remove(&(&row.rule, row.hash)).unwrap_or_default();
+            let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
+            if !engine.load(row.clone(), rows) {
+                engine.let_go(row.clone(), numbers);
+            }
+        }
+        engine
+    }
+
+    fn place_ruleset(&mut self, ruleset: Arc<Ruleset>) {
+        self.keys = ruleset.rules.iter().map(|_| BTreeMap::new()).collect();
+        self.counts = vec![RuleCounts::default(); ruleset.rules.len()];
+        self.ruleset = ruleset;
+    }
+
+    /// Takes a saved key under the rule of its name; false if there is none that keys alike.
+    fn load(&mut self, row: SavedKey, chunks: Chunks) -> bool {
+        let ruleset = self.ruleset.clone();
+        let Some(ix) = ruleset.find(row.rule.as_str()) else { return false };
+        let rule = ruleset.rule(ix);
+        if !row.by.iter().map(|(name, _)| name).eq(rule.by.iter().map(|by| &by.name)) {
+            return false;
+        }
+        let values = row.by.iter().map(|(name, value)| (name.as_ref(), value.as_slice()));
+        if digest(rule.name.as_str(), self.scope_of(rule), values) != row.hash {
+            return false;
+        }
+        let restarted = row.condition_digest != rule.condition_digest;
+        let key = Key::load(rule, row, chunks);
+        let hash = key.hash;
+        if restarted {
+            self.changed_keys.insert((ix, hash));
+        }
+        if key.untold {
+            self.untold.insert((ix, hash));
+        }
+        self.keys[ix.0 as usize].insert(hash, key);
+        self.schedule(ix, hash);
+        true
+    }
+
+    /// Resolves what is open of a key that no rule takes, and forgets it.
+    fn let_go(&mut self, row: SavedKey, chunks: Vec<u64>) {
+        if let Some(mut last) = row.open.filter(|last| last.status != Status::Ok || row.untold) {
+            last.previous = last.status;
+            last.status = Status::Ok;
+            last.reason = Reason::RuleGone;
+            last.time = self.now;
+            last.step += 1;
+            self.output.transitions.push(Emitted { transition: last, tell: Tell::IfOther });
+        }
+        for number in chunks {
+            self.output.changes.push(Change::ChunkGone(row.rule.clone(), row.hash, number));
+        }
+        self.output.changes.push(Change::KeyGone(row.rule, row.hash));
+    }
+
+    fn scope_of(&self, rule: &Rule) -> &str {
+        if rule.scoped { &self.scope } else { "" }
+    }
+
+    /// Puts other rules in force. Same name and same key: the state is kept; another condition: open alerts are
+    /// kept and windows restart; gone, disabled or keyed in another way: resolved.
+    pub fn adopt(&mut self, ruleset: Arc<Ruleset>, timings: Vec<Timing>, now: Timestamp) {
+        self.now = self.now.max(now);
+        while let Some(timed) = self.pop_merged(true) {
+            self.apply(timed);
+        }
+        let old = self.ruleset.clone();
+        let counts = std::mem::take(&mut self.counts);
+        self.flush_changes();
+        let keys = std::mem::take(&mut self.keys);
+        self.timers.clear();
+        self.held.clear();
+        self.untold.clear();
+        self.clocks.retime(timings);
+        self.place_ruleset(ruleset);
+        for (((_, rule), keys), counted) in old.iter().zip(keys).zip(counts) {
+            if let Some(ix) = self.ruleset.find(rule.name.as_str()) {
+                self.counts[ix.0 as usize] = counted;
+            }
+            for key in keys.into_values() {
+                let row = key.save(rule);
+                let chunks: Vec<_> = key.window.into_chunks().collect();
+                let numbers = chunks.iter().map(|(number, _)| *number).collect();
+                if !self.load(row.clone(), chunks) {
+                    self.let_go(row, numbers);
+                }
+            }
+        }
+    }
+
+    /// A file is followed, or goes by another name.
+    pub fn opened(&mut self, file: FileId, source: &SourceName, path: &str) {
+        self.clocks.open(file, source, path.into());
+        self.changed_clocks.insert(file);
+    }
+
+    /// A file is behind, read to its end, unreadable, or gone.
+    pub fn phase(&mut self, file: FileId, phase: Phase, now: Timestamp) {
+        self.now = self.now.max(now);
+        let Some(clock) = self.clocks.files.get_mut(&file) else { return };
+        if clock.phase == phase {
+            return;
+        }
+        clock.phase = phase;
+        if matches!(phase, Phase::AtEnd | Phase::Gone) {
+            self.unhold(file);
+        }
+        self.apply_merged();
+    }
+
+    /// Nothing of a file will come any more.
+    pub fn ended(&mut self, file: FileId, now: Timestamp) {
+        self.now = self.now.max(now);
+        while let Some(timed) = self.merge.pop_of(file) {
+            self.apply(timed);
+        }
+        self.clocks.files.remove(&file);
+        self.output.changes.push(Change::ClockGone(file));
+        self.changed_clocks.remove(&file);
+        self.unhold(file);
+        self.apply_merged();
+    }
+
+    /// A block of a file was read and scanned.
+    pub fn read(&mut self, read: Read, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.changed_clocks.insert(read.file);
+        let live = read.arrival.at.is_some();
+        if live {
+            // What arrives live never waits, and never overtakes its own file.
+            while let Some(timed) = self.merge.pop_of(read.file) {
+                self.apply(timed);
+            }
+        }
+        for hit in read.matches {
+            let time =
+                self.clocks.record_time(read.file, hit.stamp, read.arrival, &mut self.output.odd_stamps);
+            if live {
+                self.apply(Timed { time, hit });
+            } else {
+                self.merge.push(Timed { time, hit });
+            }
+        }
+        if read.stamp.is_some() {
+            self.clocks.record_time(read.file, read.stamp, read.arrival, &mut self.output.odd_stamps);
+        }
+        self.apply_merged();
+        if let (None, Some(clock)) =
+            (self.merge.first_waiting(read.file), self.clocks.files.get_mut(&read.file))
+        {
+            clock.applied = clock.applied.max(clock.newest);
+            let upto = clock.applied.unwrap_or(Timestamp::MIN);
+            self.ring_held(read.file, upto);
+        }
+    }
+
+    /// Something of tripline's own happened (or is over): raises (or resolves) the alert of the rule `name`.
+    pub fn own(&mut self, name: &str, kind: MatchKind, values: &[(&str, &str)], line: &str, now: Timestamp) {
+        self.now = self.now.max(now);
+        let ruleset = self.ruleset.clone();
+        let Some(ix) = ruleset.find(name) else { return };
+        let value = |name: &Arc<str>| {
+            values.iter().find(|(known, _)| *known == name.as_ref()).map(|(_, value)| value.as_bytes().into())
+        };
+        let hit = Match {
+            rule: ix,
+            kind,
+            at: Position { file: FileId::OWN, offset: self.now.0.unsigned_abs() },
+            stamp: None,
+            captures: ruleset.rule(ix).captures.iter().map(value).collect(),
+            line: line.as_bytes().into(),
+            partial: false,
+        };
+        // The clock may have been set back since the condition was found: it is over all the same.
+        let newest = self.keys[ix.0 as usize].values().map(|key| key.last_match).max();
+        let time = match kind {
+            MatchKind::Match => self.now,
+            MatchKind::Resolve => newest.map_or(self.now, |newest| newest.max(self.now)),
+        };
+        self.apply(Timed { time, hit });
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.ring();
+        self.tell_untold();
+    }
+
+    /// Resolves everything that is open: the process stops and nobody goes on.
+    pub fn resolve_all(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        for (ix, hash) in self.all_keys(|key| key.status() != Status::Ok) {
+            self.with_key(ix, hash, None, |key, scene, out| {
+                let time = key.clock.max(now);
+                key.end(scene, time, Reason::Stopped, out);
+            });
+        }
+    }
+
+    /// What followed since the last call. The changes belong into one commit with the offsets of what was read.
+    pub fn take(&mut self) -> Output {
+        self.flush_changes();
+        std::mem::take(&mut self.output)
+    }
+
+    /// When to call [`Engine::tick`] though nothing happened; always after the `now` of the last call.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(wake, ..)| (*wake).max(Timestamp(self.now.0.saturating_add(1))))
+    }
+
+    /// The offset up to which matches of `file` were applied, if it was read up to `read_to`.
+    pub fn applied(&self, file: FileId, read_to: u64) -> u64 {
+        self.merge.first_waiting(file).map_or(read_to, |first| first.min(read_to))
+    }
+
+    /// The time up to which a file was read, for choosing which one to continue; `None`: not yet known.
+    pub fn frontier(&self, file: FileId) -> Option<Timestamp> {
+        self.clocks.files.get(&file)?.newest
+    }
+
+    /// The rules in force.
+    pub fn ruleset(&self) -> &Arc<Ruleset> {
+        &self.ruleset
+    }
+
+    /// Counts of each rule, with the number of its keys.
+    pub fn rule_counts(&self) -> impl Iterator<Item = (&RuleName, RuleCounts, usize)> {
+        let rules = self.ruleset.rules.iter().zip(&self.counts).zip(&self.keys);
+        rules.map(|((rule, counts), keys)| (&rule.name, *counts, keys.len()))
+    }
+
+    /// The last transition of every alert that is open.
+    pub fn open_alerts(&self) -> impl Iterator<Item = &Transition> {
+        let keys = self.keys.iter().flat_map(BTreeMap::values);
+        keys.filter_map(|key| key.last.as_ref()).filter(|last| last.status != Status::Ok)
+    }
+
+    fn flush_changes(&mut self) {
+        let changes = &mut self.output.changes;
+        for (ix, hash) in std::mem::take(&mut self.changed_keys) {
+            let rule = self.ruleset.rule(ix);
+            let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { continue };
+            changes.push(Change::Key(Box::new(key.save(rule))));
+            key.window.take_changes(|number, entries| {
+                let name = rule.name.clone();
+                changes.push(match entries {
+                    Some(entries) => Change::Chunk(name, hash, number, entries),
+                    None => Change::ChunkGone(name, hash, number),
+                });
+            });
+        }
+        for file in std::mem::take(&mut self.changed_clocks) {
+            if let Some(row) = self.clocks.save(file) {
+                changes.push(Change::Clock(row));
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The words of a transition: a rule's templates filled with what its key knows. Log text enters as a value and is
+//! never read as a template.
+
+use std::fmt::Write;
+
+use crate::model::{FileId, Image, Labels, Transition, duration_text};
+use crate::rule::{ImageTemplate, Rule, Template, Value};
+
+use super::alert::Key;
+
+/// What is known around a key at the moment something happens to it.
+pub(super) struct Scene<'a> {
+    pub(super) rule: &'a Rule,
+    /// The observer's scope.
+    pub(super) instance: &'a str,
+    /// Path and source of the file that the key's newest match came from.
+    pub(super) place: Option<(&'a str, &'a str)>,
+}
+
+impl Scene<'_> {
+    /// Writes labels and texts into `transition`, whose numbers are already set.
+    pub(super) fn write(&self, key: &Key, transition: &mut Transition) {
+        let fill =
+            |template: &Template| template.render(|value, text| self.fill(key, transition, value, text));
+        let mut labels = Labels::new();
+        let mut details = Labels::new();
+        for (name, template) in &self.rule.labels {
+            let kind = if template.is_constant() { &mut labels } else { &mut details };
+            kind.insert(name.clone(), fill(template));
+        }
+        for (by, value) in self.rule.by.iter().zip(&key.by) {
+            let kept = &value[..value.len().min(super::alert::CAPTURE_KEPT)];
+            labels.insert(by.name.clone(), String::from_utf8_lossy(kept).into_owned());
+        }
+        if self.rule.scoped {
+            labels.insert("instance".into(), self.instance.to_owned());
+        }
+        let image = |image: &ImageTemplate| Image {
+            src: fill(&image.src),
+            href: image.href.as_ref().map(fill),
+            alt: image.alt.as_ref().map(fill),
+        };
+        let summary = fill(&self.rule.summary);
+        let description = fill(&self.rule.description);
+        let runbook = self.rule.runbook.as_ref().map(fill);
+        let images = self.rule.images.iter().map(image).collect();
+        transition.labels = labels;
+        transition.details = details;
+        transition.summary = summary;
+        transition.description = description;
+        transition.runbook = runbook;
+        transition.images = images;
+    }
+
+    fn fill(&self, key: &Key, transition: &Transition, value: &Value, text: &mut String) {
+        let place = self.place.unwrap_or_default();
+        // Writing to a String can not fail.
+        let _ = match value {
+            Value::Capture(ix) => {
+                let capture = key.captures.get(*ix).and_then(Option::as_deref).unwrap_or_default();
+                write!(text, "{}", String::from_utf8_lossy(capture))
+            }
+            Value::File => write!(text, "{}", place.0),
+            Value::Source => write!(text, "{}", place.1),
+            Value::Instance => write!(text, "{}", self.instance),
+            Value::Rule => write!(text, "{}", self.rule.name),
+            Value::Line => write!(text, "{}", key.line),
+            Value::Lines => write!(text, "{}", key.lines.join("\n")),
+            Value::Count => write!(text, "{}", transition.count),
+            Value::Total => write!(text, "{}", transition.total),
+            Value::Value => write!(text, "{}", transition.value),
+            Value::Within => write!(text, "{}", duration_text(self.rule.within)),
+            Value::For => write!(text, "{}", duration_text(self.rule.hold)),
+            Value::Status => write!(text, "{}", transition.status.as_str()),
+            Value::Since => write!(text, "{}", transition.since),
+            Value::Time => write!(text, "{}", transition.time),
+        };
+    }
+}
+
+/// The file whose path and source a key's texts speak of.
+pub(super) fn newest_file(key: &Key) -> Option<FileId> {
+    key.files.last().copied()
+}

@@ -1,0 +1,364 @@
+//! The nouns every room shares. Plain data: nothing here reads a clock, a file or a socket.
+//!
+//! Types that reach the state directory derive serde; their field order is part of the store's format
+//! (see `store`), so a change of a field is a change of the format version.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// An instant in microseconds since 1970-01-01T00:00:00Z. Range: what an `i64` holds, about ±292 000 years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Before every other instant.
+    pub const MIN: Timestamp = Timestamp(i64::MIN);
+    /// After every other instant.
+    pub const MAX: Timestamp = Timestamp(i64::MAX);
+
+    /// The instant `seconds` after the epoch.
+    pub const fn from_secs(seconds: i64) -> Timestamp {
+        Timestamp(seconds.saturating_mul(1_000_000))
+    }
+
+    /// Whole seconds since the epoch, rounded down: what most wires want.
+    pub const fn as_secs(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// The instant `span` later; saturates.
+    pub fn plus(self, span: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_add(micros(span)))
+    }
+
+    /// The instant `span` earlier; saturates.
+    pub fn minus(self, span: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(micros(span)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// A span in whole microseconds, saturating at what a [`Timestamp`] can hold.
+pub fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Units of durations, largest first, in microseconds.
+const UNITS: [(&str, u128); 5] =
+    [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000)];
+
+/// A span as an author would write it: `10m`, `1h30m`, `7d`, `250ms`; `0s` for what is shorter than a millisecond.
+pub fn duration_text(span: Duration) -> String {
+    let mut rest = span.as_micros();
+    let mut text = String::new();
+    for (unit, size) in UNITS {
+        if rest >= size {
+            text.push_str(&format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// RFC 3339 in UTC, with as many fractional digits as there are.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(instant) => write!(f, "{instant}"),
+            Err(_) => write!(f, "{}us", self.0),
+        }
+    }
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub Arc<str>);
+
+        impl $name {
+            /// Wraps a name that the configuration has already checked.
+            pub fn new(name: impl Into<Arc<str>>) -> $name {
+                $name(name.into())
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type!(
+    /// Where lines come from: the `name` of a `[[source]]`.
+    SourceName
+);
+name_type!(
+    /// The identity of a rule: `[a-z0-9_]{1,64}`. Renaming a rule makes another rule.
+    RuleName
+);
+name_type!(
+    /// Where transitions go: the `name` of a `[[sink]]`.
+    SinkName
+);
+
+/// One file content from its first byte to its end, for one source, unique for the life of a state directory.
+///
+/// Rotation by rename keeps the id with the content; truncation and replacement make a new one, so
+/// `(FileId, offset)` names a line for ever. `FileId(0)` is tripline itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileId(pub u64);
+
+impl FileId {
+    /// The pretended file that tripline's own alerts come from. Always readable, always read to its end.
+    pub const OWN: FileId = FileId(0);
+}
+
+/// Where a line begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The content it stands in.
+    pub file: FileId,
+    /// Bytes before the line's first byte.
+    pub offset: u64,
+}
+
+/// How bad it is. Ordered: `Info < Warning < Critical`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Worth looking at.
+    Warning,
+    /// Worth waking someone.
+    Critical,
+}
+
+impl Severity {
+    /// From mild to bad, the order of the ladder.
+    pub const ALL: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
+
+    /// The word used in TOML, JSON, metrics and texts.
+    pub fn as_str(self) -> &'static str {
+        Status::from(self).as_str()
+    }
+}
+
+/// What an alert shows: nothing, or the severity of its level. Ordered: `Ok < Info < Warning < Critical`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// Not firing: resolved, or never raised.
+    #[default]
+    Ok,
+    /// Firing at `info`.
+    Info,
+    /// Firing at `warning`.
+    Warning,
+    /// Firing at `critical`.
+    Critical,
+}
+
+impl Status {
+    /// The word used in JSON and texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Info => "info",
+            Status::Warning => "warning",
+            Status::Critical => "critical",
+        }
+    }
+}
+
+impl From<Severity> for Status {
+    fn from(severity: Severity) -> Status {
+        match severity {
+            Severity::Info => Status::Info,
+            Severity::Warning => Status::Warning,
+            Severity::Critical => Status::Critical,
+        }
+    }
+}
+
+/// The first 16 bytes of the key digest; see `engine::key` for the recipe.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyHash(pub [u8; 16]);
+
+impl fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The stable identity of an alert at every sink: `<rule>:<32 hex>`, at most 97 ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AlertKey {
+    /// The rule it belongs to.
+    pub rule: RuleName,
+    /// Digest over rule, scope and the `by` values.
+    pub hash: KeyHash,
+}
+
+impl fmt::Display for AlertKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.rule, self.hash)
+    }
+}
+
+/// Name → value, sorted by name. Names come from configuration only; values may hold log text (already valid
+/// UTF-8, otherwise hostile).
+pub type Labels = BTreeMap<Arc<str>, String>;
+
+/// A picture to show with an alert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Where the picture is: `http(s)://…` or a peer's own image key.
+    pub src: String,
+    /// Where a click leads.
+    pub href: Option<String>,
+    /// Words for those who cannot see it.
+    pub alt: Option<String>,
+}
+
+/// One life of an alert, from raise to resolve: the line that caused it. The same bytes give the same episode,
+/// however often the process was killed in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Episode(pub Position);
+
+impl fmt::Display for Episode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0.file.0, self.0.offset)
+    }
+}
+
+/// Why a transition happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// A comparison of the ladder holds that is higher than what was shown.
+    LevelReached,
+    /// The higher level has not held for `resolve_after`; a lower one has.
+    LevelLeft,
+    /// No level has held for `resolve_after`.
+    Quiet,
+    /// A line that fits `resolve`.
+    RecoveryLine,
+    /// `expire_after` passed without a recovery line.
+    NoRecoveryLine,
+    /// The rule is gone, disabled, or is keyed in another way since a reload or start.
+    RuleGone,
+    /// The process stops and `on_stop = "resolve"`.
+    Stopped,
+}
+
+impl Reason {
+    /// The words used in JSON and texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::LevelReached => "level reached",
+            Reason::LevelLeft => "level left",
+            Reason::Quiet => "quiet",
+            Reason::RecoveryLine => "recovery line seen",
+            Reason::NoRecoveryLine => "no recovery line seen",
+            Reason::RuleGone => "rule gone",
+            Reason::Stopped => "stopped",
+        }
+    }
+}
+
+/// A change of what an alert shows, with everything a sink may want to say about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Transition {
+    /// When it became true, in record time.
+    pub time: Timestamp,
+    /// Which alert.
+    pub key: AlertKey,
+    /// What it shows from now on.
+    pub status: Status,
+    /// What it showed before.
+    pub previous: Status,
+    /// Why.
+    pub reason: Reason,
+    /// The measure at that moment.
+    pub value: f64,
+    /// Matches inside the window at that moment (without a window: of this episode so far).
+    pub count: u64,
+    /// Matches of this episode so far, those that led to the raise included.
+    pub total: u64,
+    /// When this episode was raised.
+    pub since: Timestamp,
+    /// Which life of the alert.
+    pub episode: Episode,
+    /// Which transition of the episode, from 0. `(key, episode, step)` is unique and survives a crash.
+    pub step: u32,
+    /// Identity: constant labels, `by` values, scope as `instance`.
+    pub labels: Labels,
+    /// Labels with captured text that is not part of the identity.
+    pub details: Labels,
+    /// The rule's `summary`, rendered.
+    pub summary: String,
+    /// The rule's `description`, rendered.
+    pub description: String,
+    /// The rule's `runbook`, rendered.
+    pub runbook: Option<String>,
+    /// The rule's `images`, rendered.
+    pub images: Vec<Image>,
+}
+
+/// What a delivery does to the sink's picture of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DeliveryKind {
+    /// The sink has it as ok, and learns that it fires.
+    Raise,
+    /// The sink has it firing, and learns of another severity.
+    Change,
+    /// The sink has it firing, and learns that it is over.
+    Resolve,
+    /// A sign of life; never stored, never owed.
+    Beat,
+}
+
+/// A transition that is owed to a sink, until it is accepted or lies in the dead letters.
+///
+/// Once `attempted`, the content never changes: only signature, timestamp and authentication of the request may.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Order of creation, over all sinks; unique for the life of a state directory.
+    pub seq: u64,
+    /// To whom.
+    pub sink: SinkName,
+    /// What it does there.
+    pub kind: DeliveryKind,
+    /// What is said.
+    pub transition: Transition,
+    /// True from the commit before its first attempt on.
+    pub attempted: bool,
+}
+
+impl Delivery {
+    /// The idempotency key: the same for every attempt, and after any crash.
+    pub fn id(&self) -> String {
+        let t = &self.transition;
+        format!("{}@{}.{}", t.key, t.episode, t.step)
+    }
+}

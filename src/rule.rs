@@ -1,0 +1,256 @@
+//! What a rule is once it is believed. A [`Ruleset`] exists only compiled, so adopting one cannot fail.
+//!
+//! Knows nothing of TOML: `config` is one way to make a ruleset, a library user may take another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use crate::model::{RuleName, Severity, SourceName};
+
+/// Index of a rule in its [`Ruleset`]. Valid for that ruleset only: what survives a reload is the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIx(pub u32);
+
+/// All rules that are in force, compiled.
+#[derive(Debug, Default)]
+pub struct Ruleset {
+    /// In the order of files and of rules in them; order carries no meaning.
+    pub rules: Vec<Rule>,
+}
+
+impl Ruleset {
+    /// The rule of that index.
+    ///
+    /// # Panics
+    /// If the index is of another, larger ruleset: a bug.
+    pub fn rule(&self, ix: RuleIx) -> &Rule {
+        &self.rules[ix.0 as usize]
+    }
+
+    /// All rules with their indices.
+    pub fn iter(&self) -> impl Iterator<Item = (RuleIx, &Rule)> {
+        (0u32..).map(RuleIx).zip(&self.rules)
+    }
+
+    /// The index of the rule of that name.
+    pub fn find(&self, name: &str) -> Option<RuleIx> {
+        self.iter().find(|(_, rule)| rule.name.as_str() == name).map(|(ix, _)| ix)
+    }
+}
+
+/// One condition, one number per key, one ladder.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Unique in its ruleset.
+    pub name: RuleName,
+    /// Sources whose lines it sees.
+    pub sources: Vec<SourceName>,
+    /// A line that fits any of them is a match, unless it fits `ignore`.
+    pub patterns: Vec<Pattern>,
+    /// A line that fits any of them is neither match nor recovery.
+    pub ignore: Vec<Pattern>,
+    /// A line that fits any of them ends the alert of its key.
+    pub resolve: Vec<Pattern>,
+    /// True if a match stays true until it is told otherwise: by a recovery line (`resolve` without `within`), or by
+    /// tripline itself for its own rules.
+    pub latch: bool,
+    /// Names of all captures of `patterns` and `resolve`, each once; [`Pattern::slots`] points into it.
+    pub captures: Vec<Arc<str>>,
+    /// What a key is made of, sorted by name.
+    pub by: Vec<By>,
+    /// Whether the observer's scope enters the key. `scope = "none"` shares the alert on purpose.
+    pub scoped: bool,
+    /// The window: (t − within, t]. Zero: each matching line by itself.
+    pub within: Duration,
+    /// Comparisons of the count, `info`, `warning`, `critical`; at least one is there.
+    pub ladder: [Option<Comparison>; 3],
+    /// How long a comparison must be true before its level holds.
+    pub hold: Duration,
+    /// Quiet after which a level leaves; `None`: never.
+    pub resolve_after: Option<Duration>,
+    /// Ends an alert without a recovery line, counted from its last match; only for rules with `resolve`.
+    pub expire_after: Option<Duration>,
+    /// Most keys at a time, 1 or more.
+    pub max_keys: usize,
+    /// Labels of alerts: constant ones identify, others are details. Never part of the key.
+    pub labels: Vec<(Arc<str>, Template)>,
+    /// One line.
+    pub summary: Template,
+    /// More lines.
+    pub description: Template,
+    /// A link for the one who is called.
+    pub runbook: Option<Template>,
+    /// Pictures.
+    pub images: Vec<ImageTemplate>,
+    /// Digest of what decides (patterns, window, ladder, times): another digest restarts windows on reload.
+    pub condition_digest: [u8; 16],
+}
+
+impl Rule {
+    /// True if a match stays true until a recovery line.
+    pub fn latches(&self) -> bool {
+        self.latch
+    }
+
+    /// The largest count any comparison needs; windows must remember at least so many matches exactly.
+    pub fn most_needed(&self) -> u64 {
+        self.ladder.iter().flatten().map(Comparison::needed).max().unwrap_or(1)
+    }
+}
+
+/// A compiled pattern.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// As the author wrote it.
+    pub text: Arc<str>,
+    /// With macros expanded: what `regex` compiled.
+    pub expanded: Arc<str>,
+    /// True if classes are those of Unicode: the pattern is not ASCII, or asks for it. Whoever compiles it again
+    /// must choose alike, or finds other matches.
+    pub unicode: bool,
+    /// The compiled form.
+    pub regex: Regex,
+    /// For each named group: (group index, index into [`Rule::captures`]).
+    pub slots: Vec<(usize, usize)>,
+}
+
+/// One part of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// The name as it enters the key and the labels.
+    pub name: Arc<str>,
+    /// Where the value comes from.
+    pub from: Value,
+}
+
+/// Where a text's or a key's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A capture, by index into [`Rule::captures`]. Absent: the empty text.
+    Capture(usize),
+    /// `{file}`: the path of the file the line stands in.
+    File,
+    /// `{source}`: the source's name.
+    Source,
+    /// `{instance}`: the scope.
+    Instance,
+    /// `{rule}`: the rule's name.
+    Rule,
+    /// `{line}`: the last matching line.
+    Line,
+    /// `{lines}`: the first five matching lines of the episode.
+    Lines,
+    /// `{count}`: matches inside the window.
+    Count,
+    /// `{total}`: matches of the episode.
+    Total,
+    /// `{value}`: the measure.
+    Value,
+    /// `{within}`: the window, as the author would write it.
+    Within,
+    /// `{for}`: how long it must last.
+    For,
+    /// `{status}`: `info`, `warning`, `critical` or `ok`.
+    Status,
+    /// `{since}`: when the episode was raised, RFC 3339.
+    Since,
+    /// `{time}`: when the transition happened, RFC 3339.
+    Time,
+}
+
+/// A comparison of the ladder: `>= 5`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison {
+    /// The operator.
+    pub op: Op,
+    /// The right-hand side.
+    pub than: f64,
+}
+
+/// Operators that a count can be compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// `>=`
+    AtLeast,
+    /// `>`
+    Above,
+}
+
+impl Comparison {
+    /// True if it holds for `value`.
+    pub fn holds(&self, value: f64) -> bool {
+        match self.op {
+            Op::AtLeast => value >= self.than,
+            Op::Above => value > self.than,
+        }
+    }
+
+    /// The smallest count for which it holds, at least 1.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "float to int casts saturate"
+    )]
+    pub fn needed(&self) -> u64 {
+        let needed = match self.op {
+            Op::AtLeast => self.than.ceil(),
+            Op::Above => self.than.floor() + 1.0,
+        };
+        (needed as u64).max(1)
+    }
+}
+
+/// Text with `{name}` places, parsed and checked: every name is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template(pub Vec<Segment>);
+
+/// A piece of a [`Template`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Said as it is.
+    Text(Arc<str>),
+    /// Filled in.
+    Value(Value),
+}
+
+impl Template {
+    /// A template without places.
+    pub fn constant(text: &str) -> Template {
+        Template(vec![Segment::Text(text.into())])
+    }
+
+    /// True if nothing is filled in, so that the text is the same for every alert of the rule.
+    pub fn is_constant(&self) -> bool {
+        self.0.iter().all(|segment| matches!(segment, Segment::Text(_)))
+    }
+
+    /// Fills the places by asking `fill` for each.
+    pub fn render(&self, mut fill: impl FnMut(&Value, &mut String)) -> String {
+        let mut text = String::new();
+        for segment in &self.0 {
+            match segment {
+                Segment::Text(constant) => text.push_str(constant),
+                Segment::Value(value) => fill(value, &mut text),
+            }
+        }
+        text
+    }
+}
+
+/// A picture whose address and words may have places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageTemplate {
+    /// See [`crate::model::Image::src`].
+    pub src: Template,
+    /// See [`crate::model::Image::href`].
+    pub href: Option<Template>,
+    /// See [`crate::model::Image::alt`].
+    pub alt: Option<Template>,
+}
+
+/// The status a rung of [`Rule::ladder`] stands for.
+pub const fn rung_severity(rung: usize) -> Severity {
+    Severity::ALL[rung]
+}

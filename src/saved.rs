@@ -1,0 +1,198 @@
+//! What survives a crash, as data: the rows that `tail`, `engine`, `route` and `sink` hand to the store and get
+//! back at the next start. The store encodes them field by field in this order, so every change of a struct here
+//! (or of the types of `model` it holds) is a change of `store::FORMAT`.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    AlertKey, Delivery, Episode, FileId, KeyHash, RuleName, SinkName, SourceName, Status, Timestamp,
+    Transition,
+};
+
+/// Which file it is, as far as the kernel tells: never compared across file systems by `inode` alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Locator {
+    /// Device number.
+    pub dev: u64,
+    /// Inode number; reused by the next file as a matter of course.
+    pub inode: u64,
+    /// What tells two lives of one inode apart: the file handle's bytes, else the birth time, else nothing.
+    pub generation: Vec<u8>,
+}
+
+/// Evidence about content: a digest of the `len` bytes that end at offset `end`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    /// Offset behind the last byte that the digest covers.
+    pub end: u64,
+    /// How many bytes it covers; 0: it proves nothing.
+    pub len: u16,
+    /// Digest of them.
+    pub digest: u64,
+}
+
+/// One followed content, as far as it was applied to the rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFile {
+    /// Its id for ever.
+    pub id: FileId,
+    /// The source that follows it.
+    pub source: SourceName,
+    /// The last name it was seen under, as the bytes the kernel gave.
+    pub path: Vec<u8>,
+    /// Which file it is.
+    pub locator: Locator,
+    /// The first bytes (up to 1024) of the content.
+    pub head: Guard,
+    /// Bytes at or before `offset` that must still be there if the content is the same.
+    pub guard: Guard,
+    /// All bytes before it were applied. The beginning of a line, unless `skipping`.
+    pub offset: u64,
+    /// True if `offset` lies in the rest of an over-long line, which is skipped up to its end.
+    pub skipping: bool,
+    /// True if the name is gone and it is only read to its end.
+    pub draining: bool,
+}
+
+/// What is remembered of a source itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSource {
+    /// Which.
+    pub name: SourceName,
+    /// When it was first followed: files born later are read from their beginning.
+    pub first_seen: Timestamp,
+}
+
+/// What the engine knows of the time of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedClock {
+    /// Which file.
+    pub file: FileId,
+    /// The source it belongs to.
+    pub source: SourceName,
+    /// Its path, for texts.
+    pub path: Arc<str>,
+    /// Stamp of its newest record.
+    pub newest: Option<Timestamp>,
+    /// Arrival minus stamp of that record, in microseconds, 0 to `max_age`.
+    pub lag_us: u64,
+    /// What an unterminated line that was matched early has counted already.
+    pub flushed: Option<SavedFlush>,
+}
+
+/// An unterminated line that was matched before its end came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedFlush {
+    /// Where it begins.
+    pub offset: u64,
+    /// The rules and keys it has counted for.
+    pub counted: Vec<(RuleName, KeyHash)>,
+}
+
+/// A run of equal times in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The record time.
+    pub time: Timestamp,
+    /// How many matches had it.
+    pub n: u64,
+}
+
+/// One comparison of a ladder, for one key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Since when the comparison is true without break; `None`: it is false.
+    pub since: Option<Timestamp>,
+    /// The moment up to which the level held (exclusive), or `MAX` while it holds; `None`: not in this episode.
+    pub held: Option<Timestamp>,
+}
+
+/// One key of a rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedKey {
+    /// The rule.
+    pub rule: RuleName,
+    /// The key.
+    pub hash: KeyHash,
+    /// Names and raw values of `by`, sorted by name.
+    pub by: Vec<(Arc<str>, Vec<u8>)>,
+    /// [`crate::rule::Rule::condition_digest`] of the rule that made the window and the rungs.
+    pub condition_digest: [u8; 16],
+    /// Everything up to here is decided.
+    pub clock: Timestamp,
+    /// Time of the newest match.
+    pub last_match: Timestamp,
+    /// The ladder's state.
+    pub rungs: [Rung; 3],
+    /// Set from a match until its recovery line, for rules that latch.
+    pub latched: bool,
+    /// The episode that is pending or open: its first match.
+    pub episode: Option<Episode>,
+    /// Matches of the episode.
+    pub total: u64,
+    /// The last transition of the episode, which holds all that was told of it; `None`: nothing is open.
+    pub open: Option<Transition>,
+    /// True if a transition was stale and the sinks may have to be told at the end of the backlog.
+    pub untold: bool,
+    /// The files its matches came from.
+    pub files: Vec<FileId>,
+    /// Captures of the newest match, by name, cut to 2048 bytes each.
+    pub captures: Vec<(Arc<str>, Vec<u8>)>,
+    /// The first five lines of the episode, cut to 512 bytes each.
+    pub lines: Vec<String>,
+    /// The newest line, cut to 512 bytes.
+    pub line: String,
+    /// Number of the window's first chunk that is still needed.
+    pub first_chunk: u64,
+}
+
+/// What a sink was last told of an alert. A missing row means `ok`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// To whom.
+    pub sink: SinkName,
+    /// Of what.
+    pub key: AlertKey,
+    /// What it showed.
+    pub status: Status,
+}
+
+/// A delivery that the peer will never take as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// What was owed.
+    pub delivery: Delivery,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// The peer's answer, without secrets.
+    pub why: String,
+}
+
+/// All of it, as read at start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Saved {
+    /// Sources ever followed.
+    pub sources: Vec<SavedSource>,
+    /// Files, in the order of their ids.
+    pub files: Vec<SavedFile>,
+    /// Clocks of the same files.
+    pub clocks: Vec<SavedClock>,
+    /// Keys.
+    pub keys: Vec<SavedKey>,
+    /// Window chunks: rule, key, number, entries; sorted.
+    pub chunks: Vec<(RuleName, KeyHash, u64, Vec<Entry>)>,
+    /// The ledger.
+    pub told: Vec<Told>,
+    /// What is owed, in the order of `seq`.
+    pub outbox: Vec<Delivery>,
+    /// What was given up.
+    pub dead: Vec<DeadLetter>,
+    /// The next free file id; 1 in a new store.
+    pub next_file: u64,
+    /// The next free delivery number.
+    pub next_seq: u64,
+    /// When this was committed.
+    pub committed_at: Timestamp,
+}

@@ -1,0 +1,148 @@
+//! What `tripline.toml` says besides rules, checked. Plain data; `config` makes it, the daemon wires by it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::model::{SinkName, SourceName};
+
+/// Everything but the rules.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Globs of rule files, absolute.
+    pub rules: Vec<PathBuf>,
+    /// The directory that keeps the state; `None`: state is kept in memory.
+    pub state_dir: Option<PathBuf>,
+    /// The observer's name; `None`: found from the environment (see `daemon::scope`).
+    pub scope: Option<String>,
+    /// On every alert.
+    pub labels: Vec<(Arc<str>, String)>,
+    /// Where lines come from.
+    pub sources: Vec<Source>,
+    /// Where transitions go.
+    pub sinks: Vec<Sink>,
+    /// The status address.
+    pub admin: Admin,
+    /// A regular sign of life.
+    pub heartbeat: Option<Heartbeat>,
+    /// What happens to open alerts at a clean stop; `None`: keep, but resolve in a sidecar without durable state.
+    pub on_stop: Option<OnStop>,
+    /// Time a stop may take, for reading to the end and delivering. Default 25 s.
+    pub stop_budget: Duration,
+}
+
+/// Open alerts at a clean stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStop {
+    /// They stay open; the next start goes on with them.
+    Keep,
+    /// They are resolved with the reason `stopped`.
+    Resolve,
+}
+
+/// `[admin]`.
+#[derive(Clone, Debug, Default)]
+pub struct Admin {
+    /// Address to listen on; `None`: no admin port.
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// `[heartbeat]`.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// To whom.
+    pub sink: SinkName,
+    /// How often; 1 s or more.
+    pub every: Duration,
+}
+
+/// `[[source]]`.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Unique.
+    pub name: SourceName,
+    /// Absolute globs (`*`, `?`, `[…]`, `{a,b}`, `**`).
+    pub files: Vec<PathBuf>,
+    /// Globs of what is left out; one without `/` is held against the file's name, others against the whole path.
+    pub exclude: Vec<String>,
+    /// Where a file that is there at first sight is begun.
+    pub start: Start,
+    /// Zone of stamps that name none.
+    pub tz: TimeZone,
+    /// How far a stamp may lie before the arrival of its line, and the age from which a transition is stale.
+    pub max_age: Duration,
+    /// Quiet after which an unterminated last line is matched as it is.
+    pub flush: Duration,
+    /// Bytes of a line that are matched; 1 KiB to 1 MiB, 64 KiB unless said.
+    pub max_line: usize,
+    /// On every alert of a rule that sees only sources with the same value.
+    pub labels: Vec<(Arc<str>, String)>,
+}
+
+/// Where reading begins in a file that no checkpoint knows and that was there before the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Only what is written from now on.
+    End,
+    /// All of it.
+    Beginning,
+}
+
+/// `[[sink]]`.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// Unique.
+    pub name: SinkName,
+    /// Which peer, with what it needs.
+    pub peer: Peer,
+    /// How often a suspended sink is tried. Default 60 s.
+    pub probe_every: Duration,
+}
+
+/// The kinds of peers.
+#[derive(Clone, Debug)]
+pub enum Peer {
+    /// `type = "stdout"`.
+    Stdout,
+    /// `type = "flashduty"`.
+    Flashduty(Flashduty),
+}
+
+/// `type = "flashduty"`: alerts of a standard alert integration.
+#[derive(Clone, Debug)]
+pub struct Flashduty {
+    /// Base URL, or a whole push URL as pasted from the console; query parameters are kept, a key in it is moved
+    /// into `key` by `config`.
+    pub url: String,
+    /// Where the integration key comes from.
+    pub key: SecretFrom,
+    /// Sent as `title_rule` untouched, instead of the rendered summary.
+    pub title_rule: Option<String>,
+    /// A private certificate authority, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// `http://` to a host that is not this machine is allowed.
+    pub allow_plaintext: bool,
+}
+
+/// Where a secret comes from; read by the daemon, never by `config`.
+#[derive(Clone)]
+pub enum SecretFrom {
+    /// An environment variable.
+    Env(String),
+    /// A file, trimmed; read again when it changes. `$CREDENTIALS_DIRECTORY` is expanded.
+    File(PathBuf),
+    /// Written in the configuration (warned about).
+    Inline(secrecy::SecretString),
+}
+
+impl std::fmt::Debug for SecretFrom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SecretFrom::Env(name) => write!(f, "Env({name})"),
+            SecretFrom::File(path) => write!(f, "File({})", path.display()),
+            SecretFrom::Inline(_) => f.write_str("Inline(***)"),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What goes between a queue, its courier and the store: limits in, attempts out, outcomes in, changes out.
+
+use std::time::Duration;
+
+use super::budget::Budget;
+use crate::model::{Delivery, SinkName, Timestamp};
+use crate::saved::DeadLetter;
+
+/// What a queue may do, per peer.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most rows in one attempt, 1 or more.
+    pub unit: usize,
+    /// Most attempts in flight, 1 or more.
+    pub concurrency: usize,
+    /// Budgets of attempts; all hold at once.
+    pub budgets: Vec<Budget>,
+    /// Upper bound of the first wait after a failure; each further one doubles it. 1 s.
+    pub retry_base: Duration,
+    /// Upper bound of every wait. 5 min.
+    pub retry_cap: Duration,
+    /// How often a suspended sink is tried with one row.
+    pub probe_every: Duration,
+    /// Rows from which finished episodes that were never attempted are folded. Rows that may not be folded stay,
+    /// at most three for each key that is open, so the queue has a bound however long the peer is away. 10 000.
+    pub max_rows: usize,
+    /// Failures in a row after which only single probes are sent. 5.
+    pub breaker_after: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            unit: 1,
+            concurrency: 1,
+            budgets: Vec::new(),
+            retry_base: Duration::from_secs(1),
+            retry_cap: Duration::from_secs(5 * 60),
+            probe_every: Duration::from_secs(60),
+            max_rows: 10_000,
+            breaker_after: 5,
+        }
+    }
+}
+
+/// What became of one row of an attempt. The texts hold no secret and go to the status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The peer has it.
+    Accepted {
+        /// What the peer said, such as its number for the request.
+        note: String,
+    },
+    /// The peer may take it later. It may have it already: the answer could have been lost.
+    Retry {
+        /// How long the peer wants to be left alone, by everyone.
+        after: Option<Duration>,
+        /// What went wrong.
+        why: String,
+    },
+    /// The peer takes nothing until someone changes settings, a key or a licence.
+    Suspend {
+        /// What is refused.
+        why: String,
+    },
+    /// The row is too large; it is tried once more with less in it, then given up.
+    Shrink {
+        /// What the peer said.
+        why: String,
+    },
+    /// The peer will never take this row.
+    Dead {
+        /// What the peer said.
+        why: String,
+    },
+}
+
+/// Rows to be sent together, once everything that was emitted with them is durable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// Names the attempt in [`Queue::handle`](super::queue::Queue::handle); 1 or more, unique for the life of the queue.
+    pub id: u64,
+    /// To whom.
+    pub sink: SinkName,
+    /// What, all of different keys.
+    pub deliveries: Vec<Delivery>,
+    /// How often these rows were tried in this process, this time included; the most over all rows.
+    pub number: u32,
+    /// True if the peer found the row too large: leave out what can be missed.
+    pub shrink: bool,
+}
+
+/// What has to become durable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The row with this `seq` now reads so.
+    Put(Delivery),
+    /// The row with this `seq` is owed no longer.
+    Remove(u64),
+    /// The row is owed no longer and lies among the dead letters instead.
+    Dead(DeadLetter),
+}
+
+/// What a sink's part of the status page shows. Counts are since the start of the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// Rows owed, those in flight included.
+    pub queued: usize,
+    /// Attempts in flight.
+    pub in_flight: usize,
+    /// Time of the oldest transition that is owed.
+    pub oldest: Option<Timestamp>,
+    /// Why nothing but probes is sent until settings change; the peer's words, without secrets.
+    pub suspended: Option<String>,
+    /// True while only single probes are sent because the peer failed too often.
+    pub breaker_open: bool,
+    /// What the last failed attempt said; `None` once something was accepted after it.
+    pub last_failure: Option<String>,
+    /// Rows accepted.
+    pub accepted: u64,
+    /// Outcomes that said: later.
+    pub retried: u64,
+    /// Outcomes that suspended the sink.
+    pub suspends: u64,
+    /// Outcomes that asked for less.
+    pub shrunk: u64,
+    /// Rows given up.
+    pub dead: u64,
+    /// Finished episodes, never attempted, that were dropped because the queue was full.
+    pub folded: u64,
+    /// Rows that a later one of the same episode made needless.
+    pub coalesced: u64,
+    /// Resolves that were not sent because the peer had refused their raise.
+    pub skipped: u64,
+}

@@ -1,0 +1,241 @@
+//! Where transitions go: one file per peer over one delivery core. Pure: requests and answers are data, and who
+//! carries them is the daemon's business (`daemon::deliver`).
+//!
+//! * [`attempt`]: the nouns of delivery. [`budget`]: sends per time.
+//! * [`queue`]: what is owed to one sink, in which order, and when it is tried.
+//! * [`flashduty`]: alerts of a standard alert integration. Wire types live in the peer's file only.
+//! * [`stdout`]: transitions as JSON lines or as readable lines.
+//!
+//! A new peer is a file with a `request` that renders rows and a `classify` that reads an answer.
+
+pub mod attempt;
+pub mod budget;
+pub mod flashduty;
+pub mod queue;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod stdout;
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::model::Timestamp;
+use crate::settings::{Peer, Sink};
+use crate::untrusted::is_hostile;
+use attempt::Limits;
+use budget::Budget;
+
+/// Most bytes of an answer's body that are read.
+pub const MOST_ANSWER: usize = 64 * 1024;
+
+/// Characters of a peer's own words that are kept.
+const MOST_WORDS: usize = 300;
+
+/// What is sent. The URL holds the key, so `Debug` shows neither its query nor the body.
+pub struct Request {
+    /// `POST` as a rule.
+    pub method: &'static str,
+    /// Where to. Contains secrets.
+    pub url: String,
+    /// Besides those that the transport adds by itself.
+    pub headers: Vec<(&'static str, String)>,
+    /// Already encoded.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("host", &host_of(&self.url))
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The `host:port` of a URL, without a user or password that may stand before it.
+pub fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+/// What came back. Written by the peer: hostile, and apt to echo the key.
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// At most [`MOST_ANSWER`] bytes.
+    pub body: Vec<u8>,
+    /// False if the body broke off or was cut at [`MOST_ANSWER`].
+    pub whole: bool,
+}
+
+impl Answer {
+    /// How long the peer asks to be left alone, from `Retry-After`: seconds, or an HTTP date held against `now`
+    /// (RFC 9110, section 10.2.3). `None` if there is none or it makes no sense.
+    pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        let (_, value) = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))?;
+        let value = value.trim();
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        }
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+        Some(Timestamp(date.as_microsecond()).since(now))
+    }
+}
+
+/// Replaces `secret` by `***`, with any of its characters percent-encoded or not. For every text that comes from a
+/// peer or a transport.
+pub fn scrub(text: &str, secret: &SecretString) -> String {
+    let raw = secret.expose_secret().as_bytes();
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        match encoded_prefix(rest.as_bytes(), raw).and_then(|length| rest.get(length..)) {
+            Some(behind) => {
+                clean.push_str("***");
+                rest = behind;
+            }
+            None => {
+                clean.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    clean
+}
+
+/// How many bytes at the start of `text` spell `raw`, if they do and it is not empty.
+fn encoded_prefix(text: &[u8], raw: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for byte in raw {
+        at += match text.get(at..)? {
+            [b'%', high, low, ..] if hex(*high).zip(hex(*low)) == Some((byte >> 4, byte & 15)) => 3,
+            [b'+', ..] if *byte == b' ' => 1,
+            [same, ..] if same == byte => 1,
+            _ => return None,
+        };
+    }
+    (at > 0).then_some(at)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// A peer's own words, fit for a status page: without the secret, on one line, of bounded length.
+pub(crate) fn words(text: &str, secret: &SecretString) -> String {
+    let clean = scrub(text, secret);
+    cut(&clean.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect::<String>(), MOST_WORDS)
+}
+
+/// Everything but RFC 3986's unreserved characters as `%XX`.
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.extend(
+                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
+            );
+        }
+    }
+    encoded
+}
+
+/// At most `most` characters (Unicode scalar values), the last of them `…` if something is missing.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    if most > 0 {
+        short.push('…');
+    }
+    short
+}
+
+/// What the queue of a sink may do, by its peer.
+///
+/// Flashduty: 100 requests a second and 1000 a minute for each integration; 15 a second with a burst of 60 stays
+/// below both (at most 75 in a second, 960 in a minute). stdout: in order, many rows at a time.
+pub fn limits(sink: &Sink) -> Limits {
+    let own = match &sink.peer {
+        Peer::Flashduty(_) => Limits {
+            concurrency: 8,
+            budgets: vec![Budget { tokens: 15, per: Duration::from_secs(1), burst: 60 }],
+            ..Limits::default()
+        },
+        Peer::Stdout => Limits { unit: 256, ..Limits::default() },
+    };
+    Limits { probe_every: sink.probe_every, ..own }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(value: &str) -> Option<u64> {
+        let headers = vec![("retry-after".to_owned(), value.to_owned())];
+        let answer = Answer { status: 429, headers, body: Vec::new(), whole: true };
+        // 1994-11-06T08:49:07Z
+        answer.retry_after(Timestamp::from_secs(784_111_747)).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
+        assert_eq!(after("120"), Some(120));
+        assert_eq!(after(" 0 "), Some(0));
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(30));
+        assert_eq!(after("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        assert_eq!(after("99999999999999999999999"), Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_retry_after_that_makes_no_sense_is_none() {
+        for value in ["", "-1", "soon", "1.5", "12 s", "Sun, 99 Nov 1994 08:49:37 GMT", "\u{202e}"] {
+            assert_eq!(after(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_request_shows_its_host_and_nothing_else() {
+        let request = Request {
+            method: "POST",
+            url: "https://user:CANARY@api.example.com:8443/CANARY?integration_key=CANARY".to_owned(),
+            headers: vec![("authorization", "CANARY".to_owned())],
+            body: b"CANARY".to_vec(),
+        };
+        let shown = format!("{request:?}");
+        assert!(shown.contains("api.example.com:8443"), "{shown}");
+        assert!(!shown.contains("CANARY"), "{shown}");
+    }
+
+    #[test]
+    fn a_secret_is_scrubbed_in_every_form() {
+        let secret = SecretString::from("p/q r+s");
+        for text in
+            ["ké p/q r+s!", "ké p%2Fq%20r%2Bs!", "ké p%2fq%20r%2bs!", "ké p/q+r+s!", "ké %70/q%20r+s!"]
+        {
+            assert_eq!(scrub(text, &secret), "ké ***!");
+        }
+        for text in ["", "p/q r", "p%2q r+s", "%", "日志%2"] {
+            assert_eq!(scrub(text, &secret), text);
+        }
+        assert_eq!(scrub("kept", &SecretString::from("")), "kept");
+    }
+
+    #[test]
+    fn a_cut_counts_characters_and_keeps_its_mark_inside_the_limit() {
+        assert_eq!(cut("日志日志", 4), "日志日志");
+        assert_eq!(cut("日志日志日", 4), "日志日…");
+        assert_eq!(cut("abc", 1), "…");
+        assert_eq!(cut("abc", 0), "");
+    }
+}

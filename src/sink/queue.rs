@@ -1,0 +1,596 @@
+//! The queue of one sink: what is owed, in which order, and when it is tried. Pure.
+//!
+//! ```text
+//! push ──▶ lanes (one per key, strictly in order) ──plan──▶ attempts ──▶ the courier
+//!            ▲                                                              │
+//!            └── committed ◀── changes for the store ◀──────── handle ◀── outcomes
+//! ```
+//!
+//! A row is in flight only after the commit that marks it as attempted, and the next row of its key follows only
+//! after the commit that removes it. So whatever a crash cuts off, a raise is not sent again once its resolve was
+//! sent, and nothing owed is forgotten.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::attempt::{Attempt, Change, Limits, Outcome, QueueStatus};
+use super::budget::Meter;
+use crate::model::{
+    AlertKey, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Timestamp, Transition, micros,
+};
+use crate::saved::DeadLetter;
+
+/// Least and most that a peer's `Retry-After` is believed.
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// Least wait before a row is tried again, so that a wake-up always lies ahead.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+struct Row {
+    delivery: Delivery,
+    tries: u32,
+    retries: u32,
+    suspends: u32,
+    shrink: bool,
+    /// True if the peer may have it although no answer said so.
+    unsure: bool,
+}
+
+impl Row {
+    fn new(delivery: Delivery) -> Row {
+        // A row that another process attempted may have arrived.
+        let unsure = delivery.attempted;
+        Row { delivery, tries: 0, retries: 0, suspends: 0, shrink: false, unsure }
+    }
+
+    fn transition(&self) -> &Transition {
+        &self.delivery.transition
+    }
+
+    fn priority(&self) -> u8 {
+        match self.delivery.kind {
+            DeliveryKind::Resolve => 0,
+            DeliveryKind::Raise if self.transition().status == Status::from(Severity::Critical) => 1,
+            DeliveryKind::Raise => 2,
+            DeliveryKind::Change | DeliveryKind::Beat => 3,
+        }
+    }
+}
+
+/// The rows of one key. Only the first can be in flight.
+#[derive(Debug)]
+struct Lane {
+    rows: VecDeque<u64>,
+    busy: bool,
+    /// True from a row's end until that end is durable.
+    settling: bool,
+    /// The first row is not tried before this.
+    not_before: Timestamp,
+    /// What the peer shows, as far as this process has seen; `Ok`: it refused the raise of this episode.
+    shown: Option<(Episode, Status)>,
+}
+
+impl Lane {
+    fn new() -> Lane {
+        Lane { rows: VecDeque::new(), busy: false, settling: false, not_before: Timestamp::MIN, shown: None }
+    }
+}
+
+/// The queue of one sink. The same calls with the same seed give the same attempts.
+#[derive(Debug)]
+pub struct Queue {
+    name: SinkName,
+    limits: Limits,
+    rng: fastrand::Rng,
+    meter: Meter,
+    rows: BTreeMap<u64, Row>,
+    lanes: BTreeMap<AlertKey, Lane>,
+    /// First rows of free lanes, by priority.
+    ready: BTreeSet<(u8, u64)>,
+    /// First rows of free lanes that wait for a time.
+    later: BTreeSet<(Timestamp, u64)>,
+    in_flight: BTreeMap<u64, Vec<u64>>,
+    settling: Vec<AlertKey>,
+    /// Raises that were never attempted and whose resolve is queued too.
+    foldable: BTreeSet<u64>,
+    next_attempt: u64,
+    /// The whole sink waits until then: the peer's `Retry-After`.
+    hold: Timestamp,
+    failures: u32,
+    breaker: bool,
+    probe_at: Timestamp,
+    last_probe: u64,
+    /// The counts and texts; the fields that can be computed are filled in when asked.
+    seen: QueueStatus,
+}
+
+impl Queue {
+    /// A queue that goes on with the `rows` the store holds for the sink. The waits are drawn from `seed`.
+    pub fn new(name: SinkName, limits: Limits, seed: u64, mut rows: Vec<Delivery>) -> Queue {
+        rows.sort_by_key(|delivery| delivery.seq);
+        let mut queue = Queue {
+            name,
+            meter: Meter::new(limits.budgets.clone()),
+            limits,
+            rng: fastrand::Rng::with_seed(seed),
+            rows: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            later: BTreeSet::new(),
+            in_flight: BTreeMap::new(),
+            settling: Vec::new(),
+            foldable: BTreeSet::new(),
+            next_attempt: 1,
+            hold: Timestamp::MIN,
+            failures: 0,
+            breaker: false,
+            probe_at: Timestamp::MIN,
+            last_probe: 0,
+            seen: QueueStatus::default(),
+        };
+        for delivery in rows {
+            let key = delivery.transition.key.clone();
+            queue.unlist(&key);
+            queue.append(delivery);
+            queue.list(&key);
+        }
+        queue
+    }
+
+    /// Owes `delivery`; `seq` must be higher than any before. What makes an earlier row of the same episode
+    /// needless, or is itself needless, is coalesced. A [`DeliveryKind::Beat`] is never owed and is ignored.
+    pub fn push(&mut self, delivery: Delivery, changes: &mut Vec<Change>) {
+        if delivery.kind == DeliveryKind::Beat {
+            return;
+        }
+        let key = delivery.transition.key.clone();
+        self.unlist(&key);
+        self.merge(delivery, changes);
+        self.list(&key);
+        while self.rows.len() > self.limits.max_rows && self.fold(changes) {}
+    }
+
+    /// The attempts to make now. Rows that were never attempted are marked and emitted: commit the changes
+    /// **before** sending.
+    pub fn plan(&mut self, now: Timestamp, changes: &mut Vec<Change>) -> Vec<Attempt> {
+        while let Some(&(due, seq)) = self.later.first().filter(|(due, _)| *due <= now) {
+            self.later.remove(&(due, seq));
+            self.ready.insert((self.rows[&seq].priority(), seq));
+        }
+        let mut attempts = Vec::new();
+        if now < self.hold {
+            return attempts;
+        }
+        if self.closed() {
+            if self.in_flight.is_empty()
+                && now >= self.probe_at
+                && let Some(seq) = self.next_probe()
+                && self.meter.take(now)
+            {
+                self.last_probe = seq;
+                attempts.push(self.start(vec![seq], changes));
+            }
+            return attempts;
+        }
+        while self.in_flight.len() < self.limits.concurrency.max(1)
+            && !self.ready.is_empty()
+            && self.meter.take(now)
+        {
+            let unit = self.next_unit();
+            attempts.push(self.start(unit, changes));
+        }
+        attempts
+    }
+
+    /// An attempt for the first row of the first key that `is_urgent`, by itself and beyond the limit of attempts in
+    /// flight: for the one alert that must not wait behind rows which can not be made durable. Commit rules as in
+    /// [`Queue::plan`], unless the caller knows better.
+    pub fn plan_urgent(
+        &mut self,
+        is_urgent: impl Fn(&AlertKey) -> bool,
+        now: Timestamp,
+        changes: &mut Vec<Change>,
+    ) -> Option<Attempt> {
+        let free = |lane: &Lane| !lane.busy && !lane.settling && lane.not_before <= now;
+        let (_, lane) = self.lanes.iter().find(|(key, lane)| is_urgent(key) && free(lane))?;
+        let seq = *lane.rows.front()?;
+        let may_go = !self.closed() && now >= self.hold && self.meter.take(now);
+        may_go.then(|| self.start(vec![seq], changes))
+    }
+
+    /// Takes what became of an attempt, one outcome per row in their order; a missing one counts as `Retry`. An
+    /// unknown `attempt` (such as one of the queue before a reload) is ignored.
+    pub fn handle(
+        &mut self,
+        attempt: u64,
+        outcomes: Vec<Outcome>,
+        now: Timestamp,
+        changes: &mut Vec<Change>,
+    ) {
+        let Some(seqs) = self.in_flight.remove(&attempt) else { return };
+        let mut outcomes = outcomes.into_iter();
+        let (mut accepted, mut alive, mut suspended) = (false, false, None);
+        for seq in seqs {
+            let missing = || Outcome::Retry { after: None, why: "the answer says nothing of it".to_owned() };
+            match outcomes.next().unwrap_or_else(missing) {
+                Outcome::Accepted { .. } => {
+                    accepted = true;
+                    self.accept(seq, changes);
+                }
+                Outcome::Retry { after, why } => {
+                    self.postpone(seq, after, now);
+                    self.seen.last_failure = Some(why);
+                }
+                Outcome::Suspend { why } => {
+                    self.set_aside(seq, now);
+                    suspended = Some(why);
+                }
+                Outcome::Shrink { why } => {
+                    alive = true;
+                    if self.rows[&seq].shrink {
+                        self.give_up(seq, why, now, changes);
+                    } else {
+                        self.seen.shrunk += 1;
+                        self.put_back(seq, Timestamp::MIN, |row| row.shrink = true);
+                    }
+                }
+                Outcome::Dead { why } => {
+                    alive = true;
+                    self.give_up(seq, why, now, changes);
+                }
+            }
+        }
+        if let Some(why) = suspended {
+            self.seen.last_failure = Some(why.clone());
+            self.seen.suspended = Some(why);
+            self.breaker = false;
+            self.failures = 0;
+            self.probe_at = now.plus(self.limits.probe_every.max(LEAST_WAIT));
+        } else if accepted {
+            self.reopen();
+        } else if alive {
+            // It answers, so it is neither down nor deaf: the next row may show whether it takes any.
+            self.failures = 0;
+            self.probe_at = now;
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            if self.seen.suspended.is_some() {
+                self.probe_at = now.plus(self.limits.probe_every.max(LEAST_WAIT));
+            } else if self.failures >= self.limits.breaker_after.max(1) {
+                self.breaker = true;
+                self.probe_at = now.plus(self.jitter(self.failures));
+            }
+        }
+    }
+
+    /// Everything emitted so far is durable: the successors of rows that ended may go.
+    pub fn committed(&mut self) {
+        for key in std::mem::take(&mut self.settling) {
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.settling = false;
+            }
+            self.list(&key);
+        }
+    }
+
+    /// True if a row waits only for the end of its predecessor to become durable.
+    pub fn wants_commit(&self) -> bool {
+        self.settling.iter().any(|key| self.lanes.get(key).is_some_and(|lane| !lane.rows.is_empty()))
+    }
+
+    /// When to call [`Queue::plan`] again if nothing else happens; an instant in the past means now.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        let due = match (self.ready.is_empty(), self.later.first()) {
+            (false, _) => Timestamp::MIN,
+            (true, Some((due, _))) => *due,
+            (true, None) => return None,
+        };
+        let due = if self.closed() {
+            self.in_flight.is_empty().then_some(self.probe_at)?
+        } else {
+            (self.in_flight.len() < self.limits.concurrency.max(1)).then_some(due)?
+        };
+        Some(due.max(self.hold).max(self.meter.free_at()))
+    }
+
+    /// Goes on with other limits; what was sent keeps counting against budgets.
+    pub fn retune(&mut self, limits: Limits) {
+        self.meter.retune(limits.budgets.clone());
+        self.limits = limits;
+    }
+
+    /// Settings or the key changed: whatever the queue waited for is tried anew at once.
+    pub fn release(&mut self, now: Timestamp) {
+        self.hold = Timestamp::MIN;
+        self.probe_at = now;
+        self.reopen();
+        self.wake_all();
+    }
+
+    /// What the status page shows.
+    pub fn status(&self) -> QueueStatus {
+        QueueStatus {
+            queued: self.rows.len(),
+            in_flight: self.in_flight.len(),
+            oldest: self.rows.first_key_value().map(|(_, row)| row.transition().time),
+            breaker_open: self.breaker,
+            ..self.seen.clone()
+        }
+    }
+
+    fn closed(&self) -> bool {
+        self.breaker || self.seen.suspended.is_some()
+    }
+
+    fn reopen(&mut self) {
+        // What waited for the peer to come back waits no longer. A row that suspended the sink keeps its own wait:
+        // it may be the only one that the peer refuses so.
+        if self.breaker {
+            self.wake_all();
+        }
+        self.breaker = false;
+        self.failures = 0;
+        self.last_probe = 0;
+        self.seen.suspended = None;
+        self.seen.last_failure = None;
+    }
+
+    fn wake_all(&mut self) {
+        for (_, seq) in std::mem::take(&mut self.later) {
+            let row = &self.rows[&seq];
+            if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
+                lane.not_before = Timestamp::MIN;
+            }
+            self.ready.insert((row.priority(), seq));
+        }
+    }
+
+    /// Coalesces within one episode and appends what is left. The lane must not be listed.
+    fn merge(&mut self, mut delivery: Delivery, changes: &mut Vec<Change>) {
+        let episode = delivery.transition.episode;
+        let lane = self.lanes.entry(delivery.transition.key.clone()).or_insert_with(Lane::new);
+        if let Some(last) = lane.rows.back().and_then(|seq| self.rows.get_mut(seq))
+            && !last.delivery.attempted
+            && last.transition().episode == episode
+        {
+            let previous = last.transition().previous;
+            match (last.delivery.kind, delivery.kind) {
+                (DeliveryKind::Raise, DeliveryKind::Change) => {
+                    last.delivery.transition = Transition { previous, ..delivery.transition };
+                    changes.push(Change::Put(last.delivery.clone()));
+                    self.seen.coalesced += 1;
+                    return;
+                }
+                (DeliveryKind::Change, DeliveryKind::Change | DeliveryKind::Resolve) => {
+                    let seq = last.delivery.seq;
+                    delivery.transition.previous = previous;
+                    lane.rows.pop_back();
+                    self.rows.remove(&seq);
+                    changes.push(Change::Remove(seq));
+                    self.seen.coalesced += 1;
+                }
+                _ => {}
+            }
+        }
+        let shown = match lane.rows.back().map(|seq| self.rows[seq].transition()) {
+            Some(last) => Some((last.episode, last.status)),
+            None => lane.shown,
+        };
+        match delivery.kind {
+            // There and back, maybe by way of another episode. After a restart only the row itself tells what the peer
+            // shows.
+            DeliveryKind::Change
+                if shown.map_or(delivery.transition.previous, |(_, status)| status)
+                    == delivery.transition.status =>
+            {
+                self.seen.coalesced += 1;
+                return;
+            }
+            DeliveryKind::Resolve if shown == Some((episode, Status::Ok)) => {
+                self.seen.skipped += 1;
+                lane.shown = lane.shown.filter(|_| !lane.rows.is_empty());
+                return;
+            }
+            _ => {}
+        }
+        changes.push(Change::Put(delivery.clone()));
+        self.append(delivery);
+    }
+
+    fn append(&mut self, delivery: Delivery) {
+        let lane = self.lanes.entry(delivery.transition.key.clone()).or_insert_with(Lane::new);
+        if delivery.kind == DeliveryKind::Resolve
+            && let Some(raise) = lane.rows.back().and_then(|seq| self.rows.get(seq))
+            && raise.delivery.kind == DeliveryKind::Raise
+            && !raise.delivery.attempted
+            && raise.transition().episode == delivery.transition.episode
+        {
+            self.foldable.insert(raise.delivery.seq);
+        }
+        lane.rows.push_back(delivery.seq);
+        self.rows.insert(delivery.seq, Row::new(delivery));
+    }
+
+    /// Drops the oldest episode that is over and of which nothing was attempted; false if there is none.
+    fn fold(&mut self, changes: &mut Vec<Change>) -> bool {
+        let Some(raise) = self.foldable.pop_first() else { return false };
+        let key = self.rows[&raise].transition().key.clone();
+        self.unlist(&key);
+        if let Some(lane) = self.lanes.get_mut(&key)
+            && let Some(at) = lane.rows.iter().position(|seq| *seq == raise)
+        {
+            for seq in lane.rows.drain(at..(at + 2).min(lane.rows.len())).collect::<Vec<_>>() {
+                self.rows.remove(&seq);
+                changes.push(Change::Remove(seq));
+            }
+        }
+        self.list(&key);
+        self.seen.folded += 1;
+        true
+    }
+
+    /// The next row to find out with whether the peer is back: the oldest first, then in turn, so that one row the
+    /// peer chokes on does not keep it closed for all.
+    fn next_probe(&self) -> Option<u64> {
+        let heads = || self.ready.iter().map(|(_, seq)| *seq).chain(self.later.iter().map(|(_, seq)| *seq));
+        heads().filter(|seq| *seq > self.last_probe).min().or_else(|| heads().min())
+    }
+
+    fn next_unit(&self) -> Vec<u64> {
+        let mut heads = self.ready.iter().map(|(_, seq)| *seq);
+        let first = heads.next();
+        let alone = first.is_some_and(|seq| self.rows[&seq].shrink);
+        let most = if alone { 0 } else { self.limits.unit.max(1) - 1 };
+        first.into_iter().chain(heads.filter(|seq| !self.rows[seq].shrink).take(most)).collect()
+    }
+
+    fn start(&mut self, seqs: Vec<u64>, changes: &mut Vec<Change>) -> Attempt {
+        let mut attempt = Attempt {
+            id: self.next_attempt,
+            sink: self.name.clone(),
+            deliveries: Vec::with_capacity(seqs.len()),
+            number: 0,
+            shrink: false,
+        };
+        self.next_attempt += 1;
+        for &seq in &seqs {
+            let key = self.rows[&seq].transition().key.clone();
+            self.unlist(&key);
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.busy = true;
+            }
+            let Some(row) = self.rows.get_mut(&seq) else { continue };
+            row.tries = row.tries.saturating_add(1);
+            if !row.delivery.attempted {
+                row.delivery.attempted = true;
+                self.foldable.remove(&seq);
+                changes.push(Change::Put(row.delivery.clone()));
+            }
+            attempt.number = attempt.number.max(row.tries);
+            attempt.shrink |= row.shrink;
+            attempt.deliveries.push(row.delivery.clone());
+        }
+        self.in_flight.insert(attempt.id, seqs);
+        attempt
+    }
+
+    fn accept(&mut self, seq: u64, changes: &mut Vec<Change>) {
+        let row = self.finish(seq);
+        let told = (row.transition().episode, row.transition().status);
+        if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
+            lane.shown = (row.delivery.kind != DeliveryKind::Resolve).then_some(told);
+        }
+        changes.push(Change::Remove(seq));
+        self.seen.accepted += 1;
+    }
+
+    fn give_up(&mut self, seq: u64, why: String, now: Timestamp, changes: &mut Vec<Change>) {
+        let row = self.finish(seq);
+        let episode = row.transition().episode;
+        self.seen.dead += 1;
+        if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
+            lane.shown = match row.delivery.kind {
+                DeliveryKind::Resolve => None,
+                _ if row.unsure => None,
+                DeliveryKind::Raise => Some((episode, Status::Ok)),
+                DeliveryKind::Change | DeliveryKind::Beat => lane.shown,
+            };
+            if lane.shown == Some((episode, Status::Ok))
+                && let Some(&next) = lane.rows.front()
+                && self.rows[&next].delivery.kind == DeliveryKind::Resolve
+                && self.rows[&next].transition().episode == episode
+            {
+                lane.rows.pop_front();
+                lane.shown = None;
+                self.rows.remove(&next);
+                changes.push(Change::Remove(next));
+                self.seen.skipped += 1;
+            }
+        }
+        changes.push(Change::Dead(DeadLetter { delivery: row.delivery, at: now, why }));
+    }
+
+    /// Takes an attempted row out; its lane waits for the commit.
+    fn finish(&mut self, seq: u64) -> Row {
+        let row = self.rows.remove(&seq).expect("a row in flight is kept until its outcome");
+        if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
+            lane.rows.pop_front();
+            lane.busy = false;
+            lane.settling = true;
+            lane.not_before = Timestamp::MIN;
+            self.settling.push(row.transition().key.clone());
+        }
+        row
+    }
+
+    fn postpone(&mut self, seq: u64, after: Option<Duration>, now: Timestamp) {
+        self.seen.retried += 1;
+        let wait = self.jitter(self.rows[&seq].retries.saturating_add(1));
+        if let Some(after) = after {
+            self.hold = self.hold.max(now.plus(after.clamp(RETRY_AFTER.0, RETRY_AFTER.1)));
+        }
+        self.put_back(seq, now.plus(wait), |row| {
+            row.retries = row.retries.saturating_add(1);
+            row.unsure = true;
+        });
+    }
+
+    fn set_aside(&mut self, seq: u64, now: Timestamp) {
+        self.seen.suspends += 1;
+        let doubled = self.limits.probe_every.saturating_mul(2 << self.rows[&seq].suspends.min(10));
+        let wait = doubled.clamp(LEAST_WAIT, RETRY_AFTER.1);
+        self.put_back(seq, now.plus(wait), |row| row.suspends = row.suspends.saturating_add(1));
+    }
+
+    fn put_back(&mut self, seq: u64, not_before: Timestamp, change: impl FnOnce(&mut Row)) {
+        let Some(row) = self.rows.get_mut(&seq) else { return };
+        change(row);
+        let key = row.transition().key.clone();
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.busy = false;
+            lane.not_before = not_before;
+        }
+        self.list(&key);
+    }
+
+    /// Full jitter: anything up to base × 2^(failures − 1), at most the cap.
+    fn jitter(&mut self, failures: u32) -> Duration {
+        let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        let most = self.limits.retry_base.saturating_mul(factor).min(self.limits.retry_cap);
+        let drawn = Duration::from_micros(self.rng.u64(0..=micros(most).unsigned_abs()));
+        drawn.max(LEAST_WAIT)
+    }
+
+    /// Shows the first row of a free lane to `plan`; forgets a lane that holds nothing.
+    fn list(&mut self, key: &AlertKey) {
+        let Some(lane) = self.lanes.get(key) else { return };
+        if lane.busy || lane.settling {
+            return;
+        }
+        match lane.rows.front() {
+            Some(&seq) if lane.not_before == Timestamp::MIN => {
+                self.ready.insert((self.rows[&seq].priority(), seq));
+            }
+            Some(&seq) => {
+                self.later.insert((lane.not_before, seq));
+            }
+            None if lane.shown.is_none() => {
+                self.lanes.remove(key);
+            }
+            None => {}
+        }
+    }
+
+    fn unlist(&mut self, key: &AlertKey) {
+        let Some(lane) = self.lanes.get(key) else { return };
+        if let Some(&seq) = lane.rows.front() {
+            self.ready.remove(&(self.rows[&seq].priority(), seq));
+            self.later.remove(&(lane.not_before, seq));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

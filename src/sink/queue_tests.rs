@@ -1,0 +1,413 @@
+//! Single rules of the queue; `world` drives it at random against a peer and a store that lose things.
+
+use super::*;
+use crate::model::DeliveryKind::{Change as Update, Raise, Resolve};
+use crate::model::Status::{Critical, Info, Ok as Over, Warning};
+use crate::sink::budget::Budget;
+use crate::sink::sample::row;
+
+#[path = "queue_world.rs"]
+mod world;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_secs(seconds)
+}
+
+fn accepted() -> Outcome {
+    Outcome::Accepted { note: String::new() }
+}
+
+fn refused() -> Outcome {
+    Outcome::Dead { why: "no".to_owned() }
+}
+
+fn retry() -> Outcome {
+    Outcome::Retry { after: None, why: "down".to_owned() }
+}
+
+fn suspend() -> Outcome {
+    Outcome::Suspend { why: "bad key".to_owned() }
+}
+
+/// A queue with what it emitted; every commit is immediate unless a case says otherwise.
+struct Bench {
+    queue: Queue,
+    changes: Vec<Change>,
+}
+
+impl Bench {
+    fn new(limits: Limits, rows: Vec<Delivery>) -> Bench {
+        Bench { queue: Queue::new(SinkName::new("oncall"), limits, 7, rows), changes: Vec::new() }
+    }
+
+    fn wide() -> Bench {
+        Bench::new(Limits { concurrency: 100, ..Limits::default() }, Vec::new())
+    }
+
+    fn push(&mut self, rows: impl IntoIterator<Item = Delivery>) -> &mut Bench {
+        for row in rows {
+            self.queue.push(row, &mut self.changes);
+        }
+        self
+    }
+
+    fn plan(&mut self, now: i64) -> Vec<Attempt> {
+        self.queue.plan(at(now), &mut self.changes)
+    }
+
+    /// The `seq`s of what is planned now, attempt by attempt.
+    fn seqs(&mut self, now: i64) -> Vec<Vec<u64>> {
+        let attempts = self.plan(now);
+        attempts.iter().map(|a| a.deliveries.iter().map(|row| row.seq).collect()).collect()
+    }
+
+    fn handle(&mut self, attempt: u64, outcome: Outcome, now: i64) -> &mut Bench {
+        self.queue.handle(attempt, vec![outcome], at(now), &mut self.changes);
+        self
+    }
+
+    /// What the store would hold for an outbox that began empty.
+    fn stored(&self) -> Vec<(u64, DeliveryKind, Status, bool)> {
+        let mut rows = BTreeMap::new();
+        for change in &self.changes {
+            match change {
+                Change::Put(row) => {
+                    rows.insert(row.seq, (row.seq, row.kind, row.transition.status, row.attempted));
+                }
+                Change::Remove(seq) => {
+                    rows.remove(seq);
+                }
+                Change::Dead(letter) => {
+                    rows.remove(&letter.delivery.seq);
+                }
+            }
+        }
+        rows.into_values().collect()
+    }
+}
+
+#[test]
+fn the_next_row_of_a_key_waits_until_the_end_of_the_one_before_is_durable() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Warning, 1, 0), row(2, 1, Resolve, Over, 1, 1)]);
+    assert_eq!(bench.seqs(0), [[1]]);
+    assert!(bench.seqs(0).is_empty());
+    bench.handle(1, accepted(), 0);
+    assert!(bench.seqs(0).is_empty() && bench.queue.wants_commit());
+    assert_eq!(bench.queue.next_wake(), None);
+    bench.queue.committed();
+    assert!(!bench.queue.wants_commit());
+    assert_eq!(bench.seqs(0), [[2]]);
+    bench.handle(2, accepted(), 0).queue.committed();
+    assert_eq!(bench.stored(), []);
+    assert_eq!(bench.queue.lanes.len(), 0);
+}
+
+#[test]
+fn a_row_is_marked_before_its_first_attempt_and_only_then() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Warning, 1, 0)]);
+    assert_eq!(bench.stored(), [(1, Raise, Warning, false)]);
+    let attempt = bench.plan(0).remove(0);
+    assert!(attempt.deliveries[0].attempted);
+    assert_eq!(bench.stored(), [(1, Raise, Warning, true)]);
+    let emitted = bench.changes.len();
+    bench.handle(attempt.id, retry(), 0);
+    assert_eq!(bench.plan(10)[0].number, 2);
+    assert_eq!(bench.changes.len(), emitted);
+}
+
+#[test]
+fn before_the_first_attempt_a_raise_takes_the_content_of_changes() {
+    let mut bench = Bench::wide();
+    bench.push([
+        row(1, 1, Raise, Warning, 1, 0),
+        row(2, 1, Update, Critical, 1, 1),
+        row(3, 1, Update, Info, 1, 2),
+    ]);
+    assert_eq!(bench.stored(), [(1, Raise, Info, false)]);
+    let sent = &bench.plan(0)[0].deliveries[0];
+    assert_eq!((sent.transition.step, sent.transition.previous, sent.seq), (2, Over, 1));
+    assert_eq!(bench.queue.status().coalesced, 2);
+}
+
+#[test]
+fn behind_an_attempt_changes_give_way_to_newer_ones_and_to_the_resolve() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Info, 1, 0)]).plan(0);
+    bench.push([row(2, 1, Update, Warning, 1, 1), row(3, 1, Update, Critical, 1, 2)]);
+    assert_eq!(bench.stored(), [(1, Raise, Info, true), (3, Update, Critical, false)]);
+    bench.push([row(4, 1, Resolve, Over, 1, 3)]);
+    assert_eq!(bench.stored(), [(1, Raise, Info, true), (4, Resolve, Over, false)]);
+}
+
+#[test]
+fn a_change_back_to_what_was_told_is_dropped() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Info, 1, 0)]).plan(0);
+    bench.push([row(2, 1, Update, Warning, 1, 1), row(3, 1, Update, Info, 1, 2)]);
+    assert_eq!(bench.stored(), [(1, Raise, Info, true)]);
+    bench.handle(1, accepted(), 0).queue.committed();
+    bench.push([row(4, 1, Update, Warning, 1, 3), row(5, 1, Update, Info, 1, 4)]);
+    assert_eq!(bench.stored(), []);
+    bench.push([row(6, 1, Resolve, Over, 1, 5)]);
+    assert_eq!(bench.stored(), [(6, Resolve, Over, false)]);
+}
+
+#[test]
+fn a_short_episode_is_told_whole_and_episodes_never_merge() {
+    let mut bench = Bench::wide();
+    bench.push([
+        row(1, 1, Raise, Info, 1, 0),
+        row(2, 1, Resolve, Over, 1, 1),
+        row(3, 1, Raise, Warning, 9, 0),
+        row(4, 1, Update, Critical, 9, 1),
+    ]);
+    assert_eq!(
+        bench.stored(),
+        [(1, Raise, Info, false), (2, Resolve, Over, false), (3, Raise, Critical, false)]
+    );
+}
+
+#[test]
+fn a_full_queue_folds_whole_episodes_that_were_never_attempted_oldest_first() {
+    let mut bench = Bench::new(Limits { max_rows: 4, ..Limits::default() }, Vec::new());
+    bench.push([row(1, 1, Raise, Info, 1, 0)]).plan(0);
+    bench.push([
+        row(2, 1, Resolve, Over, 1, 1),
+        row(3, 2, Raise, Info, 2, 0),
+        row(4, 2, Resolve, Over, 2, 1),
+        row(5, 3, Raise, Info, 3, 0),
+        row(6, 3, Resolve, Over, 3, 1),
+        row(7, 4, Raise, Info, 4, 0),
+        row(8, 5, Raise, Info, 5, 0),
+        row(9, 6, Raise, Info, 6, 0),
+    ]);
+    let kept: Vec<u64> = bench.stored().iter().map(|row| row.0).collect();
+    assert_eq!(kept, [1, 2, 7, 8, 9], "what was attempted or is open stays, though the queue is full");
+    assert_eq!(bench.queue.status().folded, 2);
+}
+
+#[test]
+fn a_resolve_goes_before_raises_and_a_critical_raise_before_others() {
+    let mut bench = Bench::new(
+        Limits { concurrency: 9, ..Limits::default() },
+        vec![
+            row(1, 1, Update, Info, 1, 1),
+            row(2, 2, Raise, Warning, 2, 0),
+            row(3, 3, Raise, Critical, 3, 0),
+            row(4, 4, Resolve, Over, 4, 1),
+            row(5, 5, Raise, Info, 5, 0),
+        ],
+    );
+    assert_eq!(bench.seqs(0), [[4], [3], [2], [5], [1]]);
+}
+
+#[test]
+fn a_unit_holds_rows_of_different_keys_and_each_has_its_outcome() {
+    let limits = Limits { unit: 3, ..Limits::default() };
+    let mut bench = Bench::new(limits, Vec::new());
+    bench.push((1..=4).map(|n| row(n, u8::try_from(n).unwrap(), Raise, Info, n, 0)));
+    bench.push([row(5, 1, Resolve, Over, 1, 1)]);
+    assert_eq!(bench.seqs(0), [[1, 2, 3]]);
+    bench.queue.handle(1, vec![accepted(), refused()], at(0), &mut bench.changes);
+    assert_eq!(
+        bench.stored(),
+        [(3, Raise, Info, true), (4, Raise, Info, false), (5, Resolve, Over, false)],
+        "a missing outcome counts as retry"
+    );
+    bench.queue.committed();
+    assert_eq!(bench.seqs(0), [[5, 4]]);
+    assert_eq!(bench.queue.status().dead, 1);
+}
+
+#[test]
+fn waits_grow_to_the_cap_and_are_drawn_from_all_of_their_range() {
+    let limits = Limits { breaker_after: 1_000, ..Limits::default() };
+    let mut bench = Bench::new(limits, vec![row(1, 1, Raise, Info, 1, 0)]);
+    let mut now = at(0);
+    let mut waits = Vec::new();
+    for n in 1..=200 {
+        let attempt = bench.queue.plan(now, &mut bench.changes).remove(0);
+        assert_eq!(attempt.number, n);
+        bench.queue.handle(attempt.id, vec![retry()], now, &mut bench.changes);
+        let wake = bench.queue.next_wake().unwrap();
+        assert!(wake > now);
+        waits.push(wake.since(now));
+        now = wake;
+    }
+    assert!(waits[0] <= Duration::from_secs(1) && waits[1] <= Duration::from_secs(2));
+    let settled = &waits[20..];
+    assert!(settled.iter().all(|wait| *wait <= Duration::from_secs(300)));
+    assert!(settled.iter().any(|wait| *wait > Duration::from_secs(250)));
+    assert!(settled.iter().any(|wait| *wait < Duration::from_secs(50)));
+}
+
+#[test]
+fn retry_after_holds_the_whole_sink_within_reason() {
+    for (asked, held) in [(0, 1), (30, 30), (1_000_000, 3_600)] {
+        let mut bench = Bench::wide();
+        bench.push([row(1, 1, Raise, Info, 1, 0)]).plan(0);
+        let after = Some(Duration::from_secs(asked));
+        bench.handle(1, Outcome::Retry { after, why: "busy".to_owned() }, 100);
+        bench.push([row(2, 2, Raise, Info, 2, 0)]);
+        assert_eq!(bench.queue.next_wake(), Some(at(100 + held)), "{asked}");
+        assert!(bench.plan(100 + held - 1).is_empty());
+        assert!(!bench.plan(100 + held).is_empty());
+    }
+}
+
+#[test]
+fn after_five_failures_single_probes_go_round_until_one_is_accepted() {
+    let limits = Limits { concurrency: 5, ..Limits::default() };
+    let mut bench =
+        Bench::new(limits, (1..=5).map(|n| row(n, u8::try_from(n).unwrap(), Raise, Info, n, 0)).collect());
+    let attempts = bench.plan(0);
+    for attempt in attempts {
+        assert!(!bench.queue.status().breaker_open);
+        bench.handle(attempt.id, retry(), 0);
+    }
+    bench.push([row(6, 6, Raise, Info, 6, 0)]);
+    assert!(bench.queue.status().breaker_open && bench.plan(0).is_empty());
+    for oldest in [1, 2, 3] {
+        let wake = bench.queue.next_wake().unwrap();
+        let probes = bench.queue.plan(wake, &mut bench.changes);
+        assert_eq!(probes.len(), 1);
+        assert_eq!(probes[0].deliveries[0].seq, oldest);
+        assert_eq!(bench.queue.next_wake(), None);
+        bench.queue.handle(probes[0].id, vec![retry()], wake, &mut bench.changes);
+        assert!(bench.queue.next_wake().unwrap() > wake);
+    }
+    let wake = bench.queue.next_wake().unwrap();
+    let probe = bench.queue.plan(wake, &mut bench.changes).remove(0);
+    bench.queue.handle(probe.id, vec![accepted()], wake, &mut bench.changes);
+    assert!(!bench.queue.status().breaker_open);
+    assert_eq!(bench.queue.plan(wake, &mut bench.changes).len(), 5, "what waited for the peer goes at once");
+}
+
+#[test]
+fn a_suspended_sink_keeps_its_rows_and_is_probed_at_the_set_interval() {
+    let limits = Limits { concurrency: 3, probe_every: Duration::from_secs(90), ..Limits::default() };
+    let mut bench = Bench::new(limits, vec![row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]);
+    assert_eq!(bench.plan(0).len(), 2);
+    bench.handle(1, suspend(), 10).handle(2, suspend(), 20);
+    assert_eq!(bench.queue.status().suspended.as_deref(), Some("bad key"));
+    assert_eq!(bench.queue.next_wake(), Some(at(110)));
+    assert!(bench.plan(109).is_empty());
+    assert_eq!(bench.seqs(110), [[1]]);
+    bench.handle(3, retry(), 110);
+    assert_eq!(bench.queue.next_wake(), Some(at(200)), "an unreachable peer does not end the suspension");
+    assert_eq!(bench.seqs(200), [[2]]);
+    bench.handle(4, accepted(), 200);
+    assert_eq!(bench.queue.status().suspended, None);
+    assert_eq!(bench.seqs(201), [[1]]);
+    assert_eq!(bench.queue.status().queued, 1);
+}
+
+#[test]
+fn a_release_tries_everything_at_once() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]).plan(0);
+    bench.handle(1, Outcome::Retry { after: Some(Duration::from_secs(3_000)), why: "busy".to_owned() }, 0);
+    bench.handle(2, suspend(), 0);
+    bench.queue.release(at(1));
+    assert_eq!(bench.seqs(1), [[1], [2]]);
+    bench.push([row(3, 1, Resolve, Over, 1, 1)]);
+    bench.handle(3, accepted(), 2).handle(4, accepted(), 2).queue.committed();
+    assert_eq!(bench.seqs(2), [[3]]);
+}
+
+#[test]
+fn a_dead_row_leaves_as_a_dead_letter_and_the_resolve_of_a_refused_raise_is_skipped() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Info, 1, 0), row(3, 2, Raise, Info, 2, 0)]).plan(0);
+    bench.push([row(4, 1, Resolve, Over, 1, 1)]);
+    bench.handle(1, refused(), 5).handle(2, refused(), 5);
+    let letters: Vec<_> = bench
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Dead(letter) => Some((letter.delivery.seq, letter.at, letter.why.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(letters, [(1, at(5), "no"), (3, at(5), "no")]);
+    bench.queue.committed();
+    bench.push([row(5, 2, Update, Warning, 2, 1), row(6, 2, Resolve, Over, 2, 2)]);
+    assert_eq!(bench.stored(), []);
+    let status = bench.queue.status();
+    assert_eq!((status.dead, status.skipped), (2, 2));
+    assert!(bench.seqs(5).is_empty());
+    bench.push([row(7, 2, Raise, Info, 9, 0)]);
+    assert_eq!(bench.seqs(5), [[7]], "the next episode is another story");
+}
+
+#[test]
+fn the_resolve_of_a_raise_that_may_have_arrived_is_sent() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 1, Resolve, Over, 1, 1)]).plan(0);
+    bench.handle(1, retry(), 0);
+    assert_eq!(bench.seqs(5), [[1]]);
+    bench.handle(2, refused(), 5).queue.committed();
+    assert_eq!(bench.seqs(5), [[2]]);
+
+    let attempted = Delivery { attempted: true, ..row(1, 1, Raise, Info, 1, 0) };
+    let mut restarted = Bench::new(Limits::default(), vec![attempted, row(2, 1, Resolve, Over, 1, 1)]);
+    restarted.plan(0);
+    restarted.handle(1, refused(), 0).queue.committed();
+    assert_eq!(restarted.seqs(0), [[2]]);
+}
+
+#[test]
+fn a_row_that_is_too_large_shrinks_once() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Info, 1, 0)]);
+    assert!(!bench.plan(0)[0].shrink);
+    bench.handle(1, Outcome::Shrink { why: "413".to_owned() }, 0);
+    assert!(bench.plan(0)[0].shrink);
+    bench.handle(2, Outcome::Shrink { why: "413".to_owned() }, 0);
+    assert!(matches!(bench.changes.last(), Some(Change::Dead(letter)) if letter.why == "413"));
+}
+
+#[test]
+fn a_sign_of_life_is_never_owed_and_a_stranger_s_answer_is_ignored() {
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, DeliveryKind::Beat, Info, 1, 0)]);
+    bench.handle(77, accepted(), 0);
+    assert_eq!(bench.changes, []);
+    assert_eq!(bench.queue.status(), QueueStatus::default());
+    assert_eq!(bench.queue.next_wake(), None);
+}
+
+#[test]
+fn other_limits_count_what_was_sent() {
+    let budget = Budget { tokens: 1, per: Duration::from_secs(10), burst: 1 };
+    let limits = Limits { concurrency: 9, budgets: vec![budget], ..Limits::default() };
+    let mut bench = Bench::new(
+        limits.clone(),
+        (1..=3).map(|n| row(n, u8::try_from(n).unwrap(), Raise, Info, n, 0)).collect(),
+    );
+    assert_eq!(bench.seqs(0), [[1]]);
+    assert_eq!(bench.queue.next_wake(), Some(at(10)));
+    bench.queue.retune(Limits { budgets: vec![Budget { burst: 2, ..budget }], ..limits });
+    assert_eq!(bench.seqs(0), [[2]]);
+    assert_eq!(bench.queue.next_wake(), Some(at(10)));
+}
+
+#[test]
+fn an_urgent_row_goes_by_itself_past_those_that_wait_for_a_commit() {
+    let mut bench = Bench::new(Limits::default(), Vec::new());
+    bench.push([row(1, 1, Raise, Critical, 1, 1), row(2, 2, Raise, Critical, 2, 1)]);
+    assert_eq!(bench.seqs(0), [[1]]);
+    bench.push([row(3, 3, Raise, Critical, 3, 1)]);
+    assert_eq!(bench.seqs(0), [[0; 0]; 0], "one is in flight");
+    let urgent = row(3, 3, Raise, Critical, 3, 1).transition.key;
+    let mut ask = |now| bench.queue.plan_urgent(|key| *key == urgent, at(now), &mut bench.changes);
+    let attempt = ask(0).unwrap();
+    assert_eq!(attempt.deliveries.iter().map(|row| row.seq).collect::<Vec<_>>(), [3]);
+    assert_eq!(ask(0), None, "it is under way");
+    bench.handle(attempt.id, retry(), 0);
+    let mut ask = |now| bench.queue.plan_urgent(|key| *key == urgent, at(now), &mut bench.changes);
+    assert_eq!(ask(0), None, "it has failed and waits");
+    assert!(ask(5).is_some());
+}

@@ -1,0 +1,122 @@
+//! A tail under test, with an engine that does nothing but write down what it is told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::disk::Disk;
+use super::{Note, Tail, TailKind};
+use crate::model::{FileId, SourceName, Timestamp};
+use crate::saved::Saved;
+use crate::settings::{Source, Start};
+
+/// A source over these globs; begins at the end, flushes after 5 s.
+pub(crate) fn source(name: &str, files: &[&str]) -> Source {
+    Source {
+        name: SourceName::new(name),
+        files: files.iter().map(PathBuf::from).collect(),
+        exclude: Vec::new(),
+        start: Start::End,
+        tz: jiff::tz::TimeZone::UTC,
+        max_age: Duration::from_secs(900),
+        flush: Duration::from_secs(5),
+        max_line: 64 * 1024,
+        labels: Vec::new(),
+    }
+}
+
+/// A tail and an engine that does nothing but write down what it is told. Each round is committed.
+pub(crate) struct Bench<D: Disk> {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) tail: Option<Tail<D>>,
+    pub(crate) saved: Saved,
+    pub(crate) now: Timestamp,
+    pub(crate) buffer: usize,
+    pub(crate) told: Vec<String>,
+}
+
+impl<D: Disk> Bench<D> {
+    pub(crate) fn new(sources: Vec<Source>) -> Bench<D> {
+        let now = Timestamp::from_secs(1000);
+        Bench { sources, tail: None, saved: Saved::default(), now, buffer: 4096, told: Vec::new() }
+    }
+
+    pub(crate) fn start(&mut self, disk: D) {
+        self.tail = Some(Tail::new(disk, &self.sources, &self.saved, self.now));
+    }
+
+    /// Looks once and reads all that is ready; then commits.
+    pub(crate) fn round(&mut self) {
+        let tail = self.tail.as_mut().expect("started");
+        tail.look(self.now);
+        assert!(tail.next_wake() > self.now, "the next wake-up lies after now");
+        let mut buffer = vec![0; self.buffer];
+        loop {
+            write_notes(tail.take_notes(), &mut self.told, &mut self.saved);
+            let ready = tail.ready();
+            if ready.is_empty() {
+                break;
+            }
+            for ready in ready {
+                let Some(turn) = tail.read(ready.file, &mut buffer, self.now) else { continue };
+                assert!(!tail.ready().iter().any(|other| other.file == ready.file), "one turn at a time");
+                let block = &buffer[..turn.len];
+                let lines_end = memchr::memrchr(b'\n', block).map_or(0, |at| at + 1);
+                let (lines, rest) = block.split_at(lines_end);
+                for line in lines.split_inclusive(|byte| *byte == b'\n') {
+                    let text = String::from_utf8_lossy(&line[..line.len() - 1]).into_owned();
+                    self.told.push(format!("{}:{text}", ready.file.0));
+                }
+                let mark = match turn.tail {
+                    TailKind::Wait => None,
+                    TailKind::Flush => Some('~'),
+                    TailKind::Final => Some('$'),
+                };
+                if let Some(mark) = mark.filter(|_| !rest.is_empty()) {
+                    self.told.push(format!("{}{mark}{}", ready.file.0, String::from_utf8_lossy(rest)));
+                }
+                let consumed = if turn.tail == TailKind::Final { turn.len } else { lines_end };
+                assert!(consumed > 0 || turn.len < self.buffer, "a full block has a line");
+                tail.consumed(ready.file, consumed, false, self.now);
+            }
+        }
+        let rows = tail.files.iter().map(|(id, file)| (*id, file.progress.position, file.ended));
+        for (id, position, ended) in rows.collect::<Vec<_>>() {
+            if ended {
+                tail.forget(id);
+            }
+            self.saved.files.retain(|row| row.id != id);
+            self.saved.files.extend(tail.save(id, position, false));
+        }
+        self.saved.files.sort_by_key(|row| row.id);
+        self.saved.next_file = tail.next_file();
+        self.saved.committed_at = self.now;
+    }
+}
+
+fn write_notes(notes: Vec<Note>, told: &mut Vec<String>, saved: &mut Saved) {
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    let who = |file: Option<FileId>, path: &Path| match file {
+        Some(file) => format!("{} {}", file.0, name(path)),
+        None => name(path),
+    };
+    for note in notes {
+        told.push(match note {
+            Note::SourceKnown(row) => {
+                saved.sources.push(row);
+                continue;
+            }
+            Note::Opened { file, path, from, .. } => format!("open {} {} at {from}", file.0, name(&path)),
+            Note::Renamed { file, path } => format!("name {} {}", file.0, name(&path)),
+            Note::Vanished { file } => format!("gone {}", file.0),
+            Note::Replaced { file } => format!("replaced {}", file.0),
+            Note::Truncated { file, next, lost } => format!("cut {} to {} lost {lost}", file.0, next.0),
+            Note::Unreadable { file, path, error, .. } => {
+                format!("blind {}: {}", who(file, &path), error.split(" (").next().unwrap())
+            }
+            Note::Readable { file, path, .. } => format!("sees {}", who(file, &path)),
+            Note::NotRegular { path, .. } => format!("odd {}", name(&path)),
+            Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
+            Note::Ended { file } => format!("end {}", file.0),
+        });
+    }
+}

@@ -1,0 +1,300 @@
+//! The one place here that touches the operating system: facts and bytes of files, and hints that names moved.
+#![expect(clippy::disallowed_methods, reason = "this is the door through which directories are listed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use inotify::{Inotify, WatchDescriptor, WatchMask};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp};
+
+use crate::model::Timestamp;
+use crate::saved::Locator;
+
+/// What a directory entry is, without following a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link, or an entry whose type only a stat can tell.
+    Link,
+    /// A FIFO, socket or device.
+    Other,
+}
+
+/// What the kernel tells of a file at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Which file.
+    pub locator: Locator,
+    /// Bytes from its beginning to its end.
+    pub size: u64,
+    /// Last change of the content; coarse (up to 10 ms late on local file systems, 2 s on others).
+    pub modified: Timestamp,
+    /// When the inode was made, where the file system keeps it.
+    pub born: Option<Timestamp>,
+    /// Names it has; 0: deleted, and alive only through handles.
+    pub links: u64,
+    /// False for directories, FIFOs, sockets and devices.
+    pub regular: bool,
+}
+
+/// A failed look, in a form that can be kept and compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The operating system's words.
+    pub text: String,
+    /// There is no such name. The only fault that speaks of absence; every other one proves nothing.
+    pub absent: bool,
+    /// The process or the system is out of file handles.
+    pub crowded: bool,
+    /// The handle is of a server that forgot it; only opening the path again helps.
+    pub stale: bool,
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        let code = error.raw_os_error();
+        let is = |errno: rustix::io::Errno| code == Some(errno.raw_os_error());
+        Fault {
+            absent: matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+            crowded: is(rustix::io::Errno::MFILE) || is(rustix::io::Errno::NFILE),
+            stale: is(rustix::io::Errno::STALE),
+            text: error.to_string(),
+        }
+    }
+}
+
+/// What a tail needs of a file system. Two implementations: [`RealDisk`] and [`super::fake::FakeDisk`].
+///
+/// Paths are absolute. An error of the kinds `NotFound` and `NotADirectory` says that the name is absent; any
+/// other error says that nothing is known.
+pub trait Disk {
+    /// An open file. Dropping it closes it.
+    type File;
+
+    /// The entries of a directory, in any order, without `.` and `..`.
+    ///
+    /// # Errors
+    /// If any part of the listing failed: half a listing would look like deletion.
+    fn list(&mut self, dir: &Path) -> io::Result<Vec<(OsString, Kind)>>;
+
+    /// Opens for reading, follows symbolic links, never waits (not even for the writer of a FIFO).
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn open(&mut self, path: &Path) -> io::Result<Self::File>;
+
+    /// The facts of an open file.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn stat(&mut self, file: &Self::File) -> io::Result<Facts>;
+
+    /// The facts of what a path leads to now, symbolic links followed.
+    ///
+    /// # Errors
+    /// As the operating system says; a dangling link is `NotFound`.
+    fn stat_path(&mut self, path: &Path) -> io::Result<Facts>;
+
+    /// Reads at `offset`; may give fewer bytes than asked for, and gives 0 only at the end of the file.
+    ///
+    /// # Errors
+    /// As the operating system says; an interrupted read is tried again inside.
+    fn read_at(&mut self, file: &Self::File, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Asks for hints about these directories, and no others. Only a hint: failure shows in [`Disk::watching`].
+    fn watch(&mut self, dirs: &BTreeSet<PathBuf>);
+
+    /// True if every directory of the last [`Disk::watch`] that exists is watched.
+    fn watching(&self) -> bool;
+
+    /// True if names may have changed since the last call.
+    fn hinted(&mut self) -> bool;
+}
+
+/// The file system of this machine.
+///
+/// The generation of a [`Locator`] is the birth time (`statx`): the kernel's file handles would tell the same
+/// without a clock, but are refused on overlay file systems. Where a file system keeps no birth time the
+/// generation is empty, and a reused inode is told apart by its content alone.
+#[derive(Debug)]
+pub struct RealDisk {
+    hints: Option<Inotify>,
+    watched: BTreeMap<PathBuf, WatchDescriptor>,
+    complete: bool,
+}
+
+impl RealDisk {
+    /// Without inotify (limits, old kernels, sandboxes) it works by sweeps alone.
+    pub fn new() -> RealDisk {
+        RealDisk { hints: Inotify::init().ok(), watched: BTreeMap::new(), complete: false }
+    }
+}
+
+impl Default for RealDisk {
+    fn default() -> RealDisk {
+        RealDisk::new()
+    }
+}
+
+impl Disk for RealDisk {
+    type File = File;
+
+    fn list(&mut self, dir: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            let kind = match entry.file_type() {
+                Ok(kind) if kind.is_file() => Kind::File,
+                Ok(kind) if kind.is_dir() => Kind::Dir,
+                Ok(kind) if !kind.is_symlink() => Kind::Other,
+                _ => Kind::Link,
+            };
+            entries.push((entry.file_name(), kind));
+        }
+        Ok(entries)
+    }
+
+    fn open(&mut self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    fn stat(&mut self, file: &File) -> io::Result<Facts> {
+        Ok(facts(&rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, WANTED)?))
+    }
+
+    fn stat_path(&mut self, path: &Path) -> io::Result<Facts> {
+        Ok(facts(&rustix::fs::statx(CWD, path, AtFlags::empty(), WANTED)?))
+    }
+
+    fn read_at(&mut self, file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match std::os::unix::fs::FileExt::read_at(file, buf, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn watch(&mut self, dirs: &BTreeSet<PathBuf>) {
+        let Some(inotify) = &self.hints else { return };
+        let mut watches = inotify.watches();
+        let mask = WatchMask::CREATE
+            | WatchMask::DELETE
+            | WatchMask::MOVE
+            | WatchMask::DELETE_SELF
+            | WatchMask::MOVE_SELF
+            | WatchMask::ONLYDIR;
+        self.complete = true;
+        // Adding a watch again is how a directory that was replaced under its name is found: the old watch
+        // stays with the old directory, and the kernel gives one descriptor per directory.
+        let mut fresh = BTreeMap::new();
+        for dir in dirs {
+            match watches.add(dir, mask) {
+                Ok(watch) => {
+                    fresh.insert(dir.clone(), watch);
+                }
+                Err(error) => self.complete &= Fault::from(error).absent,
+            }
+        }
+        let kept: BTreeSet<i32> = fresh.values().map(WatchDescriptor::get_watch_descriptor_id).collect();
+        for old in self.watched.values().filter(|old| !kept.contains(&old.get_watch_descriptor_id())) {
+            // The kernel has already removed the watch of a deleted directory; that is no failure.
+            drop(watches.remove(old.clone()));
+        }
+        self.watched = fresh;
+    }
+
+    fn watching(&self) -> bool {
+        self.hints.is_some() && self.complete
+    }
+
+    fn hinted(&mut self) -> bool {
+        let Some(inotify) = &mut self.hints else { return false };
+        let mut buffer = [0u8; 4096];
+        let mut any = false;
+        // An overflow is an ordinary entry of the queue, so it counts as a hint like the rest. Bounded: a
+        // directory that changes faster than it is read must not hold the caller here.
+        for _ in 0..64 {
+            match inotify.read_events(&mut buffer) {
+                Ok(mut entries) => match entries.next() {
+                    Some(_) => any = true,
+                    None => break,
+                },
+                Err(_) => break,
+            }
+        }
+        any
+    }
+}
+
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+
+fn facts(stat: &Statx) -> Facts {
+    let birth = (stat.stx_mask & StatxFlags::BTIME.bits() != 0).then_some(stat.stx_btime);
+    let mut generation = Vec::new();
+    if let Some(birth) = birth {
+        generation.extend(birth.tv_sec.to_le_bytes());
+        generation.extend(birth.tv_nsec.to_le_bytes());
+    }
+    Facts {
+        locator: Locator {
+            dev: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+            inode: stat.stx_ino,
+            generation,
+        },
+        size: stat.stx_size,
+        modified: instant(stat.stx_mtime),
+        born: birth.map(instant),
+        links: u64::from(stat.stx_nlink),
+        regular: FileType::from_raw_mode(u32::from(stat.stx_mode)) == FileType::RegularFile,
+    }
+}
+
+fn instant(time: StatxTimestamp) -> Timestamp {
+    Timestamp(Timestamp::from_secs(time.tv_sec).0.saturating_add(i64::from(time.tv_nsec / 1000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_real_disk_tells_a_new_life_of_a_name_from_the_old_one() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.log");
+        let mut disk = RealDisk::new();
+        std::fs::write(&path, "one\n").unwrap();
+        let file = disk.open(&path).unwrap();
+        let old = disk.stat(&file).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "other\n").unwrap();
+        assert_eq!(disk.stat(&file).unwrap().links, 0);
+        let new = disk.stat_path(&path).unwrap();
+        assert_ne!(new.locator, old.locator);
+        assert_eq!((new.size, new.links, new.regular), (6, 1, true));
+        assert!(!disk.stat_path(home.path()).unwrap().regular);
+    }
+
+    #[test]
+    fn a_changed_name_is_hinted_once_where_inotify_works() {
+        let home = tempfile::tempdir().unwrap();
+        let mut disk = RealDisk::new();
+        disk.watch(&BTreeSet::from([home.path().to_path_buf(), home.path().join("absent")]));
+        if !disk.watching() {
+            return;
+        }
+        assert!(!disk.hinted());
+        std::fs::write(home.path().join("a.log"), "").unwrap();
+        assert!(disk.hinted());
+        assert!(!disk.hinted());
+        std::fs::write(home.path().join("a.log"), "growth is no structure").unwrap();
+        assert!(!disk.hinted());
+    }
+}

@@ -1,0 +1,260 @@
+//! Whether bytes are still the bytes that were read: digests of the head and of a few bytes before offsets.
+//!
+//! A digest is the first 8 bytes, little-endian, of SHA-256 over the bytes. It is part of the store's format.
+
+use std::collections::VecDeque;
+use std::io;
+
+use sha2::{Digest, Sha256};
+
+use crate::saved::{Guard, SavedFile};
+
+/// Bytes of the head that are digested.
+const HEAD: usize = 1024;
+/// Bytes before an offset that are digested.
+const NEAR: usize = 64;
+/// Guards kept per file; each is an offset that a checkpoint may name without a read.
+const KEPT: usize = 32;
+
+/// Reads at an offset of the file in question.
+pub(crate) trait ReadAt: FnMut(u64, &mut [u8]) -> io::Result<usize> {}
+impl<F: FnMut(u64, &mut [u8]) -> io::Result<usize>> ReadAt for F {}
+
+/// What is known of the content of one file.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    head: Head,
+    /// In the order of their ends; the last one is nearest to the read position.
+    guards: VecDeque<Guard>,
+    /// The bytes under the last guard.
+    near: Vec<u8>,
+    /// Where the block that is being scanned may turn out to be consumed to.
+    proposed: Vec<(Guard, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+enum Head {
+    /// The first bytes, fewer than [`HEAD`].
+    Growing(Vec<u8>),
+    Sealed(Guard),
+}
+
+impl Default for Head {
+    fn default() -> Head {
+        Head::Growing(Vec::new())
+    }
+}
+
+impl Evidence {
+    /// Takes the evidence for the bytes before `offset` from the file itself.
+    pub(crate) fn take(mut read: impl ReadAt, offset: u64) -> io::Result<Evidence> {
+        let mut evidence = Evidence::default();
+        evidence.grow_head(&fetch(&mut read, 0, before(offset, HEAD))?);
+        let len = before(offset, NEAR);
+        let near = fetch(&mut read, offset - len as u64, len)?;
+        if !near.is_empty() {
+            evidence.guards.push_back(guard(offset, &near));
+            evidence.near = near;
+        }
+        Ok(evidence)
+    }
+
+    /// What a checkpoint remembers.
+    pub(crate) fn saved(row: &SavedFile) -> Evidence {
+        let guards = if row.guard.len == 0 { VecDeque::new() } else { VecDeque::from([row.guard]) };
+        Evidence { head: Head::Sealed(row.head), guards, ..Evidence::default() }
+    }
+
+    /// Whether the bytes before the read position are still there: one read of at most 64 bytes.
+    pub(crate) fn near_holds(&self, mut read: impl ReadAt) -> io::Result<bool> {
+        match self.guards.back() {
+            Some(guard) => holds(guard, &mut read),
+            None => Ok(true),
+        }
+    }
+
+    /// As [`Evidence::near_holds`], and the head too.
+    pub(crate) fn all_holds(&self, mut read: impl ReadAt) -> io::Result<bool> {
+        Ok(self.head_holds(&mut read)? && self.near_holds(read)?)
+    }
+
+    /// Whether another file holds the same bytes before the last guard up to `offset`, and the same head as far as
+    /// that reaches. False if there is no full guard to tell.
+    pub(crate) fn holds_to(&self, offset: u64, mut read: impl ReadAt) -> io::Result<bool> {
+        let guard = self.guard_before(offset);
+        let head = self.head();
+        // All there is before the offset, or as much as is ever digested.
+        Ok(guard.len > 0
+            && usize::from(guard.len) == before(guard.end, NEAR)
+            && holds(&guard, &mut read)?
+            && (head.end > offset || holds(&head, &mut read)?))
+    }
+
+    /// Whether the first bytes are the same.
+    pub(crate) fn head_holds(&self, mut read: impl ReadAt) -> io::Result<bool> {
+        holds(&self.head(), &mut read)
+    }
+
+    /// Looks at a block that is handed out for scanning. It will be consumed to the end of its last line, or as a
+    /// whole; anything else is right too, and only makes the evidence older than the position.
+    pub(crate) fn offer(&mut self, offset: u64, block: &[u8]) {
+        let line_end = memchr::memrchr(b'\n', block).map(|at| at + 1);
+        if let (Head::Growing(head), Some(end)) = (&self.head, line_end) {
+            let known = head.len();
+            if offset == known as u64 {
+                self.grow_head(&block[..end.min(HEAD - known)]);
+            }
+        }
+        let known =
+            if self.guards.back().map_or(0, |guard| guard.end) == offset { &self.near[..] } else { &[] };
+        let ends = [line_end, Some(block.len()).filter(|len| Some(*len) != line_end && *len > 0)];
+        self.proposed = ends
+            .into_iter()
+            .flatten()
+            .map(|end| {
+                let mut near = known[known.len() - NEAR.saturating_sub(end).min(known.len())..].to_vec();
+                near.extend(&block[end.saturating_sub(NEAR)..end]);
+                (guard(offset + end as u64, &near), near)
+            })
+            .collect();
+    }
+
+    /// Scanning went on to `position`.
+    pub(crate) fn consumed(&mut self, position: u64) {
+        let proposed = std::mem::take(&mut self.proposed);
+        if let Some((guard, near)) = proposed.into_iter().find(|(guard, _)| guard.end == position) {
+            // Thinned out in the middle: the oldest is the last resort of a checkpoint that lies far behind.
+            if self.guards.len() >= KEPT {
+                self.guards.remove(1);
+            }
+            self.guards.push_back(guard);
+            self.near = near;
+        }
+    }
+
+    /// The newest guard at or before `offset`; one that proves nothing if there is none.
+    pub(crate) fn guard_before(&self, offset: u64) -> Guard {
+        self.guards.iter().rev().find(|guard| guard.end <= offset).copied().unwrap_or_default()
+    }
+
+    /// The head as far as it is known.
+    pub(crate) fn head(&self) -> Guard {
+        match &self.head {
+            Head::Growing(bytes) => guard(bytes.len() as u64, bytes),
+            Head::Sealed(guard) => *guard,
+        }
+    }
+
+    fn grow_head(&mut self, bytes: &[u8]) {
+        if let Head::Growing(head) = &mut self.head {
+            head.extend(bytes);
+            if head.len() >= HEAD {
+                self.head = Head::Sealed(self.head());
+            }
+        }
+    }
+}
+
+fn guard(end: u64, bytes: &[u8]) -> Guard {
+    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    Guard { end, len: u16::try_from(bytes.len()).unwrap_or(u16::MAX), digest: u64::from_le_bytes(first) }
+}
+
+fn holds(expected: &Guard, read: &mut impl ReadAt) -> io::Result<bool> {
+    let len = usize::from(expected.len);
+    let Some(from) = expected.end.checked_sub(len as u64) else { return Ok(false) };
+    Ok(len == 0 || guard(expected.end, &fetch(read, from, len)?) == *expected)
+}
+
+/// Up to `len` bytes at `offset`; fewer only where the file ends.
+fn fetch(read: &mut impl ReadAt, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let mut got = 0;
+    while got < len {
+        match read(offset + got as u64, &mut bytes[got..])? {
+            0 => break,
+            n => got += n,
+        }
+    }
+    bytes.truncate(got);
+    Ok(bytes)
+}
+
+/// How many of `len` bytes there are before `offset`.
+fn before(offset: u64, len: usize) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX).min(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(content: &[u8]) -> impl ReadAt + '_ {
+        |offset, buf| {
+            let rest = &content[(offset as usize).min(content.len())..];
+            // Short reads are ordinary.
+            let n = rest.len().min(buf.len()).min(7);
+            buf[..n].copy_from_slice(&rest[..n]);
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn evidence_from_blocks_is_the_evidence_from_the_file() {
+        let content: Vec<u8> = (0..300).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+        for block_len in [11, 64, 100, 700, 5000] {
+            let mut evidence = Evidence::default();
+            let mut position = 0;
+            while position < content.len() {
+                let block = &content[position..(position + block_len).min(content.len())];
+                let n = memchr::memrchr(b'\n', block).expect("blocks are longer than lines") + 1;
+                evidence.offer(position as u64, block);
+                position += n;
+                evidence.consumed(position as u64);
+                let taken = Evidence::take(reader(&content), position as u64).unwrap();
+                assert_eq!(
+                    evidence.guard_before(u64::MAX),
+                    taken.guard_before(u64::MAX),
+                    "{block_len} {position}"
+                );
+                assert_eq!(evidence.near, taken.near);
+                if evidence.head().len == 1024 {
+                    assert_eq!(evidence.head(), taken.head());
+                }
+                assert!(evidence.all_holds(reader(&content)).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_guard_is_never_behind_the_offset_it_is_asked_for() {
+        let content = vec![b'\n'; 10_000];
+        let mut evidence = Evidence::take(reader(&content), 100).unwrap();
+        for position in 100..1000u64 {
+            evidence.offer(position, b"\n");
+            evidence.consumed(position + 1);
+        }
+        assert_eq!(evidence.guard_before(99), Guard::default());
+        assert_eq!(evidence.guard_before(100).end, 100);
+        assert_eq!(evidence.guard_before(1000).end, 1000);
+        assert!(evidence.guards.len() <= KEPT);
+    }
+
+    #[test]
+    fn other_bytes_or_fewer_bytes_do_not_hold() {
+        let content: Vec<u8> = (0..300).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+        let evidence = Evidence::take(reader(&content), 2000).unwrap();
+        assert!(evidence.all_holds(reader(&content)).unwrap());
+        assert!(!evidence.all_holds(reader(&content[..1999])).unwrap());
+        for at in [0, 1023, 1936, 1999] {
+            let mut other = content.clone();
+            other[at] ^= 1;
+            assert!(!evidence.all_holds(reader(&other)).unwrap(), "{at}");
+        }
+        let mut other = content.clone();
+        other[2000] ^= 1;
+        assert!(evidence.all_holds(reader(&other)).unwrap());
+    }
+}

@@ -1,0 +1,359 @@
+//! What facts about one file mean: which bytes are to be read, whether their arrival is known, when a last line
+//! without an end is worth a look, when a file whose name is gone has ended. Pure: facts and time in, decisions
+//! out.
+
+use std::time::Duration;
+
+use super::Turn;
+use crate::model::Timestamp;
+
+/// How long a file whose name is gone must stay quiet before it has ended. Each late write starts it again.
+pub(crate) const QUIET: Duration = Duration::from_secs(30);
+/// Looks further apart than this tell nothing about when bytes arrived.
+pub(crate) const LIVE_SPAN: Duration = Duration::from_secs(10);
+/// Between two looks at a file that just grew.
+pub(crate) const SHORTEST_PACE: Duration = Duration::from_millis(10);
+/// Between two looks at a quiet file, while there are few files.
+pub(crate) const LONGEST_PACE: Duration = Duration::from_millis(250);
+
+/// What a rest without a line end at the end of a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TailKind {
+    /// It waits for its end; leave it.
+    Wait,
+    /// It has not grown for the source's `flush`: match it early, but leave it.
+    Flush,
+    /// Its file has ended for good: match it and consume it.
+    Final,
+}
+
+/// Unread bytes whose arrival is known.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    /// The look that saw the first of them.
+    first: Timestamp,
+    /// The look that saw the last of them.
+    latest: Timestamp,
+}
+
+/// The block that is being scanned.
+#[derive(Clone, Copy, Debug)]
+struct Out {
+    end: u64,
+    offset: u64,
+    tail: TailKind,
+}
+
+/// How far one content is read, and what was seen of it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Everything before it was consumed by scanning.
+    pub(crate) position: u64,
+    /// The position lies in an over-long line.
+    pub(crate) skipping: bool,
+    /// Everything before it was offered to scanning at least once.
+    offered: u64,
+    /// The NUL bytes from `position` on reach up to here, as far as known.
+    nuls: u64,
+    /// At the last look.
+    pub(crate) size: u64,
+    /// At the last look.
+    pub(crate) modified: Timestamp,
+    looked: Timestamp,
+    /// The look that saw the last change.
+    pub(crate) grown: Timestamp,
+    live: Option<Live>,
+    /// The size at which the rest was matched early.
+    flushed: Option<u64>,
+    due: TailKind,
+    out: Option<Out>,
+    /// Since when the name is gone.
+    pub(crate) gone: Option<Timestamp>,
+}
+
+impl Progress {
+    /// A content that was there before anybody looked: what lies beyond `position` was found unread.
+    pub(crate) fn found(
+        position: u64,
+        skipping: bool,
+        size: u64,
+        modified: Timestamp,
+        now: Timestamp,
+    ) -> Progress {
+        Progress {
+            position,
+            skipping,
+            offered: position,
+            nuls: position,
+            size,
+            modified,
+            looked: now,
+            grown: modified.min(now),
+            live: None,
+            flushed: None,
+            due: TailKind::Wait,
+            out: None,
+            gone: None,
+        }
+    }
+
+    /// A content of which no byte existed at the look before this one, which was at most [`LIVE_SPAN`] ago.
+    pub(crate) fn fresh(size: u64, modified: Timestamp, now: Timestamp) -> Progress {
+        let live = Some(Live { first: now, latest: now });
+        Progress { live, grown: now, ..Progress::found(0, false, size, modified, now) }
+    }
+
+    /// Whether all that was seen has been offered.
+    pub(crate) fn at_end(&self) -> bool {
+        self.offered >= self.size
+    }
+
+    /// Whether a content that replaces this one now has appeared between two close looks.
+    pub(crate) fn is_watched(&self, now: Timestamp) -> bool {
+        self.at_end() && now.since(self.looked) <= LIVE_SPAN
+    }
+
+    /// Whether the unread bytes have a known arrival.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Whether these facts differ from the last ones, so that the evidence is to be checked.
+    pub(crate) fn differs(&self, size: u64, modified: Timestamp) -> bool {
+        size != self.size || modified != self.modified
+    }
+
+    /// Takes in a look. The caller has made sure that the content is still the same.
+    pub(crate) fn looked(&mut self, size: u64, modified: Timestamp, now: Timestamp) {
+        let close = now.since(self.looked) <= LIVE_SPAN;
+        if size > self.size {
+            self.live = match self.live {
+                _ if !close => None,
+                Some(live) if now.since(live.first) <= LIVE_SPAN => Some(Live { latest: now, ..live }),
+                None if self.at_end() => Some(Live { first: now, latest: now }),
+                _ => None,
+            };
+            self.changed(now);
+        } else if size < self.size || (modified != self.modified && self.position < size) {
+            // The rest behind the position was cut, or written over in place as in a preallocated file.
+            self.offered = self.position;
+            self.nuls = self.position;
+            self.changed(now);
+        }
+        self.size = size;
+        self.modified = modified;
+        self.looked = now;
+    }
+
+    fn changed(&mut self, now: Timestamp) {
+        self.grown = now;
+        self.due = TailKind::Wait;
+    }
+
+    /// Decides about the rest and about the end, as of the last look: what was written after it may yet be seen.
+    /// True: the file has ended for good and nothing is left to read.
+    pub(crate) fn judge(&mut self, flush: Duration) -> bool {
+        if self.out.is_some() || !self.at_end() {
+            return false;
+        }
+        let rest = self.position.max(self.nuls) < self.size;
+        match self.gone {
+            Some(_) if self.looked >= self.quiet_at() => {
+                self.due = TailKind::Final;
+                return !rest;
+            }
+            _ if rest && self.flushed != Some(self.size) && self.looked >= self.grown.plus(flush) => {
+                self.due = TailKind::Flush;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn quiet_at(&self) -> Timestamp {
+        self.gone.map_or(Timestamp::MAX, |since| since.max(self.grown).plus(QUIET))
+    }
+
+    /// Whether a read would bring something.
+    pub(crate) fn wants(&self) -> bool {
+        self.out.is_none() && (!self.at_end() || self.due != TailKind::Wait)
+    }
+
+    /// When the next look is due. `load` stretches the pace of quiet files, 1 or more.
+    pub(crate) fn next_look(&self, now: Timestamp, flush: Duration, load: u32) -> Timestamp {
+        let pace = (now.since(self.grown) / 8).clamp(SHORTEST_PACE, LONGEST_PACE * load);
+        let mut next = now.plus(pace);
+        if self.position.max(self.nuls) < self.size && self.flushed != Some(self.size) {
+            next = next.min(self.grown.plus(flush));
+        }
+        next.min(self.quiet_at()).max(now.plus(SHORTEST_PACE))
+    }
+
+    /// Where the next block begins: behind NUL bytes that are known already.
+    pub(crate) fn read_from(&self) -> u64 {
+        self.position.max(self.nuls)
+    }
+
+    /// What a read at [`Progress::read_from`] gave, and whether it filled its buffer. NUL bytes at the beginning
+    /// of a line are a hole that a writer left behind; they are passed over once something follows them.
+    /// Returns how many bytes of the block to drop, and the turn, if there is anything to scan.
+    pub(crate) fn block(&mut self, block: &[u8], full: bool, now: Timestamp) -> (usize, Option<Turn>) {
+        let from = self.read_from();
+        let end = from + block.len() as u64;
+        if end > self.size {
+            self.looked(end, self.modified, now);
+        } else if end < self.size && !full {
+            // It ends earlier than it said: believe the bytes, and let the next look say what happened.
+            self.size = end;
+            self.due = TailKind::Wait;
+        }
+        let holes = if self.skipping { 0 } else { block.iter().take_while(|byte| **byte == 0).count() };
+        if holes == block.len() {
+            self.nuls = end;
+            self.offered = end;
+            self.due = TailKind::Wait;
+            return (holes, None);
+        }
+        let offset = from + holes as u64;
+        self.position = offset;
+        self.nuls = offset;
+        let to_end = end >= self.size;
+        let tail = if to_end { self.due } else { TailKind::Wait };
+        self.out = Some(Out { offset, end, tail });
+        let turn = Turn {
+            offset,
+            len: block.len() - holes,
+            skipping: self.skipping,
+            tail,
+            arrival: self.live.map(|live| live.latest),
+            modified: self.modified,
+            to_end,
+        };
+        (holes, Some(turn))
+    }
+
+    /// Scanning consumed this much of the block. True: that was the end of the file.
+    pub(crate) fn consumed(&mut self, bytes: usize, skipping: bool) -> bool {
+        let Some(out) = self.out.take() else { return false };
+        self.position = (out.offset + bytes as u64).min(out.end);
+        self.nuls = self.position;
+        self.skipping = skipping;
+        self.offered = out.end;
+        if out.tail != TailKind::Wait {
+            self.due = TailKind::Wait;
+            self.flushed = Some(out.end);
+        }
+        if self.at_end() {
+            self.live = None;
+        }
+        out.tail == TailKind::Final && self.at_end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLUSH: Duration = Duration::from_secs(5);
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp(ms * 1000)
+    }
+
+    /// A look that sees nothing new.
+    fn judge(file: &mut Progress, now: Timestamp) -> bool {
+        file.looked(file.size, file.modified, now);
+        file.judge(FLUSH)
+    }
+
+    /// Reads all there is; `rest` bytes stay.
+    fn read(file: &mut Progress, rest: usize, now: Timestamp) -> Turn {
+        let block = vec![b'x'; usize::try_from(file.size - file.position).unwrap()];
+        let turn = file.block(&block, true, now).1.unwrap();
+        file.consumed(block.len() - rest, false);
+        turn
+    }
+
+    #[test]
+    fn arrival_is_known_only_while_the_file_is_read_to_its_end_and_watched() {
+        // (look at, size, read?) → arrival of what is read then
+        let check = |steps: &[(i64, u64, Option<Option<i64>>)]| {
+            let mut file = Progress::found(0, false, 10, at(0), at(0));
+            for (ms, size, reads) in steps {
+                file.looked(*size, at(*ms), at(*ms));
+                if let Some(arrival) = reads {
+                    assert_eq!(read(&mut file, 0, at(*ms)).arrival, arrival.map(at), "{steps:?} at {ms}");
+                }
+            }
+        };
+        check(&[(0, 10, Some(None)), (100, 20, Some(Some(100)))]);
+        check(&[(0, 10, None), (100, 20, Some(None)), (200, 30, Some(Some(200)))]);
+        check(&[(0, 10, Some(None)), (10_001, 20, Some(None))]);
+        check(&[(0, 10, Some(None)), (100, 20, None), (200, 30, Some(Some(200)))]);
+        check(&[(0, 10, Some(None)), (100, 20, None), (9000, 25, None), (10_200, 30, Some(None))]);
+    }
+
+    #[test]
+    fn a_rest_is_matched_early_once_per_size() {
+        let mut file = Progress::found(0, false, 8, at(0), at(0));
+        assert_eq!(read(&mut file, 3, at(0)).tail, TailKind::Wait);
+        assert!(!file.wants());
+        assert!(!judge(&mut file, at(4999)) && !file.wants());
+        assert!(!judge(&mut file, at(5000)) && file.wants());
+        assert_eq!(read(&mut file, 3, at(5000)).tail, TailKind::Flush);
+        assert!(!judge(&mut file, at(60_000)) && !file.wants());
+        file.looked(9, at(60_000), at(60_000));
+        assert_eq!(read(&mut file, 4, at(60_000)).tail, TailKind::Wait);
+        judge(&mut file, at(65_000));
+        assert_eq!((file.position, read(&mut file, 4, at(65_000)).tail), (5, TailKind::Flush));
+    }
+
+    #[test]
+    fn a_nameless_file_ends_after_a_quiet_time_that_each_write_starts_again() {
+        let mut file = Progress::found(0, false, 4, at(0), at(0));
+        file.gone = Some(at(1000));
+        assert!(!judge(&mut file, at(100_000)), "unread bytes");
+        read(&mut file, 0, at(0));
+        assert!(!judge(&mut file, at(30_999)));
+        file.looked(6, at(30_999), at(30_999));
+        read(&mut file, 2, at(30_999));
+        assert!(!judge(&mut file, at(60_998)));
+        assert_eq!(read(&mut file, 2, at(60_998)).tail, TailKind::Flush);
+        assert!(!judge(&mut file, at(60_999)), "a rest is read before the end");
+        let block = [b'x'; 2];
+        assert_eq!(file.block(&block, false, at(60_999)).1.unwrap().tail, TailKind::Final);
+        assert!(file.consumed(2, false));
+    }
+
+    #[test]
+    fn holes_are_passed_over_when_something_follows() {
+        let mut file = Progress::found(0, false, 9, at(0), at(0));
+        assert_eq!(file.block(&[0; 4], true, at(0)), (4, None));
+        assert!(file.wants());
+        assert_eq!(file.read_from(), 4);
+        let (drop, turn) = file.block(b"\0\0\0a\n", true, at(0));
+        let turn = turn.unwrap();
+        assert_eq!((drop, turn.offset, turn.len, turn.to_end), (3, 7, 2, true));
+        file.consumed(2, false);
+        file.looked(12, at(1), at(1));
+        assert_eq!(file.block(&[0; 3], true, at(1)), (3, None));
+        assert!(
+            !file.wants() && !judge(&mut file, at(9000)) && !file.wants(),
+            "nothing but zeros is no line"
+        );
+        assert_eq!(file.position, 9);
+        file.looked(12, at(2), at(9001));
+        assert!(file.wants(), "written over in place");
+        assert_eq!(file.read_from(), 9);
+    }
+
+    #[test]
+    fn the_next_look_is_never_now() {
+        let mut file = Progress::found(0, false, 4, at(0), at(0));
+        file.gone = Some(at(0));
+        for ms in [0, 1, 5000, 30_000, 90_000] {
+            let next = file.next_look(at(ms), FLUSH, 1);
+            assert!(next >= at(ms + 10) && next <= at(ms + 250), "{ms}: {next}");
+        }
+    }
+}

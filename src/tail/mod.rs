@@ -1,0 +1,630 @@
+//! Files: which there are, what happened to them, and their bytes, each complete line once.
+//!
+//! ```text
+//! Disk ──names──▶ sweep ──opened, renamed, gone──▶ Tail ◀──facts, bytes── Disk
+//!        (glob)    (every second, or hinted)        │
+//!                                     follow (pure) ┴─▶ Turn: a block to scan, and what its last rest is
+//! ```
+//!
+//! A content is known by its locator (device, inode, birth) and by evidence (digests of its head and of the bytes
+//! before the read position). The same locator with failing evidence is a new content, and every content has a
+//! [`FileId`] of its own per source. Only a name that is provably absent starts an end; whatever cannot be looked
+//! at is kept. A file whose name is gone is read on until it has been quiet for 30 s.
+//!
+//! Deliberately absent: opening fewer files than are followed, compressed files, seeking by time.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+#[rustfmt::skip] // Steps read as a sentence; one to a line they are a thousand lines.
+mod cases;
+pub mod disk;
+mod evidence;
+pub mod fake;
+mod follow;
+mod glob;
+mod missed;
+mod note;
+#[cfg(test)]
+mod random;
+mod sweep;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use disk::{Disk, Facts, Fault, Kind, RealDisk};
+pub use follow::TailKind;
+pub use note::{FileStatus, Note, Phase, Ready, Turn};
+
+use crate::model::{FileId, SourceName, Timestamp};
+use crate::saved::{Locator, Saved, SavedFile};
+use crate::settings::Source;
+use evidence::Evidence;
+use follow::Progress;
+use glob::Globs;
+
+/// Between two reconciliations of names with files, while there are few files and nothing is hinted.
+const SWEEP: Duration = Duration::from_secs(1);
+/// Between two sweeps at least, however many hints there are.
+const HINT_PACE: Duration = Duration::from_millis(10);
+/// What each file adds to that: some ten times what it costs in a sweep.
+const HINT_PACE_PER_FILE: Duration = Duration::from_micros(20);
+/// From this many files on, paces are stretched so that idle files stay cheap.
+const MANY_FILES: usize = 2000;
+/// How far paces are stretched at most.
+const MOST_LOAD: u32 = 4;
+/// Between two attempts at a file whose bytes cannot be read.
+const RETRY: Duration = Duration::from_secs(1);
+/// Between two attempts while file handles have run out.
+const MOST_RETRY: Duration = Duration::from_secs(30);
+
+/// One content of one source.
+#[derive(Debug)]
+struct Followed<F> {
+    source: SourceName,
+    path: PathBuf,
+    locator: Locator,
+    /// When the file was born, as far as its file system tells.
+    born: Option<Timestamp>,
+    links: u64,
+    handle: Option<F>,
+    progress: Progress,
+    evidence: Evidence,
+    announced: bool,
+    fault: Option<Fault>,
+    /// The fault came from a read, so only a read can show that it is over.
+    reads_fail: bool,
+    /// A read failed since the last look.
+    blocked: bool,
+    backoff: Backoff,
+    ended: bool,
+    due: Timestamp,
+}
+
+/// When a thing that failed may be tried again.
+#[derive(Clone, Copy, Debug)]
+struct Backoff {
+    at: Timestamp,
+    wait: Duration,
+}
+
+impl Backoff {
+    const NONE: Backoff = Backoff { at: Timestamp::MIN, wait: Duration::ZERO };
+
+    /// Exhausted handles are waited for longer and longer; everything else is tried at each sweep.
+    fn after(self, fault: &Fault, now: Timestamp) -> Backoff {
+        if !fault.crowded {
+            return Backoff::NONE;
+        }
+        let wait = (self.wait * 2).clamp(RETRY, MOST_RETRY);
+        Backoff { at: now.plus(wait), wait }
+    }
+}
+
+/// A source and what is known of its names.
+#[derive(Debug)]
+struct Watched {
+    settings: Source,
+    globs: Globs,
+    first_seen: Timestamp,
+    /// No sweep has seen it yet: the start policy applies to what is there.
+    fresh: bool,
+}
+
+/// A name that cannot be looked at.
+#[derive(Debug)]
+struct PathFault {
+    error: String,
+    backoff: Backoff,
+}
+
+/// All files of all sources, on one disk.
+#[derive(Debug)]
+pub struct Tail<D: Disk> {
+    disk: D,
+    sources: BTreeMap<SourceName, Watched>,
+    files: BTreeMap<FileId, Followed<D::File>>,
+    /// Who reads a content, for all that have not ended.
+    readers: BTreeMap<(SourceName, Locator), FileId>,
+    next_file: u64,
+    notes: Vec<Note>,
+    /// When each open file is looked at next.
+    schedule: BTreeSet<(Timestamp, FileId)>,
+    ready: BTreeSet<FileId>,
+    path_faults: BTreeMap<(SourceName, PathBuf), PathFault>,
+    irregular: BTreeSet<(SourceName, PathBuf)>,
+    /// Files that look like a copy in the making, with when they were first seen.
+    held_back: BTreeMap<(SourceName, Locator), Timestamp>,
+    swept: Option<Timestamp>,
+    next_sweep: Timestamp,
+    /// Names whose content went away, with the earliest birth of what may have gone through them since.
+    left: BTreeMap<(SourceName, PathBuf), Timestamp>,
+    /// When the state we began with was committed.
+    committed_at: Timestamp,
+}
+
+impl<D: Disk> Tail<D> {
+    /// Goes on where `saved` ends (its sources, files and next id). Nothing is looked at before [`Tail::look`].
+    pub fn new(disk: D, sources: &[Source], saved: &Saved, now: Timestamp) -> Tail<D> {
+        let known: BTreeMap<&SourceName, Timestamp> =
+            saved.sources.iter().map(|row| (&row.name, row.first_seen)).collect();
+        let watched = |source: &Source| {
+            let first_seen = known.get(&source.name).copied();
+            (source.name.clone(), Watched::new(source, first_seen, now))
+        };
+        let mut tail = Tail {
+            disk,
+            sources: sources.iter().map(watched).collect(),
+            files: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            next_file: saved.next_file.max(1),
+            notes: Vec::new(),
+            schedule: BTreeSet::new(),
+            ready: BTreeSet::new(),
+            path_faults: BTreeMap::new(),
+            irregular: BTreeSet::new(),
+            held_back: BTreeMap::new(),
+            swept: None,
+            next_sweep: now,
+            left: BTreeMap::new(),
+            committed_at: saved.committed_at,
+        };
+        for row in &saved.files {
+            let path = PathBuf::from(std::ffi::OsString::from_vec(row.path.clone()));
+            let progress = Progress::found(row.offset, row.skipping, row.offset, Timestamp::MIN, now);
+            let mut file = Followed::new(row.source.clone(), path, row.locator.clone(), progress);
+            file.evidence = Evidence::saved(row);
+            tail.next_file = tail.next_file.max(row.id.0.saturating_add(1));
+            tail.files.insert(row.id, file);
+            if tail.sources.contains_key(&row.source) {
+                // Rows come in the order of their ids, so the newest of one inode's contents claims it.
+                tail.readers.insert((row.source.clone(), row.locator.clone()), row.id);
+            } else {
+                tail.end(row.id);
+            }
+        }
+        tail
+    }
+
+    /// Takes other settings. Sources are the same if their names are; files of sources that stay keep their
+    /// offsets, unless their path fits no longer; all others end.
+    pub fn reload(&mut self, sources: &[Source], now: Timestamp) {
+        let mut old = std::mem::take(&mut self.sources);
+        for source in sources {
+            let before = old.remove(&source.name);
+            let mut watched = Watched::new(source, before.as_ref().map(|before| before.first_seen), now);
+            watched.fresh |= before.is_some_and(|before| before.fresh);
+            self.sources.insert(source.name.clone(), watched);
+        }
+        let leaves = |file: &Followed<D::File>| match self.sources.get(&file.source) {
+            Some(watched) => file.progress.gone.is_none() && !watched.globs.fit(&file.path),
+            None => true,
+        };
+        let left: Vec<FileId> =
+            self.files.iter().filter(|(_, file)| !file.ended && leaves(file)).map(|(id, _)| *id).collect();
+        for id in left {
+            self.end(id);
+        }
+        self.path_faults.retain(|(source, _), _| self.sources.contains_key(source));
+        self.irregular.retain(|(source, _)| self.sources.contains_key(source));
+        self.next_sweep = now;
+    }
+
+    /// Reconciles names with files if that is due or hinted, and looks at the files that are due. Costs next to
+    /// nothing when nothing is due.
+    pub fn look(&mut self, now: Timestamp) {
+        if self.disk.hinted() {
+            // A directory that changes all the time must not cost a sweep at each look.
+            let gap = HINT_PACE + HINT_PACE_PER_FILE * u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+            self.next_sweep = self.next_sweep.min(self.swept.map_or(now, |swept| swept.plus(gap)));
+        }
+        if now >= self.next_sweep {
+            self.sweep(now);
+        }
+        let mut names_moved = false;
+        while let Some(&(due, id)) = self.schedule.first() {
+            if due > now {
+                break;
+            }
+            self.schedule.pop_first();
+            names_moved |= self.look_at(id, now);
+        }
+        if names_moved {
+            self.sweep(now);
+        }
+    }
+
+    /// Makes the next [`Tail::look`] reconcile all names and look at every open file, whenever that were due.
+    pub fn hurry(&mut self, now: Timestamp) {
+        self.next_sweep = now;
+        let open: Vec<FileId> = self.schedule.iter().map(|(_, id)| *id).collect();
+        for id in open {
+            self.schedule_at(id, now);
+        }
+    }
+
+    /// What happened since the last call, in order.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Files that have something to read now, in the order of their ids: unread bytes, or a rest without a line
+    /// end that is to be matched early or for the last time.
+    pub fn ready(&self) -> Vec<Ready> {
+        let of = |id: &FileId| {
+            let file = self.files.get(id)?;
+            let (live, modified) = (file.progress.is_live(), file.progress.modified);
+            Some(Ready { file: *id, source: file.source.clone(), live, modified })
+        };
+        self.ready.iter().filter_map(of).collect()
+    }
+
+    /// Reads one block at the read position. `None`: there is nothing to read after all, or the content changed
+    /// meanwhile (the notes say how).
+    ///
+    /// Each turn is answered by [`Tail::consumed`] before the next one of the same file. The buffer must be longer
+    /// than the source's `max_line`, so that every full block has something to consume.
+    pub fn read(&mut self, id: FileId, buf: &mut [u8], now: Timestamp) -> Option<Turn> {
+        let file = self.files.get_mut(&id).filter(|file| file.wants())?;
+        let handle = file.handle.as_ref()?;
+        let disk = &mut self.disk;
+        let from = file.progress.read_from();
+        let mut len = 0;
+        let mut outcome = Ok(true);
+        while len < buf.len() {
+            match disk.read_at(handle, from + len as u64, &mut buf[len..]) {
+                Ok(0) => break,
+                Ok(n) => len += n,
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+        }
+        if outcome.is_ok() {
+            // After the block, not before it: a content that was replaced in between must not pass.
+            outcome = file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf));
+        }
+        match outcome {
+            Err(error) => {
+                file.reads_fail = true;
+                file.blocked = true;
+                self.fail(id, error.into(), now);
+                self.schedule_at(id, now.plus(RETRY));
+                None
+            }
+            Ok(false) => {
+                match disk.stat(handle) {
+                    Ok(facts) => self.supersede(id, &facts, now),
+                    Err(error) => self.fail(id, error.into(), now),
+                }
+                // At once: what a copy in the directory is, only the old content's evidence can tell.
+                self.sweep(now);
+                None
+            }
+            Ok(true) => {
+                let (holes, turn) = file.progress.block(&buf[..len], len == buf.len(), now);
+                buf.copy_within(holes..len, 0);
+                if let Some(turn) = turn {
+                    file.evidence.offer(turn.offset, &buf[..turn.len]);
+                }
+                file.reads_fail = false;
+                self.recovered(id);
+                self.refresh(id);
+                turn
+            }
+        }
+    }
+
+    /// What scanning consumed of the block of the last turn: up to the end of its last line, or all of it when
+    /// the rest is skipped or [`TailKind::Final`]. `skipping`: the new position lies in an over-long line.
+    pub fn consumed(&mut self, id: FileId, bytes: usize, skipping: bool, now: Timestamp) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let at_its_end = file.progress.consumed(bytes, skipping);
+        file.evidence.consumed(file.progress.position);
+        if file.ended {
+            return;
+        }
+        if at_its_end {
+            self.end(id);
+        } else {
+            self.settle(id, now);
+        }
+    }
+
+    /// Where a file stands. [`Phase::Ended`] for a file that is not known.
+    pub fn phase(&self, id: FileId) -> Phase {
+        self.files.get(&id).map_or(Phase::Ended, Followed::phase)
+    }
+
+    /// The row of a file for a checkpoint up to which everything before `applied` was applied; `applied` is at
+    /// most the read position. `None`: it is forgotten, delete its row.
+    ///
+    /// A file that has ended keeps its row until [`Tail::forget`], so that a crash before its last lines are
+    /// committed can read them again.
+    pub fn save(&self, id: FileId, applied: u64, skipping: bool) -> Option<SavedFile> {
+        let file = self.files.get(&id)?;
+        Some(SavedFile {
+            id,
+            source: file.source.clone(),
+            path: file.path.as_os_str().as_bytes().to_vec(),
+            locator: file.locator.clone(),
+            head: file.evidence.head(),
+            guard: file.evidence.guard_before(applied),
+            offset: applied,
+            skipping,
+            draining: file.progress.gone.is_some(),
+        })
+    }
+
+    /// Drops what is left of an ended file, after its end was committed. Does nothing to a file that is followed.
+    pub fn forget(&mut self, id: FileId) {
+        if self.files.get(&id).is_some_and(|file| file.ended) {
+            self.files.remove(&id);
+        }
+    }
+
+    /// When [`Tail::look`] has something to do next: after the time of the last look.
+    pub fn next_wake(&self) -> Timestamp {
+        self.schedule.first().map_or(self.next_sweep, |(due, _)| self.next_sweep.min(*due))
+    }
+
+    /// The next free file id, for the checkpoint.
+    pub fn next_file(&self) -> u64 {
+        self.next_file
+    }
+
+    /// Every file that is followed, in the order of ids.
+    pub fn status(&self) -> Vec<FileStatus> {
+        let of = |(id, file): (&FileId, &Followed<D::File>)| FileStatus {
+            file: *id,
+            source: file.source.clone(),
+            path: file.path.clone(),
+            size: file.progress.size,
+            offset: file.progress.position,
+            lag: file.progress.size.saturating_sub(file.progress.position),
+            phase: file.phase(),
+            problem: file.fault.as_ref().map(|fault| fault.text.clone()),
+            grown: file.progress.grown,
+        };
+        self.files.iter().filter(|(_, file)| !file.ended).map(of).collect()
+    }
+
+    /// True if changes of names are hinted by the disk; false: they are found by the sweep alone.
+    pub fn watching(&self) -> bool {
+        self.disk.watching()
+    }
+
+    /// Looks at one open file. True: its name must have gone, or its content was replaced, so that other names
+    /// are worth a sweep now.
+    fn look_at(&mut self, id: FileId, now: Timestamp) -> bool {
+        let Some(file) = self.files.get_mut(&id) else { return false };
+        let Some(handle) = &file.handle else { return false };
+        let disk = &mut self.disk;
+        let looked = disk.stat(handle).and_then(|facts| {
+            let same = !file.progress.differs(facts.size, facts.modified)
+                || (facts.size >= file.progress.position
+                    && file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf))?);
+            Ok((facts, same))
+        });
+        match looked {
+            Err(error) => {
+                self.fail(id, error.into(), now);
+                self.schedule_at(id, now.plus(RETRY));
+                false
+            }
+            Ok((facts, false)) => {
+                self.recovered(id);
+                self.supersede(id, &facts, now);
+                true
+            }
+            Ok((facts, true)) => {
+                file.blocked = false;
+                let deleted = facts.links == 0 && file.links != 0;
+                file.links = facts.links;
+                file.progress.looked(facts.size, facts.modified, now);
+                self.recovered(id);
+                self.settle(id, now);
+                deleted
+            }
+        }
+    }
+
+    /// Decides what follows from the state of a file: ready, ended, or looked at later.
+    fn settle(&mut self, id: FileId, now: Timestamp) {
+        let load = self.load();
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let flush = self.sources.get(&file.source).map_or(Duration::MAX, |watched| watched.settings.flush);
+        if file.progress.judge(flush) {
+            self.end(id);
+            return;
+        }
+        let mut next = file.progress.next_look(now, flush, load);
+        if self.schedule.contains(&(file.due, id)) {
+            next = next.min(file.due);
+        }
+        self.schedule_at(id, next);
+        self.refresh(id);
+    }
+
+    fn schedule_at(&mut self, id: FileId, due: Timestamp) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        self.schedule.remove(&(file.due, id));
+        file.due = due;
+        if file.handle.is_some() {
+            self.schedule.insert((due, id));
+        }
+    }
+
+    fn refresh(&mut self, id: FileId) {
+        if self.files.get(&id).is_some_and(Followed::wants) {
+            self.ready.insert(id);
+        } else {
+            self.ready.remove(&id);
+        }
+    }
+
+    /// How far paces are stretched.
+    fn load(&self) -> u32 {
+        u32::try_from(self.files.len() / MANY_FILES).unwrap_or(MOST_LOAD).clamp(1, MOST_LOAD)
+    }
+
+    /// The file cannot be looked at. A stale handle is given up, so that the next sweep opens the path again.
+    fn fail(&mut self, id: FileId, fault: Fault, now: Timestamp) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        file.backoff = file.backoff.after(&fault, now);
+        if file.fault.is_none() {
+            self.notes.push(Note::Unreadable {
+                source: file.source.clone(),
+                file: Some(id),
+                path: file.path.clone(),
+                error: fault.text.clone(),
+            });
+        }
+        let stale = fault.stale;
+        file.fault = Some(fault);
+        if stale {
+            file.handle = None;
+            file.blocked = false;
+            file.reads_fail = false;
+            let due = file.due;
+            self.schedule.remove(&(due, id));
+            if file.progress.gone.is_some() {
+                self.lose(id, "its name is gone and the server has forgotten its handle");
+            }
+            self.next_sweep = self.next_sweep.min(now.plus(RETRY));
+        }
+        self.refresh(id);
+    }
+
+    fn recovered(&mut self, id: FileId) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        if file.reads_fail || file.fault.take().is_none() {
+            return;
+        }
+        file.backoff = Backoff::NONE;
+        let (source, path) = (file.source.clone(), file.path.clone());
+        self.notes.push(Note::Readable { source, file: Some(id), path });
+    }
+
+    /// The same file holds another content now: a new id, from its beginning, through the same handle.
+    fn supersede(&mut self, id: FileId, facts: &Facts, now: Timestamp) {
+        let Some(old) = self.files.get_mut(&id) else { return };
+        let progress = if old.announced && old.progress.is_watched(now) {
+            Progress::fresh(facts.size, facts.modified, now)
+        } else {
+            Progress::found(0, false, facts.size, facts.modified, now)
+        };
+        let lost = old.progress.size.saturating_sub(old.progress.position);
+        let mut next = Followed::new(old.source.clone(), old.path.clone(), old.locator.clone(), progress);
+        next.progress.gone = old.progress.gone;
+        next.links = facts.links;
+        next.born = facts.born;
+        next.handle = old.handle.take();
+        let next_id = self.new_id();
+        self.notes.push(Note::Truncated { file: id, next: next_id, lost });
+        self.end(id);
+        self.add(next_id, next, now);
+    }
+
+    fn new_id(&mut self) -> FileId {
+        let id = FileId(self.next_file);
+        self.next_file += 1;
+        id
+    }
+
+    /// Begins to follow an open file.
+    fn add(&mut self, id: FileId, mut file: Followed<D::File>, now: Timestamp) {
+        file.announced = true;
+        self.notes.push(Note::Opened {
+            file: id,
+            source: file.source.clone(),
+            path: file.path.clone(),
+            from: file.progress.position,
+        });
+        self.readers.insert((file.source.clone(), file.locator.clone()), id);
+        self.files.insert(id, file);
+        self.settle(id, now);
+    }
+
+    fn lose(&mut self, id: FileId, why: &'static str) {
+        if let Some(file) = self.files.get(&id) {
+            let from = file.progress.position;
+            self.notes.push(Note::Lost { file: id, path: file.path.clone(), from, why });
+            self.end(id);
+        }
+    }
+
+    fn end(&mut self, id: FileId) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        file.ended = true;
+        file.handle = None;
+        self.schedule.remove(&(file.due, id));
+        self.ready.remove(&id);
+        let reader = (file.source.clone(), file.locator.clone());
+        if self.readers.get(&reader) == Some(&id) {
+            self.readers.remove(&reader);
+        }
+        self.notes.push(Note::Ended { file: id });
+    }
+}
+
+impl Watched {
+    fn new(source: &Source, first_seen: Option<Timestamp>, now: Timestamp) -> Watched {
+        Watched {
+            settings: source.clone(),
+            globs: Globs::new(source),
+            first_seen: first_seen.unwrap_or(now),
+            fresh: first_seen.is_none(),
+        }
+    }
+}
+
+impl<F> Followed<F> {
+    fn new(source: SourceName, path: PathBuf, locator: Locator, progress: Progress) -> Followed<F> {
+        Followed {
+            source,
+            path,
+            locator,
+            born: None,
+            links: 1,
+            handle: None,
+            progress,
+            evidence: Evidence::default(),
+            announced: false,
+            fault: None,
+            reads_fail: false,
+            blocked: false,
+            backoff: Backoff::NONE,
+            ended: false,
+            due: Timestamp::MIN,
+        }
+    }
+
+    fn wants(&self) -> bool {
+        !self.ended && !self.blocked && self.handle.is_some() && self.progress.wants()
+    }
+
+    fn phase(&self) -> Phase {
+        if self.ended {
+            Phase::Ended
+        } else if self.handle.is_none() || self.fault.is_some() {
+            Phase::Unreadable
+        } else if !self.progress.at_end() {
+            Phase::Behind
+        } else if self.progress.gone.is_some() {
+            Phase::Draining
+        } else {
+            Phase::AtEnd
+        }
+    }
+}
+
+/// The shorter names in the same directory that `name` begins with: what it may be a rotated copy of.
+fn originals(name: &Path) -> impl Iterator<Item = PathBuf> + '_ {
+    let last = name.file_name().map_or(&[][..], OsStr::as_bytes);
+    (1..last.len()).map(move |len| name.with_file_name(OsStr::from_bytes(&last[..len])))
+}

@@ -1,0 +1,165 @@
+//! What a tail tells whoever drives it.
+
+use std::path::PathBuf;
+
+use super::follow::TailKind;
+use crate::model::{FileId, SourceName, Timestamp};
+use crate::saved::SavedSource;
+
+/// Something that happened to a file or a name, once per change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A source was looked at for the first time: remember it in the same commit as the rows of its files.
+    SourceKnown(SavedSource),
+    /// A content is followed from now on.
+    Opened {
+        /// Its id.
+        file: FileId,
+        /// Who follows it.
+        source: SourceName,
+        /// Its name.
+        path: PathBuf,
+        /// The offset where reading begins.
+        from: u64,
+    },
+    /// A content has another name now, or its old one again.
+    Renamed {
+        /// Which.
+        file: FileId,
+        /// The name.
+        path: PathBuf,
+    },
+    /// The name is gone; the content is read on until it is quiet.
+    Vanished {
+        /// Which.
+        file: FileId,
+    },
+    /// The name belongs to another file now; the content is read on until it is quiet.
+    Replaced {
+        /// Which.
+        file: FileId,
+    },
+    /// The content was cut or written anew in place. `Ended` for `file` and `Opened` for `next` follow.
+    Truncated {
+        /// The content that is gone.
+        file: FileId,
+        /// The one that took its place.
+        next: FileId,
+        /// Bytes that were seen to be there and were not read.
+        lost: u64,
+    },
+    /// A file or directory cannot be looked at or read. Nothing is concluded from that.
+    Unreadable {
+        /// Who wants it.
+        source: SourceName,
+        /// The content, if it is followed already.
+        file: Option<FileId>,
+        /// The name.
+        path: PathBuf,
+        /// The operating system's words.
+        error: String,
+    },
+    /// The trouble of an `Unreadable` is over (also because the name is gone).
+    Readable {
+        /// Who wants it.
+        source: SourceName,
+        /// As in the `Unreadable`.
+        file: Option<FileId>,
+        /// As in the `Unreadable`.
+        path: PathBuf,
+    },
+    /// A name that fits is a directory, FIFO, socket or device, and is left alone.
+    NotRegular {
+        /// Whose globs it fits.
+        source: SourceName,
+        /// The name.
+        path: PathBuf,
+    },
+    /// A content that the checkpoint knows was not found; whatever was written behind `from` is lost. `Ended`
+    /// follows.
+    Lost {
+        /// Which.
+        file: FileId,
+        /// Its last name.
+        path: PathBuf,
+        /// Everything before it was applied.
+        from: u64,
+        /// What was looked for.
+        why: &'static str,
+    },
+    /// Nothing more comes. Once everything of it is applied and committed, [`super::Tail::forget`] it.
+    Ended {
+        /// Which.
+        file: FileId,
+    },
+}
+
+/// Where a file stands, for whoever waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It has bytes that were not handed out yet.
+    Behind,
+    /// All that was seen of it has been handed out.
+    AtEnd,
+    /// It cannot be looked at or read, so nobody knows.
+    Unreadable,
+    /// Its name is gone; all that was seen of it has been handed out; a late write may still come.
+    Draining,
+    /// Nothing more comes.
+    Ended,
+}
+
+/// A file that has something to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Which.
+    pub file: FileId,
+    /// Who follows it.
+    pub source: SourceName,
+    /// True if the arrival of its unread bytes is known.
+    pub live: bool,
+    /// Last change of its content.
+    pub modified: Timestamp,
+}
+
+/// One block of a file, in the first `len` bytes of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Where it begins: at the beginning of a line, unless `skipping`.
+    pub offset: u64,
+    /// Its bytes; 1 or more.
+    pub len: usize,
+    /// It begins in the rest of an over-long line.
+    pub skipping: bool,
+    /// What a rest without a line end at the end of the block is.
+    pub tail: TailKind,
+    /// When the bytes arrived, late by the time between two looks (10 s at most); `None`: they were found unread.
+    pub arrival: Option<Timestamp>,
+    /// Last change of the content.
+    pub modified: Timestamp,
+    /// With this block the file is read to the size seen at the last look.
+    pub to_end: bool,
+}
+
+/// A row for the status page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileStatus {
+    /// Which.
+    pub file: FileId,
+    /// Who follows it.
+    pub source: SourceName,
+    /// Its last name.
+    pub path: PathBuf,
+    /// Bytes at the last look.
+    pub size: u64,
+    /// Bytes consumed by scanning.
+    pub offset: u64,
+    /// Bytes between the two.
+    pub lag: u64,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Why it is unreadable.
+    pub problem: Option<String>,
+    /// The look that saw the last change (at the first look: the change itself).
+    pub grown: Timestamp,
+}

@@ -1,0 +1,457 @@
+//! The reconciliation of names with files: the truth, of which hints are only the reason to come early.
+//!
+//! Every name is present, replaced, absent, or cannot be looked at. Only absence, seen in a directory that could
+//! be listed, takes a name away from a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::disk::{Disk, Fault, Kind};
+use super::evidence::Evidence;
+use super::follow::{LIVE_SPAN, Progress};
+use super::glob::Listings;
+use super::{Backoff, Followed, Note, PathFault, SWEEP, Tail, originals};
+use crate::model::{FileId, SourceName, Timestamp};
+use crate::saved::{Locator, SavedSource};
+use crate::settings::Start;
+
+/// How far a birth may seem to lie before its time: file systems stamp with a coarse clock.
+const BIRTH_GRAIN: Duration = Duration::from_secs(1);
+/// How long a file is held back whose head is that of a file it may be a copy of.
+const COPY_SPAN: Duration = Duration::from_secs(10);
+/// The same for a file that is still too short to tell.
+const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
+/// Between two sweeps while a file is held back.
+const COPY_PACE: Duration = Duration::from_millis(100);
+/// What has fewer bytes is believed to be a copy only once its original was cut.
+const COPY_EVIDENCE: u64 = 64;
+
+/// The names of one source, as one sweep saw them.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Names of regular files.
+    names: BTreeMap<PathBuf, Locator>,
+    /// The same the other way round; several names of one content in their order.
+    places: BTreeMap<Locator, Vec<PathBuf>>,
+    /// Names and directories that could not be looked at.
+    blind: BTreeMap<PathBuf, Fault>,
+    irregular: BTreeSet<PathBuf>,
+}
+
+impl Seen {
+    /// Whether it is unknown what lies at `path`.
+    fn is_blind(&self, path: &Path) -> bool {
+        path.ancestors().any(|above| self.blind.contains_key(above))
+    }
+}
+
+/// Where a content that lost its name was found.
+enum Sibling {
+    At(PathBuf),
+    Nowhere,
+    Unknown(Fault),
+}
+
+/// What a new file is, next to one whose name its own begins with.
+pub(super) enum Copy {
+    /// A copy; what lies before the offset was read from the original.
+    From(u64),
+    /// It is one or may become one, while the original still grows: decide when the original is cut, or else after
+    /// this long for this offset.
+    Unsure(Duration, u64),
+    No,
+}
+
+impl<D: Disk> Tail<D> {
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        let mut listings = Listings::default();
+        let mut dirs = BTreeSet::new();
+        let held_back = std::mem::take(&mut self.held_back);
+        for source in self.sources.keys().cloned().collect::<Vec<_>>() {
+            let Some(mut seen) = self.survey(&source, &mut listings, &mut dirs) else { continue };
+            self.settle_known(&source, &seen, &mut listings, now);
+            self.open_new(&source, &mut seen, &mut listings, &held_back, now);
+            self.came_back(&source, &seen.names);
+            self.tell_faults(&source, seen, now);
+            if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh) {
+                watched.fresh = false;
+                let first_seen = watched.first_seen;
+                self.notes.push(Note::SourceKnown(SavedSource { name: source, first_seen }));
+            }
+        }
+        self.disk.watch(&dirs);
+        self.swept = Some(now);
+        let pace = if self.held_back.is_empty() { SWEEP * self.load() } else { COPY_PACE };
+        self.next_sweep = now.plus(pace);
+    }
+
+    fn survey(
+        &mut self,
+        source: &SourceName,
+        listings: &mut Listings,
+        dirs: &mut BTreeSet<PathBuf>,
+    ) -> Option<Seen> {
+        let found = self.sources.get(source)?.globs.walk(&mut self.disk, listings);
+        dirs.extend(found.dirs);
+        let mut seen = Seen { blind: found.blind, ..Seen::default() };
+        for name in found.names {
+            match self.disk.stat_path(&name).map_err(Fault::from) {
+                Ok(facts) if facts.regular => {
+                    seen.places.entry(facts.locator.clone()).or_default().push(name.clone());
+                    seen.names.insert(name, facts.locator);
+                }
+                Ok(_) => {
+                    seen.irregular.insert(name);
+                }
+                Err(fault) if fault.absent => {}
+                Err(fault) => {
+                    seen.blind.insert(name, fault);
+                }
+            }
+        }
+        Some(seen)
+    }
+
+    /// Says what changed of the names that cannot be used.
+    fn tell_faults(&mut self, source: &SourceName, seen: Seen, now: Timestamp) {
+        for path in &seen.irregular {
+            if self.irregular.insert((source.clone(), path.clone())) {
+                self.notes.push(Note::NotRegular { source: source.clone(), path: path.clone() });
+            }
+        }
+        self.irregular.retain(|(of, path)| of != source || seen.irregular.contains(path));
+        let notes = &mut self.notes;
+        self.path_faults.retain(|(of, path), _| {
+            let stays = of != source || seen.blind.contains_key(path);
+            if !stays {
+                notes.push(Note::Readable { source: of.clone(), file: None, path: path.clone() });
+            }
+            stays
+        });
+        for (path, fault) in seen.blind {
+            let known = self.path_faults.get(&(source.clone(), path.clone()));
+            let before = known.map_or(Backoff::NONE, |known| known.backoff);
+            if known.is_none() {
+                self.notes.push(Note::Unreadable {
+                    source: source.clone(),
+                    file: None,
+                    path: path.clone(),
+                    error: fault.text.clone(),
+                });
+            }
+            // A name that was not tried because its time has not come keeps its time.
+            let backoff = if before.at > now { before } else { before.after(&fault, now) };
+            self.path_faults.insert((source.clone(), path), PathFault { error: fault.text, backoff });
+        }
+    }
+
+    fn settle_known(&mut self, source: &SourceName, seen: &Seen, listings: &mut Listings, now: Timestamp) {
+        // From the newest on: of several contents of one inode only the newest can still be there.
+        let ids: Vec<FileId> = self
+            .files
+            .iter()
+            .rev()
+            .filter(|(_, file)| !file.ended && file.source == *source)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            let Some(file) = self.files.get(&id) else { continue };
+            let place = seen
+                .places
+                .get(&file.locator)
+                .map(|paths| if paths.contains(&file.path) { file.path.clone() } else { paths[0].clone() });
+            if file.handle.is_some() {
+                self.settle_name(id, place, seen, now);
+            } else if self.readers.get(&(source.clone(), file.locator.clone())) != Some(&id) {
+                self.end(id);
+            } else if file.backoff.at <= now {
+                self.settle_lost(id, place, seen, listings, now);
+            }
+        }
+    }
+
+    /// An open file, and the name it was seen under.
+    fn settle_name(&mut self, id: FileId, place: Option<PathBuf>, seen: &Seen, now: Timestamp) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        match place {
+            Some(path) => {
+                if file.progress.gone.take().is_some() || file.path != path {
+                    file.path.clone_from(&path);
+                    self.notes.push(Note::Renamed { file: id, path });
+                    self.look_at(id, now);
+                }
+            }
+            None if file.progress.gone.is_some() => {}
+            None if file.links > 0 && seen.is_blind(&file.path) => {}
+            None => {
+                file.progress.gone = Some(now);
+                let replaced = seen.names.contains_key(&file.path);
+                let (source, path, born) = (file.source.clone(), file.path.clone(), file.born);
+                self.notes.push(if replaced {
+                    Note::Replaced { file: id }
+                } else {
+                    Note::Vanished { file: id }
+                });
+                self.leave(&source, &path, born);
+                // Its last lines come before the first ones of what took its name.
+                self.look_at(id, now);
+            }
+        }
+        self.settle(id, now);
+    }
+
+    /// A file without a handle: known from the checkpoint, or its handle was given up.
+    fn settle_lost(
+        &mut self,
+        id: FileId,
+        place: Option<PathBuf>,
+        seen: &Seen,
+        listings: &mut Listings,
+        now: Timestamp,
+    ) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        if let Some(path) = place {
+            self.reopen(id, path, false, now);
+            return;
+        }
+        if seen.is_blind(&file.path) {
+            let fault = file.path.ancestors().find_map(|above| seen.blind.get(above)).cloned();
+            if let Some(fault) = fault {
+                self.fail(id, fault, now);
+            }
+            return;
+        }
+        if let Some(found) = seen.names.get(&file.path) {
+            let (old, new) = (&file.locator, found);
+            let remounted = old.dev != new.dev
+                && (old.inode, &old.generation) == (new.inode, &new.generation)
+                && !old.generation.is_empty();
+            let reader = (file.source.clone(), new.clone());
+            if remounted && !self.readers.contains_key(&reader) {
+                self.readers.remove(&(file.source.clone(), old.clone()));
+                file.locator = new.clone();
+                self.readers.insert(reader, id);
+                let path = file.path.clone();
+                self.reopen(id, path, false, now);
+                return;
+            }
+        }
+        let (source, path, locator) = (file.source.clone(), file.path.clone(), file.locator.clone());
+        self.leave(&source, &path, None);
+        match self.find_sibling(&path, &locator, listings) {
+            Sibling::At(path) => self.reopen(id, path, true, now),
+            Sibling::Nowhere => self.lose(id, "no file in its directory is the one that was read"),
+            Sibling::Unknown(fault) => self.fail(id, fault, now),
+        }
+    }
+
+    /// Looks for a file among all names of its directory, also those that fit no glob.
+    fn find_sibling(&mut self, path: &Path, locator: &Locator, listings: &mut Listings) -> Sibling {
+        let Some(dir) = path.parent() else { return Sibling::Nowhere };
+        let entries = match listings.get(&mut self.disk, dir) {
+            Ok(entries) => entries,
+            Err(fault) if fault.absent => return Sibling::Nowhere,
+            Err(fault) => return Sibling::Unknown(fault),
+        };
+        let mut unknown = None;
+        for (name, _) in entries.iter().filter(|(_, kind)| **kind == Kind::File) {
+            let path = dir.join(name);
+            match self.disk.stat_path(&path).map_err(Fault::from) {
+                Ok(facts) if facts.locator == *locator && facts.regular => return Sibling::At(path),
+                Ok(_) => {}
+                Err(fault) if fault.absent => {}
+                Err(fault) => unknown = Some(fault),
+            }
+        }
+        unknown.map_or(Sibling::Nowhere, Sibling::Unknown)
+    }
+
+    /// Goes on with a known content at the exact byte, if it still is that content.
+    fn reopen(&mut self, id: FileId, path: PathBuf, outside: bool, now: Timestamp) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let disk = &mut self.disk;
+        let position = file.progress.position;
+        let opened = disk.open(&path).and_then(|handle| {
+            let facts = disk.stat(&handle)?;
+            let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(&handle, offset, buf);
+            let same = facts.size >= position && file.evidence.all_holds(&mut read)?;
+            let evidence = if same { Some(Evidence::take(read, position)?) } else { None };
+            Ok((handle, facts, evidence))
+        });
+        let (handle, facts, evidence) = match opened.map_err(Fault::from) {
+            Ok(opened) => opened,
+            // Gone between two calls: the next sweep knows more.
+            Err(fault) if fault.absent => return,
+            Err(fault) => return self.fail(id, fault, now),
+        };
+        if facts.locator != file.locator {
+            return;
+        }
+        let renamed = file.path != path;
+        file.path.clone_from(&path);
+        file.links = facts.links;
+        file.born = facts.born;
+        let Some(evidence) = evidence else {
+            if outside && file.locator.generation.is_empty() {
+                return self.lose(id, "the file that was read holds other bytes now");
+            }
+            // The very file, so it was cut and written anew before its name went.
+            file.progress.gone = outside.then_some(now);
+            file.handle = Some(handle);
+            self.recovered(id);
+            return self.supersede(id, &facts, now);
+        };
+        file.handle = Some(handle);
+        file.evidence = evidence;
+        let skipping = file.progress.skipping;
+        file.progress = Progress::found(position, skipping, facts.size, facts.modified, now);
+        file.progress.gone = outside.then_some(now);
+        if !std::mem::replace(&mut file.announced, true) {
+            let source = file.source.clone();
+            self.notes.push(Note::Opened { file: id, source, path, from: position });
+        } else if renamed {
+            self.notes.push(Note::Renamed { file: id, path });
+        }
+        self.recovered(id);
+        self.settle(id, now);
+    }
+
+    fn open_new(
+        &mut self,
+        source: &SourceName,
+        seen: &mut Seen,
+        listings: &mut Listings,
+        held_back: &BTreeMap<(SourceName, Locator), Timestamp>,
+        now: Timestamp,
+    ) {
+        let mut by_path: Option<BTreeMap<PathBuf, Vec<FileId>>> = None;
+        for (path, locator) in &seen.names {
+            let reader = (source.clone(), locator.clone());
+            if self.readers.contains_key(&reader) {
+                continue;
+            }
+            let known = self.path_faults.get(&(source.clone(), path.clone()));
+            if let Some(known) = known.filter(|known| known.backoff.at > now) {
+                let text = known.error.clone();
+                let fault = Fault { text, absent: false, crowded: true, stale: false };
+                seen.blind.insert(path.clone(), fault);
+                continue;
+            }
+            let by_path = by_path.get_or_insert_with(|| {
+                let mut by_path: BTreeMap<PathBuf, Vec<FileId>> = BTreeMap::new();
+                for (id, file) in self.files.iter().filter(|(_, file)| file.source == *source) {
+                    by_path.entry(file.path.clone()).or_default().push(*id);
+                }
+                by_path
+            });
+            let held_since = held_back.get(&reader).copied().unwrap_or(now);
+            let opened = self.open_one(source, path, locator, listings, by_path, held_since, now);
+            if let Some(fault) = opened.map_err(Fault::from).err().filter(|fault| !fault.absent) {
+                seen.blind.insert(path.clone(), fault);
+            }
+        }
+    }
+
+    fn open_one(
+        &mut self,
+        source: &SourceName,
+        path: &Path,
+        locator: &Locator,
+        listings: &mut Listings,
+        by_path: &BTreeMap<PathBuf, Vec<FileId>>,
+        held_since: Timestamp,
+        now: Timestamp,
+    ) -> std::io::Result<()> {
+        let Some(watched) = self.sources.get(source) else { return Ok(()) };
+        let handle = self.disk.open(path)?;
+        let facts = self.disk.stat(&handle)?;
+        // Another file than a moment ago: names are moving, and the next sweep sees where they went.
+        if facts.locator != *locator || !facts.regular {
+            return Ok(());
+        }
+        let older = facts.born.is_none_or(|born| born < watched.first_seen);
+        let mut from = 0;
+        if watched.fresh {
+            if older && watched.settings.start == Start::End {
+                from = facts.size;
+            }
+        } else {
+            match self.copy_of(path, facts.size, &handle, by_path)? {
+                Copy::From(offset) => from = offset,
+                Copy::Unsure(span, _) if now.since(held_since) < span => {
+                    self.held_back.insert((source.clone(), locator.clone()), held_since);
+                    return Ok(());
+                }
+                Copy::Unsure(_, offset) => from = offset,
+                Copy::No => {}
+            }
+        }
+        if let Some(born) = facts.born {
+            self.open_missed(source, path, born, listings, by_path, now)?;
+        }
+        let evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), from)?;
+        let newborn = from == 0
+            && self.swept.is_some_and(|swept| {
+                now.since(swept) <= LIVE_SPAN
+                    && facts.born.is_some_and(|born| born.plus(BIRTH_GRAIN) >= swept)
+            });
+        let progress = if newborn {
+            Progress::fresh(facts.size, facts.modified, now)
+        } else {
+            Progress::found(from, false, facts.size, facts.modified, now)
+        };
+        let mut file = Followed::new(source.clone(), path.to_path_buf(), facts.locator, progress);
+        file.handle = Some(handle);
+        file.evidence = evidence;
+        file.links = facts.links;
+        file.born = facts.born;
+        let id = self.new_id();
+        self.add(id, file, now);
+        Ok(())
+    }
+
+    /// Whether a new file is the copy that `copytruncate` makes of one that was read under a shorter name. Only
+    /// such a name makes it one: two files that are alike by chance are both read.
+    pub(super) fn copy_of(
+        &mut self,
+        path: &Path,
+        size: u64,
+        handle: &D::File,
+        by_path: &BTreeMap<PathBuf, Vec<FileId>>,
+    ) -> std::io::Result<Copy> {
+        let ids: Vec<FileId> =
+            originals(path).filter_map(|name| by_path.get(&name)).flatten().copied().collect();
+        let mut outcome = Copy::No;
+        let disk = &mut self.disk;
+        for id in ids {
+            let Some(file) = self.files.get(&id) else { continue };
+            let position = file.progress.position;
+            if position == 0 {
+                continue;
+            }
+            let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(handle, offset, buf);
+            let known = position.min(size);
+            let verdict = if file.evidence.holds_to(known, &mut read)? {
+                match (position < COPY_EVIDENCE, file.ended) {
+                    (true, true) => return Ok(Copy::From(known)),
+                    (true, false) => Copy::Unsure(EMPTY_COPY_SPAN, 0),
+                    (false, _) => Copy::Unsure(COPY_SPAN, known),
+                }
+            } else if size < file.evidence.head().end {
+                Copy::Unsure(EMPTY_COPY_SPAN, 0)
+            } else if size < position && file.evidence.head_holds(&mut read)? {
+                Copy::Unsure(COPY_SPAN, 0)
+            } else {
+                continue;
+            };
+            // The copy is made before the original is cut, so then it is whole.
+            match verdict {
+                Copy::Unsure(_, 0) if file.ended => {}
+                Copy::Unsure(_, offset) if file.ended => return Ok(Copy::From(offset)),
+                verdict => outcome = verdict,
+            }
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,84 @@
+//! Text from logs and peers, made harmless for terminals and one-line places.
+
+use std::fmt::{self, Write as _};
+
+/// True if `c` could steer a terminal, hide or reorder what is read: control characters (C0, DEL, C1), line and
+/// paragraph separators, bidirectional controls, characters of no width, and tags.
+///
+/// Source of the ranges: Unicode general categories Cc and Cf, Zl, Zp, and the default-ignorable fillers.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Shows text with every hostile character as an escape (`\n`, `\x1b`, `\u{202e}`), so that it stays on its line,
+/// moves no cursor and reads in the order it is written in. Everything else is shown as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Untrusted<'a>(pub &'a str);
+
+impl fmt::Display for Untrusted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                c if !is_hostile(c) => f.write_char(c)?,
+                c if u32::from(c) < 0x100 => write!(f, "\\x{:02x}", u32::from(c))?,
+                c => write!(f, "\\u{{{:x}}}", u32::from(c))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, shown: &str) {
+        assert_eq!(Untrusted(text).to_string(), shown);
+    }
+
+    #[test]
+    fn plain_text_in_any_script_is_shown_as_it_is() {
+        for text in ["", "Failed password for root", "登录失败 5 次", "naïve 🦀 Ωμέγα", r"C:\temp\x1b"]
+        {
+            check(text, text);
+        }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped() {
+        check("a\x1b[2Jb", r"a\x1b[2Jb");
+        check("a\x1b]0;owned\x07", r"a\x1b]0;owned\x07");
+        check("a\u{9b}31m\u{7f}\0", r"a\x9b31m\x7f\x00");
+        check("one\r\ntwo\tthree\x0b", r"one\r\ntwo\tthree\x0b");
+    }
+
+    #[test]
+    fn what_hides_or_reorders_is_escaped() {
+        check("user\u{202e}nimda", r"user\u{202e}nimda");
+        check("ad\u{200b}min\u{feff}", r"ad\u{200b}min\u{feff}");
+        check("a\u{2028}b\u{2066}c\u{2069}", r"a\u{2028}b\u{2066}c\u{2069}");
+        check("\u{e0041}\u{ad}", r"\u{e0041}\xad");
+    }
+
+    #[test]
+    fn nothing_hostile_is_left_of_any_character() {
+        for c in (0..=0x0010_ffff).filter_map(char::from_u32) {
+            let shown = Untrusted(c.encode_utf8(&mut [0; 4])).to_string();
+            assert!(!shown.chars().any(is_hostile), "{:x}", u32::from(c));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The pages are held against the code: tables are made from it, examples are run through it. With
+//! `TRIPLINE_UPDATE=1` the tables are written anew instead.
+
+#![expect(clippy::disallowed_methods, reason = "pages are files, and a variable asks for new ones")]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use tripline::config::keys::{self, Key, Kind};
+use tripline::config::{self, Text, macros, own, template};
+use tripline::model::duration_text;
+use tripline::rule::Value;
+
+/// What stands between `<!-- made: name -->` and `<!-- end -->` on a page.
+fn made(name: &str) -> Option<String> {
+    let table = |tables: &[&[Key]]| Some(key_table(&tables.concat()));
+    match name {
+        "rule file" => table(&[keys::RULE_FILE]),
+        "rule" => table(&[keys::RULE_OWN, keys::DEFAULTS]),
+        "image" => table(&[keys::IMAGE]),
+        "names" => Some(names()),
+        "patterns" => Some(patterns()),
+        "own rules" => Some(own_rules()),
+        "main" => table(&[keys::MAIN]),
+        "admin" => table(&[keys::ADMIN]),
+        "heartbeat" => table(&[keys::HEARTBEAT]),
+        "source" => table(&[keys::SOURCE]),
+        "sink" => table(&[keys::SINK]),
+        "flashduty" => table(&[keys::FLASHDUTY]),
+        _ => None,
+    }
+}
+
+fn key_table(keys: &[Key]) -> String {
+    let mut text = "| key | takes | if it is not there | what it says |\n|---|---|---|---|\n".to_owned();
+    for key in keys {
+        let default = match key.default {
+            "" => "–".to_owned(),
+            // A value as it would be typed; other defaults are words.
+            value if format!("x = {value}").parse::<toml::Table>().is_ok() => code(value),
+            words => cell(words),
+        };
+        let _ = writeln!(text, "| `{}` | {} | {default} | {} |", key.name, takes(key.kind), cell(key.about));
+    }
+    text
+}
+
+fn takes(kind: Kind) -> String {
+    match kind {
+        Kind::Choice(words) => {
+            words.iter().map(|word| code(&format!("{word:?}"))).collect::<Vec<_>>().join(", ")
+        }
+        Kind::Duration(least) if !least.is_zero() => {
+            format!("{}, at least {}", kind.describe(), code(&duration_text(least)))
+        }
+        Kind::Size(least, most) => format!("{}, {least} to {most} bytes", kind.describe()),
+        kind => cell(kind.describe()),
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn code(text: &str) -> String {
+    format!("`{}`", cell(text))
+}
+
+fn names() -> String {
+    let mut text = "| name | what it is |\n|---|---|\n".to_owned();
+    for (name, _, about) in template::BUILT_IN {
+        let _ = writeln!(text, "| `{{{name}}}` | {} |", cell(about));
+    }
+    text
+}
+
+fn patterns() -> String {
+    let mut text = "| pattern | fits | such as |\n|---|---|---|\n".to_owned();
+    for pattern in macros::BUILT_IN {
+        let (about, example) = (cell(pattern.about), code(pattern.example));
+        let _ = writeln!(text, "| `%{{{}}}` | {about} | {example} |", pattern.name);
+    }
+    text
+}
+
+fn own_rules() -> String {
+    let mut text =
+        "| rule | severity | one alert for each | says | ends |\n|---|---|---|---|---|\n".to_owned();
+    for rule in own::own_rules() {
+        let severity = (0..3).find(|rung| rule.ladder[*rung].is_some()).map(tripline::rule::rung_severity);
+        let severity = severity.expect("one comparison is there").as_str();
+        let by: Vec<String> = rule.by.iter().map(|by| code(&by.name)).collect();
+        let by = if by.is_empty() { "tripline".to_owned() } else { by.join(", ") };
+        let says = rule.summary.render(|value, text| {
+            text.push_str(match value {
+                Value::Line => "…",
+                _ => "*name*",
+            });
+        });
+        let ends = match rule.resolve_after {
+            Some(quiet) => format!("{} after the last time", duration_text(quiet)),
+            None => "when it is over".to_owned(),
+        };
+        let _ = writeln!(text, "| `{}` | {severity} | {by} | {} | {ends} |", rule.name, cell(&says));
+    }
+    text
+}
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All pages that users read, with their texts.
+fn pages() -> Vec<(PathBuf, String)> {
+    let listed = |folder: &str| {
+        std::fs::read_dir(top().join(folder))
+            .expect("a folder of the project")
+            .map(|entry| entry.expect("an entry").path())
+    };
+    let mut pages: Vec<PathBuf> =
+        listed("docs").chain(listed("rules")).chain([top().join("README.md")]).collect();
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    pages.sort();
+    pages.into_iter().map(|page| (page.clone(), std::fs::read_to_string(page).expect("text"))).collect()
+}
+
+/// A page with its tables made anew, and how many there are.
+fn remade(page: &str) -> (String, usize) {
+    let (mut text, mut inside, mut tables) = (String::new(), false, 0);
+    for line in page.lines() {
+        if line == "<!-- end -->" {
+            inside = false;
+        }
+        if !inside {
+            text.push_str(line);
+            text.push('\n');
+        }
+        if let Some(name) = line.strip_prefix("<!-- made: ").and_then(|rest| rest.strip_suffix(" -->")) {
+            let table = made(name).unwrap_or_else(|| panic!("`{name}` is no table of tests/docs.rs"));
+            text.push_str(&table);
+            (inside, tables) = (true, tables + 1);
+        }
+    }
+    assert!(!inside, "a table has no `<!-- end -->`");
+    (text, tables)
+}
+
+#[test]
+fn tables_say_what_the_code_says() {
+    let update = std::env::var_os("TRIPLINE_UPDATE").is_some();
+    let mut tables = 0;
+    for (path, text) in pages() {
+        let (new, here) = remade(&text);
+        tables += here;
+        if update {
+            std::fs::write(&path, new).expect("the page can be written");
+        } else {
+            let name = path.display();
+            assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
+        }
+    }
+    assert_eq!(tables, 12, "every table is on a page");
+}
+
+/// Blocks of TOML on the pages are whole rule files or whole configurations.
+#[test]
+fn examples_are_right() {
+    let mut examples = 0;
+    for (path, page) in pages() {
+        for (number, block) in (1..).zip(page.split("```toml\n").skip(1)) {
+            let text = block.split("```").next().expect("a split has a first part").to_owned();
+            let is_rules = text.contains("[[rule]]");
+            let text = Text { path: "example.toml".into(), text };
+            let problems = if is_rules {
+                config::ruleset(&[text], None, &[]).1
+            } else {
+                config::settings(&text, &TimeZone::UTC).1
+            };
+            let told: Vec<String> = problems.iter().map(|problem| format!("{problem:?}")).collect();
+            assert!(told.is_empty(), "{} example {number}: {}", path.display(), told.join("\n"));
+            examples += 1;
+        }
+    }
+    assert!(examples >= 6, "{examples} examples");
+}
+
+/// Metrics are an interface: each one that is written is on the page, by its whole name.
+#[test]
+fn every_metric_is_on_the_page() {
+    let source = include_str!("../src/http/metrics.rs");
+    let page = include_str!("../docs/operations.md");
+    let mut seen = 0;
+    for (call, end) in [
+        ("to.gauge(", ""),
+        ("to.gauge_alone(", ""),
+        ("to.counter(", "_total"),
+        ("to.counter_alone(", "_total"),
+    ] {
+        for rest in source.split(call).skip(1) {
+            let name = rest.split('"').nth(1).expect("its first argument is its name");
+            let whole = format!("`tripline_{name}{end}");
+            assert!(
+                page.contains(&format!("{whole}`")) || page.contains(&format!("{whole}{{")),
+                "{whole}` is missing"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen >= 25, "only {seen} metrics were found in the source");
+}
