@@ -1,0 +1,114 @@
+//! What stands in files: ends of lines, bytes, lengths, names.
+
+use super::{DISK, TO_STDOUT, sandbox};
+
+#[test]
+fn a_file_that_appears_later_is_read_from_its_beginning() {
+    let sandbox = sandbox(&TO_STDOUT.replace("app.log", "later/*.log"), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("no file fits yet");
+    sandbox.write("later/a.log", "disk sda bad\n");
+    running.tells("disk", "critical");
+    running.stop().expect(0);
+}
+
+#[test]
+fn what_was_there_before_the_start_is_history() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    sandbox.append("app.log", "disk sda bad\n");
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sdb bad\n");
+    assert_eq!(running.tells("disk", "critical")["labels"]["dev"], "sdb");
+    assert_eq!(running.stop().expect(0).stdout.len(), 1);
+}
+
+#[test]
+fn a_last_line_without_its_end_is_seen_and_counts_once() {
+    let sandbox = sandbox(&TO_STDOUT.replace("files =", "flush = \"50ms\"\nfiles ="), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad");
+    running.tells("disk", "critical");
+    sandbox.append("app.log", ", really\ndisk sda good\n");
+    assert_eq!(running.tells("disk", "ok")["total"], 1);
+    running.stop().expect(0);
+}
+
+const WHOLE: &str = r"
+[[rule]]
+name = 'whole'
+source = 'app'
+match = '^say (?<word>\S+)$'
+by = ['word']
+resolve_after = '1h'
+";
+
+#[test]
+fn ends_of_lines_are_no_part_of_them() {
+    let sandbox = sandbox(TO_STDOUT, WHOLE);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "say one\r\nsay two\n\n\r\nsay three\r\n");
+    for word in ["one", "two", "three"] {
+        assert_eq!(running.tells("whole", "warning")["labels"]["word"], word);
+    }
+    running.stop().expect(0);
+}
+
+#[test]
+fn bytes_that_are_no_text_hurt_nobody() {
+    let sandbox = sandbox(TO_STDOUT, WHOLE);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", b"\xff\xfe\x00\x1b[2J\xc3\n\x00\x00\nsay \xe9t\xe9\x1b\nsay end\n");
+    let odd = running.tells("whole", "warning");
+    let word = odd["labels"]["word"].as_str().expect("a text");
+    assert!(word.starts_with('\u{fffd}') && word.contains('t'), "{odd}");
+    assert_eq!(running.tells("whole", "warning")["labels"]["word"], "end");
+    let finished = running.stop().expect(0);
+    assert!(!finished.talk().contains('\x1b') && !finished.answer().contains('\x1b'), "{finished:?}");
+}
+
+#[test]
+fn a_line_over_the_limit_is_matched_by_its_head_and_the_next_is_whole() {
+    let rules = DISK.replace("bad'", "bad'\nignore = 'FAR'");
+    let sandbox = sandbox(&TO_STDOUT.replace("files =", "max_line = \"1KiB\"\nfiles ="), &rules);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    let long = "x".repeat(3_000_000);
+    sandbox.append("app.log", format!("disk sda bad {long} FAR disk sdz bad\ndisk sdb bad\n"));
+    assert_eq!(running.tells("disk", "critical")["labels"]["dev"], "sda");
+    assert_eq!(running.tells("disk", "critical")["labels"]["dev"], "sdb");
+    running.metric("tripline_cut_lines_total{source=\"app\"}", |lines| lines == 1.0);
+    assert_eq!(running.stop().expect(0).stdout.len(), 2);
+}
+
+#[test]
+fn files_that_are_left_out_are_not_read() {
+    let main = TO_STDOUT.replace("\"app.log\"", "\"logs/**/*.log\"");
+    let main =
+        main.replace("files =", "exclude = [\"debug.*\", \"**/old/**\"]\nstart = \"beginning\"\nfiles =");
+    let sandbox = sandbox(&main, DISK);
+    for name in ["debug.log", "old/a.log", "a/b/debug.log", "a/old/b.log"] {
+        sandbox.write(&format!("logs/{name}"), "disk out bad\n");
+    }
+    sandbox.write("logs/a/b/in.log", "disk in bad\n");
+    let mut running = sandbox.watch("tripline.toml");
+    assert_eq!(running.tells("disk", "critical")["labels"]["dev"], "in");
+    running.metric("tripline_source_files{source=\"app\"}", |files| files == 1.0);
+    assert_eq!(running.stop().expect(0).stdout.len(), 1);
+}
+
+#[test]
+fn names_and_labels_of_strangers_can_not_write_to_the_terminal() {
+    let sandbox = sandbox(&TO_STDOUT.replace("\"app.log\"", "\"*.log\""), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.write("\u{1b}[31mred\n.log", "disk \u{1b}]0;owned\u{7} bad\n");
+    running.tells("disk", "critical");
+    running.says("following");
+    let finished = running.stop().expect(0);
+    assert!(!finished.talk().contains(['\x1b', '\x07']), "{finished:?}");
+    assert!(!finished.answer().contains(['\x1b', '\x07']), "{finished:?}");
+}

@@ -1,0 +1,74 @@
+//! The built program from outside: arguments, files, signals and a scripted peer go in; lines, requests and exit
+//! codes come out.
+
+#![expect(clippy::disallowed_methods, reason = "files and times of the world around the program")]
+
+/// What can not work: a sentence, exit 2, and nothing is done.
+mod bad_input;
+/// `check`: every problem of a configuration at once.
+mod check;
+/// Help, colour, pipes that close, the demo.
+mod cli;
+/// A peer that fails in every way.
+mod delivery;
+/// Rotation, truncation and sudden death: every line counts once.
+mod exactly_once;
+/// Start, stop, restart and reload.
+mod life;
+/// What stands in files: ends of lines, bytes, lengths, names.
+mod lines;
+/// Finished logs on their own time, and the same logs under `run`.
+mod replay;
+
+/// Rules over a source `app`: a disk that is bad until it is good.
+const DISK: &str = r#"
+[[rule]]
+name = "disk"
+source = "app"
+match = 'disk (?<dev>\S+) bad'
+resolve = 'disk (?<dev>\S+) good'
+by = ["dev"]
+severity = "critical"
+summary = "disk {dev}"
+"#;
+
+/// A configuration with state, an admin page, `app.log` as source `app`, and a Flashduty at that address.
+fn config(url: &str) -> String {
+    format!(
+        r#"
+state_dir = "state"
+stop_budget = "5s"
+[admin]
+listen = "127.0.0.1:0"
+[[source]]
+name = "app"
+files = ["app.log"]
+[[sink]]
+name = "oncall"
+type = "flashduty"
+url = "{url}"
+integration_key_file = "key"
+probe_every = "1s"
+"#
+    )
+}
+
+/// The same with alerts on stdout.
+const TO_STDOUT: &str = r#"
+state_dir = "state"
+[admin]
+listen = "127.0.0.1:0"
+[[source]]
+name = "app"
+files = ["app.log"]
+"#;
+
+/// A sandbox with a configuration, these rules and an empty `app.log`.
+fn sandbox(config: &str, rules: &str) -> crate::support::sandbox::Sandbox {
+    let sandbox = crate::support::sandbox::Sandbox::new();
+    sandbox.write("tripline.toml", config);
+    sandbox.write("rules/r.toml", rules);
+    sandbox.write("key", "k3y\n");
+    sandbox.write("app.log", "");
+    sandbox
+}

@@ -1,0 +1,151 @@
+//! Finished logs on their own time, and the same logs under `run`.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use crate::support::sandbox::{Finished, Sandbox, sample};
+
+const SSHD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/sshd.toml");
+
+/// Time, status and `src_ip` of each transition.
+fn timeline(finished: &Finished) -> Vec<String> {
+    let text = |json: &serde_json::Value| json.as_str().expect("it is a text").to_owned();
+    let line = |json: &serde_json::Value| {
+        format!("{} {} {}", text(&json["time"]), text(&json["status"]), text(&json["labels"]["src_ip"]))
+    };
+    finished.json().iter().map(line).collect()
+}
+
+#[test]
+fn a_real_log_leads_to_exactly_these_transitions() {
+    let Some(log) = sample("OpenSSH_2k.log") else { return };
+    let log = log.to_str().unwrap();
+    let sandbox = Sandbox::new();
+    let finished =
+        sandbox.run(&["replay", "--rules", SSHD, "--year", "2015", "--tz", "UTC", "--json", log]).expect(0);
+    let expected = [
+        "2015-12-10T07:28:03Z warning 112.95.230.3",
+        "2015-12-10T07:34:10Z warning 123.235.32.19",
+        "2015-12-10T08:08:42Z ok 112.95.230.3",
+        "2015-12-10T08:14:00Z ok 123.235.32.19",
+        "2015-12-10T08:25:08Z warning 5.188.10.180",
+        "2015-12-10T09:05:50Z ok 5.188.10.180",
+        "2015-12-10T09:08:54Z warning 185.190.58.151",
+        "2015-12-10T09:11:34Z warning 103.99.0.122",
+        "2015-12-10T09:13:10Z warning 187.141.143.180",
+        "2015-12-10T09:17:12Z critical 187.141.143.180",
+        "2015-12-10T09:51:26Z ok 185.190.58.151",
+        "2015-12-10T09:52:35Z ok 103.99.0.122",
+        "2015-12-10T09:55:31Z warning 187.141.143.180",
+        "2015-12-10T09:59:39Z ok 187.141.143.180",
+        "2015-12-10T10:05:22Z warning 60.2.12.12",
+        "2015-12-10T10:14:10Z warning 119.4.203.64",
+        "2015-12-10T10:44:54Z ok 60.2.12.12",
+        "2015-12-10T10:54:04Z ok 119.4.203.64",
+        "2015-12-10T10:54:37Z warning 183.62.140.253",
+        "2015-12-10T10:56:10Z critical 183.62.140.253",
+        "2015-12-10T11:03:56Z warning 103.99.0.122",
+        "2015-12-10T11:42:42Z warning 183.62.140.253",
+        "2015-12-10T11:44:27Z ok 103.99.0.122",
+        "2015-12-10T11:44:35Z ok 183.62.140.253",
+    ];
+    assert_eq!(timeline(&finished), expected);
+    assert_eq!(finished.talk(), "24 transitions from 2000 lines, 225216 bytes");
+}
+
+fn failed(at: DateTime, from: &str) -> String {
+    format!("{} host sshd[7]: Failed password for root from {from} port 22 ssh2\n", at.strftime("%b %e %T"))
+}
+
+/// Failures of two addresses, one of them going up to critical, and one that is ignored.
+fn made_log(start: DateTime) -> String {
+    let mut log = String::new();
+    for second in 0..60 {
+        let at = start + jiff::Span::new().seconds(second);
+        log += &failed(at, "192.0.2.7");
+        log += &failed(at, "10.0.0.1");
+        if second < 5 {
+            log += &failed(at, "2001:db8::9");
+        }
+        let _ = writeln!(log, "{} host cron[1]: nothing of interest", at.strftime("%b %e %T"));
+    }
+    log
+}
+
+const MADE: [&str; 6] = [
+    "2020-03-01T10:00:04Z warning 192.0.2.7",
+    "2020-03-01T10:00:04Z warning 2001:db8::9",
+    "2020-03-01T10:00:49Z critical 192.0.2.7",
+    // 50 are in the window until the eleventh line has left it, and critical stays for half an hour after that.
+    "2020-03-01T10:40:00Z ok 2001:db8::9",
+    "2020-03-01T10:40:10Z warning 192.0.2.7",
+    "2020-03-01T10:40:55Z ok 192.0.2.7",
+];
+
+#[test]
+fn a_made_log_goes_up_and_down_the_ladder() {
+    let sandbox = Sandbox::new();
+    sandbox.write("auth.log", made_log("2020-03-01T10:00:00".parse().unwrap()));
+    let args = ["replay", "--rules", SSHD, "--year", "2020", "--tz", "UTC", "--json", "auth.log"];
+    assert_eq!(timeline(&sandbox.run(&args).expect(0)), MADE);
+}
+
+#[test]
+fn files_and_stdin_are_merged_by_the_time_of_their_records() {
+    let sandbox = Sandbox::new();
+    let log = made_log("2020-03-01T10:00:00".parse().unwrap());
+    let (odd, even): (Vec<_>, Vec<_>) = log.lines().enumerate().partition(|(ix, _)| ix % 2 == 1);
+    let text = |lines: Vec<(usize, &str)>| {
+        lines.into_iter().map(|(_, line)| format!("{line}\n")).collect::<String>()
+    };
+    sandbox.write("even.log", text(even));
+    sandbox.write("odd.log", text(odd));
+    let mut command =
+        sandbox.command(&["replay", "--rules", SSHD, "--year", "2020", "--tz", "UTC", "--json"]);
+    command.args(["even.log", "-"]).stdin(std::fs::File::open(sandbox.path("odd.log")).unwrap());
+    let finished = crate::support::sandbox::Running::start(command).finish().expect(0);
+    assert_eq!(timeline(&finished), MADE);
+}
+
+/// Runs over a finished log from its beginning, until all of it was read, and stops.
+fn run_over(sandbox: &Sandbox, log: &str) -> Finished {
+    let mut args = vec!["run", "--rules", SSHD, "--start", "beginning"];
+    args.extend(["--listen", "127.0.0.1:0", log]);
+    let mut running = sandbox.start(&args);
+    // A last line that has not ended is looked at, and read once it has.
+    let lines = sandbox.read(log).iter().rposition(|byte| *byte == b'\n').expect("there is a line") + 1;
+    running.metric("tripline_read_bytes_total{source=\"files\"}", |bytes| bytes == lines as f64);
+    running.stop().expect(0)
+}
+
+#[test]
+fn a_log_of_another_day_sends_nothing_under_run() {
+    let Some(log) = sample("OpenSSH_2k.log") else { return };
+    let sandbox = Sandbox::new();
+    std::fs::copy(log, sandbox.path("auth.log")).unwrap();
+    assert_eq!(run_over(&sandbox, "auth.log").answer(), "");
+}
+
+#[test]
+fn a_log_that_ends_now_sends_what_is_open_now() {
+    let Some(log) = sample("OpenSSH_2k.log") else { return };
+    let sandbox = Sandbox::new();
+    let text = String::from_utf8(std::fs::read(log).unwrap()).unwrap();
+    let stamp =
+        |line: &str| DateTime::strptime("%Y %b %e %H:%M:%S", format!("2015 {}", &line[..15])).unwrap();
+    let last = stamp(text.lines().last().unwrap());
+    let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    let shift = last.duration_until(now);
+    let shifted: String = text
+        .lines()
+        .map(|line| format!("{}{}\n", (stamp(line) + shift).strftime("%b %e %T"), &line[15..]))
+        .collect();
+    sandbox.write("auth.log", shifted);
+    let finished = run_over(&sandbox, "auth.log");
+    let mut told: Vec<String> =
+        timeline(&finished).iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    told.sort();
+    assert_eq!(told, ["critical 183.62.140.253", "warning 103.99.0.122"]);
+}

@@ -1,0 +1,4 @@
+//! What the tests stand on: a scripted peer, and the program in a sandbox.
+
+pub(crate) mod sandbox;
+pub(crate) mod script;
