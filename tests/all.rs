@@ -1,9 +1,11 @@
-//! One integration binary: the program from outside, the pages, and the source text itself.
+//! One integration binary: the program from outside, the simulation, the pages, and the source text itself.
 
 /// The pages: tables made from the code, examples run through it.
 mod docs;
 /// The built program, run as a user would run it.
 mod program;
+/// The machine in a made world: disk, clock, network and writers from one seed.
+mod simulation;
 /// What all of them stand on.
 mod support;
 /// The source text: layers, dead files, leftovers.

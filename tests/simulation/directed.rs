@@ -1,0 +1,75 @@
+//! Worlds that chance would have to build for too long.
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use tripline::config::{self, Text};
+use tripline::daemon::core::{Core, Now, Remark, Setup};
+use tripline::model::Timestamp;
+use tripline::store::Store;
+use tripline::store::crash::CrashDisk;
+use tripline::tail::fake::FakeDisk;
+
+const SETTINGS: &str = "[admin]\nlisten = \"off\"\n[[source]]\nname = \"s\"\nfiles = [\"/s/*.log\"]\n\
+                        start = \"beginning\"\ntz = \"UTC\"\n";
+const RULES: &str = "[[rule]]\nname = \"census\"\nsource = \"s\"\nmatch = 'hit'\nresolve = 'over'\n";
+
+/// 2026-03-01T00:00:20Z.
+const START: i64 = 1_772_323_220_000_000;
+
+fn start(disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
+    let opened = Store::with_backend(power.clone()).expect("a sound disk");
+    let text = |path: &str, text: &str| Text { path: path.into(), text: text.to_owned() };
+    let settings =
+        config::settings(&text("/tripline.toml", SETTINGS), &TimeZone::UTC).0.expect("sound settings");
+    let rules = config::ruleset(&[text("/rules.toml", RULES)], Some(&settings.sources), &[]);
+    let setup = Setup {
+        disk: disk.clone(),
+        store: opened.store,
+        saved: opened.saved,
+        settings,
+        ruleset: rules.0.expect("sound rules"),
+        scope: "sim".to_owned(),
+        every: false,
+        seed: 1,
+        set_aside: None,
+    };
+    Core::new(setup, now)
+}
+
+/// More is read than fits between two commits, and the only match waits for the file that is behind.
+#[test]
+fn a_match_that_waited_over_a_commit_for_another_file_counts_once() {
+    let disk = FakeDisk::new();
+    let long =
+        "2026-03-01T00:00:00Z nothing of interest, but long enough to be worth a line\n".repeat(80_000);
+    disk.set_time(Timestamp(START));
+    disk.append(Path::new("/s/a.log"), b"2026-03-01T00:00:09Z hit\n").expect("an empty disk");
+    disk.append(Path::new("/s/b.log"), long.as_bytes()).expect("an empty disk");
+    let power = CrashDisk::new(1);
+    let now = |ms: i64| {
+        let time = Timestamp(START + ms * 1000);
+        disk.set_time(time);
+        Now { time, skew_us: 0 }
+    };
+    let mut core = start(&disk, &power, now(0));
+    let raised = |remarks: &[Remark]| remarks.iter().any(|remark| matches!(remark, Remark::Transition(_)));
+    let first = core.step(now(0)).remarks;
+    assert!(!raised(&first), "the match waits: {first:?}");
+    assert!(core.is_behind());
+    assert!(raised(&core.step(now(300)).remarks), "and then counts");
+    let power = power.crash();
+    drop(core);
+    let mut core = start(&disk, &power, now(1000));
+    core.step(now(1000));
+    disk.append(Path::new("/s/a.log"), b"2026-03-01T00:00:21Z over\n").expect("a file");
+    let remarks: Vec<Remark> = (2000..4000).step_by(100).flat_map(|ms| core.step(now(ms)).remarks).collect();
+    let totals: Vec<u64> = remarks
+        .iter()
+        .filter_map(|remark| match remark {
+            Remark::Transition(transition) => Some(transition.total),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(totals, [1]);
+}

@@ -1,0 +1,278 @@
+//! Those who write logs, and what they wrote. The oracle of the census stands on [`Content`]: every byte that could
+//! be read, by content.
+//!
+//! A writer destroys only what was surely read: bytes are cut or deleted when a power cut could not make anybody want
+//! them again, and a name leaves the globs only when the machine is sure to find it again.
+
+use std::path::PathBuf;
+
+use fastrand::Rng;
+use tripline::model::FileId;
+use tripline::tail::fake::FakeDisk;
+
+use super::plan::{CENSUS_OVER, KEYS, Mood, Plan};
+
+/// Bytes from the beginning of a file to its end, or to where it was cut.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) source: usize,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A name that is written to.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) source: usize,
+    pub(super) path: PathBuf,
+    /// Its place among the contents.
+    content: usize,
+    /// What is missing of a half line.
+    rest: Vec<u8>,
+    /// True once it exists.
+    pub(super) there: bool,
+    /// The newest content of this very file that was cut.
+    pub(super) cut: Option<FileId>,
+    /// When something was last done to it.
+    pub(super) touched: Option<i64>,
+}
+
+/// A renamed log somebody may still write to.
+#[derive(Debug)]
+struct Rotated {
+    path: PathBuf,
+    content: usize,
+    rest: Vec<u8>,
+    at: i64,
+}
+
+/// What a writer is about to do to a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Append,
+    Rename,
+    Truncate,
+    CopyTruncate,
+    Delete,
+    Late,
+}
+
+#[derive(Debug)]
+pub(super) struct Writers {
+    pub(super) logs: Vec<Log>,
+    rotated: Vec<Rotated>,
+    pub(super) contents: Vec<Content>,
+    lines: u32,
+    rotations: u32,
+}
+
+/// How long after its rename somebody may still write to a log: shorter than a nameless file is held.
+const LATE_SPAN: i64 = 20_000_000;
+
+impl Writers {
+    pub(super) fn new(plan: &Plan) -> Writers {
+        let mut writers =
+            Writers { logs: Vec::new(), rotated: Vec::new(), contents: Vec::new(), lines: 0, rotations: 0 };
+        for source in 0..plan.sources {
+            for log in 0..plan.logs {
+                let path = Plan::dir(source).join(format!("{log}.log"));
+                let content = writers.content(source);
+                writers.logs.push(Log {
+                    source,
+                    path,
+                    content,
+                    rest: Vec::new(),
+                    there: false,
+                    cut: None,
+                    touched: None,
+                });
+            }
+        }
+        writers
+    }
+
+    fn content(&mut self, source: usize) -> usize {
+        self.contents.push(Content { source, bytes: Vec::new() });
+        self.contents.len() - 1
+    }
+
+    /// What to do to which log; the caller makes sure that it may be done.
+    pub(super) fn choose(&self, plan: &Plan, rng: &mut Rng) -> (usize, Deed) {
+        let deed = match (rng.u8(..40), plan.mood) {
+            (0..3, _) => Deed::Rename,
+            (3..5, Mood::Rough) => Deed::Truncate,
+            (5, Mood::Rough) => Deed::CopyTruncate,
+            (6..8, Mood::Rough) => Deed::Delete,
+            (8..10, Mood::Rough) => Deed::Late,
+            _ => Deed::Append,
+        };
+        (rng.usize(..self.logs.len()), deed)
+    }
+
+    /// True if the log ends with a whole line.
+    pub(super) fn is_whole(&self, log: usize) -> bool {
+        self.logs[log].rest.is_empty()
+    }
+
+    /// Appends lines; `wall_us` is what the writer's clock shows.
+    pub(super) fn append(&mut self, disk: &FakeDisk, log: usize, plan: &Plan, wall_us: i64, rng: &mut Rng) {
+        let mut bytes = std::mem::take(&mut self.logs[log].rest);
+        let lines =
+            if plan.mood == Mood::Rough && rng.u8(..40) == 0 { rng.u32(20..120) } else { rng.u32(..4) };
+        for _ in 0..lines {
+            bytes.extend(self.line(log, plan, wall_us, rng));
+        }
+        if rng.u8(..4) == 0 {
+            let line = self.line(log, plan, wall_us, rng);
+            let cut = rng.usize(..line.len());
+            bytes.extend(&line[..cut]);
+            self.logs[log].rest = line[cut..].to_vec();
+        }
+        self.put(disk, log, &bytes);
+    }
+
+    fn put(&mut self, disk: &FakeDisk, log: usize, bytes: &[u8]) {
+        let log = &mut self.logs[log];
+        disk.append(&log.path, bytes).expect("logs are files");
+        log.there = true;
+        self.contents[log.content].bytes.extend(bytes);
+    }
+
+    fn line(&mut self, log: usize, plan: &Plan, wall_us: i64, rng: &mut Rng) -> Vec<u8> {
+        self.lines += 1;
+        let gentle = plan.mood != Mood::Rough;
+        let number = self.lines;
+        // Gently, the lines of one key stand in one log, so that their order does not depend on who is read first.
+        let key = match gentle {
+            true => KEYS[log % KEYS.len()],
+            false => KEYS[rng.usize(..KEYS.len())],
+        };
+        let rule = rng.usize(..plan.rules.len());
+        let mut words = format!("hit {number:06} k={key}; it r{rule} again");
+        match rng.u8(..20) {
+            0..4 => words = format!("k={key}; up r{rule}"),
+            4 => words = format!("nothing {number}"),
+            5 => words = format!("hit {number:06} k={key}; r{rule} r{}", rng.usize(..plan.rules.len())),
+            _ => {}
+        }
+        let mut line = match rng.u8(..16) {
+            0 if plan.odd_stamps => Vec::new(),
+            1 if plan.odd_stamps => stamp(wall_us, "%b %d %H:%M:%S "),
+            2 | 3 if plan.odd_stamps => stamp(wall_us - rng.i64(0..30_000_000), "%Y-%m-%dT%H:%M:%S%.6fZ "),
+            4 if plan.odd_stamps => stamp(wall_us - rng.i64(0..4_000_000_000), "%Y-%m-%dT%H:%M:%S%.6fZ "),
+            5 if plan.odd_stamps => stamp(wall_us + rng.i64(0..20_000_000), "%Y-%m-%dT%H:%M:%S%.6fZ "),
+            _ => stamp(wall_us, "%Y-%m-%dT%H:%M:%S%.6fZ "),
+        };
+        let mut filler = |most: usize| -> Vec<u8> {
+            let len = rng.usize(..most);
+            (0..len).map(|_| if plan.garbage { rng.u8(b'\n' + 1..) } else { b'.' }).collect()
+        };
+        if plan.long_lines && self.lines.is_multiple_of(7) {
+            // Sometimes the words lie behind what is looked at.
+            line.extend(filler(1200));
+        }
+        line.extend(words.as_bytes());
+        line.push(b' ');
+        line.extend(filler(if plan.long_lines && self.lines.is_multiple_of(5) { 3000 } else { 30 }));
+        line.extend(if rng.u8(..6) == 0 { &b"\r\n"[..] } else { &b"\n"[..] });
+        line
+    }
+
+    /// Renames a log; its name is free afterwards.
+    pub(super) fn rename(&mut self, disk: &FakeDisk, log: usize, now: i64) -> String {
+        self.rotations += 1;
+        let source = self.logs[log].source;
+        let content = self.content(source);
+        let log = &mut self.logs[log];
+        let to = PathBuf::from(format!("{}.{}", log.path.display(), self.rotations));
+        disk.rename(&log.path, &to).expect("it is there");
+        let rotated = Rotated {
+            path: to.clone(),
+            content: std::mem::replace(&mut log.content, content),
+            rest: std::mem::take(&mut log.rest),
+            at: now,
+        };
+        self.rotated.push(rotated);
+        log.there = false;
+        log.cut = None;
+        to.display().to_string()
+    }
+
+    /// Writes to a log that was renamed a moment ago.
+    pub(super) fn late(
+        &mut self,
+        disk: &FakeDisk,
+        plan: &Plan,
+        wall_us: i64,
+        now: i64,
+        rng: &mut Rng,
+    ) -> bool {
+        self.rotated.retain(|rotated| now - rotated.at < LATE_SPAN);
+        if self.rotated.is_empty() {
+            return false;
+        }
+        let which = rng.usize(..self.rotated.len());
+        let line = self.line(0, plan, wall_us, rng);
+        let rotated = &mut self.rotated[which];
+        let mut bytes = std::mem::take(&mut rotated.rest);
+        bytes.extend(line);
+        disk.append(&rotated.path, &bytes).expect("rotated logs stay");
+        self.contents[rotated.content].bytes.extend(bytes);
+        true
+    }
+
+    /// Cuts a log to nothing.
+    pub(super) fn truncate(&mut self, disk: &FakeDisk, log: usize) {
+        disk.truncate(&self.logs[log].path, 0).expect("it is there");
+        self.logs[log].content = self.content(self.logs[log].source);
+    }
+
+    /// Copies a log aside, outside of all globs, and cuts it to nothing.
+    pub(super) fn copy_truncate(&mut self, disk: &FakeDisk, log: usize) {
+        self.rotations += 1;
+        let copy = PathBuf::from(format!("/old/{}", self.rotations));
+        disk.copytruncate(&self.logs[log].path, &copy).expect("it is there");
+        self.logs[log].content = self.content(self.logs[log].source);
+    }
+
+    pub(super) fn delete(&mut self, disk: &FakeDisk, log: usize) {
+        disk.unlink(&self.logs[log].path).expect("it is there");
+        self.logs[log].there = false;
+        self.logs[log].cut = None;
+        self.logs[log].content = self.content(self.logs[log].source);
+    }
+
+    /// Ends every half line of a log that has a name to write to.
+    pub(super) fn finish_lines(&mut self, disk: &FakeDisk) {
+        for log in 0..self.logs.len() {
+            let mut rest = std::mem::take(&mut self.logs[log].rest);
+            if !rest.is_empty() {
+                if rest.last() != Some(&b'\n') {
+                    rest.push(b'\n');
+                }
+                self.put(disk, log, &rest);
+            }
+        }
+    }
+
+    /// Says in every source that everything is over.
+    pub(super) fn finish(&mut self, disk: &FakeDisk, plan: &Plan, wall_us: i64) {
+        for source in 0..plan.sources {
+            let log = self.logs.iter().position(|log| log.source == source).expect("each source has a log");
+            let mut bytes = Vec::new();
+            for key in KEYS {
+                for rule in 0..plan.rules.len() {
+                    bytes.extend(stamp(wall_us, "%Y-%m-%dT%H:%M:%S%.6fZ "));
+                    bytes.extend(format!("k={key}; up r{rule}\n").as_bytes());
+                }
+            }
+            bytes.extend(stamp(wall_us, "%Y-%m-%dT%H:%M:%S%.6fZ "));
+            bytes.extend(format!("{CENSUS_OVER}\n").as_bytes());
+            self.put(disk, log, &bytes);
+        }
+    }
+}
+
+fn stamp(wall_us: i64, format: &str) -> Vec<u8> {
+    let at = jiff::Timestamp::from_microsecond(wall_us).expect("the made clock shows sensible times");
+    at.to_zoned(jiff::tz::TimeZone::UTC).strftime(format).to_string().into_bytes()
+}
