@@ -40,15 +40,6 @@ pub struct Text {
     pub text: String,
 }
 
-/// A whole configuration that is believed.
-#[derive(Debug)]
-pub struct Config {
-    /// What `tripline.toml` says.
-    pub settings: Settings,
-    /// What the rule files say.
-    pub ruleset: Ruleset,
-}
-
 /// Reads `tripline.toml`. `local` is the zone that `tz = "local"` means.
 ///
 /// The settings are there if no diagnostic is an error; diagnostics come in the order of the file. The empty text is

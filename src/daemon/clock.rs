@@ -1,7 +1,7 @@
 //! The only file that asks the time.
 #![expect(clippy::disallowed_methods, reason = "somebody has to ask")]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -44,9 +44,4 @@ pub fn wall() -> Timestamp {
         Ok(since) => Timestamp(micros(since)),
         Err(before) => Timestamp(-micros(before.duration())),
     }
-}
-
-/// A duration that a waiting system call takes: from now to `wake`, at least `least`.
-pub fn until(now: Timestamp, wake: Timestamp, least: Duration) -> Duration {
-    wake.since(now).max(least)
 }

@@ -42,6 +42,7 @@ pub(super) fn view<D: Disk>(
     for alert in core.engine().open_alerts() {
         *open.entry((alert.key.rule.clone(), alert.status)).or_default() += 1;
     }
+    let dropped = core.engine().rule_counts().map(|(_, counts, _)| counts.overflow).sum();
     let rules = core.engine().rule_counts().map(|(name, counts, keys)| RuleView {
         name: name.clone(),
         matches: counts.matches,
@@ -80,6 +81,6 @@ pub(super) fn view<D: Disk>(
         commits: counts.commits,
         commit_failures: counts.commit_failures,
         problems,
-        dropped: BTreeMap::new(),
+        dropped: BTreeMap::from([("max_keys", dropped)]),
     }
 }

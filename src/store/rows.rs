@@ -167,11 +167,6 @@ impl Batch {
         self.put(Table::Dead, seq_key(letter.delivery.seq), letter);
     }
 
-    /// Forgets a dead letter.
-    pub fn remove_dead(&mut self, seq: u64) {
-        self.remove(Table::Dead, seq_key(seq));
-    }
-
     /// The counters: the next free file id (1 or more) and the next free delivery number; and the time of the
     /// commit.
     pub fn put_next(&mut self, next_file: u64, next_seq: u64, committed_at: Timestamp) {

@@ -69,7 +69,11 @@ impl<D: Disk> Tail<D> {
         for beside in beside {
             let Ok(facts) = self.disk.stat_path(&beside) else { continue };
             let known = self.readers.contains_key(&(source.clone(), facts.locator.clone()));
-            let fits = self.sources.get(source).is_some_and(|watched| watched.globs.fit(&beside));
+            // What fits is opened as any new file; what is excluded is nobody's business.
+            let fits = self
+                .sources
+                .get(source)
+                .is_some_and(|watched| watched.globs.fit(&beside) || watched.globs.left_out(&beside));
             let between = facts.born.is_some_and(|at| at >= since && at <= born);
             if facts.regular && !known && !fits && between {
                 missed.push((facts.born, beside, facts.locator));

@@ -11,8 +11,7 @@ impl<D: Disk> Core<D> {
     /// Commits if it is time to, and hands out the attempts that may leave.
     pub(super) fn commit(&mut self, now: Now) -> Vec<Attempt> {
         let due = now.time.since(self.last_commit) >= COMMIT_EVERY || self.last_commit == Timestamp::MIN;
-        let waiting = !self.batch.is_empty() || !self.touched.is_empty() || !self.ended.is_empty();
-        let wanted = waiting && (self.urgent || due);
+        let wanted = self.is_dirty() && (self.urgent || due);
         match self.retry_at {
             Some(at) if at > now.time => return self.exempt(),
             Some(_) => {}
