@@ -125,8 +125,11 @@ impl Engine {
             flushed if hit.partial => {
                 *flushed = Some(SavedFlush { offset: hit.at.offset, counted: vec![pair] });
             }
+            None => return true,
             flushed => *flushed = None,
         }
+        // It may have waited for another file, long after its own was read.
+        self.changed_clocks.insert(hit.at.file);
         true
     }
 

@@ -295,6 +295,32 @@ fn an_unterminated_line_counts_once() {
 }
 
 #[test]
+fn that_an_unterminated_line_has_counted_is_saved_with_its_count_however_long_it_waited() {
+    let second = FileId(2);
+    let rules = || vec![rule("r", 2, 60, Some(100))];
+    let mut bench = Bench::new(rules());
+    bench.engine.opened(second, &SourceName::new("s"), "/y");
+    for file in [FILE, second] {
+        bench.engine.phase(file, Phase::Behind, at(700));
+    }
+    let mut early = bench.hit(FILE, MatchKind::Match, 100, "a");
+    early.partial = true;
+    let arrival = Arrival { at: None, modified: at(700), skew_us: 0 };
+    let read = || Read { file: FILE, matches: vec![early.clone()], stamp: None, arrival };
+    bench.engine.read(read(), at(700));
+    bench.collect();
+    bench.engine.phase(second, Phase::AtEnd, at(700));
+    bench.collect();
+    let mut again = Bench::resume(rules(), bench.rows, at(701));
+    again.engine.phase(second, Phase::AtEnd, at(701));
+    again.engine.read(read(), at(701));
+    again.engine.phase(FILE, Phase::AtEnd, at(701));
+    again.collect();
+    assert_eq!(again.engine.rule_counts().next().map(|(_, counts, _)| counts.matches), Some(0));
+    assert_eq!(again.said, []);
+}
+
+#[test]
 fn more_keys_than_allowed_neither_push_out_open_ones_nor_grow() {
     let mut small = rule("r", 1, 0, Some(1000));
     small.max_keys = 3;
