@@ -42,6 +42,8 @@ pub struct SavedFile {
     pub source: SourceName,
     /// The last name it was seen under, as the bytes the kernel gave.
     pub path: Vec<u8>,
+    /// The names before that one, the latest first; at most 4. A copy of it is named after one of them.
+    pub former: Vec<Vec<u8>>,
     /// Which file it is.
     pub locator: Locator,
     /// The first bytes (up to 1024) of the content.
@@ -52,8 +54,8 @@ pub struct SavedFile {
     pub offset: u64,
     /// True if `offset` lies in the rest of an over-long line, which is skipped up to its end.
     pub skipping: bool,
-    /// True if the name is gone and it is only read to its end.
-    pub draining: bool,
+    /// True if nothing more comes of it: it is only there to tell its copies from new contents.
+    pub ended: bool,
 }
 
 /// What is remembered of a source itself.
@@ -193,6 +195,6 @@ pub struct Saved {
     pub next_file: u64,
     /// The next free delivery number.
     pub next_seq: u64,
-    /// When this was committed.
-    pub committed_at: Timestamp,
+    /// The most that the wall clock had shown when names were reconciled with files, or at the birth of one.
+    pub swept_to: Timestamp,
 }

@@ -28,8 +28,9 @@ impl Clock {
     /// The present time.
     pub fn now(&self) -> Now {
         let time = Timestamp(self.start + monotonic());
-        let skew = wall().0 - time.0;
-        Now { time, skew_us: if skew.abs() < DRIFT { 0 } else { skew } }
+        let wall = wall();
+        let skew = wall.0 - time.0;
+        Now { time, skew_us: if skew.abs() < DRIFT { 0 } else { skew }, wall }
     }
 }
 

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk::Disk;
-use super::{Note, Tail, TailKind};
+use super::{Note, REMEMBER, Tail, TailKind};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
 use crate::settings::{Source, Start};
 
-/// A source over these globs; begins at the end, flushes after 5 s.
-pub(crate) fn source(name: &str, files: &[&str]) -> Source {
+/// A source over these globs, those with a `!` left out; begins at the end, flushes after 5 s.
+pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
     Source {
         name: SourceName::new(name),
-        files: files.iter().map(PathBuf::from).collect(),
-        exclude: Vec::new(),
+        files: globs.iter().filter(|glob| !glob.starts_with('!')).map(PathBuf::from).collect(),
+        exclude: globs.iter().filter_map(|glob| glob.strip_prefix('!')).map(str::to_owned).collect(),
         start: Start::End,
         tz: jiff::tz::TimeZone::UTC,
         max_age: Duration::from_secs(900),
@@ -32,12 +32,14 @@ pub(crate) struct Bench<D: Disk> {
     pub(crate) now: Timestamp,
     pub(crate) buffer: usize,
     pub(crate) told: Vec<String>,
+    remembered: Vec<(Timestamp, FileId)>,
 }
 
 impl<D: Disk> Bench<D> {
     pub(crate) fn new(sources: Vec<Source>) -> Bench<D> {
         let now = Timestamp::from_secs(1000);
-        Bench { sources, tail: None, saved: Saved::default(), now, buffer: 4096, told: Vec::new() }
+        let saved = Saved::default();
+        Bench { sources, tail: None, saved, now, buffer: 4096, told: Vec::new(), remembered: Vec::new() }
     }
 
     pub(crate) fn start(&mut self, disk: D) {
@@ -47,11 +49,16 @@ impl<D: Disk> Bench<D> {
     /// Looks once and reads all that is ready; then commits.
     pub(crate) fn round(&mut self) {
         let tail = self.tail.as_mut().expect("started");
-        tail.look(self.now);
+        tail.look(self.now, self.now);
         assert!(tail.next_wake() > self.now, "the next wake-up lies after now");
         let mut buffer = vec![0; self.buffer];
         loop {
-            write_notes(tail.take_notes(), &mut self.told, &mut self.saved);
+            for note in tail.take_notes() {
+                if let Note::Ended { file, remember: true } = note {
+                    self.remembered.push((self.now.plus(REMEMBER), file));
+                }
+                write_note(note, &mut self.told, &mut self.saved);
+            }
             let ready = tail.ready();
             if ready.is_empty() {
                 break;
@@ -81,7 +88,8 @@ impl<D: Disk> Bench<D> {
         }
         let rows = tail.files.iter().map(|(id, file)| (*id, file.progress.position, file.ended));
         for (id, position, ended) in rows.collect::<Vec<_>>() {
-            if ended {
+            self.remembered.retain(|(until, _)| *until > self.now);
+            if ended && !self.remembered.iter().any(|(_, file)| *file == id) {
                 tail.forget(id);
             }
             self.saved.files.retain(|row| row.id != id);
@@ -89,34 +97,32 @@ impl<D: Disk> Bench<D> {
         }
         self.saved.files.sort_by_key(|row| row.id);
         self.saved.next_file = tail.next_file();
-        self.saved.committed_at = self.now;
+        self.saved.swept_to = tail.swept_to();
     }
 }
 
-fn write_notes(notes: Vec<Note>, told: &mut Vec<String>, saved: &mut Saved) {
+fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
     let who = |file: Option<FileId>, path: &Path| match file {
         Some(file) => format!("{} {}", file.0, name(path)),
         None => name(path),
     };
-    for note in notes {
-        told.push(match note {
-            Note::SourceKnown(row) => {
-                saved.sources.push(row);
-                continue;
-            }
-            Note::Opened { file, path, from, .. } => format!("open {} {} at {from}", file.0, name(&path)),
-            Note::Renamed { file, path } => format!("name {} {}", file.0, name(&path)),
-            Note::Vanished { file } => format!("gone {}", file.0),
-            Note::Replaced { file } => format!("replaced {}", file.0),
-            Note::Truncated { file, next, lost } => format!("cut {} to {} lost {lost}", file.0, next.0),
-            Note::Unreadable { file, path, error, .. } => {
-                format!("blind {}: {}", who(file, &path), error.split(" (").next().unwrap())
-            }
-            Note::Readable { file, path, .. } => format!("sees {}", who(file, &path)),
-            Note::NotRegular { path, .. } => format!("odd {}", name(&path)),
-            Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
-            Note::Ended { file } => format!("end {}", file.0),
-        });
-    }
+    told.push(match note {
+        Note::SourceKnown(row) => {
+            saved.sources.push(row);
+            return;
+        }
+        Note::Opened { file, path, from, .. } => format!("open {} {} at {from}", file.0, name(&path)),
+        Note::Renamed { file, path } => format!("name {} {}", file.0, name(&path)),
+        Note::Vanished { file } => format!("gone {}", file.0),
+        Note::Replaced { file } => format!("replaced {}", file.0),
+        Note::Truncated { file, next, lost } => format!("cut {} to {} lost {lost}", file.0, next.0),
+        Note::Unreadable { file, path, error, .. } => {
+            format!("blind {}: {}", who(file, &path), error.split(" (").next().unwrap())
+        }
+        Note::Readable { file, path, .. } => format!("sees {}", who(file, &path)),
+        Note::NotRegular { path, .. } => format!("odd {}", name(&path)),
+        Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
+        Note::Ended { file, .. } => format!("end {}", file.0),
+    });
 }

@@ -26,6 +26,8 @@ enum Step {
     Delete(&'static str),
     Fifo(&'static str),
     Dir(&'static str),
+    /// What follows happens within the next round, after this many calls on the disk.
+    Defer(usize),
     /// Passes this many milliseconds, then a round.
     Tick(i64),
     Stop,
@@ -62,6 +64,7 @@ fn check(globs: &[&str], steps: &[Step], expected: &[&str]) {
             Cut(name) => disk.truncate(&at(name), 0).unwrap(),
             Delete(name) => disk.unlink(&at(name)).unwrap(),
             Fifo(name) => disk.mkfifo(&at(name)).unwrap(),
+            Defer(calls) => disk.defer(*calls),
             Dir(name) => disk.mkdir(&at(name)).unwrap(),
             Tick(ms) => {
                 bench.now = Timestamp(bench.now.0 + ms * 1000);
@@ -123,10 +126,10 @@ fn case_1_and_2_a_reused_inode_is_another_content() {
     }
     let down = |births| [
         Births(births), Start, Add("a.log", "one\ntwo\n"), Tick(1000), Stop, Delete("a.log"),
-        Add("a.log", "other\nlines\n"), Start,
+        Add("a.log", "other\nlines\n"), Start, Tick(1000),
     ];
     check(LOGS, &down(true), &[
-        "open 1 a.log at 0", "1:one", "1:two", "lost 1 from 8", "end 1", "open 2 a.log at 0", "2:other", "2:lines",
+        "open 1 a.log at 0", "1:one", "1:two", "open 2 a.log at 0", "2:other", "2:lines", "lost 1 from 8", "end 1",
     ]);
     check(LOGS, &down(false), &[
         "open 1 a.log at 0", "1:one", "1:two", "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "2:other",
@@ -149,7 +152,7 @@ fn case_4_and_29_a_file_cut_and_written_again_is_read_from_its_beginning_whateve
         &[Start, Add("a.log", "one\nhalf"), Tick(1000), Cut("a.log"), Add("a.log", "x\n"), Tick(1000), Stop,
           Cut("a.log"), Add("a.log", "y\n"), Start, Tick(1000)],
         &["open 1 a.log at 0", "1:one", "cut 1 to 2 lost 4", "end 1", "open 2 a.log at 0", "2:x",
-          "cut 2 to 3 lost 0", "end 2", "open 3 a.log at 0", "3:y"],
+          "end 1", "cut 2 to 3 lost 0", "end 2", "open 3 a.log at 0", "3:y"],
     );
 }
 
@@ -250,7 +253,7 @@ fn a_content_replaced_between_the_look_and_the_read_does_not_pass() {
     disk.append(path, b"two\n").unwrap();
     bench.now = bench.now.plus(Duration::from_secs(1));
     let tail = bench.tail.as_mut().unwrap();
-    tail.look(bench.now);
+    tail.look(bench.now, bench.now);
     assert_eq!(tail.ready().len(), 1);
     disk.truncate(path, 0).unwrap();
     disk.append(path, b"ten\nsix\n").unwrap();
@@ -344,8 +347,8 @@ fn case_24_a_file_rotated_while_nobody_looked_is_found_under_its_new_name() {
     );
     check(
         LOGS,
-        &[Start, Add("a.log", "1\n"), Tick(1000), Stop, Delete("a.log"), Start],
-        &["open 1 a.log at 0", "1:1", "lost 1 from 2", "end 1"],
+        &[Start, Add("a.log", "1\n"), Tick(1000), Stop, Delete("a.log"), Start, Tick(1000), Stop, Start, Tick(1000)],
+        &["open 1 a.log at 0", "1:1", "lost 1 from 2", "end 1", "end 1"],
     );
 }
 
@@ -519,7 +522,7 @@ fn rotation_truncation_and_restart_on_the_real_disk() {
     add("a.log", "7\n");
     bench.start(RealDisk::new());
     assert_eq!(round(&mut bench), [
-        "open 3 a.3 at 4", "open 1 a.1 at 8", "open 4 a.log at 0", "3:6", "4:7",
+        "end 2", "open 3 a.3 at 4", "open 1 a.1 at 8", "open 4 a.log at 0", "3:6", "4:7",
     ]);
 }
 
@@ -585,4 +588,144 @@ fn the_copy_of_a_short_file_that_was_cut_is_not_read_again() {
             "open 3 a.log.1 at 4", "2:3",
         ],
     );
+}
+
+#[test]
+fn a_file_that_is_renamed_in_the_middle_of_a_look_is_not_lost() {
+    let begin = ["open 1 a.log at 0", "1:1"];
+    for calls in 0..12 {
+        let end = if calls < 3 { &["open 1 a.1 at 2", "1:2"][..] } else { &["open 1 a.log at 2", "1:2", "gone 1"] };
+        check(
+            LOGS,
+            &[Start, Add("a.log", "1\n"), Tick(1000), Stop, Add("a.log", "2\n"), Defer(calls), Move("a.log", "a.1"),
+              Start, Tick(1000), Tick(1000)],
+            &[&begin, end].concat(),
+        );
+    }
+}
+
+#[test]
+fn what_is_rotated_through_a_name_in_the_middle_of_a_look_is_read_once() {
+    let run = |globs: &[&str], calls: usize, shift: bool| {
+        let disk = FakeDisk::new();
+        let at = |name: &str| Path::new("/d").join(name);
+        disk.mkdir(Path::new("/d")).unwrap();
+        let mut bench = Bench::new(vec![source("s", globs)]);
+        let mut tick = |ms: u64| {
+            bench.now = bench.now.plus(Duration::from_millis(ms));
+            disk.set_time(bench.now);
+            if bench.tail.is_none() {
+                bench.start(disk.clone());
+            }
+            bench.round();
+        };
+        tick(0);
+        disk.append(&at("a.log"), b"0\n").unwrap();
+        tick(1000);
+        if !shift {
+            disk.defer(calls);
+        }
+        for (name, line) in [("a.log.1", b"1\n"), ("a.log.2", b"2\n"), ("a.log.3", b"3\n")] {
+            disk.rename(&at("a.log"), &at(name)).unwrap();
+            disk.append(&at("a.log"), line).unwrap();
+        }
+        if shift {
+            disk.defer(calls);
+            for (from, to) in [("a.log.3", "a.log.4"), ("a.log.2", "a.log.3"), ("a.log.1", "a.log.2")] {
+                disk.rename(&at(from), &at(to)).unwrap();
+            }
+        }
+        tick(1000);
+        disk.catch_up();
+        tick(1000);
+        tick(1000);
+        let lines = bench.told.iter().filter_map(|told| told.split_once(':'));
+        let lines: Vec<&str> = lines.map(|(_, line)| line).collect();
+        assert_eq!(lines, ["0", "1", "2", "3"], "{globs:?} after {calls} calls, {shift}: {:?}", bench.told);
+    };
+    for calls in 0..40 {
+        for shift in [false, true] {
+            run(LOGS, calls, shift);
+            run(&["/d/a.*", "!*.log.*"], calls, shift);
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_known_after_a_restart_and_whatever_its_original_is_called_by_now() {
+    let banner = format!("1:{}", BANNER.trim_end());
+    for globs in [&["/d/*.log"][..], &["/d/*.log*", "!*.1", "!*.bak"]] {
+        check(
+            globs,
+            &[Start, Add("a.log", BANNER), Tick(1000), Copy("a.log", "a.log.bak"), Cut("a.log"), Add("a.log", "n\n"),
+              Tick(10), Stop, Move("a.log", "a.log.1"), Start, Tick(500), Add("a.log", "x\n"), Tick(1000), Tick(1000)],
+            &["open 1 a.log at 0", &banner, "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "2:n", "end 1",
+              "open 2 a.log.1 at 2", "open 3 a.log at 0", "3:x"],
+        );
+    }
+    // Renamed before anybody saw that it was cut; the copy fits, and none of its bytes are read again.
+    for stop in [false, true] {
+        let mut steps =
+            vec![Start, Add("a.log", BANNER), Tick(1000), Copy("a.log", "a.log.bak"), Cut("a.log"),
+                 Add("a.log", "n\n"), Move("a.log", "a.log.1"), Add("a.log", "x\n"), Tick(1000), Tick(20_000)];
+        if stop {
+            steps.splice(3..3, [Stop]);
+            steps.splice(9..10, [Start]);
+        }
+        let name: &[&str] = if stop { &[] } else { &["name 1 a.log.1"] };
+        check(
+            &["/d/*.log*"],
+            &steps,
+            &[&["open 1 a.log at 0", &banner], name, &[
+                "cut 1 to 2 lost 0", "end 1", "open 2 a.log.1 at 0", "open 3 a.log at 0", "open 4 a.log.bak at 70",
+                "2:n", "3:x",
+            ]].concat(),
+        );
+    }
+}
+
+#[test]
+fn a_short_file_is_not_held_back_for_a_longer_one_that_begins_in_other_words() {
+    let banner = format!("1:{}", BANNER.trim_end());
+    check(
+        &["/d/*.log*"],
+        &[Start, Add("a.log", BANNER), Tick(1000), Move("a.log", "a.log.1"), Tick(1000), Stop, Add("a.log", "n\n"),
+          Move("a.log", "a.log.2"), Add("a.log", "x\n"), Start],
+        &["open 1 a.log at 0", &banner, "name 1 a.log.1", "open 1 a.log.1 at 70", "open 2 a.log at 0",
+          "open 3 a.log.2 at 0", "2:x", "3:n"],
+    );
+}
+
+#[test]
+fn a_file_that_is_copied_and_cut_in_the_middle_of_a_look_is_read_once() {
+    for calls in 0..30 {
+        for stop in [false, true] {
+            let disk = FakeDisk::new();
+            let (log, copy) = (Path::new("/d/a.log"), Path::new("/d/a.log.1"));
+            disk.mkdir(Path::new("/d")).unwrap();
+            let mut bench = Bench::new(vec![source("s", &["/d/a.*"])]);
+            bench.start(disk.clone());
+            bench.round();
+            let tick = |bench: &mut Bench<FakeDisk>, ms: u64| {
+                bench.now = bench.now.plus(Duration::from_millis(ms));
+                disk.set_time(bench.now);
+                bench.round();
+            };
+            disk.append(log, BANNER.as_bytes()).unwrap();
+            tick(&mut bench, 1000);
+            disk.defer(calls);
+            disk.copytruncate(log, copy).unwrap();
+            disk.append(log, b"n\n").unwrap();
+            if stop {
+                bench.tail = None;
+                bench.start(disk.clone());
+            }
+            tick(&mut bench, 1000);
+            disk.catch_up();
+            tick(&mut bench, 1000);
+            tick(&mut bench, 12_000);
+            let lines: Vec<&str> = bench.told.iter().filter_map(|told| Some(told.split_once(':')?.1)).collect();
+            assert_eq!(lines, [BANNER.trim_end(), "n"], "after {calls} calls, {stop}: {:?}", bench.told);
+        }
+    }
 }

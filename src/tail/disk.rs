@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use inotify::{Inotify, WatchDescriptor, WatchMask};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp};
+use rustix::io::Errno;
 
 use crate::model::Timestamp;
 use crate::saved::Locator;
@@ -58,15 +59,27 @@ pub struct Fault {
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Fault {
-        let code = error.raw_os_error();
-        let is = |errno: rustix::io::Errno| code == Some(errno.raw_os_error());
         Fault {
-            absent: matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
-            crowded: is(rustix::io::Errno::MFILE) || is(rustix::io::Errno::NFILE),
-            stale: is(rustix::io::Errno::STALE),
+            absent: is_absent(&error),
+            crowded: is_crowded(&error),
+            stale: is(&error, Errno::STALE),
             text: error.to_string(),
         }
     }
+}
+
+/// Whether an error says that there is no such name.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Whether an error says that the process or the system is out of file handles.
+pub(crate) fn is_crowded(error: &io::Error) -> bool {
+    is(error, Errno::MFILE) || is(error, Errno::NFILE)
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
 }
 
 /// What a tail needs of a file system. Two implementations: [`RealDisk`] and [`super::fake::FakeDisk`].

@@ -169,7 +169,7 @@ fn holds(expected: &Guard, read: &mut impl ReadAt) -> io::Result<bool> {
 }
 
 /// Up to `len` bytes at `offset`; fewer only where the file ends.
-fn fetch(read: &mut impl ReadAt, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn fetch(read: &mut impl ReadAt, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len];
     let mut got = 0;
     while got < len {

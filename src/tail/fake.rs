@@ -63,6 +63,19 @@ struct State {
     longest_read: Option<usize>,
     most_open: usize,
     faults: BTreeMap<Call, Vec<(Option<Target>, i32)>>,
+    /// Calls until what is deferred happens, while something is to be deferred.
+    calls_left: Option<usize>,
+    deferred: Vec<Change>,
+}
+
+/// What a writer does.
+#[derive(Debug)]
+enum Change {
+    Append(PathBuf, Vec<u8>),
+    Rename(PathBuf, PathBuf),
+    Truncate(PathBuf, usize),
+    CopyTruncate(PathBuf, PathBuf),
+    Unlink(PathBuf),
 }
 
 /// What a fault is bound to: the file behind a path if there is one, so that it follows a rename; else the name.
@@ -116,6 +129,8 @@ impl FakeDisk {
             longest_read: None,
             most_open: usize::MAX,
             faults: BTreeMap::new(),
+            calls_left: None,
+            deferred: Vec::new(),
         };
         FakeDisk { state: Arc::new(Mutex::new(state)), told: 0 }
     }
@@ -168,6 +183,33 @@ impl FakeDisk {
         self.state().faults.clear();
     }
 
+    /// What is appended, renamed, truncated or unlinked from now on happens, in order, in the middle of somebody's
+    /// look: right before the call on a [`Disk`] that follows `calls` others. An error of it is lost.
+    pub fn defer(&self, calls: usize) {
+        self.state().calls_left = Some(calls);
+    }
+
+    /// Lets everything that was deferred happen now, and what comes next at once.
+    pub fn catch_up(&self) {
+        let mut state = self.state();
+        state.calls_left = None;
+        state.happen();
+    }
+
+    /// The state, for a call that a [`Disk`] gets.
+    fn call(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        match &mut state.calls_left {
+            Some(0) => {
+                state.calls_left = None;
+                state.happen();
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        state
+    }
+
     /// Number of files held open.
     pub fn open_files(&self) -> u64 {
         self.state().nodes.values().map(|node| node.opens).sum()
@@ -178,12 +220,7 @@ impl FakeDisk {
     /// # Errors
     /// If the path is no file.
     pub fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.state();
-        let serial = match state.find(path, true) {
-            Ok(serial) => serial,
-            Err(_) => state.make_below(path, Body::File(Vec::new()))?,
-        };
-        state.change(serial, |content| content.extend(bytes))
+        self.state().do_or_defer(Change::Append(path.into(), bytes.into()))
     }
 
     /// A new, empty file.
@@ -235,14 +272,7 @@ impl FakeDisk {
     /// # Errors
     /// If `from` is absent.
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        let serial = state.find(from, false)?;
-        if state.find(to, false).is_ok() {
-            state.remove(to)?;
-        }
-        let (dir, name) = state.place(from)?;
-        state.dir(dir)?.remove(&name);
-        state.enter(to, serial)
+        self.state().do_or_defer(Change::Rename(from.into(), to.into()))
     }
 
     /// Removes a name (of a directory: with all that is in it).
@@ -250,7 +280,7 @@ impl FakeDisk {
     /// # Errors
     /// If it is absent.
     pub fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.state().remove(path)
+        self.state().do_or_defer(Change::Unlink(path.into()))
     }
 
     /// Cuts a file to `len` bytes, or fills it with zeros up to there.
@@ -258,9 +288,7 @@ impl FakeDisk {
     /// # Errors
     /// If the path is no file.
     pub fn truncate(&self, path: &Path, len: usize) -> io::Result<()> {
-        let mut state = self.state();
-        let serial = state.find(path, true)?;
-        state.change(serial, |content| content.resize(len, 0))
+        self.state().do_or_defer(Change::Truncate(path.into(), len))
     }
 
     /// Copies the content to `copy` and cuts the file to nothing.
@@ -268,9 +296,7 @@ impl FakeDisk {
     /// # Errors
     /// If `path` is no file.
     pub fn copytruncate(&self, path: &Path, copy: &Path) -> io::Result<()> {
-        let content = self.content(path)?;
-        self.append(copy, &content)?;
-        self.truncate(path, 0)
+        self.state().do_or_defer(Change::CopyTruncate(path.into(), copy.into()))
     }
 
     /// The whole content.
@@ -278,12 +304,7 @@ impl FakeDisk {
     /// # Errors
     /// If the path is no file.
     pub fn content(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let mut state = self.state();
-        let serial = state.find(path, true)?;
-        match &state.node(serial)?.body {
-            Body::File(content) => Ok(content.clone()),
-            _ => Err(Errno::ISDIR.into()),
-        }
+        self.state().content(path)
     }
 
     /// Writes through an open file at an offset of the writer's own, wherever its name went; `None`: at the end.
@@ -306,6 +327,60 @@ impl Default for FakeDisk {
 }
 
 impl State {
+    fn do_or_defer(&mut self, change: Change) -> io::Result<()> {
+        if self.calls_left.is_some() {
+            self.deferred.push(change);
+            return Ok(());
+        }
+        self.apply(&change)
+    }
+
+    fn happen(&mut self) {
+        for change in std::mem::take(&mut self.deferred) {
+            // Whoever deferred it is no longer there to be told.
+            let _ = self.apply(&change);
+        }
+    }
+
+    fn apply(&mut self, change: &Change) -> io::Result<()> {
+        match change {
+            Change::Append(path, bytes) => {
+                let serial = match self.find(path, true) {
+                    Ok(serial) => serial,
+                    Err(_) => self.make_below(path, Body::File(Vec::new()))?,
+                };
+                self.change(serial, |content| content.extend(bytes))
+            }
+            Change::Rename(from, to) => {
+                let serial = self.find(from, false)?;
+                if self.find(to, false).is_ok() {
+                    self.remove(to)?;
+                }
+                let (dir, name) = self.place(from)?;
+                self.dir(dir)?.remove(&name);
+                self.enter(to, serial)
+            }
+            Change::Truncate(path, len) => {
+                let serial = self.find(path, true)?;
+                self.change(serial, |content| content.resize(*len, 0))
+            }
+            Change::CopyTruncate(path, copy) => {
+                let content = self.content(path)?;
+                self.apply(&Change::Append(copy.clone(), content))?;
+                self.apply(&Change::Truncate(path.clone(), 0))
+            }
+            Change::Unlink(path) => self.remove(path),
+        }
+    }
+
+    fn content(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let serial = self.find(path, true)?;
+        match &self.node(serial)?.body {
+            Body::File(content) => Ok(content.clone()),
+            _ => Err(Errno::ISDIR.into()),
+        }
+    }
+
     fn node(&mut self, serial: u64) -> io::Result<&mut Node> {
         self.nodes.get_mut(&serial).ok_or_else(|| Errno::STALE.into())
     }
@@ -469,7 +544,7 @@ impl Disk for FakeDisk {
     type File = FakeFile;
 
     fn list(&mut self, dir: &Path) -> io::Result<Vec<(OsString, Kind)>> {
-        let mut state = self.state();
+        let mut state = self.call();
         let serial = state.reach(Call::List, dir)?;
         let entries = state.dir(serial)?.clone();
         let mut list = Vec::new();
@@ -486,10 +561,9 @@ impl Disk for FakeDisk {
     }
 
     fn open(&mut self, path: &Path) -> io::Result<FakeFile> {
-        let open = self.open_files();
-        let mut state = self.state();
+        let mut state = self.call();
         let serial = state.reach(Call::Open, path)?;
-        if open >= state.most_open as u64 {
+        if state.nodes.values().map(|node| node.opens).sum::<u64>() >= state.most_open as u64 {
             return Err(Errno::MFILE.into());
         }
         state.node(serial)?.opens += 1;
@@ -497,19 +571,19 @@ impl Disk for FakeDisk {
     }
 
     fn stat(&mut self, file: &FakeFile) -> io::Result<Facts> {
-        let mut state = self.state();
+        let mut state = self.call();
         state.check(Call::Stat, Some(file.serial), None)?;
         state.facts(file.serial)
     }
 
     fn stat_path(&mut self, path: &Path) -> io::Result<Facts> {
-        let mut state = self.state();
+        let mut state = self.call();
         let serial = state.reach(Call::StatPath, path)?;
         state.facts(serial)
     }
 
     fn read_at(&mut self, file: &FakeFile, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.state();
+        let mut state = self.call();
         state.check(Call::Read, Some(file.serial), None)?;
         let longest = state.longest_read.unwrap_or(usize::MAX);
         let Body::File(content) = &state.node(file.serial)?.body else { return Err(Errno::ISDIR.into()) };
@@ -550,6 +624,22 @@ mod tests {
         drop(held);
         disk.create(Path::new("/d/b")).unwrap();
         assert_eq!(disk.stat_path(Path::new("/d/b")).unwrap().locator, first);
+    }
+
+    #[test]
+    fn what_is_deferred_happens_between_two_calls() {
+        let mut disk = FakeDisk::new();
+        let (a, b) = (Path::new("/a"), Path::new("/b"));
+        disk.append(a, b"x").unwrap();
+        disk.defer(1);
+        disk.rename(a, b).unwrap();
+        disk.append(a, b"yz").unwrap();
+        assert_eq!(disk.clone().stat_path(a).unwrap().size, 1);
+        assert_eq!((disk.stat_path(a).unwrap().size, disk.stat_path(b).unwrap().size), (2, 1));
+        disk.defer(9);
+        disk.unlink(a).unwrap();
+        disk.catch_up();
+        assert!(disk.stat_path(a).is_err());
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Globs {
         self.open(&places).into_iter().any(|at| self.ends_with(at, last)) && !self.left_out(path)
     }
 
-    pub(crate) fn left_out(&self, path: &Path) -> bool {
+    fn left_out(&self, path: &Path) -> bool {
         let name = path.file_name().map_or(path, Path::new);
         self.leave_names.iter().any(|glob| glob.is_match(name))
             || self.leave_paths.iter().any(|glob| glob.is_match(path))

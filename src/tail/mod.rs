@@ -38,6 +38,7 @@ use std::time::Duration;
 pub use disk::{Disk, Facts, Fault, Kind, RealDisk};
 pub use follow::TailKind;
 pub use note::{FileStatus, Note, Phase, Ready, Turn};
+pub use sweep::REMEMBER;
 
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, Saved, SavedFile};
@@ -60,12 +61,16 @@ const MOST_LOAD: u32 = 4;
 const RETRY: Duration = Duration::from_secs(1);
 /// Between two attempts while file handles have run out.
 const MOST_RETRY: Duration = Duration::from_secs(30);
+/// How many former names of a content are remembered.
+const MOST_FORMER: usize = 4;
 
 /// One content of one source.
 #[derive(Debug)]
 struct Followed<F> {
     source: SourceName,
     path: PathBuf,
+    /// The names before, the latest first.
+    former: Vec<PathBuf>,
     locator: Locator,
     /// When the file was born, as far as its file system tells.
     born: Option<Timestamp>,
@@ -80,6 +85,8 @@ struct Followed<F> {
     /// A read failed since the last look.
     blocked: bool,
     backoff: Backoff,
+    /// Since when no name of it is found, while nothing proves that there is none.
+    missing: Option<Timestamp>,
     ended: bool,
     due: Timestamp,
 }
@@ -139,11 +146,16 @@ pub struct Tail<D: Disk> {
     /// Files that look like a copy in the making, with when they were first seen.
     held_back: BTreeMap<(SourceName, Locator), Timestamp>,
     swept: Option<Timestamp>,
+    /// The wall clock, by which files are born.
+    wall: Timestamp,
+    /// What it showed at the last sweep.
+    swept_wall: Timestamp,
+    /// The most that it had shown at any sweep or birth that we know of, also of processes before: what is born
+    /// later was not there then, even if the clock was set back.
+    swept_to: Timestamp,
     next_sweep: Timestamp,
     /// Names whose content went away, with the earliest birth of what may have gone through them since.
     left: BTreeMap<(SourceName, PathBuf), Timestamp>,
-    /// When the state we began with was committed.
-    committed_at: Timestamp,
 }
 
 impl<D: Disk> Tail<D> {
@@ -168,22 +180,27 @@ impl<D: Disk> Tail<D> {
             irregular: BTreeSet::new(),
             held_back: BTreeMap::new(),
             swept: None,
+            wall: now,
+            swept_wall: now,
+            swept_to: saved.swept_to,
             next_sweep: now,
             left: BTreeMap::new(),
-            committed_at: saved.committed_at,
         };
         for row in &saved.files {
-            let path = PathBuf::from(std::ffi::OsString::from_vec(row.path.clone()));
+            let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
             let progress = Progress::found(row.offset, row.skipping, row.offset, Timestamp::MIN, now);
-            let mut file = Followed::new(row.source.clone(), path, row.locator.clone(), progress);
+            let mut file = Followed::new(row.source.clone(), path(&row.path), row.locator.clone(), progress);
+            file.former = row.former.iter().map(|name| path(name)).collect();
             file.evidence = Evidence::saved(row);
             tail.next_file = tail.next_file.max(row.id.0.saturating_add(1));
             tail.files.insert(row.id, file);
-            if tail.sources.contains_key(&row.source) {
+            if !tail.sources.contains_key(&row.source) {
+                tail.end(row.id);
+            } else if row.ended {
+                tail.end_remembered(row.id);
+            } else {
                 // Rows come in the order of their ids, so the newest of one inode's contents claims it.
                 tail.readers.insert((row.source.clone(), row.locator.clone()), row.id);
-            } else {
-                tail.end(row.id);
             }
         }
         tail
@@ -214,8 +231,9 @@ impl<D: Disk> Tail<D> {
     }
 
     /// Reconciles names with files if that is due or hinted, and looks at the files that are due. Costs next to
-    /// nothing when nothing is due.
-    pub fn look(&mut self, now: Timestamp) {
+    /// nothing when nothing is due. `wall` is what the clock shows that files are stamped by.
+    pub fn look(&mut self, now: Timestamp, wall: Timestamp) {
+        self.wall = wall;
         if self.disk.hinted() {
             // A directory that changes all the time must not cost a sweep at each look.
             let gap = HINT_PACE + HINT_PACE_PER_FILE * u32::try_from(self.files.len()).unwrap_or(u32::MAX);
@@ -343,20 +361,21 @@ impl<D: Disk> Tail<D> {
     /// The row of a file for a checkpoint up to which everything before `applied` was applied; `applied` is at
     /// most the read position. `None`: it is forgotten, delete its row.
     ///
-    /// A file that has ended keeps its row until [`Tail::forget`], so that a crash before its last lines are
-    /// committed can read them again.
+    /// A file that has ended keeps its row until [`Tail::forget`]: a crash before its last lines are committed can
+    /// read them again, and its copies are known.
     pub fn save(&self, id: FileId, applied: u64, skipping: bool) -> Option<SavedFile> {
         let file = self.files.get(&id)?;
         Some(SavedFile {
             id,
             source: file.source.clone(),
             path: file.path.as_os_str().as_bytes().to_vec(),
+            former: file.former.iter().map(|name| name.as_os_str().as_bytes().to_vec()).collect(),
             locator: file.locator.clone(),
             head: file.evidence.head(),
             guard: file.evidence.guard_before(applied),
             offset: applied,
             skipping,
-            draining: file.progress.gone.is_some(),
+            ended: file.ended,
         })
     }
 
@@ -375,6 +394,11 @@ impl<D: Disk> Tail<D> {
     /// The next free file id, for the checkpoint.
     pub fn next_file(&self) -> u64 {
         self.next_file
+    }
+
+    /// Up to when, by the wall clock, all names are reconciled, for the checkpoint.
+    pub fn swept_to(&self) -> Timestamp {
+        self.swept_to
     }
 
     /// Every file that is followed, in the order of ids.
@@ -520,13 +544,14 @@ impl<D: Disk> Tail<D> {
         };
         let lost = old.progress.size.saturating_sub(old.progress.position);
         let mut next = Followed::new(old.source.clone(), old.path.clone(), old.locator.clone(), progress);
+        next.former.clone_from(&old.former);
         next.progress.gone = old.progress.gone;
         next.links = facts.links;
         next.born = facts.born;
         next.handle = old.handle.take();
         let next_id = self.new_id();
         self.notes.push(Note::Truncated { file: id, next: next_id, lost });
-        self.end(id);
+        self.end_remembered(id);
         self.add(next_id, next, now);
     }
 
@@ -554,11 +579,20 @@ impl<D: Disk> Tail<D> {
         if let Some(file) = self.files.get(&id) {
             let from = file.progress.position;
             self.notes.push(Note::Lost { file: id, path: file.path.clone(), from, why });
-            self.end(id);
+            self.end_remembered(id);
         }
     }
 
+    /// Ends a content whose bytes are gone, though a copy of them may yet turn up.
+    fn end_remembered(&mut self, id: FileId) {
+        self.end_as(id, true);
+    }
+
     fn end(&mut self, id: FileId) {
+        self.end_as(id, false);
+    }
+
+    fn end_as(&mut self, id: FileId, remember: bool) {
         let Some(file) = self.files.get_mut(&id) else { return };
         file.ended = true;
         file.handle = None;
@@ -568,7 +602,7 @@ impl<D: Disk> Tail<D> {
         if self.readers.get(&reader) == Some(&id) {
             self.readers.remove(&reader);
         }
-        self.notes.push(Note::Ended { file: id });
+        self.notes.push(Note::Ended { file: id, remember });
     }
 }
 
@@ -588,6 +622,7 @@ impl<F> Followed<F> {
         Followed {
             source,
             path,
+            former: Vec::new(),
             locator,
             born: None,
             links: 1,
@@ -599,9 +634,23 @@ impl<F> Followed<F> {
             reads_fail: false,
             blocked: false,
             backoff: Backoff::NONE,
+            missing: None,
             ended: false,
             due: Timestamp::MIN,
         }
+    }
+
+    /// It has another name now.
+    fn rename(&mut self, path: PathBuf) {
+        let before = std::mem::replace(&mut self.path, path);
+        self.former.retain(|name| *name != before);
+        self.former.insert(0, before);
+        self.former.truncate(MOST_FORMER);
+    }
+
+    /// Every name it is known to have had.
+    fn names(&self) -> impl Iterator<Item = &PathBuf> {
+        std::iter::once(&self.path).chain(&self.former)
     }
 
     fn wants(&self) -> bool {

@@ -91,6 +91,8 @@ pub enum Note {
     Ended {
         /// Which.
         file: FileId,
+        /// Keep it and its row for [`super::REMEMBER`]: a copy of it may turn up.
+        remember: bool,
     },
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk::{Disk, Fault, Kind};
-use super::evidence::Evidence;
+use super::evidence::{self, Evidence};
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
 use super::{Backoff, Followed, Note, PathFault, SWEEP, Tail, originals};
@@ -24,6 +24,11 @@ const COPY_SPAN: Duration = Duration::from_secs(10);
 const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
 /// Between two sweeps while a file is held back.
 const COPY_PACE: Duration = Duration::from_millis(100);
+/// How long a content is remembered whose bytes are gone, so that its copy is known: longer than one is held back.
+pub const REMEMBER: Duration = Duration::from_secs(15);
+/// How long no name of a content must have been found before it is lost: a file that is renamed while a directory
+/// is listed may be seen under neither name.
+const MISSING_SPAN: Duration = Duration::from_millis(500);
 /// What has fewer bytes is believed to be a copy only once its original was cut.
 const COPY_EVIDENCE: u64 = 64;
 
@@ -71,7 +76,7 @@ impl<D: Disk> Tail<D> {
         for source in self.sources.keys().cloned().collect::<Vec<_>>() {
             let Some(mut seen) = self.survey(&source, &mut listings, &mut dirs) else { continue };
             self.settle_known(&source, &seen, &mut listings, now);
-            self.open_new(&source, &mut seen, &mut listings, &held_back, now);
+            self.open_new(&source, &mut seen, &held_back, now);
             self.came_back(&source, &seen.names);
             self.tell_faults(&source, seen, now);
             if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh) {
@@ -82,6 +87,8 @@ impl<D: Disk> Tail<D> {
         }
         self.disk.watch(&dirs);
         self.swept = Some(now);
+        self.swept_wall = self.wall;
+        self.reconciled();
         let pace = if self.held_back.is_empty() { SWEEP * self.load() } else { COPY_PACE };
         self.next_sweep = now.plus(pace);
     }
@@ -164,7 +171,7 @@ impl<D: Disk> Tail<D> {
             if file.handle.is_some() {
                 self.settle_name(id, place, seen, now);
             } else if self.readers.get(&(source.clone(), file.locator.clone())) != Some(&id) {
-                self.end(id);
+                self.end_remembered(id);
             } else if file.backoff.at <= now {
                 self.settle_lost(id, place, seen, listings, now);
             }
@@ -177,7 +184,9 @@ impl<D: Disk> Tail<D> {
         match place {
             Some(path) => {
                 if file.progress.gone.take().is_some() || file.path != path {
-                    file.path.clone_from(&path);
+                    if file.path != path {
+                        file.rename(path.clone());
+                    }
                     self.notes.push(Note::Renamed { file: id, path });
                     self.look_at(id, now);
                 }
@@ -241,8 +250,15 @@ impl<D: Disk> Tail<D> {
         self.leave(&source, &path, None);
         match self.find_sibling(&path, &locator, listings) {
             Sibling::At(path) => self.reopen(id, path, true, now),
-            Sibling::Nowhere => self.lose(id, "no file in its directory is the one that was read"),
+            Sibling::Nowhere => self.miss(id, now),
             Sibling::Unknown(fault) => self.fail(id, fault, now),
+        }
+    }
+
+    fn miss(&mut self, id: FileId, now: Timestamp) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        if now.since(*file.missing.get_or_insert(now)) >= MISSING_SPAN {
+            self.lose(id, "no file in its directory is the one that was read");
         }
     }
 
@@ -275,9 +291,10 @@ impl<D: Disk> Tail<D> {
         let opened = disk.open(&path).and_then(|handle| {
             let facts = disk.stat(&handle)?;
             let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(&handle, offset, buf);
-            let same = facts.size >= position && file.evidence.all_holds(&mut read)?;
-            let evidence = if same { Some(Evidence::take(read, position)?) } else { None };
-            Ok((handle, facts, evidence))
+            // Taken before it is compared: a content that is cut in between must not vouch for itself.
+            let taken = Evidence::take(&mut read, position)?;
+            let same = facts.size >= position && file.evidence.all_holds(read)?;
+            Ok((handle, facts, same.then_some(taken)))
         });
         let (handle, facts, evidence) = match opened.map_err(Fault::from) {
             Ok(opened) => opened,
@@ -289,7 +306,10 @@ impl<D: Disk> Tail<D> {
             return;
         }
         let renamed = file.path != path;
-        file.path.clone_from(&path);
+        if renamed {
+            file.rename(path.clone());
+        }
+        file.missing = None;
         file.links = facts.links;
         file.born = facts.born;
         let Some(evidence) = evidence else {
@@ -321,7 +341,6 @@ impl<D: Disk> Tail<D> {
         &mut self,
         source: &SourceName,
         seen: &mut Seen,
-        listings: &mut Listings,
         held_back: &BTreeMap<(SourceName, Locator), Timestamp>,
         now: Timestamp,
     ) {
@@ -341,12 +360,14 @@ impl<D: Disk> Tail<D> {
             let by_path = by_path.get_or_insert_with(|| {
                 let mut by_path: BTreeMap<PathBuf, Vec<FileId>> = BTreeMap::new();
                 for (id, file) in self.files.iter().filter(|(_, file)| file.source == *source) {
-                    by_path.entry(file.path.clone()).or_default().push(*id);
+                    for name in file.names() {
+                        by_path.entry(name.clone()).or_default().push(*id);
+                    }
                 }
                 by_path
             });
             let held_since = held_back.get(&reader).copied().unwrap_or(now);
-            let opened = self.open_one(source, path, locator, listings, by_path, held_since, now);
+            let opened = self.open_one(source, path, locator, by_path, held_since, now);
             if let Some(fault) = opened.map_err(Fault::from).err().filter(|fault| !fault.absent) {
                 seen.blind.insert(path.clone(), fault);
             }
@@ -358,7 +379,6 @@ impl<D: Disk> Tail<D> {
         source: &SourceName,
         path: &Path,
         locator: &Locator,
-        listings: &mut Listings,
         by_path: &BTreeMap<PathBuf, Vec<FileId>>,
         held_since: Timestamp,
         now: Timestamp,
@@ -388,14 +408,12 @@ impl<D: Disk> Tail<D> {
             }
         }
         if let Some(born) = facts.born {
-            self.open_missed(source, path, born, listings, by_path, now)?;
+            self.open_missed(source, path, born, by_path, now)?;
         }
         let evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), from)?;
         let newborn = from == 0
-            && self.swept.is_some_and(|swept| {
-                now.since(swept) <= LIVE_SPAN
-                    && facts.born.is_some_and(|born| born.plus(BIRTH_GRAIN) >= swept)
-            });
+            && self.swept.is_some_and(|swept| now.since(swept) <= LIVE_SPAN)
+            && facts.born.is_some_and(|born| born.plus(BIRTH_GRAIN) >= self.swept_wall);
         let progress = if newborn {
             Progress::fresh(facts.size, facts.modified, now)
         } else {
@@ -439,7 +457,16 @@ impl<D: Disk> Tail<D> {
                     (false, _) => Copy::Unsure(COPY_SPAN, known),
                 }
             } else if size < file.evidence.head().end {
-                Copy::Unsure(EMPTY_COPY_SPAN, 0)
+                // Too short for the digests, but the original still has its bytes, unless it was cut.
+                let start = evidence::fetch(&mut read, 0, usize::try_from(size).unwrap_or(usize::MAX))?;
+                let mut original = |offset: u64, buf: &mut [u8]| match &file.handle {
+                    Some(original) => disk.read_at(original, offset, buf),
+                    None => Ok(0),
+                };
+                match evidence::fetch(&mut original, 0, start.len()) {
+                    Ok(head) if head.len() == start.len() && head != start => continue,
+                    _ => Copy::Unsure(EMPTY_COPY_SPAN, 0),
+                }
             } else if size < position && file.evidence.head_holds(&mut read)? {
                 Copy::Unsure(COPY_SPAN, 0)
             } else {

@@ -50,7 +50,7 @@ fn a_match_that_waited_over_a_commit_for_another_file_counts_once() {
     let now = |ms: i64| {
         let time = Timestamp(START + ms * 1000);
         disk.set_time(time);
-        Now { time, skew_us: 0 }
+        Now { time, skew_us: 0, wall: time }
     };
     let mut core = start(&disk, &power, now(0));
     let raised = |remarks: &[Remark]| remarks.iter().any(|remark| matches!(remark, Remark::Transition(_)));

@@ -2,7 +2,7 @@
 //! them have moved on to other lives; they cost little and stay.
 
 /// The seed, and what was wrong.
-pub(super) const SEEDS: [(u64, &str); 21] = [
+pub(super) const SEEDS: [(u64, &str); 25] = [
     (1, "after a restart nobody resolved the alert about a suspended sink"),
     (8, "while the store failed the next wake-up lay in the past"),
     (28, "after a restart a change there and back was told as a change to what the sink showed already"),
@@ -33,4 +33,11 @@ pub(super) const SEEDS: [(u64, &str); 21] = [
     (1339, "a census alert was refused for good: the world had asked for too much"),
     (21_730, "at the end of a backlog a sink was told of the status that it showed already"),
     (22_421, "while the store failed a row left in words that no commit had seen"),
+    (60_075, "an unterminated line that waited for another file counted again after a restart"),
+    (60_295, "after the clock was set back a log that was read already was taken for one that was missed"),
+    (
+        60_773,
+        "a log that was cut between two reads of a restart vouched for itself, and its copy was read again",
+    ),
+    (63_016, "as seed 60295, with a birth that was in the future before anybody looked"),
 ];

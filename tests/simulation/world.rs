@@ -6,8 +6,8 @@
 //! - the process is killed, which loses nothing that was written;
 //! - the store's disk is full or fails, for a while;
 //! - peers refuse, forget their answers, suspend, refuse for good, are slow and are away;
-//! - writers cut their lines anywhere, write garbage and over-long lines, rotate in every way; but they destroy only
-//!   what was durably read (see [`super::writer`]);
+//! - writers cut their lines anywhere, write garbage and over-long lines, rotate in every way, also while a directory
+//!   is being looked at; but they destroy only what was durably read (see [`super::writer`]);
 //! - the wall clock jumps, the process stalls, files cannot be read, rules and sinks change at any time.
 
 use std::path::Path;
@@ -72,6 +72,10 @@ pub(super) struct World {
     script: Rng,
     /// Draws everything else.
     chance: Rng,
+    /// Draws when the writers act in the middle of a look, and how they name copies.
+    meddle: Rng,
+    /// Chances out of 100 that they do.
+    meddles: u32,
     /// Microseconds since the beginning.
     clock: i64,
     /// By how much the wall clock was set forward.
@@ -113,12 +117,16 @@ impl World {
         for source in 0..plan.sources {
             disk.mkdir(&Plan::dir(source)).expect("an empty disk");
         }
+        let mut meddle = Rng::with_seed(seed ^ 0xdeed);
+        let meddles = if mood == Mood::Rough && meddle.bool() { meddle.u32(1..80) } else { 0 };
         let writers = Writers::new(&plan);
         let mut trace = Trace::default();
         trace.say(0, format_args!("seed {seed}: {plan:?}"));
         World {
             script,
             chance: Rng::with_seed(seed ^ 0x5eed),
+            meddle,
+            meddles,
             clock: 0,
             jumped: 0,
             disk,
@@ -151,7 +159,7 @@ impl World {
 
     fn now(&self) -> Now {
         let time = self.booted.0 + (self.clock - self.booted.1);
-        Now { time: Timestamp(time), skew_us: self.wall() - time }
+        Now { time: Timestamp(time), skew_us: self.wall() - time, wall: Timestamp(self.wall()) }
     }
 
     fn say(&mut self, what: impl std::fmt::Display) {
@@ -443,6 +451,14 @@ impl World {
             // Which of two files with the same stamps comes first is anybody's guess.
             return;
         }
+        if deed != Deed::Append {
+            // Whether it may be done depends on what was done before.
+            self.disk.catch_up();
+        }
+        // Nobody looks while the machine is down, and whoever is late says so by the clock.
+        if self.core.is_some() && deed != Deed::Late && self.meddle.u32(..100) < self.meddles {
+            self.disk.defer(self.meddle.usize(..40));
+        }
         match deed {
             Deed::Append => {
                 self.writers.append(&self.disk, log, &self.plan, wall, &mut self.script);
@@ -463,7 +479,7 @@ impl World {
                 match deed {
                     Deed::Truncate => self.writers.truncate(&self.disk, log),
                     Deed::Delete => self.writers.delete(&self.disk, log),
-                    _ => self.writers.copy_truncate(&self.disk, log),
+                    _ => self.writers.copy_truncate(&self.disk, log, self.meddle.bool()),
                 }
                 self.say(format_args!("{deed:?} of {}", path.display()));
             }
@@ -564,6 +580,8 @@ impl World {
     fn finish(&mut self) -> Result<(), Failure> {
         self.say("everything heals");
         self.disk.heal();
+        self.disk.catch_up();
+        self.meddles = 0;
         if self.strike_at.take().is_some() || self.heals_at.take().is_some() {
             self.power.heal();
         }

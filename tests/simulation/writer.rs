@@ -226,10 +226,12 @@ impl Writers {
         self.logs[log].content = self.content(self.logs[log].source);
     }
 
-    /// Copies a log aside, outside of all globs, and cuts it to nothing.
-    pub(super) fn copy_truncate(&mut self, disk: &FakeDisk, log: usize) {
+    /// Copies a log, to its side or out of the way, and cuts it to nothing.
+    pub(super) fn copy_truncate(&mut self, disk: &FakeDisk, log: usize, beside: bool) {
         self.rotations += 1;
-        let copy = PathBuf::from(format!("/old/{}", self.rotations));
+        let number = self.rotations;
+        let beside = beside.then(|| format!("{}.{number}", self.logs[log].path.display()));
+        let copy = PathBuf::from(beside.unwrap_or_else(|| format!("/old/{number}")));
         disk.copytruncate(&self.logs[log].path, &copy).expect("it is there");
         self.logs[log].content = self.content(self.logs[log].source);
     }

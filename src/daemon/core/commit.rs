@@ -47,7 +47,7 @@ impl<D: Disk> Core<D> {
                 None => self.batch.remove_file(file),
             }
         }
-        self.batch.put_next(self.tail.next_file(), self.ledger.next_seq(), now.time);
+        self.batch.put_next(self.tail.next_file(), self.ledger.next_seq(), self.tail.swept_to());
     }
 
     pub(super) fn committed(&mut self, now: Now) -> Vec<Attempt> {

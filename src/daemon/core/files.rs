@@ -1,7 +1,6 @@
 //! Files: notes of the tail become knowledge of the engine, blocks become matches.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::{Core, Now, Place, Remark};
 use crate::engine::{Arrival, Phase, Read};
@@ -9,14 +8,12 @@ use crate::model::{FileId, SourceName, Timestamp};
 use crate::scan::{self, Block};
 use crate::tail::{self, Disk, Note, TailKind};
 
-/// So long the row of a content that was cut stays: longer than the tail waits for its copy to settle.
-const REMEMBER_CUT: Duration = Duration::from_secs(15);
 /// Bytes read between two commits.
 const BYTES_PER_STEP: usize = 4 * 1024 * 1024;
 
 impl<D: Disk> Core<D> {
     pub(super) fn look(&mut self, now: Now) {
-        self.tail.look(now.time);
+        self.tail.look(now.time, now.wall);
         self.take_notes(now);
     }
 
@@ -45,7 +42,6 @@ impl<D: Disk> Core<D> {
                     self.sync_phase(*file, now);
                 }
                 Note::Truncated { file, lost, .. } => {
-                    self.cut.insert(*file);
                     if let Some(place) = self.places.get(file) {
                         let counts = self.source_counts.entry(place.source.clone()).or_default();
                         counts.truncations += 1;
@@ -57,17 +53,17 @@ impl<D: Disk> Core<D> {
                         self.sync_phase(*file, now);
                     }
                 }
-                Note::Ended { file } => {
+                Note::Ended { file, remember } => {
                     self.engine.ended(*file, now.time);
                     let place = self.places.remove(file);
                     self.touched.remove(file);
-                    if self.cut.remove(file) {
+                    if *remember {
                         let row =
                             place.and_then(|place| self.tail.save(*file, place.read_to, place.skipping));
                         if let Some(row) = row {
                             self.batch.put_file(&row);
                         }
-                        self.remembered.push((now.time.plus(REMEMBER_CUT), *file));
+                        self.remembered.push((now.time.plus(tail::REMEMBER), *file));
                     } else {
                         self.ended.insert(*file);
                     }

@@ -41,8 +41,10 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 pub struct Now {
     /// On the engine's timeline: wall-clock time at the start of the process, monotonic from there.
     pub time: Timestamp,
-    /// By how much the wall clock was set forward since then, in microseconds.
+    /// By how much the wall clock was set forward since then, in microseconds; 0 for what may be drift.
     pub skew_us: i64,
+    /// The wall clock itself.
+    pub wall: Timestamp,
 }
 
 /// What a step asks of the world.
@@ -117,9 +119,7 @@ pub struct Core<D: Disk> {
     places: BTreeMap<FileId, Place>,
     touched: BTreeSet<FileId>,
     ended: BTreeSet<FileId>,
-    /// Contents that were cut, until their end is noted.
-    cut: BTreeSet<FileId>,
-    /// Contents that were cut, with when their rows may go: what a copy of them is, only they can tell.
+    /// Contents that are gone, with when their rows may go: what a copy of them is, only they can tell.
     remembered: Vec<(Timestamp, FileId)>,
     last_commit: Timestamp,
     /// A transition, an attempt or an acceptance waits for the next commit.
@@ -204,7 +204,6 @@ impl<D: Disk> Core<D> {
             places,
             touched: BTreeSet::new(),
             ended: BTreeSet::new(),
-            cut: BTreeSet::new(),
             remembered: Vec::new(),
             last_commit: Timestamp::MIN,
             urgent: false,
