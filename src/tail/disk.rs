@@ -140,12 +140,14 @@ pub struct RealDisk {
     hints: Option<Inotify>,
     watched: BTreeMap<PathBuf, WatchDescriptor>,
     complete: bool,
+    /// A directory was listed before it was watched: what changed in between, nobody said.
+    unsaid: bool,
 }
 
 impl RealDisk {
     /// Without inotify (limits, old kernels, sandboxes) it works by sweeps alone.
     pub fn new() -> RealDisk {
-        RealDisk { hints: Inotify::init().ok(), watched: BTreeMap::new(), complete: false }
+        RealDisk { hints: Inotify::init().ok(), watched: BTreeMap::new(), complete: false, unsaid: false }
     }
 }
 
@@ -221,6 +223,9 @@ impl Disk for RealDisk {
             // The kernel has already removed the watch of a deleted directory; that is no failure.
             drop(watches.remove(old.clone()));
         }
+        let known: BTreeSet<i32> =
+            self.watched.values().map(WatchDescriptor::get_watch_descriptor_id).collect();
+        self.unsaid |= !kept.is_subset(&known);
         self.watched = fresh;
     }
 
@@ -231,7 +236,7 @@ impl Disk for RealDisk {
     fn hinted(&mut self) -> bool {
         let Some(inotify) = &mut self.hints else { return false };
         let mut buffer = [0u8; 4096];
-        let mut any = false;
+        let mut any = std::mem::take(&mut self.unsaid);
         // An overflow is an ordinary entry of the queue, so it counts as a hint like the rest. Bounded: a
         // directory that changes faster than it is read must not hold the caller here.
         for _ in 0..64 {
@@ -299,10 +304,13 @@ mod tests {
     fn a_changed_name_is_hinted_once_where_inotify_works() {
         let home = tempfile::tempdir().unwrap();
         let mut disk = RealDisk::new();
-        disk.watch(&BTreeSet::from([home.path().to_path_buf(), home.path().join("absent")]));
+        let dirs = BTreeSet::from([home.path().to_path_buf(), home.path().join("absent")]);
+        disk.watch(&dirs);
         if !disk.watching() {
             return;
         }
+        assert!(disk.hinted(), "it may have changed before it was watched");
+        disk.watch(&dirs);
         assert!(!disk.hinted());
         std::fs::write(home.path().join("a.log"), "").unwrap();
         assert!(disk.hinted());

@@ -411,7 +411,7 @@ impl<D: Disk> Tail<D> {
             offset: file.progress.position,
             lag: file.progress.size.saturating_sub(file.progress.position),
             phase: file.phase(),
-            problem: file.fault.as_ref().map(|fault| fault.text.clone()),
+            problem: file.problem().map(str::to_owned),
             grown: file.progress.grown,
         };
         self.files.iter().filter(|(_, file)| !file.ended).map(of).collect()
@@ -651,6 +651,11 @@ impl<F> Followed<F> {
     /// Every name it is known to have had.
     fn names(&self) -> impl Iterator<Item = &PathBuf> {
         std::iter::once(&self.path).chain(&self.former)
+    }
+
+    fn problem(&self) -> Option<&str> {
+        let missing = self.missing.map(|_| sweep::NOT_FOUND);
+        self.fault.as_ref().map(|fault| fault.text.as_str()).or(missing)
     }
 
     fn wants(&self) -> bool {

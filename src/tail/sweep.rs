@@ -22,13 +22,15 @@ const BIRTH_GRAIN: Duration = Duration::from_secs(1);
 const COPY_SPAN: Duration = Duration::from_secs(10);
 /// The same for a file that is still too short to tell.
 const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
-/// Between two sweeps while a file is held back.
-const COPY_PACE: Duration = Duration::from_millis(100);
+/// Between two sweeps while a file is held back, or one is missing.
+const UNSURE_PACE: Duration = Duration::from_millis(100);
 /// How long a content is remembered whose bytes are gone, so that its copy is known: longer than one is held back.
 pub const REMEMBER: Duration = Duration::from_secs(15);
 /// How long no name of a content must have been found before it is lost: a file that is renamed while a directory
 /// is listed may be seen under neither name.
 const MISSING_SPAN: Duration = Duration::from_millis(500);
+/// Why a content is lost, or about to be.
+pub(super) const NOT_FOUND: &str = "no file in its directory is the one that was read";
 /// What has fewer bytes is believed to be a copy only once its original was cut.
 const COPY_EVIDENCE: u64 = 64;
 
@@ -89,7 +91,8 @@ impl<D: Disk> Tail<D> {
         self.swept = Some(now);
         self.swept_wall = self.wall;
         self.reconciled();
-        let pace = if self.held_back.is_empty() { SWEEP * self.load() } else { COPY_PACE };
+        let missing = self.files.values().any(|file| file.missing.is_some() && !file.ended);
+        let pace = if self.held_back.is_empty() && !missing { SWEEP * self.load() } else { UNSURE_PACE };
         self.next_sweep = now.plus(pace);
     }
 
@@ -258,7 +261,7 @@ impl<D: Disk> Tail<D> {
     fn miss(&mut self, id: FileId, now: Timestamp) {
         let Some(file) = self.files.get_mut(&id) else { return };
         if now.since(*file.missing.get_or_insert(now)) >= MISSING_SPAN {
-            self.lose(id, "no file in its directory is the one that was read");
+            self.lose(id, NOT_FOUND);
         }
     }
 

@@ -187,6 +187,7 @@ fn rotation_truncation_and_kill_lose_nothing_and_count_nothing_twice() {
     // A short file whose name could be that of a copy is held back for a second.
     let files = (RENAMES * times + 1 + world.copies) as f64;
     running.metric("tripline_source_files{source=\"app\"}", |followed| followed == files);
+    running.metric("tripline_source_problems{source=\"app\"}", |problems| problems == 0.0);
     running.metric("tripline_source_unread_bytes{source=\"app\"}", |unread| unread == 0.0);
     world.mark(&mut running);
     let mut end = String::new();
