@@ -82,14 +82,13 @@ pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
             false,
         ),
     };
-    let (settings, mut diagnostics) = config::settings(&main, &local);
+    let (mut settings, mut diagnostics) = config::settings(&main, &local);
     texts.insert(main.path.clone(), main.text.clone());
     let named = !wanted.rules.is_empty();
-    let globs: Vec<PathBuf> = match &settings {
+    let globs = match &settings {
         _ if named => wanted.rules.clone(),
-        Some(settings) => settings.rules.clone(),
-        // Rules are checked all the same, so that all problems are shown at once.
-        None => vec![main.path.parent().unwrap_or(Path::new("")).join("rules/*.toml")],
+        Ok(settings) => settings.rules.clone(),
+        Err(draft) => draft.rules.clone(),
     };
     let (mut rule_texts, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     for glob in &globs {
@@ -111,24 +110,26 @@ pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
             }
         }
     }
-    let mut settings = settings;
-    if let Some(settings) = &mut settings {
+    if let Ok(settings) = &mut settings {
         anchor(settings, &std::env::current_dir().unwrap_or_default());
     }
-    if let (Some(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
+    if let (Ok(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
         take_arguments(settings, files, *start, &local, has_config);
     }
     // Where it is not known which sources there are, every name is let pass.
     let configured = matches!(wanted.lines, Lines::Configured);
-    let known = settings.as_ref().filter(|_| configured).map(|settings| settings.sources.as_slice());
-    let globals = settings.as_ref().map(|settings| settings.labels.clone()).unwrap_or_default();
-    let (ruleset, problems) = config::ruleset(&rule_texts, known, &globals);
+    let (known, globals) = match &settings {
+        Ok(settings) => (Some(settings.sources.as_slice()), &settings.labels),
+        Err(draft) => (draft.sources.as_deref(), &draft.labels),
+    };
+    let known = known.filter(|_| configured);
+    let (ruleset, problems) = config::ruleset(&rule_texts, known, globals);
     diagnostics.extend(problems);
     let whole = unread.is_empty();
     diagnostics.append(&mut unread);
     let own = config::own::own_rules().len();
     let rules = ruleset.as_ref().map_or(0, |ruleset| ruleset.rules.len().saturating_sub(own));
-    let believed = settings.zip(ruleset).filter(|_| whole);
+    let believed = settings.ok().zip(ruleset).filter(|_| whole);
     Ok(Loaded { believed, diagnostics, texts, rules, blank })
 }
 

@@ -17,7 +17,7 @@ use super::keys::{
     SINK_TYPES_LATER, SOURCE, SOURCE_LATER,
 };
 use super::walk::{Fields, Said, check, parse, require};
-use super::{Diagnostic, Second, Severity, Text};
+use super::{Diagnostic, Draft, Second, Severity, Text};
 use crate::model::{SinkName, SourceName};
 use crate::settings::{Admin, Flashduty, Heartbeat, OnStop, Peer, SecretFrom, Settings, Sink, Source, Start};
 
@@ -27,7 +27,7 @@ const FLASHDUTY_URL: &str = "https://api.flashcat.cloud";
 /// The query parameter of a pasted push URL that holds the key.
 const KEY_PARAMETER: &str = "integration_key";
 
-pub(super) fn read(text: &Text, local: &TimeZone) -> (Option<Settings>, Vec<Diagnostic>) {
+pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
     let mut problems = Problems::new(&text.path, &text.text);
     let document = parse(&mut problems);
     check(&mut problems, &document, "tripline.toml", &[MAIN], MAIN_LATER);
@@ -83,8 +83,13 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Option<Settings>, Vec<Diag
         stop_budget: fields.duration("stop_budget").unwrap_or(Duration::from_secs(25)),
     };
     let diagnostics = problems.finish();
-    let sound = diagnostics.iter().all(|problem| problem.severity == Severity::Warning);
-    (sound.then_some(settings), diagnostics)
+    if diagnostics.iter().all(|problem| problem.severity == Severity::Warning) {
+        return (Ok(settings), diagnostics);
+    }
+    // A source without a name may be the one that a rule means.
+    let named = settings.sources.len() == fields.tables("source").len();
+    let Settings { rules, sources, labels, .. } = settings;
+    (Err(Draft { rules, sources: named.then_some(sources), labels }), diagnostics)
 }
 
 fn labels(fields: Fields<'_, '_>) -> Vec<(Arc<str>, String)> {

@@ -40,11 +40,25 @@ pub struct Text {
     pub text: String,
 }
 
+/// What of settings with errors is good enough to check the rules by, so that all problems are shown at once.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Globs of rule files.
+    pub rules: Vec<PathBuf>,
+    /// The sources; `None` if it is not known what all of them are called.
+    pub sources: Option<Vec<settings::Source>>,
+    /// The labels of every alert.
+    pub labels: Vec<(Arc<str>, String)>,
+}
+
 /// Reads `tripline.toml`. `local` is the zone that `tz = "local"` means.
 ///
 /// The settings are there if no diagnostic is an error; diagnostics come in the order of the file. The empty text is
 /// a valid configuration with every default, no source, and one sink on stdout.
-pub fn settings(text: &Text, local: &TimeZone) -> (Option<Settings>, Vec<Diagnostic>) {
+///
+/// # Errors
+/// What is known all the same.
+pub fn settings(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
     main_file::read(text, local)
 }
 

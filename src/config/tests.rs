@@ -20,7 +20,7 @@ fn rules(text: &str) -> (Option<Ruleset>, Vec<Diagnostic>) {
     ruleset(&[file("rules/a.toml", text)], None, &[])
 }
 
-fn main_file(text: &str) -> (Option<Settings>, Vec<Diagnostic>) {
+fn main_file(text: &str) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
     settings(&file("/etc/tripline/tripline.toml", text), &TimeZone::UTC)
 }
 
@@ -46,7 +46,7 @@ fn check_main(text: &str, expected: &[(&str, &str)]) {
     let (found, problems) = main_file(text);
     let heard: Vec<_> = told(text, &problems).into_iter().filter(|(id, _)| *id != "no-source").collect();
     assert_eq!(heard, expected, "{text}\n{problems:#?}");
-    assert_eq!(found.is_some(), problems.iter().all(|p| p.severity == Severity::Warning), "{text}");
+    assert_eq!(found.is_ok(), problems.iter().all(|p| p.severity == Severity::Warning), "{text}");
 }
 
 fn good(text: &str) -> Ruleset {

@@ -132,3 +132,23 @@ fn a_rule_file_that_can_not_be_read_is_one_problem_among_the_others() {
         assert!(finished.answer().contains(words), "{words}: {}", finished.answer());
     }
 }
+
+#[test]
+fn a_wrong_configuration_does_not_hide_what_is_wrong_in_its_rules() {
+    let sandbox = Sandbox::new();
+    let settings =
+        |name: &str| format!("rules = [\"mine/*.toml\"]\n[[source]]\n{name} = \"app\"\nfiles = [\"[\"]\n");
+    sandbox.write("mine/r.toml", "[[rule]]\nname = \"r\"\nsource = \"ap\"\nmatch = '('\n");
+    let ids = |finished: &crate::support::sandbox::Finished| -> Vec<String> {
+        let heads = finished.stdout.iter().filter_map(|line| line.strip_prefix("error["));
+        heads.filter_map(|head| Some(head.split_once(']')?.0.to_owned())).collect()
+    };
+    sandbox.write("tripline.toml", settings("name"));
+    assert_eq!(ids(&sandbox.run(&["check"]).expect(1)), ["bad-glob", "unknown-source", "bad-pattern"]);
+    // Where a source has lost its name, nobody knows which one a rule means.
+    sandbox.write("tripline.toml", settings("nam"));
+    assert_eq!(
+        ids(&sandbox.run(&["check"]).expect(1)),
+        ["missing-key", "unknown-key", "bad-glob", "bad-pattern"]
+    );
+}

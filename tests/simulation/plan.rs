@@ -186,7 +186,7 @@ impl Plan {
         }
         let text = Text { path: "/etc/tripline.toml".into(), text };
         let (settings, problems) = config::settings(&text, &TimeZone::UTC);
-        settings.unwrap_or_else(|| panic!("the world's settings are wrong: {problems:?}\n{}", text.text))
+        settings.unwrap_or_else(|_| panic!("the world's settings are wrong: {problems:?}\n{}", text.text))
     }
 
     /// The rules in force now.
