@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -15,6 +17,9 @@ use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
 
 /// Where a machine keeps its configuration.
 const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
+
+/// Bytes of a file that is read, at most.
+const MOST_TEXT: u64 = 16 << 20;
 
 /// What to load. Kept by the daemon, so that a reload asks for the same.
 #[derive(Clone, Debug)]
@@ -196,7 +201,17 @@ fn anchor(settings: &mut Settings, here: &Path) {
 }
 
 fn read(path: &Path) -> Result<Text, String> {
-    match std::fs::read_to_string(path) {
+    // A device such as `/dev/zero` never ends.
+    let text = File::open(path).and_then(|file| {
+        let mut text = String::new();
+        file.take(MOST_TEXT + 1).read_to_string(&mut text).map(|_| text)
+    });
+    match text {
+        Ok(text) if text.len() as u64 > MOST_TEXT => Err(format!(
+            "`{}` has more than {} MiB: that is no configuration",
+            path.display(),
+            MOST_TEXT >> 20
+        )),
         Ok(text) => Ok(Text { path: path.to_owned(), text }),
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Err(format!("`{}` is not UTF-8 text: save it as UTF-8", path.display()))

@@ -606,7 +606,7 @@ fn a_file_that_is_renamed_in_the_middle_of_a_look_is_not_lost() {
 
 #[test]
 fn what_is_rotated_through_a_name_in_the_middle_of_a_look_is_read_once() {
-    let run = |globs: &[&str], calls: usize, shift: bool| {
+    let run = |globs: &[&str], calls: usize, before: usize, shift: bool| {
         let disk = FakeDisk::new();
         let at = |name: &str| Path::new("/d").join(name);
         disk.mkdir(Path::new("/d")).unwrap();
@@ -622,10 +622,12 @@ fn what_is_rotated_through_a_name_in_the_middle_of_a_look_is_read_once() {
         tick(0);
         disk.append(&at("a.log"), b"0\n").unwrap();
         tick(1000);
-        if !shift {
-            disk.defer(calls);
-        }
-        for (name, line) in [("a.log.1", b"1\n"), ("a.log.2", b"2\n"), ("a.log.3", b"3\n")] {
+        for (number, (name, line)) in
+            [("a.log.1", b"1\n"), ("a.log.2", b"2\n"), ("a.log.3", b"3\n")].into_iter().enumerate()
+        {
+            if number == before {
+                disk.defer(calls);
+            }
             disk.rename(&at("a.log"), &at(name)).unwrap();
             disk.append(&at("a.log"), line).unwrap();
         }
@@ -641,13 +643,15 @@ fn what_is_rotated_through_a_name_in_the_middle_of_a_look_is_read_once() {
         tick(1000);
         let lines = bench.told.iter().filter_map(|told| told.split_once(':'));
         let lines: Vec<&str> = lines.map(|(_, line)| line).collect();
-        assert_eq!(lines, ["0", "1", "2", "3"], "{globs:?} after {calls} calls, {shift}: {:?}", bench.told);
+        let about = format!("after {calls} calls and {before} rotations, {shift}: {:?}", bench.told);
+        assert_eq!(lines, ["0", "1", "2", "3"], "{about}");
     };
     for calls in 0..40 {
-        for shift in [false, true] {
-            run(LOGS, calls, shift);
-            run(&["/d/a.*", "!*.log.*"], calls, shift);
+        for before in 0..3 {
+            run(LOGS, calls, before, false);
         }
+        run(LOGS, calls, 3, true);
+        run(&["/d/a.*", "!*.log.*"], calls, 1, false);
     }
 }
 
@@ -691,8 +695,7 @@ fn a_short_file_is_not_held_back_for_a_longer_one_that_begins_in_other_words() {
         &["/d/*.log*"],
         &[Start, Add("a.log", BANNER), Tick(1000), Move("a.log", "a.log.1"), Tick(1000), Stop, Add("a.log", "n\n"),
           Move("a.log", "a.log.2"), Add("a.log", "x\n"), Start],
-        &["open 1 a.log at 0", &banner, "name 1 a.log.1", "open 1 a.log.1 at 70", "open 2 a.log at 0",
-          "open 3 a.log.2 at 0", "2:x", "3:n"],
+        &["open 1 a.log at 0", &banner, "name 1 a.log.1", "open 1 a.log.1 at 70", "open 2 a.log.2 at 0", "open 3 a.log at 0", "2:n", "3:x"],
     );
 }
 
@@ -728,4 +731,61 @@ fn a_file_that_is_copied_and_cut_in_the_middle_of_a_look_is_read_once() {
             assert_eq!(lines, [BANNER.trim_end(), "n"], "after {calls} calls, {stop}: {:?}", bench.told);
         }
     }
+}
+
+#[test]
+fn what_went_through_a_name_that_had_nothing_before_is_found_too() {
+    let rotations = [
+        Add("a.log", "1\n"), Move("a.log", "a.log.1"), Add("a.log", "2\n"), Move("a.log", "a.log.2"), Add("a.log", "3\n"),
+    ];
+    let found = ["open 1 a.log.1 at 0", "open 2 a.log.2 at 0", "open 3 a.log at 0", "1:1", "2:2", "3:3"];
+    check(&["/d/a.log"], &[Start].into_iter().chain(rotations).chain([Tick(1000)]).collect::<Vec<_>>(), &found);
+    let rotations = [
+        Add("a.log", "1\n"), Move("a.log", "a.log.1"), Add("a.log", "2\n"), Move("a.log", "a.log.2"), Add("a.log", "3\n"),
+    ];
+    check(
+        &["/d/a.log"],
+        &[Start, Tick(1000), Stop].into_iter().chain(rotations).chain([Start]).collect::<Vec<_>>(),
+        &found,
+    );
+    // Rotated away while nobody looked, before its successor came.
+    check(
+        &["/d/a.log"],
+        &[Start, Tick(1000), Stop, Add("a.log", "1\n"), Move("a.log", "a.log.1"), Start, Tick(1000), Tick(1000),
+          Add("a.log", "2\n"), Tick(1000)],
+        &["open 1 a.log.1 at 0", "open 2 a.log at 0", "1:1", "2:2"],
+    );
+}
+
+#[test]
+fn what_is_named_otherwise_or_packed_never_went_through_a_name() {
+    check(
+        &["/d/a.log*", "!*.1", "!*.debug", "!*2", "!*.gz"],
+        &[Start, Add("a.log", "1\n"), Tick(1000), Move("a.log", "a.log.1"), Add("a.log.debug", "x\n"), Add("a.log2", "x\n"), Add("a.log.2.gz", "x\n"), Add("a.log", "2\n"), Tick(1000)],
+        &["open 1 a.log at 0", "1:1", "replaced 1", "open 2 a.log at 0", "2:2"],
+    );
+}
+
+#[test]
+fn a_copy_that_is_long_in_the_making_is_known_and_a_longer_name_alone_holds_nothing_back() {
+    let long: &'static str = BANNER.repeat(30).leak();
+    let (first, rest) = long.split_at(BANNER.len() * 16);
+    let (rest, last) = rest.split_at(BANNER.len() * 7);
+    let told = |id: u64, times: usize| vec![format!("{id}:{}", BANNER.trim_end()); times];
+    let mut expected = vec!["open 1 a.log at 0".to_owned()];
+    expected.extend(told(1, 30));
+    expected.extend(["cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "open 3 a.log.1 at 2100"].map(str::to_owned));
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    check(
+        &["/d/a.log*"],
+        &[Start, Add("a.log", long), Tick(1000), Add("a.log.1", first), Tick(100), Tick(7000), Add("a.log.1", rest), Tick(7000),
+          Add("a.log.1", last), Cut("a.log"), Tick(1000), Tick(1000)],
+        &expected,
+    );
+    check(
+        &["/d/node*"],
+        &[Start, Add("node1", BANNER), Tick(1000), Add("node12", BANNER), Tick(100)],
+        &["open 1 node1 at 0", &format!("1:{}", BANNER.trim_end()), "open 2 node12 at 0",
+          &format!("2:{}", BANNER.trim_end())],
+    );
 }

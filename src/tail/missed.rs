@@ -6,7 +6,8 @@
 //! content that has it now. A copy that was made of a content we know is none of them.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ffi::{OsStr, OsString};
+use std::ops::{Bound, RangeInclusive};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use super::disk::{Disk, Kind, is_absent, is_crowded};
 use super::evidence::Evidence;
 use super::follow::{LIVE_SPAN, Progress};
+use super::glob::Listings;
 use super::sweep::Copy;
 use super::{Followed, Tail};
 use crate::model::{FileId, SourceName, Timestamp};
@@ -26,6 +28,15 @@ const MOST_PASSES: u32 = 4;
 /// How many names are remembered that have no content.
 const MOST_LEFT: usize = 1024;
 
+/// A name that has lost its content.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// The earliest birth of what may have gone through it since.
+    since: Timestamp,
+    /// What it had.
+    last: Option<Locator>,
+}
+
 impl<D: Disk> Tail<D> {
     /// Notes up to when all births are known.
     pub(super) fn reconciled(&mut self) {
@@ -35,15 +46,22 @@ impl<D: Disk> Tail<D> {
         self.swept_to = self.swept_to.max(self.wall).max(future.unwrap_or(Timestamp::MIN));
     }
 
-    /// The content of `path`, born at `born`, is no longer there; it was when the names were last reconciled.
-    pub(super) fn leave(&mut self, source: &SourceName, path: &Path, born: Option<Timestamp>) {
+    /// The content `last` of `path`, born at `born`, is no longer there; it was when the names were last reconciled.
+    pub(super) fn leave(
+        &mut self,
+        source: &SourceName,
+        path: &Path,
+        last: Option<&Locator>,
+        born: Option<Timestamp>,
+    ) {
         let seen = self.swept_to.minus(BIRTH_TICK);
-        // What comes after a content is younger than it.
-        let seen = born.map_or(seen, |born| seen.max(Timestamp(born.0 + 1)));
-        self.left.entry((source.clone(), path.to_path_buf())).or_insert(seen);
+        // What comes after a content is not older than it.
+        let since = born.map_or(seen, |born| seen.max(born));
+        let left = Left { since, last: last.cloned() };
+        self.left.entry((source.clone(), path.to_path_buf())).or_insert(left);
         if self.left.len() > MOST_LEFT
             && let Some(oldest) =
-                self.left.iter().min_by_key(|(_, seen)| **seen).map(|(name, _)| name.clone())
+                self.left.iter().min_by_key(|(_, left)| left.since).map(|(name, _)| name.clone())
         {
             self.left.remove(&oldest);
         }
@@ -58,7 +76,7 @@ impl<D: Disk> Tail<D> {
         });
     }
 
-    /// Follows what went through `path` unseen before the content that was born there at `born`.
+    /// Follows what went through `path` unseen before `opened`, which was born there at `born`.
     ///
     /// # Errors
     /// If file handles have run out; the next attempt begins anew.
@@ -66,55 +84,66 @@ impl<D: Disk> Tail<D> {
         &mut self,
         source: &SourceName,
         path: &Path,
-        born: Timestamp,
+        (opened, born): (&Locator, Timestamp),
+        listings: &mut Listings,
         by_path: &BTreeMap<PathBuf, Vec<FileId>>,
         now: Timestamp,
     ) -> std::io::Result<()> {
-        let name = (source.clone(), path.to_path_buf());
-        let Some(since) = self.left.get(&name).copied() else { return Ok(()) };
+        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+        let left = (source.clone(), path.to_path_buf());
+        let known = self.left.get(&left).map(|left| (left.since, left.last.clone()));
+        let Some((since, last)) = known else {
+            // A new name, which had nothing when the names were last reconciled.
+            let since = self.swept_to.minus(BIRTH_TICK);
+            if let Ok(entries) = listings.get(&mut self.disk, dir) {
+                let beside = rotated(&entries, dir, name);
+                self.pass_missed(source, &beside, since..=born, &[opened], by_path, now)?;
+            }
+            return Ok(());
+        };
+        // The listing of the sweep may be older than the last rotation, and names may move on under our eyes.
+        let list = |disk: &mut D| -> BTreeMap<OsString, Kind> {
+            disk.list(dir).unwrap_or_default().into_iter().collect()
+        };
+        let others: Vec<&Locator> = std::iter::once(opened).chain(&last).collect();
+        let mut listing = list(&mut self.disk);
         for _ in 0..MOST_PASSES {
-            if self.pass_missed(source, path, since..=born, by_path, now)? {
+            let beside = rotated(&listing, dir, name);
+            let still = self.pass_missed(source, &beside, since..=born, &others, by_path, now)?;
+            // Of names that are shifted, each may have been asked for before its content came.
+            let before = std::mem::replace(&mut listing, list(&mut self.disk));
+            if still && before == listing {
                 break;
             }
         }
-        self.left.remove(&name);
+        self.left.remove(&left);
         Ok(())
     }
 
-    /// One pass over what lies beside `path`. False: names moved meanwhile, so that some may have been passed over.
+    /// One pass over names, for other contents than these. False: some moved meanwhile, so that a content may have been passed over.
     fn pass_missed(
         &mut self,
         source: &SourceName,
-        path: &Path,
+        names: &[PathBuf],
         births: RangeInclusive<Timestamp>,
+        others: &[&Locator],
         by_path: &BTreeMap<PathBuf, Vec<FileId>>,
         now: Timestamp,
     ) -> std::io::Result<bool> {
-        let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(true) };
-        let Some(watched) = self.sources.get(source) else { return Ok(true) };
         let mut still = true;
         let mut missed = Vec::new();
-        // The listing of the sweep may be older than the last rotation.
-        let listing = self.disk.list(dir).unwrap_or_default();
-        for (other, kind) in &listing {
-            let beside = dir.join(other);
-            let longer = other.len() > name.len() && other.as_bytes().starts_with(name.as_bytes());
-            // What fits is opened as any new file.
-            if *kind != Kind::File || !longer || watched.globs.fit(&beside) {
-                continue;
-            }
-            let Ok(facts) = self.disk.stat_path(&beside) else {
+        for beside in names {
+            let Ok(facts) = self.disk.stat_path(beside) else {
                 still = false;
                 continue;
             };
-            let known = self.readers.contains_key(&(source.clone(), facts.locator.clone()));
+            let known = others.contains(&&facts.locator)
+                || self.readers.contains_key(&(source.clone(), facts.locator.clone()));
             let between = facts.born.is_some_and(|born| births.contains(&born));
             if facts.regular && !known && between {
-                missed.push((facts.born, beside, facts.locator));
+                missed.push((facts.born, beside.clone(), facts.locator));
             }
         }
-        // Of names that are shifted on, each may have been asked for before its content came.
-        still &= self.disk.list(dir).is_ok_and(|now| now == listing);
         missed.sort();
         for (_, beside, locator) in missed {
             match self.open_beside(source, &beside, &locator, by_path, now) {
@@ -142,9 +171,13 @@ impl<D: Disk> Tail<D> {
         if facts.locator != *locator {
             return Ok(false);
         }
-        // What is too short to be told from a copy is read: a line twice is better than never.
+        // What fits and may be a copy waits as any new file does; of what does not fit, what is too short to be told
+        // from a copy is read: a line twice is better than never. What is excluded by the name it has now had a
+        // followed one before.
+        let fits = self.sources.get(source).is_some_and(|watched| watched.globs.fit(beside));
         match self.copy_of(beside, facts.size, &handle, by_path)? {
-            Copy::No | Copy::Unsure(_, 0) => {}
+            Copy::No => {}
+            Copy::Unsure(_, 0) if !fits => {}
             Copy::From(_) | Copy::Unsure(..) => return Ok(true),
         }
         let fresh = self.swept.is_some_and(|swept| now.since(swept) <= LIVE_SPAN)
@@ -164,4 +197,25 @@ impl<D: Disk> Tail<D> {
         self.add(id, file, now);
         Ok(true)
     }
+}
+
+/// The names beside `name` that rotation may have given to what was there: longer by a sign and a number or a date, or
+/// by a word that is used for it. What was packed since is no log.
+fn rotated(entries: &BTreeMap<OsString, Kind>, dir: &Path, name: &OsStr) -> Vec<PathBuf> {
+    let begin = entries.range::<OsStr, _>((Bound::Excluded(name), Bound::Unbounded));
+    begin
+        .take_while(|(other, _)| other.as_bytes().starts_with(name.as_bytes()))
+        .filter(|(other, kind)| **kind == Kind::File && is_rotation(&other.as_bytes()[name.len()..]))
+        .map(|(other, _)| dir.join(other))
+        .collect()
+}
+
+fn is_rotation(suffix: &[u8]) -> bool {
+    const WORDS: [&[u8]; 6] = [b"old", b"prev", b"last", b"bak", b"save", b"orig"];
+    const PACKED: [&[u8]; 8] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z", b".zip", b".lzma"];
+    suffix.split_first().is_some_and(|(sign, rest)| {
+        b".-_~@".contains(sign)
+            && (WORDS.contains(&rest) || rest.iter().any(u8::is_ascii_digit))
+            && !PACKED.iter().any(|end| suffix.ends_with(end))
+    })
 }

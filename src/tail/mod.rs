@@ -154,8 +154,8 @@ pub struct Tail<D: Disk> {
     /// later was not there then, even if the clock was set back.
     swept_to: Timestamp,
     next_sweep: Timestamp,
-    /// Names whose content went away, with the earliest birth of what may have gone through them since.
-    left: BTreeMap<(SourceName, PathBuf), Timestamp>,
+    /// Names whose content went away.
+    left: BTreeMap<(SourceName, PathBuf), missed::Left>,
 }
 
 impl<D: Disk> Tail<D> {
@@ -677,8 +677,9 @@ impl<F> Followed<F> {
     }
 }
 
-/// The shorter names in the same directory that `name` begins with: what it may be a rotated copy of.
+/// The shorter names in the same directory that `name` begins with, up to a sign: what it may be a copy of.
 fn originals(name: &Path) -> impl Iterator<Item = PathBuf> + '_ {
     let last = name.file_name().map_or(&[][..], OsStr::as_bytes);
-    (1..last.len()).map(move |len| name.with_file_name(OsStr::from_bytes(&last[..len])))
+    let ends = (1..last.len()).filter(|len| !last[*len].is_ascii_alphanumeric());
+    ends.map(move |len| name.with_file_name(OsStr::from_bytes(&last[..len])))
 }

@@ -20,6 +20,8 @@ use crate::settings::Start;
 const BIRTH_GRAIN: Duration = Duration::from_secs(1);
 /// How long a file is held back whose head is that of a file it may be a copy of.
 const COPY_SPAN: Duration = Duration::from_secs(10);
+/// The longest that a copy may be in the making.
+const LONGEST_COPY: Duration = Duration::from_secs(60);
 /// The same for a file that is still too short to tell.
 const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
 /// Between two sweeps while a file is held back, or one is missing.
@@ -78,7 +80,7 @@ impl<D: Disk> Tail<D> {
         for source in self.sources.keys().cloned().collect::<Vec<_>>() {
             let Some(mut seen) = self.survey(&source, &mut listings, &mut dirs) else { continue };
             self.settle_known(&source, &seen, &mut listings, now);
-            self.open_new(&source, &mut seen, &held_back, now);
+            self.open_new(&source, &mut seen, &mut listings, &held_back, now);
             self.came_back(&source, &seen.names);
             self.tell_faults(&source, seen, now);
             if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh) {
@@ -104,6 +106,7 @@ impl<D: Disk> Tail<D> {
     ) -> Option<Seen> {
         let found = self.sources.get(source)?.globs.walk(&mut self.disk, listings);
         dirs.extend(found.dirs);
+        let first = self.swept.is_none() && !self.sources.get(source)?.fresh;
         let mut seen = Seen { blind: found.blind, ..Seen::default() };
         for name in found.names {
             match self.disk.stat_path(&name).map_err(Fault::from) {
@@ -114,6 +117,8 @@ impl<D: Disk> Tail<D> {
                 Ok(_) => {
                     seen.irregular.insert(name);
                 }
+                // Whatever went through it while nobody looked lies beside it, though there is no successor yet.
+                Err(fault) if fault.absent && first => self.leave(source, &name, None, None),
                 Err(fault) if fault.absent => {}
                 Err(fault) => {
                     seen.blind.insert(name, fault);
@@ -188,7 +193,10 @@ impl<D: Disk> Tail<D> {
             Some(path) => {
                 if file.progress.gone.take().is_some() || file.path != path {
                     if file.path != path {
+                        let (source, locator, born) = (file.source.clone(), file.locator.clone(), file.born);
+                        let before = file.path.clone();
                         file.rename(path.clone());
+                        self.leave(&source, &before, Some(&locator), born);
                     }
                     self.notes.push(Note::Renamed { file: id, path });
                     self.look_at(id, now);
@@ -199,13 +207,14 @@ impl<D: Disk> Tail<D> {
             None => {
                 file.progress.gone = Some(now);
                 let replaced = seen.names.contains_key(&file.path);
-                let (source, path, born) = (file.source.clone(), file.path.clone(), file.born);
+                let (source, path) = (file.source.clone(), file.path.clone());
+                let (locator, born) = (file.locator.clone(), file.born);
                 self.notes.push(if replaced {
                     Note::Replaced { file: id }
                 } else {
                     Note::Vanished { file: id }
                 });
-                self.leave(&source, &path, born);
+                self.leave(&source, &path, Some(&locator), born);
                 // Its last lines come before the first ones of what took its name.
                 self.look_at(id, now);
             }
@@ -250,7 +259,7 @@ impl<D: Disk> Tail<D> {
             }
         }
         let (source, path, locator) = (file.source.clone(), file.path.clone(), file.locator.clone());
-        self.leave(&source, &path, None);
+        self.leave(&source, &path, Some(&locator), None);
         match self.find_sibling(&path, &locator, listings) {
             Sibling::At(path) => self.reopen(id, path, true, now),
             Sibling::Nowhere => self.miss(id, now),
@@ -344,6 +353,7 @@ impl<D: Disk> Tail<D> {
         &mut self,
         source: &SourceName,
         seen: &mut Seen,
+        listings: &mut Listings,
         held_back: &BTreeMap<(SourceName, Locator), Timestamp>,
         now: Timestamp,
     ) {
@@ -370,7 +380,7 @@ impl<D: Disk> Tail<D> {
                 by_path
             });
             let held_since = held_back.get(&reader).copied().unwrap_or(now);
-            let opened = self.open_one(source, path, locator, by_path, held_since, now);
+            let opened = self.open_one(source, path, locator, listings, by_path, held_since, now);
             if let Some(fault) = opened.map_err(Fault::from).err().filter(|fault| !fault.absent) {
                 seen.blind.insert(path.clone(), fault);
             }
@@ -382,6 +392,7 @@ impl<D: Disk> Tail<D> {
         source: &SourceName,
         path: &Path,
         locator: &Locator,
+        listings: &mut Listings,
         by_path: &BTreeMap<PathBuf, Vec<FileId>>,
         held_since: Timestamp,
         now: Timestamp,
@@ -393,6 +404,7 @@ impl<D: Disk> Tail<D> {
         if facts.locator != *locator || !facts.regular {
             return Ok(());
         }
+        let watched_fresh = watched.fresh;
         let older = facts.born.is_none_or(|born| born < watched.first_seen);
         let mut from = 0;
         if watched.fresh {
@@ -402,7 +414,11 @@ impl<D: Disk> Tail<D> {
         } else {
             match self.copy_of(path, facts.size, &handle, by_path)? {
                 Copy::From(offset) => from = offset,
-                Copy::Unsure(span, _) if now.since(held_since) < span => {
+                Copy::Unsure(span, _)
+                    if now.since(held_since) < span
+                        || (self.wall.since(facts.modified) < span
+                            && now.since(held_since) < LONGEST_COPY) =>
+                {
                     self.held_back.insert((source.clone(), locator.clone()), held_since);
                     return Ok(());
                 }
@@ -410,8 +426,8 @@ impl<D: Disk> Tail<D> {
                 Copy::No => {}
             }
         }
-        if let Some(born) = facts.born {
-            self.open_missed(source, path, born, by_path, now)?;
+        if let Some(born) = facts.born.filter(|_| !watched_fresh) {
+            self.open_missed(source, path, (locator, born), listings, by_path, now)?;
         }
         let evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), from)?;
         let newborn = from == 0
