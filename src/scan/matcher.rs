@@ -1,10 +1,15 @@
-//! Which rules a line fits, and what they capture.
+//! Which rules the lines of a chunk fit, and what they capture.
 //!
-//! All patterns that make a match or a recovery are asked at once; only for a line that fits one of them is a
-//! pattern run by itself.
+//! The sieve says where a pattern may match; bounds of lines are looked for there, and only there, and only there is a
+//! pattern run by itself. Patterns that nothing can be watched for are asked of every line, all at once.
 
+use memchr::{memchr, memchr_iter, memrchr};
 use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use regex_syntax::ParserBuilder;
 
+use super::frame::Line;
+use super::runs::{self, Run};
+use super::sieve::{Rates, Sieve};
 use super::{Captures, MatchKind};
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
 
@@ -17,6 +22,10 @@ const SET_STATES: usize = 16 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Matcher {
     seen: Vec<Seen>,
+    /// What the sieve's numbers stand for.
+    hits: Vec<Hit>,
+    sieve: Sieve,
+    /// For patterns that the sieve cannot watch for.
     gates: Vec<Gate>,
 }
 
@@ -31,11 +40,18 @@ struct Seen {
     recoveries: usize,
 }
 
-/// A pattern that fits: which rule of `seen`, which of its deciding patterns. The order is the order of judgement.
+/// A pattern that may fit: which rule of `seen`, which of its deciding patterns. The order is the order of judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Hit {
-    seen: usize,
-    deciding: usize,
+struct Hit {
+    seen: u32,
+    deciding: u32,
+}
+
+/// A line that a pattern may fit, by where the line begins in its chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    line: usize,
+    hit: Hit,
 }
 
 #[derive(Clone, Debug)]
@@ -48,44 +64,92 @@ enum Gate {
 
 impl Matcher {
     pub(super) fn new(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool) -> Matcher {
-        let seen: Vec<Seen> =
-            ruleset.iter().filter(|(_, rule)| sees(rule)).map(|(ix, rule)| Seen::new(ix, rule)).collect();
-        let gates = gates(&seen, SET_SIZE);
-        Matcher { seen, gates }
+        Matcher::with(ruleset, sees, SET_SIZE)
     }
 
-    /// Tells `found` of every rule that `line` fits, in the order of rules. `hits` is room to work in.
+    fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, set_size: usize) -> Matcher {
+        let seen: Vec<Seen> =
+            ruleset.iter().filter(|(_, rule)| sees(rule)).map(|(ix, rule)| Seen::new(ix, rule)).collect();
+        let rates = Rates::usual();
+        let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding(&seen).unzip();
+        let required: Vec<_> = patterns.iter().map(|pattern| required(pattern, &rates)).collect();
+        let (sieve, left) = Sieve::new(&required, &rates);
+        let left: Vec<(Hit, &Pattern)> = left.into_iter().map(|at| (hits[at], patterns[at])).collect();
+        let gates = gates(&left, set_size);
+        Matcher { hits, sieve, gates, seen }
+    }
+
+    /// Tells `found` of every rule that a line of `chunk` fits: where the line begins, the line, and the rule; in the
+    /// order of lines, then of rules. `candidates` is room to work in.
     pub(super) fn judge(
         &self,
-        line: &[u8],
-        hits: &mut Vec<Hit>,
-        mut found: impl FnMut(RuleIx, MatchKind, Captures),
+        chunk: &[u8],
+        max_line: usize,
+        candidates: &mut Vec<Candidate>,
+        mut found: impl FnMut(usize, Line<'_>, RuleIx, MatchKind, Captures),
     ) {
-        hits.clear();
-        for gate in &self.gates {
-            match gate {
-                // Asking for all that fit allocates, so it is asked only of lines that fit something.
-                Gate::Set(set, of) if set.is_match(line) => {
-                    hits.extend(set.matches(line).iter().map(|place| of[place]));
-                }
-                Gate::Single(regex, hit) if regex.is_match(line) => hits.push(*hit),
-                Gate::Set(..) | Gate::Single(..) => {}
+        candidates.clear();
+        // Of the line that was hit last.
+        let (mut begin, mut end) = (0, 0);
+        self.sieve.sift(chunk, |waiting, place| {
+            if !(begin..end).contains(&place) {
+                begin = memrchr(b'\n', &chunk[..place]).map_or(0, |newline| newline + 1);
+                end = memchr(b'\n', &chunk[place..]).map_or(chunk.len(), |newline| place + newline + 1);
             }
+            candidates.push(Candidate { line: begin, hit: self.hits[waiting as usize] });
+        });
+        if !self.gates.is_empty() {
+            self.ask_every_line(chunk, max_line, candidates);
         }
-        hits.sort_unstable();
-        for hits in hits.chunk_by(|one, other| one.seen == other.seen) {
-            let rule = &self.seen[hits[0].seen];
-            if rule.ignore.iter().any(|regex| regex.is_match(line)) {
-                continue;
-            }
-            let decided =
-                hits.iter().find_map(|hit| Some((hit.deciding, rule.captures(hit.deciding, line)?)));
-            if let Some((deciding, captures)) = decided {
+        candidates.sort_unstable();
+        candidates.dedup();
+        for candidates in candidates.chunk_by(|one, other| one.line == other.line) {
+            let begin = candidates[0].line;
+            let line = Line::of(line_at(chunk, begin), max_line);
+            for candidates in candidates.chunk_by(|one, other| one.hit.seen == other.hit.seen) {
+                let rule = &self.seen[candidates[0].hit.seen as usize];
+                let decided = candidates.iter().find_map(|candidate| {
+                    let deciding = candidate.hit.deciding as usize;
+                    Some((deciding, rule.captures(deciding, line.text)?))
+                });
+                let Some((deciding, captures)) = decided else { continue };
+                if rule.ignore.iter().any(|regex| regex.is_match(line.text)) {
+                    continue;
+                }
                 let kind = if deciding < rule.recoveries { MatchKind::Resolve } else { MatchKind::Match };
-                found(rule.ix, kind, captures);
+                found(begin, line, rule.ix, kind, captures);
             }
         }
     }
+
+    fn ask_every_line(&self, chunk: &[u8], max_line: usize, candidates: &mut Vec<Candidate>) {
+        let mut begin = 0;
+        let ends = memchr_iter(b'\n', chunk).map(|newline| newline + 1);
+        let last = (!chunk.ends_with(b"\n")).then_some(chunk.len());
+        for end in ends.chain(last) {
+            let text = Line::of(line_at(chunk, begin), max_line).text;
+            for gate in &self.gates {
+                match gate {
+                    // Asking for all that fit allocates, so it is asked only of lines that fit something.
+                    Gate::Set(set, of) if set.is_match(text) => {
+                        let hits = set.matches(text);
+                        candidates.extend(hits.iter().map(|place| Candidate { line: begin, hit: of[place] }));
+                    }
+                    Gate::Single(regex, hit) if regex.is_match(text) => {
+                        candidates.push(Candidate { line: begin, hit: *hit });
+                    }
+                    Gate::Set(..) | Gate::Single(..) => {}
+                }
+            }
+            begin = end;
+        }
+    }
+}
+
+/// The line of `chunk` that begins at `begin`, without its `\n`.
+fn line_at(chunk: &[u8], begin: usize) -> &[u8] {
+    let rest = &chunk[begin..];
+    &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
 }
 
 impl Seen {
@@ -110,17 +174,26 @@ impl Seen {
     }
 }
 
-fn gates(seen: &[Seen], size: usize) -> Vec<Gate> {
-    let all = || {
-        seen.iter().enumerate().flat_map(|(seen, rule)| {
-            rule.deciding.iter().enumerate().map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
-        })
-    };
+/// Every deciding pattern of every rule.
+fn deciding(seen: &[Seen]) -> impl Iterator<Item = (Hit, &Pattern)> {
+    (0u32..).zip(seen).flat_map(|(seen, rule)| {
+        (0u32..).zip(&rule.deciding).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
+    })
+}
+
+/// What every match of a pattern holds, if that is known.
+fn required(pattern: &Pattern, rates: &Rates) -> Option<Vec<Run>> {
+    let mut parser = ParserBuilder::new().utf8(false).unicode(pattern.unicode).build();
+    let hir = parser.parse(&pattern.expanded).ok()?;
+    runs::required(&hir, &|run| rates.of_run(run))
+}
+
+fn gates(left: &[(Hit, &Pattern)], size: usize) -> Vec<Gate> {
     [false, true]
         .into_iter()
         .flat_map(|unicode| {
             let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) =
-                all().filter(|(_, pattern)| pattern.unicode == unicode).unzip();
+                left.iter().filter(|(_, pattern)| pattern.unicode == unicode).copied().unzip();
             if hits.is_empty() {
                 return Vec::new();
             }
@@ -148,7 +221,7 @@ mod tests {
 
     fn judged(matcher: &Matcher, line: &[u8]) -> Vec<(RuleIx, MatchKind, Captures)> {
         let mut all = Vec::new();
-        matcher.judge(line, &mut Vec::new(), |ix, kind, captures| all.push((ix, kind, captures)));
+        matcher.judge(line, 1000, &mut Vec::new(), |_, _, ix, kind, captures| all.push((ix, kind, captures)));
         all
     }
 
@@ -164,12 +237,8 @@ mod tests {
         ];
         let ruleset = Ruleset { rules };
         let sets = Matcher::new(&ruleset, |_| true);
-        assert!(
-            sets.gates.iter().all(|gate| matches!(gate, Gate::Set(..))),
-            "sets of this size can be built"
-        );
-        let singles = Matcher { gates: gates(&sets.seen, 1), ..sets.clone() };
-        assert!(singles.gates.iter().all(|gate| matches!(gate, Gate::Single(..))), "one byte is too small");
+        // One byte is too small for a set.
+        let singles = Matcher::with(&ruleset, |_| true, 1);
         let expected: Vec<_> = expected
             .iter()
             .map(|(ix, kind, captures)| {

@@ -6,20 +6,24 @@
 
 mod frame;
 mod matcher;
+mod runs;
 #[cfg(test)]
 mod samples;
+mod sieve;
 pub mod stamp;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
 
 pub use frame::LINE_END;
 use frame::Line;
-use matcher::{Hit, Matcher};
+use matcher::{Candidate, Matcher};
 
 use crate::model::{FileId, Position};
 use crate::rule::{Rule, RuleIx, Ruleset};
 use stamp::Stamp;
 
+/// Bytes that are gone through at once, up to the end of a line: they stay in the nearest cache for every pass.
+const CHUNK: usize = 16 << 10;
 /// Lines that are gone back over for a stamp, for a line that has none of its own.
 const STAMP_LINES: usize = 64;
 
@@ -70,9 +74,7 @@ pub struct Scanned {
     pub skipping: bool,
     /// The stamp nearest to the end of what was consumed or flushed, at most 64 lines back.
     pub stamp: Option<Stamp>,
-    /// Lines that were consumed; an over-long one counts when its head is.
-    pub lines: u64,
-    /// Those of `lines` that were longer than `max_line`.
+    /// Lines that were longer than `max_line`; one counts when its head is consumed.
     pub cut_lines: u64,
 }
 
@@ -132,14 +134,23 @@ impl Scanner {
             };
             begin = newline + 1;
         }
-        let mut lines = Lines { scanner: self, block, begin, hits: Vec::new(), out };
+        let mut lines = Lines { scanner: self, block, begin, candidates: Vec::new(), out };
         let mut at = begin;
-        for newline in memchr_iter(b'\n', &bytes[begin..]) {
-            let end = begin + newline;
-            let line = Line::of(&bytes[at..end], self.max_line);
-            lines.judge(at, line, false);
-            lines.count(line);
-            at = end + 1;
+        // Lines of a chunk are not over-long.
+        let chunk = CHUNK.min(self.max_line + 1);
+        loop {
+            let ahead = &bytes[at..bytes.len().min(at + chunk)];
+            if let Some(newline) = memrchr(b'\n', ahead) {
+                lines.judge(at, at + newline + 1, false);
+                at += newline + 1;
+            } else if let Some(newline) = memchr(b'\n', &bytes[at + ahead.len()..]) {
+                let end = at + ahead.len() + newline;
+                lines.judge(at, end + 1, false);
+                lines.count(Line::of(&bytes[at..end], self.max_line));
+                at = end + 1;
+            } else {
+                break;
+            }
         }
         let stamped = lines.rest(at);
         out.stamp = self.stamp_before(&bytes[begin..stamped]);
@@ -174,7 +185,7 @@ struct Lines<'a> {
     block: Block<'a>,
     /// Where its first line begins.
     begin: usize,
-    hits: Vec<Hit>,
+    candidates: Vec<Candidate>,
     out: &'a mut Scanned,
 }
 
@@ -187,7 +198,7 @@ impl Lines<'_> {
         let waiting = at + line.hole;
         let (consumed, stamped) = match self.block.tail {
             _ if line.cut => {
-                self.judge(at, line, false);
+                self.judge(at, end, false);
                 self.count(line);
                 self.out.skipping = true;
                 (end, end)
@@ -196,11 +207,11 @@ impl Lines<'_> {
             Tail::Flush if line.void => (waiting, at),
             Tail::Final if line.void => (end, at),
             Tail::Flush => {
-                self.judge(at, line, true);
+                self.judge(at, end, true);
                 (waiting, end)
             }
             Tail::Final => {
-                self.judge(at, line, false);
+                self.judge(at, end, false);
                 self.count(line);
                 (end, end)
             }
@@ -210,19 +221,23 @@ impl Lines<'_> {
     }
 
     fn count(&mut self, line: Line<'_>) {
-        self.out.lines += 1;
         self.out.cut_lines += u64::from(line.cut);
     }
 
-    fn judge(&mut self, at: usize, line: Line<'_>, partial: bool) {
+    /// Judges the lines from `from` to `to`: whole ones, or the last one of the block.
+    fn judge(&mut self, from: usize, to: usize, partial: bool) {
         let Lines { scanner, block, begin, .. } = *self;
         let matches = &mut self.out.matches;
-        // Known once the first rule wants the line.
-        let mut stamp = None;
-        scanner.matcher.judge(line.text, &mut self.hits, |rule, kind, captures| {
-            let stamp = *stamp.get_or_insert_with(|| {
-                stamp::find(line.text).or_else(|| scanner.stamp_before(&block.bytes[begin..at]))
-            });
+        // Of the line that was found last: several rules may want it.
+        let mut known: Option<(usize, Option<Stamp>)> = None;
+        let (chunk, max_line) = (&block.bytes[from..to], scanner.max_line);
+        scanner.matcher.judge(chunk, max_line, &mut self.candidates, |at, line, rule, kind, captures| {
+            let at = from + at;
+            let stamp = match known {
+                Some((of, stamp)) if of == at => stamp,
+                _ => stamp::find(line.text).or_else(|| scanner.stamp_before(&block.bytes[begin..at])),
+            };
+            known = Some((at, stamp));
             let offset = block.offset + (at + line.hole) as u64;
             let at = Position { file: block.file, offset };
             matches.push(Match { rule, kind, at, stamp, captures, line: line.text.into(), partial });
@@ -234,12 +249,12 @@ impl Lines<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::samples::rule;
+    use super::samples::{any_pattern, crowded, rule};
     use super::*;
 
-    /// All that is to be found in `text`, found in the plainest way. `lines`, `cut_lines` too.
-    fn naive(text: &[u8], rules: &[Rule], max_line: usize) -> (Vec<Match>, u64, u64) {
-        let (mut matches, mut lines, mut cut_lines, mut stamp) = (Vec::new(), 0, 0, None);
+    /// All that is to be found in `text`, found in the plainest way. `cut_lines` too.
+    fn naive(text: &[u8], rules: &[Rule], max_line: usize) -> (Vec<Match>, u64) {
+        let (mut matches, mut cut_lines, mut stamp) = (Vec::new(), 0, None);
         let mut offset = 0;
         for piece in text.split_inclusive(|byte| *byte == b'\n') {
             let mut start = offset;
@@ -256,7 +271,6 @@ mod tests {
             if raw.last() == Some(&b'\r') {
                 raw = &raw[..raw.len() - 1];
             }
-            lines += 1;
             if raw.len() > max_line {
                 cut_lines += 1;
                 raw = &raw[..max_line];
@@ -290,7 +304,7 @@ mod tests {
                 });
             }
         }
-        (matches, lines, cut_lines)
+        (matches, cut_lines)
     }
 
     /// Scans as a follower does: what is not consumed is offered again together with what came since.
@@ -302,7 +316,6 @@ mod tests {
         newest: Option<Stamp>,
         scanned: Scanned,
         matches: Vec<Match>,
-        lines: u64,
         cut_lines: u64,
     }
 
@@ -316,7 +329,6 @@ mod tests {
                 newest: None,
                 scanned: Scanned::default(),
                 matches: Vec::new(),
-                lines: 0,
                 cut_lines: 0,
             }
         }
@@ -345,7 +357,6 @@ mod tests {
             self.offset += self.scanned.consumed;
             self.skipping = self.scanned.skipping;
             self.newest = self.scanned.stamp.or(self.newest);
-            self.lines += self.scanned.lines;
             self.cut_lines += self.scanned.cut_lines;
         }
 
@@ -382,6 +393,18 @@ mod tests {
             "never there",
         ];
         proptest::collection::vec(proptest::sample::select(pool.to_vec()), count)
+    }
+
+    fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
+        let patterns = |count| proptest::collection::vec(any_pattern(), count);
+        fn texts(all: &[String]) -> Vec<&str> {
+            all.iter().map(String::as_str).collect()
+        }
+        let one =
+            (patterns(1..4), patterns(0..2), patterns(0..2)).prop_map(move |(patterns, ignore, resolve)| {
+                rule(&texts(&patterns), &texts(&ignore), &texts(&resolve))
+            });
+        proptest::collection::vec(one, 0..12)
     }
 
     fn rules() -> impl Strategy<Value = Vec<Rule>> {
@@ -432,10 +455,34 @@ mod tests {
                 follower.take(read, Tail::Wait);
             }
             follower.take(text.len(), Tail::Final);
-            let (expected, lines, cut_lines) = naive(&text, &ruleset.rules, max_line);
+            let (expected, cut_lines) = naive(&text, &ruleset.rules, max_line);
             prop_assert_eq!(follower.matches, expected);
-            prop_assert_eq!((follower.lines, follower.cut_lines), (lines, cut_lines));
+            prop_assert_eq!(follower.cut_lines, cut_lines);
             prop_assert_eq!(follower.offset, text.len());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(150), ..ProptestConfig::default() })]
+        #[test]
+        fn whatever_is_watched_for_the_naive_matches_are_found(
+            rules in any_rules(),
+            text in crowded(),
+            max_line in prop_oneof![16..48usize, 200..2000usize],
+            cuts in proptest::collection::vec(1..400usize, 1..8),
+        ) {
+            let ruleset = Ruleset { rules };
+            let scanner = Scanner::new(&ruleset, |_| true, max_line);
+            let mut follower = Follower::new(&scanner, &text);
+            let mut read = 0;
+            for bytes in cuts {
+                read = text.len().min(read + bytes);
+                follower.take(read, Tail::Wait);
+            }
+            follower.take(text.len(), Tail::Final);
+            let (expected, cut_lines) = naive(&text, &ruleset.rules, max_line);
+            prop_assert_eq!(follower.matches, expected);
+            prop_assert_eq!(follower.cut_lines, cut_lines);
         }
     }
 
@@ -541,14 +588,14 @@ mod tests {
         let scanner = Scanner::new(&ruleset, |_| true, 16);
         let mut scanned = Scanned::default();
         let text = b"Dec 10 06:55:46 and more a\na\n".as_slice();
-        for (bytes, expected) in [(text, (1, 29, 2, 1, true)), (b"", (0, 0, 0, 0, false))] {
+        for (bytes, expected) in [(text, (1, 29, 1, true)), (b"", (0, 0, 0, false))] {
             scanner.scan(
                 Block { file: FileId(1), offset: 0, bytes, skipping: false, tail: Tail::Wait },
                 &mut scanned,
             );
-            let Scanned { matches, consumed, lines, cut_lines, stamp, skipping } = &scanned;
+            let Scanned { matches, consumed, cut_lines, stamp, skipping } = &scanned;
             assert!(!skipping);
-            assert_eq!((matches.len(), *consumed, *lines, *cut_lines, stamp.is_some()), expected);
+            assert_eq!((matches.len(), *consumed, *cut_lines, stamp.is_some()), expected);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::model::RuleName;
@@ -10,7 +11,7 @@ use crate::rule::{Comparison, Op, Pattern, Rule, Template};
 
 /// Compiled as rules are: ASCII, unless the pattern asks for more.
 pub(super) fn compiled(text: &str) -> Regex {
-    let unicode = !text.is_ascii() || text.contains("(?u)");
+    let unicode = !text.is_ascii() || text.contains("(?u");
     RegexBuilder::new(text).unicode(unicode).build().expect("a valid pattern")
 }
 
@@ -30,7 +31,7 @@ pub(super) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
                 (group, slot)
             })
             .collect();
-        let unicode = !text.is_ascii() || text.contains("(?u)");
+        let unicode = !text.is_ascii() || text.contains("(?u");
         Pattern { text: (*text).into(), expanded: (*text).into(), unicode, slots, regex }
     };
     let patterns = patterns.iter().map(&mut pattern).collect();
@@ -59,4 +60,56 @@ pub(super) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
         latch: false,
         condition_digest: [0; 16],
     }
+}
+
+/// Any pattern over a small alphabet, so that some of the lines of [`crowded`] fit it.
+pub(super) fn any_pattern() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        4 => proptest::sample::select(vec!["a", "b", "fail", "connection", "7", " ", "refused by", "é", "ERROR"])
+            .prop_map(str::to_owned),
+        3 => proptest::sample::select(vec![
+            "[ab]", "\\d", "\\w", "[^a]", ".", "(?i:Connection)", "(?i:k)", "[0-9]{3}", "\\s", "[a-f7]{2}", "(?i:é)",
+        ])
+        .prop_map(str::to_owned),
+        1 => proptest::sample::select(vec!["^", "$", "\\b", "", "(?u:\\w)"]).prop_map(str::to_owned),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            5 => proptest::collection::vec(inner.clone(), 2..5).prop_map(|parts| parts.concat()),
+            2 => proptest::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("(?:{})", parts.join("|"))),
+            2 => (inner, proptest::sample::select(vec!["?", "*", "+", "{2}", "{2,}", "{1,3}", "*?", "+?"]))
+                .prop_map(|(part, times)| format!("(?:{part}){times}")),
+        ]
+    })
+    .prop_filter("valid, and of one mode", |text| {
+        let unicode = !text.is_ascii() || text.contains("(?u");
+        RegexBuilder::new(text).unicode(unicode).size_limit(1 << 20).build().is_ok()
+    })
+}
+
+/// Text in which the patterns of [`any_pattern`] find something.
+pub(super) fn crowded() -> impl Strategy<Value = Vec<u8>> {
+    let words = vec![
+        "a",
+        "b",
+        "fail",
+        "FAIL",
+        "connection",
+        "Connection",
+        "7",
+        "777",
+        " ",
+        "refused by",
+        "é",
+        "É",
+        "ERROR",
+        "K",
+        "\n",
+        "\r\n",
+        "\0",
+        "k",
+        "f7",
+    ];
+    proptest::collection::vec(proptest::sample::select(words), 0..120)
+        .prop_map(|words| words.concat().into_bytes())
 }

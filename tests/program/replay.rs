@@ -52,7 +52,7 @@ fn a_real_log_leads_to_exactly_these_transitions() {
         "2015-12-10T11:44:35Z ok 183.62.140.253",
     ];
     assert_eq!(timeline(&finished), expected);
-    assert_eq!(finished.talk(), "24 transitions from 2000 lines, 225216 bytes");
+    assert_eq!(finished.talk(), "24 transitions from 225216 bytes");
 }
 
 fn failed(at: DateTime, from: &str) -> String {

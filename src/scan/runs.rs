@@ -1,0 +1,328 @@
+//! What every match of a pattern must contain: runs of byte classes, of which at least one stands in it.
+//!
+//! They are read off the pattern's HIR, as R. Cox derives trigrams in "Regular Expression Matching with a Trigram
+//! Index" (2012), but with classes instead of bytes, so that `" 5[0-9][0-9] ` is one run of six. Anything that is not
+//! understood is a gap; a gap makes runs shorter, never wrong.
+
+use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Repetition};
+use regex_syntax::utf8::Utf8Sequences;
+
+/// Runs that are told apart at most, where alternatives multiply.
+const MOST_RUNS: usize = 16;
+/// Runs of which one is required, at most, where alternatives add up.
+const MOST_ALTERNATIVES: usize = 64;
+/// Classes in a run, at most.
+const LONGEST: usize = 24;
+/// Copies of what is repeated that are looked at.
+const MOST_COPIES: u32 = 8;
+
+/// A set of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Class([u64; 4]);
+
+impl Class {
+    pub(super) fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    pub(super) fn contains(&self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
+    }
+
+    pub(super) fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..=u8::MAX).filter(|byte| self.contains(*byte))
+    }
+
+    fn of(ranges: impl Iterator<Item = (u8, u8)>) -> Class {
+        let mut class = Class::default();
+        ranges.for_each(|(from, to)| (from..=to).for_each(|byte| class.insert(byte)));
+        class
+    }
+}
+
+/// Contiguous bytes, as classes.
+pub(super) type Run = Vec<Class>;
+
+/// How often something stands at a place of a log, 0 to 1.
+pub(super) type Rate = f64;
+
+/// The runs of which every match of `hir` contains one, as rare as can be. `None`: nothing is known of it.
+///
+/// `rate` says how often a run is found.
+pub(super) fn required(hir: &Hir, rate: &dyn Fn(&[Class]) -> Rate) -> Option<Vec<Run>> {
+    let around = Around { rate };
+    around.best_of(around.part(hir))
+}
+
+/// What is known of a part of a pattern.
+#[derive(Clone, Debug)]
+enum Part {
+    /// It matches one of these and nothing else.
+    Exact(Vec<Run>),
+    /// It begins with one of `head`, ends with one of `tail`, and holds one of `inside`.
+    Loose { head: Vec<Run>, tail: Vec<Run>, inside: Option<Vec<Run>> },
+}
+
+/// A part of which nothing is known.
+fn gap() -> Part {
+    Part::Loose { head: vec![Run::new()], tail: vec![Run::new()], inside: None }
+}
+
+struct Around<'a> {
+    rate: &'a dyn Fn(&[Class]) -> Rate,
+}
+
+impl Around<'_> {
+    fn part(&self, hir: &Hir) -> Part {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => Part::Exact(vec![Run::new()]),
+            HirKind::Literal(literal) => self
+                .limited(literal.0.iter().map(|byte| Class::of(std::iter::once((*byte, *byte)))).collect()),
+            HirKind::Class(class) => classes(class),
+            HirKind::Repetition(repetition) => self.repetition(repetition),
+            HirKind::Capture(capture) => self.part(&capture.sub),
+            HirKind::Concat(parts) => parts
+                .iter()
+                .fold(Part::Exact(vec![Run::new()]), |so_far, part| self.join(so_far, self.part(part))),
+            HirKind::Alternation(parts) => self.either(parts.iter().map(|part| self.part(part)).collect()),
+        }
+    }
+
+    /// One run, which may be too long.
+    fn limited(&self, run: Run) -> Part {
+        if run.len() <= LONGEST {
+            return Part::Exact(vec![run]);
+        }
+        let inside = run.chunks_exact(LONGEST).map(<[Class]>::to_vec);
+        let inside = inside.min_by(|one, other| (self.rate)(one).total_cmp(&(self.rate)(other)));
+        let (head, tail) = (run[..LONGEST].to_vec(), run[run.len() - LONGEST..].to_vec());
+        Part::Loose { head: vec![head], tail: vec![tail], inside: inside.map(|run| vec![run]) }
+    }
+
+    fn repetition(&self, repetition: &Repetition) -> Part {
+        let once = self.part(&repetition.sub);
+        if repetition.min == 0 {
+            return match (once, repetition.max) {
+                (Part::Exact(mut runs), Some(1)) if runs.len() < MOST_RUNS => {
+                    runs.push(Run::new());
+                    Part::Exact(runs)
+                }
+                _ => gap(),
+            };
+        }
+        let copies = repetition.min.min(MOST_COPIES);
+        let all = (1..copies).fold(once.clone(), |so_far, _| self.join(so_far, once.clone()));
+        if repetition.max == Some(copies) {
+            return all;
+        }
+        // More of the same may follow, so it is known where it begins and where it ends, and no longer as a whole.
+        match all {
+            Part::Exact(runs) => Part::Loose { head: runs.clone(), tail: runs.clone(), inside: Some(runs) },
+            loose @ Part::Loose { .. } => loose,
+        }
+    }
+
+    fn join(&self, one: Part, other: Part) -> Part {
+        use Part::{Exact, Loose};
+        match (one, other) {
+            (Exact(a), Exact(b)) => match crossed(&a, &b) {
+                Some(runs) if runs.iter().all(|run| run.len() <= LONGEST) => Exact(runs),
+                Some(runs) => Loose {
+                    head: head_of(&runs),
+                    tail: tail_of(&runs),
+                    inside: self.better(Some(a), Some(b)),
+                },
+                None => Loose { inside: self.better(Some(a.clone()), Some(b.clone())), head: a, tail: b },
+            },
+            (Exact(a), Loose { head, tail, inside }) => match crossed(&a, &head) {
+                Some(runs) => {
+                    let head = head_of(&runs);
+                    Loose { inside: self.better(inside, Some(head.clone())), head, tail }
+                }
+                None => Loose {
+                    inside: self.better(inside, self.better(Some(head), Some(a.clone()))),
+                    head: a,
+                    tail,
+                },
+            },
+            (Loose { head, tail, inside }, Exact(b)) => match crossed(&tail, &b) {
+                Some(runs) => {
+                    let tail: Vec<Run> = tail_of(&runs);
+                    Loose { head, inside: self.better(inside, Some(tail.clone())), tail }
+                }
+                None => Loose { head, inside: self.better(inside, Some(tail)), tail: b },
+            },
+            (Loose { head, tail: end, inside: first }, Loose { head: begin, tail, inside: second }) => {
+                let between = match crossed(&end, &begin) {
+                    Some(runs) => Some(head_of(&runs)),
+                    None => self.better(Some(end), Some(begin)),
+                };
+                Loose { head, tail, inside: self.better(between, self.better(first, second)) }
+            }
+        }
+    }
+
+    fn either(&self, parts: Vec<Part>) -> Part {
+        let exact = |part: &Part| matches!(part, Part::Exact(_));
+        let count = |part: &Part| if let Part::Exact(runs) = part { runs.len() } else { 0 };
+        if parts.iter().all(exact) && parts.iter().map(count).sum::<usize>() <= MOST_RUNS {
+            let runs = parts
+                .into_iter()
+                .flat_map(|part| if let Part::Exact(runs) = part { runs } else { Vec::new() });
+            return Part::Exact(runs.collect());
+        }
+        let ends = |of: fn(&Part) -> &Vec<Run>| -> Vec<Run> {
+            let runs: Vec<Run> = parts.iter().flat_map(|part| of(part).iter().cloned()).collect();
+            if runs.len() <= MOST_RUNS { runs } else { vec![Run::new()] }
+        };
+        let head = ends(|part| match part {
+            Part::Exact(runs) | Part::Loose { head: runs, .. } => runs,
+        });
+        let tail = ends(|part| match part {
+            Part::Exact(runs) | Part::Loose { tail: runs, .. } => runs,
+        });
+        let inside: Option<Vec<Vec<Run>>> = parts.into_iter().map(|part| self.best_of(part)).collect();
+        let inside = inside.map(|all| all.concat()).filter(|all| all.len() <= MOST_ALTERNATIVES);
+        Part::Loose { head, tail, inside }
+    }
+
+    fn best_of(&self, part: Part) -> Option<Vec<Run>> {
+        match part {
+            Part::Exact(runs) => self.better(Some(runs), None),
+            Part::Loose { head, tail, inside } => self.better(inside, self.better(Some(head), Some(tail))),
+        }
+    }
+
+    /// The rarer of two requirements. One that an empty run fulfils is none.
+    fn better(&self, one: Option<Vec<Run>>, other: Option<Vec<Run>>) -> Option<Vec<Run>> {
+        let sound = |runs: &Vec<Run>| runs.iter().all(|run| !run.is_empty());
+        let rate = |runs: &Vec<Run>| runs.iter().map(|run| (self.rate)(run)).sum::<Rate>();
+        [one, other]
+            .into_iter()
+            .flatten()
+            .filter(sound)
+            .min_by(|one, other| rate(one).total_cmp(&rate(other)))
+    }
+}
+
+/// The first classes of runs that may be too long.
+fn head_of(runs: &[Run]) -> Vec<Run> {
+    runs.iter().map(|run| run[..run.len().min(LONGEST)].to_vec()).collect()
+}
+
+/// The last classes of runs that may be too long.
+fn tail_of(runs: &[Run]) -> Vec<Run> {
+    runs.iter().map(|run| run[run.len().saturating_sub(LONGEST)..].to_vec()).collect()
+}
+
+/// Every run of `a` followed by every run of `b`, if those are not too many.
+fn crossed(a: &[Run], b: &[Run]) -> Option<Vec<Run>> {
+    let few = a.len() * b.len() <= MOST_RUNS;
+    few.then(|| a.iter().flat_map(|a| b.iter().map(|b| [a.as_slice(), b].concat())).collect())
+}
+
+fn classes(class: &HirClass) -> Part {
+    let ranges = match class {
+        HirClass::Bytes(class) => {
+            let class = Class::of(class.ranges().iter().map(|range| (range.start(), range.end())));
+            return Part::Exact(vec![vec![class]]);
+        }
+        HirClass::Unicode(class) => class.ranges(),
+    };
+    let sequences = ranges.iter().flat_map(|range| Utf8Sequences::new(range.start(), range.end()));
+    let (mut single, mut runs) = (Class::default(), Vec::new());
+    for sequence in sequences {
+        match sequence.as_slice() {
+            [byte] => (byte.start..=byte.end).for_each(|byte| single.insert(byte)),
+            bytes => runs.push(
+                bytes.iter().map(|range| Class::of(std::iter::once((range.start, range.end)))).collect(),
+            ),
+        }
+        if runs.len() >= MOST_RUNS {
+            return gap();
+        }
+    }
+    if single != Class::default() || runs.is_empty() {
+        runs.push(vec![single]);
+    }
+    Part::Exact(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex_syntax::ParserBuilder;
+
+    use super::*;
+    use crate::scan::samples::{any_pattern, compiled, crowded};
+    use crate::scan::sieve::Rates;
+
+    fn runs(pattern: &str) -> Option<Vec<Run>> {
+        let unicode = !pattern.is_ascii() || pattern.contains("(?u");
+        let hir = ParserBuilder::new()
+            .utf8(false)
+            .unicode(unicode)
+            .build()
+            .parse(pattern)
+            .expect("a valid pattern");
+        let rates = Rates::usual();
+        required(&hir, &|run| rates.of_run(run))
+    }
+
+    /// A run as text: a class of several bytes in brackets, one of very many as a dot.
+    fn shown(run: &[Class]) -> String {
+        let class = |class: &Class| {
+            let bytes: Vec<u8> = class.bytes().collect();
+            match bytes.len() {
+                1 => bytes.escape_ascii().to_string(),
+                2..=10 => format!("[{}]", bytes.escape_ascii()),
+                _ => ".".to_owned(),
+            }
+        };
+        run.iter().map(class).collect()
+    }
+
+    fn check(pattern: &str, expected: Option<&[&str]>) {
+        let found = runs(pattern).map(|runs| runs.iter().map(|run| shown(run)).collect::<Vec<_>>());
+        assert_eq!(
+            found,
+            expected.map(|runs| runs.iter().map(|run| (*run).to_owned()).collect()),
+            "{pattern}"
+        );
+    }
+
+    #[test]
+    fn the_rarest_of_what_every_match_contains_is_required() {
+        check(r"Failed (?<what>\S+) from", Some(&["Failed ."]));
+        check(r"\bERROR\b", Some(&["ERROR"]));
+        check("FATAL|PANIC", Some(&["FATAL", "PANIC"]));
+        check("(?i)oom", Some(&["[Oo][Oo][Mm]"]));
+        check(r#"[\d.]+" 5\d\d "#, Some(&[r#".\" 5[0123456789][0123456789] "#]));
+        check("x{3,}y?", Some(&["xxx"]));
+        check("a(?:bc){2}d", Some(&["abcbcd"]));
+        check("colou?r of", Some(&["colour of", "color of"]));
+        check("größe", Some(&[r"gr\xc3\xb6\xc3\x9fe"]));
+        check("(?:ab|c.*d)e", Some(&["abe", "de"]));
+    }
+
+    #[test]
+    fn what_may_be_anything_requires_nothing() {
+        for pattern in ["", "^$", ".*", "a*", "(?:abc)?", "abc|", "(?u)\\w*"] {
+            check(pattern, None);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(300), ..ProptestConfig::default() })]
+        #[test]
+        fn every_match_contains_one_of_the_runs(pattern in any_pattern(), text in crowded()) {
+            if let (Some(runs), Some(found)) = (runs(&pattern), compiled(&pattern).find(&text)) {
+                let holds = |run: &Run| {
+                    let mut places = found.as_bytes().windows(run.len());
+                    places.any(|bytes| run.iter().zip(bytes).all(|(class, byte)| class.contains(*byte)))
+                };
+                prop_assert!(runs.iter().any(holds), "{:?} has none of {:?}", found, runs);
+            }
+        }
+    }
+}

@@ -1,0 +1,518 @@
+//! Where in a chunk of lines a pattern may match, found without looking at lines: cost follows hits, not bytes and not
+//! patterns.
+//!
+//! Each pattern waits for one of a few runs of byte classes that every match of it contains ([`runs`]). Of each run one
+//! window is watched, by the first of these that can:
+//! - grams: seven places that are narrow enough to be spelled out. Four aligned bytes of every such window lie in it
+//!   wherever it begins, so only every fourth place of the log is looked at: folded, hashed into a bitmap. What that
+//!   costs hardly depends on how many windows there are.
+//! - words: up to eight bytes in few spellings, looked for by the vector search of `aho-corasick`.
+//! - masks: up to four classes of any width, looked at everywhere, 64 windows at a time.
+//!
+//! A window that is there makes a candidate once its whole run is there. Nothing that a pattern matches is passed over;
+//! whether it does match is for the caller to find out.
+
+use aho_corasick::packed;
+
+use super::runs::{Class, Rate, Run};
+
+/// Bytes of a gram.
+const GRAM: usize = 4;
+/// Places between two looks for grams.
+const STRIDE: usize = 4;
+/// Places of a window in which a gram lies wherever it begins.
+const GRAM_WINDOW: usize = GRAM + STRIDE - 1;
+/// Spellings of one gram at most.
+const MOST_SPELLINGS: usize = 64;
+/// Bits of a gram's hash: 32 KiB of bitmap, which stays in the nearest cache.
+const GRAM_BITS: u32 = 18;
+/// Grams are looked for with this bit set in every byte, in the log too: upper case is lower case, and a few signs are
+/// others.
+const FOLD: u8 = 0x20;
+/// Places of a word.
+const WORD: std::ops::RangeInclusive<usize> = 3..=8;
+/// Spellings of one word at most.
+const MOST_WORD_SPELLINGS: usize = 8;
+/// Spellings of all words at most: what the vector search takes.
+const MOST_WORDS: usize = 120;
+/// Places of a mask.
+const MASK: usize = 4;
+/// Windows that are looked for by masks share one of so many bits.
+const BUCKETS: usize = 64;
+/// A pattern that waits for more than this share of all places is better tried on every line.
+const MOST_RATE: Rate = 1.0 / 200.0;
+
+/// How often bytes stand in a log, each 0 to 1, all together 1.
+#[derive(Clone, Debug)]
+pub(super) struct Rates(Box<[Rate; 256]>);
+
+impl Rates {
+    /// As in the logs that most machines write.
+    pub(super) fn usual() -> Rates {
+        let mut rates = Box::new([0.000_2; 256]);
+        for (bytes, rate) in [
+            (&b"etaoinsrlcd"[..], 0.035),
+            (b"hupmfgbwyvk", 0.013),
+            (b"xjqz", 0.002),
+            (b"ETAOINSRLCDHUPMFGBWYVKXJQZ", 0.003),
+            (b"0123456789", 0.025),
+            (b" ", 0.12),
+            (b".:-/=,\"[]_", 0.012),
+            (b"()'{}@#\\;<>+*&%?!|", 0.003),
+            (b"\n\t\r", 0.007),
+        ] {
+            bytes.iter().for_each(|byte| rates[usize::from(*byte)] = rate);
+        }
+        Rates(rates)
+    }
+
+    fn of(&self, class: &Class) -> Rate {
+        class.bytes().map(|byte| self.0[usize::from(byte)]).sum::<Rate>().min(1.0)
+    }
+
+    /// How often a run stands at a place, by the rarest of its windows.
+    pub(super) fn of_run(&self, run: &[Class]) -> Rate {
+        run.windows(run.len().min(*WORD.end())).map(|window| self.of_window(window)).fold(1.0, Rate::min)
+    }
+
+    fn of_window(&self, window: &[Class]) -> Rate {
+        window.iter().map(|class| self.of(class)).product()
+    }
+}
+
+/// One watched window, and what it stands for.
+#[derive(Clone, Debug)]
+struct Watched {
+    /// Who waits for it.
+    waiting: u32,
+    run: Run,
+    /// Where in the run the window begins.
+    at: usize,
+}
+
+impl Watched {
+    /// Whether the whole run stands in `bytes` with its window at `place`.
+    fn stands(&self, bytes: &[u8], place: usize) -> bool {
+        let Some(from) = place.checked_sub(self.at) else { return false };
+        let Some(there) = bytes.get(from..from + self.run.len()) else { return false };
+        self.run.iter().zip(there).all(|(class, byte)| class.contains(*byte))
+    }
+}
+
+/// Watches for many patterns at once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sieve {
+    watched: Vec<Watched>,
+    grams: Option<Grams>,
+    words: Option<Words>,
+    masks: Option<Masks>,
+}
+
+impl Sieve {
+    /// Watches for what each of `waiting` requires: for one of its runs. Also gives back those that cannot be watched
+    /// for, by their place.
+    pub(super) fn new(waiting: &[Option<Vec<Run>>], rates: &Rates) -> (Sieve, Vec<usize>) {
+        let (mut sieve, mut left) = (Sieve::default(), Vec::new());
+        let (mut grams, mut words, mut masks) = (Vec::new(), Vec::new(), Vec::new());
+        for (waiting, runs) in waiting.iter().enumerate() {
+            let rate = |runs: &Vec<Run>| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>();
+            let Some(runs) = runs.as_ref().filter(|runs| rate(runs) <= MOST_RATE) else {
+                left.push(waiting);
+                continue;
+            };
+            for run in runs {
+                let number = sieve.watched.len();
+                let word = || {
+                    let found = word_window(run, rates);
+                    found.filter(|(_, spelled)| words.len() + spelled.len() <= MOST_WORDS)
+                };
+                let at = if let Some((at, spelled)) = gram_window(run, rates) {
+                    grams.extend(spelled.into_iter().map(|(gram, place)| Entry {
+                        gram,
+                        place,
+                        watched: number,
+                    }));
+                    at
+                } else if let Some((at, spelled)) = word() {
+                    words.extend(spelled.into_iter().map(|word| (word, number)));
+                    at
+                } else {
+                    masks.push(number);
+                    mask_window(run, rates)
+                };
+                sieve.watched.push(Watched { waiting: waiting as u32, run: run.clone(), at });
+            }
+        }
+        sieve.grams = (!grams.is_empty()).then(|| Grams::new(grams));
+        let vectors = Words::new(&words);
+        if vectors.is_none() {
+            masks.extend(words.iter().map(|(_, number)| *number));
+            masks.sort_unstable();
+            masks.dedup();
+        }
+        sieve.words = vectors;
+        sieve.masks = (!masks.is_empty()).then(|| Masks::new(&masks, &sieve.watched));
+        (sieve, left)
+    }
+
+    /// Tells of every place of `bytes` where something that is waited for stands: who waits, and a place inside.
+    pub(super) fn sift(&self, bytes: &[u8], mut found: impl FnMut(u32, usize)) {
+        let mut stands = |number: usize, place: usize| {
+            let watched = &self.watched[number];
+            if watched.stands(bytes, place) {
+                found(watched.waiting, place);
+            }
+        };
+        if let Some(grams) = &self.grams {
+            grams.sift(bytes, &mut stands);
+        }
+        if let Some(words) = &self.words {
+            words.sift(bytes, &mut stands);
+        }
+        if let Some(masks) = &self.masks {
+            masks.sift(bytes, &mut stands);
+        }
+    }
+}
+
+/// All spellings of a few classes, if there are at most so many.
+fn spellings(classes: &[Class], most: usize, fold: u8) -> Option<Vec<Vec<u8>>> {
+    let mut all = vec![Vec::with_capacity(classes.len())];
+    for class in classes {
+        let mut bytes: Vec<u8> = class.bytes().map(|byte| byte | fold).collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        if all.len() * bytes.len() > most {
+            return None;
+        }
+        all = all
+            .iter()
+            .flat_map(|so_far| bytes.iter().map(|byte| [so_far.as_slice(), &[*byte]].concat()))
+            .collect();
+    }
+    Some(all)
+}
+
+/// The rarest window of a run that grams can watch: where it begins, and its grams with their places in it.
+fn gram_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<(u32, usize)>)> {
+    run.windows(GRAM_WINDOW)
+        .enumerate()
+        .filter_map(|(at, window)| {
+            let grams: Option<Vec<Vec<(u32, usize)>>> = window
+                .windows(GRAM)
+                .enumerate()
+                .map(|(place, gram)| {
+                    let spelled = spellings(gram, MOST_SPELLINGS, FOLD)?;
+                    Some(spelled.iter().map(|bytes| (quad(bytes), place)).collect())
+                })
+                .collect();
+            let rate: Rate = window.windows(GRAM).map(|gram| rates.of_window(gram)).sum();
+            Some((rate, at, grams?.concat()))
+        })
+        .min_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, at, grams)| (at, grams))
+}
+
+/// The rarest window of a run that has few spellings: where it begins, and those.
+fn word_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<Vec<u8>>)> {
+    WORD.flat_map(|len| run.windows(len).enumerate())
+        .filter_map(|(at, window)| {
+            Some((rates.of_window(window), at, spellings(window, MOST_WORD_SPELLINGS, 0)?))
+        })
+        .min_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, at, spelled)| (at, spelled))
+}
+
+/// Where the rarest window for masks begins.
+fn mask_window(run: &[Class], rates: &Rates) -> usize {
+    run.windows(run.len().min(MASK))
+        .enumerate()
+        .map(|(at, window)| (rates.of_window(window), at))
+        .min_by(|one, other| one.0.total_cmp(&other.0))
+        .map_or(0, |(_, at)| at)
+}
+
+fn quad(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |quad, byte| quad << 8 | u32::from(*byte))
+}
+
+/// A gram of a watched window.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    gram: u32,
+    /// Where in its window.
+    place: usize,
+    watched: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Grams {
+    /// A bit for every hash of a gram that is watched for.
+    bits: Box<[u64; 1 << (GRAM_BITS - 6)]>,
+    /// Where in `entries` those of each slot begin; one more at the end.
+    slots: Vec<u32>,
+    entries: Vec<Entry>,
+    /// How far the hash is shifted to be a slot.
+    shift: u32,
+}
+
+impl Grams {
+    fn new(mut entries: Vec<Entry>) -> Grams {
+        let slots = (entries.len() * 2).next_power_of_two().max(2);
+        let shift = 32 - slots.trailing_zeros();
+        let mut bits = Box::new([0; 1 << (GRAM_BITS - 6)]);
+        for entry in &entries {
+            let hash = hash(entry.gram) >> (32 - GRAM_BITS);
+            bits[(hash >> 6) as usize] |= 1 << (hash & 63);
+        }
+        let slot = |entry: &Entry| hash(entry.gram) >> shift;
+        entries.sort_by_key(slot);
+        let begin = |number: usize| entries.partition_point(|entry| (slot(entry) as usize) < number) as u32;
+        Grams { bits, slots: (0..=slots).map(begin).collect(), entries, shift }
+    }
+
+    fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
+        const FOLDS: u32 = u32::from_le_bytes([FOLD; GRAM]);
+        let fold = |quad: &[u8]| u32::from_le_bytes([quad[0], quad[1], quad[2], quad[3]]) | FOLDS;
+        let is_set = |gram: u32| {
+            let hash = hash(gram) >> (32 - GRAM_BITS);
+            self.bits[(hash >> 6) as usize] >> (hash & 63) & 1
+        };
+        let mut look = |at: usize, gram: u32| {
+            let slot = (hash(gram) >> self.shift) as usize;
+            let entries = &self.entries[self.slots[slot] as usize..self.slots[slot + 1] as usize];
+            for entry in entries.iter().filter(|entry| entry.gram == gram && entry.place <= at) {
+                stands(entry.watched, at - entry.place);
+            }
+        };
+        // Eight at a time, so that the common case is one branch.
+        let blocks = bytes.chunks_exact(8 * STRIDE);
+        let rest = bytes.len() - blocks.remainder().len();
+        for (number, block) in blocks.enumerate() {
+            let any = block.chunks_exact(STRIDE).fold(0, |any, quad| any | is_set(fold(quad)));
+            if any != 0 {
+                for (place, quad) in block.chunks_exact(STRIDE).enumerate() {
+                    let gram = fold(quad);
+                    if is_set(gram) != 0 {
+                        look((number * 8 + place) * STRIDE, gram);
+                    }
+                }
+            }
+        }
+        for (place, quad) in bytes[rest..].chunks_exact(STRIDE).enumerate() {
+            let gram = fold(quad);
+            if is_set(gram) != 0 {
+                look(rest + place * STRIDE, gram);
+            }
+        }
+    }
+}
+
+fn hash(gram: u32) -> u32 {
+    gram.wrapping_mul(0x9e37_79b1)
+}
+
+#[derive(Clone, Debug)]
+struct Words {
+    search: packed::Searcher,
+    /// The windows that each spelling may be.
+    watched: Vec<Vec<usize>>,
+    spelled: Vec<Vec<u8>>,
+}
+
+impl Words {
+    fn new(words: &[(Vec<u8>, usize)]) -> Option<Words> {
+        let mut spelled: Vec<Vec<u8>> = words.iter().map(|(word, _)| word.clone()).collect();
+        spelled.sort();
+        spelled.dedup();
+        let search = packed::Config::new().only_teddy(true).builder().extend(&spelled).build()?;
+        let watched = spelled
+            .iter()
+            .map(|word| words.iter().filter(|(other, _)| other == word).map(|(_, number)| *number).collect())
+            .collect();
+        Some(Words { search, watched, spelled })
+    }
+
+    fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
+        let mut at = 0;
+        while let Some(hit) = self.search.find_in(bytes, (at..bytes.len()).into()) {
+            // Only one of several words that begin here is told.
+            for (word, watched) in self.spelled.iter().zip(&self.watched) {
+                if bytes[hit.start()..].starts_with(word) {
+                    watched.iter().for_each(|number| stands(*number, hit.start()));
+                }
+            }
+            at = hit.start() + 1;
+        }
+    }
+}
+
+/// For each byte and each of the first places of a window: the buckets with a window that may have it there.
+#[derive(Clone, Debug)]
+struct Masks {
+    tables: Box<[[u64; 256]; MASK]>,
+    /// Buckets with a window that has no such place.
+    beyond: [u64; MASK],
+    buckets: Vec<Vec<usize>>,
+}
+
+impl Masks {
+    fn new(numbers: &[usize], watched: &[Watched]) -> Masks {
+        let mut masks = Masks {
+            tables: Box::new([[0; 256]; MASK]),
+            beyond: [0; MASK],
+            buckets: vec![Vec::new(); BUCKETS],
+        };
+        for (order, number) in numbers.iter().enumerate() {
+            let bucket = order % BUCKETS;
+            masks.buckets[bucket].push(*number);
+            let Watched { run, at, .. } = &watched[*number];
+            for place in 0..MASK {
+                match run.get(at + place) {
+                    Some(class) => {
+                        class.bytes().for_each(|byte| masks.tables[place][usize::from(byte)] |= 1 << bucket);
+                    }
+                    None => {
+                        masks.beyond[place] |= 1 << bucket;
+                        masks.tables[place].iter_mut().for_each(|mask| *mask |= 1 << bucket);
+                    }
+                }
+            }
+        }
+        masks
+    }
+
+    fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
+        let [first, second, third, fourth] = &*self.tables;
+        let mut hit = |at: usize, mut mask: u64| {
+            while mask != 0 {
+                let bucket = mask.trailing_zeros() as usize;
+                self.buckets[bucket].iter().for_each(|number| stands(*number, at));
+                mask &= mask - 1;
+            }
+        };
+        for (at, window) in bytes.windows(MASK).enumerate() {
+            let mask = first[usize::from(window[0])]
+                & second[usize::from(window[1])]
+                & third[usize::from(window[2])]
+                & fourth[usize::from(window[3])];
+            if mask != 0 {
+                hit(at, mask);
+            }
+        }
+        // The last places, where a window may lack what it does not need.
+        for at in bytes.len().saturating_sub(MASK - 1)..bytes.len() {
+            let mask = (0..MASK).fold(u64::MAX, |mask, place| {
+                mask & bytes
+                    .get(at + place)
+                    .map_or(self.beyond[place], |byte| self.tables[place][usize::from(*byte)])
+            });
+            hit(at, mask);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn run(text: &str) -> Run {
+        text.bytes().map(|byte| class(&[byte])).collect()
+    }
+
+    fn class(bytes: &[u8]) -> Class {
+        let mut class = Class::default();
+        bytes.iter().for_each(|byte| class.insert(*byte));
+        class
+    }
+
+    fn sifted(sieve: &Sieve, bytes: &[u8]) -> Vec<(u32, usize)> {
+        let mut found = Vec::new();
+        sieve.sift(bytes, |waiting, place| found.push((waiting, place)));
+        found.sort_unstable();
+        found
+    }
+
+    /// Which of grams, words and masks watch for a run.
+    fn ways(run: Run) -> [bool; 3] {
+        let (sieve, left) = Sieve::new(&[Some(vec![run])], &Rates::usual());
+        assert!(left.is_empty());
+        [sieve.grams.is_some(), sieve.words.is_some(), sieve.masks.is_some()]
+    }
+
+    #[test]
+    fn a_run_is_watched_for_by_the_first_way_that_can() {
+        let digits = || class(b"0123456789");
+        assert_eq!(ways(run("Connection")), [true, false, false]);
+        assert_eq!(ways([run("oom-kill"), vec![digits(); 3]].concat()), [true, false, false]);
+        assert_eq!(ways(run("ERROR")), [false, true, false]);
+        assert_eq!(ways([run("\" 5"), vec![digits(); 2], run(" ")].concat()), [false, true, false]);
+        assert_eq!(ways([vec![digits(); 2], run("#"), vec![digits(); 2]].concat()), [false, false, true]);
+    }
+
+    #[test]
+    fn what_is_unknown_empty_or_everywhere_cannot_be_watched_for() {
+        let waiting =
+            [None, Some(vec![vec![class(b"0123456789e ")]]), Some(vec![run("Connection")]), Some(Vec::new())];
+        let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
+        assert_eq!(left, [0, 1]);
+        assert_eq!(sifted(&sieve, b"a Connection"), [(2, 2)]);
+    }
+
+    #[test]
+    fn a_run_is_found_wherever_it_stands_also_at_both_ends() {
+        let digits = class(b"0123456789");
+        let runs = [
+            (run("Failed password"), "Failed password"),
+            (run("ERROR"), "ERROR"),
+            (vec![digits; 6], "123456"),
+        ];
+        for (run, text) in runs {
+            let (sieve, _) = Sieve::new(&[Some(vec![run])], &Rates::usual());
+            for before in 0..70 {
+                for after in [0, 1, 2, 3, 50] {
+                    let bytes = format!("{}{text}{}", "-".repeat(before), "-".repeat(after));
+                    let found = sifted(&sieve, bytes.as_bytes());
+                    assert!(
+                        found.iter().any(|(_, place)| (before..before + text.len()).contains(place)),
+                        "{text} after {before} before {after}: {found:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn any_run() -> impl Strategy<Value = Run> {
+        let bytes = prop_oneof![
+            6 => proptest::sample::select(vec![&b"a"[..], b"b", b"Q", b"#", b"@"]),
+            3 => proptest::sample::select(vec![&b"aA"[..], b"bB", b"qQ", b"@`"]),
+            1 => proptest::sample::select(vec![&b"abQ#@AB"[..], b"ab"]),
+        ];
+        proptest::collection::vec(bytes.prop_map(class), 2..14)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(300), ..ProptestConfig::default() })]
+        #[test]
+        fn nothing_that_stands_there_is_passed_over(
+            waiting in proptest::collection::vec(proptest::collection::vec(any_run(), 1..3), 1..150),
+            bytes in proptest::collection::vec(proptest::sample::select(b"abQ#@ABq`".to_vec()), 0..300),
+        ) {
+            let waiting: Vec<_> = waiting.into_iter().map(Some).collect();
+            let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
+            let found = sifted(&sieve, &bytes);
+            for (number, runs) in waiting.iter().enumerate().filter(|(number, _)| !left.contains(number)) {
+                for run in runs.iter().flatten() {
+                    for (at, there) in bytes.windows(run.len()).enumerate() {
+                        if run.iter().zip(there).all(|(class, byte)| class.contains(*byte)) {
+                            let places = (number as u32, at)..(number as u32, at + run.len());
+                            prop_assert!(found.iter().any(|hit| places.contains(hit)), "{} at {}", number, at);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
