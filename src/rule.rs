@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use regex::bytes::Regex;
+use regex_automata::meta::Regex;
 
 use crate::model::{RuleName, Severity, SourceName};
 

@@ -67,7 +67,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     }
     let Some((settings, ruleset)) = loaded.believed else { return Ok(COULD_NOT) };
     let max_line = settings.sources.first().map_or(64 * 1024, |source| source.max_line);
-    let scanner = Scanner::new(&ruleset, |rule| !rule.sources.is_empty(), max_line);
+    let mut scanner = Scanner::new(&ruleset, |rule| !rule.sources.is_empty(), max_line);
     let source = SourceName::new("files");
     let timing = Timing { name: source.clone(), tz, max_age: std::time::Duration::MAX, year: args.year };
     let scope = settings.scope.clone().unwrap_or_else(crate::daemon::scope::hostname);
@@ -83,6 +83,8 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut said = 0u64;
     let mut bytes = 0u64;
+    // The first block shows what the log is like.
+    let mut attune = true;
     let mut scanned = Scanned::default();
     // Always the file whose time is lowest, so that what waits for others stays little.
     while let Some(ix) = next(&engine, &inputs) {
@@ -109,6 +111,10 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
             skipping: input.skipping,
             tail,
         };
+        if attune {
+            scanner = scanner.attuned(block.bytes);
+            attune = false;
+        }
         scanner.scan(block, &mut scanned);
         bytes += scanned.consumed as u64;
         input.offset += scanned.consumed as u64;

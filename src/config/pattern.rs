@@ -7,7 +7,8 @@ use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::meta::{self, Regex};
+use regex_automata::util::syntax;
 use regex_syntax::ast::{self, Ast};
 
 use super::diagnostic::{Problems, short};
@@ -75,12 +76,8 @@ pub(super) fn compile(
     if !captures_are_sound(problems, said, &expanded, &survey) {
         return None;
     }
-    let built = RegexBuilder::new(&expanded.text)
-        .unicode(survey.unicode)
-        .size_limit(MOST_COMPILED)
-        .nest_limit(MOST_NESTED)
-        .build();
-    let regex = match built {
+    let syntax = syntax::Config::new().utf8(false).unicode(survey.unicode).nest_limit(MOST_NESTED);
+    let regex = match Regex::builder().syntax(syntax).configure(engine()).build(&expanded.text) {
         Ok(regex) => regex,
         Err(_) => {
             // The syntax was accepted above by the same parser with the same limits: what is left is the size.
@@ -102,6 +99,11 @@ pub(super) fn compile(
     let unicode = survey.unicode;
     let names = survey.names.into_iter().map(|name| (name.index as usize, name.name)).collect();
     Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), unicode, regex, names })
+}
+
+/// How patterns are compiled: what a rule takes of memory when nothing fits it is little.
+fn engine() -> meta::Config {
+    meta::Config::new().utf8_empty(false).nfa_size_limit(Some(MOST_COMPILED))
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.

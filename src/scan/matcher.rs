@@ -3,12 +3,17 @@
 //! The sieve says where a pattern may match; bounds of lines are looked for there, and only there, and only there is a
 //! pattern run by itself. Patterns that nothing can be watched for are asked of every line, all at once.
 
+use std::sync::Arc;
+
 use memchr::{memchr, memchr_iter, memrchr};
-use regex::bytes::{Regex, RegexSet, RegexSetBuilder};
+use regex::bytes::{RegexSet, RegexSetBuilder};
+use regex_automata::Input;
+use regex_automata::meta::Regex;
+use regex_automata::util::primitives::NonMaxUsize;
 use regex_syntax::ParserBuilder;
 
 use super::frame::Line;
-use super::runs::{self, Run};
+use super::runs::{self, OneOf};
 use super::sieve::{Rates, Sieve};
 use super::{Captures, MatchKind};
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
@@ -24,6 +29,8 @@ pub(super) struct Matcher {
     seen: Vec<Seen>,
     /// What the sieve's numbers stand for.
     hits: Vec<Hit>,
+    /// What each of them may be watched for by.
+    choices: Arc<[Vec<OneOf>]>,
     sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
     gates: Vec<Gate>,
@@ -47,9 +54,17 @@ struct Hit {
     deciding: u32,
 }
 
+/// Room to work in, used again and again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room {
+    candidates: Vec<Candidate>,
+    /// Where the groups of one pattern begin and end.
+    slots: Vec<Option<NonMaxUsize>>,
+}
+
 /// A line that a pattern may fit, by where the line begins in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate {
+struct Candidate {
     line: usize,
     hit: Hit,
 }
@@ -72,22 +87,45 @@ impl Matcher {
             ruleset.iter().filter(|(_, rule)| sees(rule)).map(|(ix, rule)| Seen::new(ix, rule)).collect();
         let rates = Rates::usual();
         let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding(&seen).unzip();
-        let required: Vec<_> = patterns.iter().map(|pattern| required(pattern, &rates)).collect();
-        let (sieve, left) = Sieve::new(&required, &rates);
+        let choices: Arc<[_]> = patterns.iter().map(|pattern| required(pattern, &rates)).collect();
+        let first: Vec<_> = choices.iter().map(|choices| choices.first()).collect();
+        let (sieve, left) = Sieve::new(&first, &rates);
         let left: Vec<(Hit, &Pattern)> = left.into_iter().map(|at| (hits[at], patterns[at])).collect();
         let gates = gates(&left, set_size);
-        Matcher { hits, sieve, gates, seen }
+        Matcher { hits, choices, sieve, gates, seen }
+    }
+
+    /// The same for a log that is like `sample`: patterns are watched for by what is rare in it.
+    pub(super) fn attuned(&self, sample: &[u8]) -> Matcher {
+        let rates = Rates::usual();
+        let all: Vec<Option<&OneOf>> = self.choices.iter().flatten().map(Some).collect();
+        let (trial, left) = Sieve::new(&all, &rates);
+        let mut counts = vec![0u32; all.len()];
+        left.into_iter().for_each(|number| counts[number] = u32::MAX);
+        trial.sift(sample, |number, _| counts[number as usize] = counts[number as usize].saturating_add(1));
+        let mut counts = counts.into_iter();
+        let best: Vec<Option<&OneOf>> = self
+            .choices
+            .iter()
+            .map(|choices| {
+                choices.iter().zip(counts.by_ref()).min_by_key(|(_, count)| *count).map(|(one, _)| one)
+            })
+            .collect();
+        // What can be watched for at all stays the same.
+        let (sieve, _) = Sieve::new(&best, &rates);
+        Matcher { sieve, ..self.clone() }
     }
 
     /// Tells `found` of every rule that a line of `chunk` fits: where the line begins, the line, and the rule; in the
-    /// order of lines, then of rules. `candidates` is room to work in.
+    /// order of lines, then of rules.
     pub(super) fn judge(
         &self,
         chunk: &[u8],
         max_line: usize,
-        candidates: &mut Vec<Candidate>,
+        room: &mut Room,
         mut found: impl FnMut(usize, Line<'_>, RuleIx, MatchKind, Captures),
     ) {
+        let Room { candidates, slots } = room;
         candidates.clear();
         // Of the line that was hit last.
         let (mut begin, mut end) = (0, 0);
@@ -110,7 +148,7 @@ impl Matcher {
                 let rule = &self.seen[candidates[0].hit.seen as usize];
                 let decided = candidates.iter().find_map(|candidate| {
                     let deciding = candidate.hit.deciding as usize;
-                    Some((deciding, rule.captures(deciding, line.text)?))
+                    Some((deciding, rule.captures(deciding, line.text, slots)?))
                 });
                 let Some((deciding, captures)) = decided else { continue };
                 if rule.ignore.iter().any(|regex| regex.is_match(line.text)) {
@@ -163,12 +201,21 @@ impl Seen {
         }
     }
 
-    fn captures(&self, deciding: usize, line: &[u8]) -> Option<Captures> {
+    fn captures(
+        &self,
+        deciding: usize,
+        line: &[u8],
+        slots: &mut Vec<Option<NonMaxUsize>>,
+    ) -> Option<Captures> {
         let pattern = &self.deciding[deciding];
-        let groups = pattern.regex.captures(line)?;
+        slots.clear();
+        slots.resize(pattern.regex.group_info().slot_len(), None);
+        pattern.regex.search_slots(&Input::new(line), slots)?;
         let mut captures = vec![None; self.captures];
         for (group, slot) in &pattern.slots {
-            captures[*slot] = groups.get(*group).map(|text| text.as_bytes().into());
+            if let (Some(from), Some(to)) = (slots[2 * group], slots[2 * group + 1]) {
+                captures[*slot] = Some(line[from.get()..to.get()].into());
+            }
         }
         Some(captures)
     }
@@ -181,11 +228,11 @@ fn deciding(seen: &[Seen]) -> impl Iterator<Item = (Hit, &Pattern)> {
     })
 }
 
-/// What every match of a pattern holds, if that is known.
-fn required(pattern: &Pattern, rates: &Rates) -> Option<Vec<Run>> {
+/// What every match of a pattern holds, as far as that is known.
+fn required(pattern: &Pattern, rates: &Rates) -> Vec<OneOf> {
     let mut parser = ParserBuilder::new().utf8(false).unicode(pattern.unicode).build();
-    let hir = parser.parse(&pattern.expanded).ok()?;
-    runs::required(&hir, &|run| rates.of_run(run))
+    let hir = parser.parse(&pattern.expanded);
+    hir.map_or(Vec::new(), |hir| runs::required(&hir, &|run| rates.of_run(run)))
 }
 
 fn gates(left: &[(Hit, &Pattern)], size: usize) -> Vec<Gate> {
@@ -221,7 +268,9 @@ mod tests {
 
     fn judged(matcher: &Matcher, line: &[u8]) -> Vec<(RuleIx, MatchKind, Captures)> {
         let mut all = Vec::new();
-        matcher.judge(line, 1000, &mut Vec::new(), |_, _, ix, kind, captures| all.push((ix, kind, captures)));
+        matcher.judge(line, 1000, &mut Room::default(), |_, _, ix, kind, captures| {
+            all.push((ix, kind, captures));
+        });
         all
     }
 

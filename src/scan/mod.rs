@@ -16,7 +16,7 @@ use memchr::{memchr, memrchr};
 
 pub use frame::LINE_END;
 use frame::Line;
-use matcher::{Candidate, Matcher};
+use matcher::{Matcher, Room};
 
 use crate::model::{FileId, Position};
 use crate::rule::{Rule, RuleIx, Ruleset};
@@ -76,6 +76,7 @@ pub struct Scanned {
     pub stamp: Option<Stamp>,
     /// Lines that were longer than `max_line`; one counts when its head is consumed.
     pub cut_lines: u64,
+    room: Room,
 }
 
 /// Aligned with [`Rule::captures`]; `None`: the group took no part. Any bytes.
@@ -118,6 +119,11 @@ impl Scanner {
         Scanner { matcher: Matcher::new(ruleset, sees), max_line: max_line.max(1) }
     }
 
+    /// The same for a log that is like `sample`, of at least some tens of kilobytes: finds the same, and sooner.
+    pub fn attuned(&self, sample: &[u8]) -> Scanner {
+        Scanner { matcher: self.matcher.attuned(sample), max_line: self.max_line }
+    }
+
     /// Replaces what is in `out` by what is found in `block`.
     ///
     /// Lines end at `\n`; one `\r` before it is part of the end. NULs at the head of a line are skipped. Of a line
@@ -134,7 +140,7 @@ impl Scanner {
             };
             begin = newline + 1;
         }
-        let mut lines = Lines { scanner: self, block, begin, candidates: Vec::new(), out };
+        let mut lines = Lines { scanner: self, block, begin, out };
         let mut at = begin;
         // Lines of a chunk are not over-long.
         let chunk = CHUNK.min(self.max_line + 1);
@@ -173,9 +179,9 @@ impl Scanner {
 
 impl Scanned {
     fn clear(&mut self) {
-        let mut matches = std::mem::take(&mut self.matches);
+        let (mut matches, room) = (std::mem::take(&mut self.matches), std::mem::take(&mut self.room));
         matches.clear();
-        *self = Scanned { matches, ..Scanned::default() };
+        *self = Scanned { matches, room, ..Scanned::default() };
     }
 }
 
@@ -185,7 +191,6 @@ struct Lines<'a> {
     block: Block<'a>,
     /// Where its first line begins.
     begin: usize,
-    candidates: Vec<Candidate>,
     out: &'a mut Scanned,
 }
 
@@ -227,11 +232,11 @@ impl Lines<'_> {
     /// Judges the lines from `from` to `to`: whole ones, or the last one of the block.
     fn judge(&mut self, from: usize, to: usize, partial: bool) {
         let Lines { scanner, block, begin, .. } = *self;
-        let matches = &mut self.out.matches;
+        let Scanned { matches, room, .. } = &mut *self.out;
         // Of the line that was found last: several rules may want it.
         let mut known: Option<(usize, Option<Stamp>)> = None;
         let (chunk, max_line) = (&block.bytes[from..to], scanner.max_line);
-        scanner.matcher.judge(chunk, max_line, &mut self.candidates, |at, line, rule, kind, captures| {
+        scanner.matcher.judge(chunk, max_line, room, |at, line, rule, kind, captures| {
             let at = from + at;
             let stamp = match known {
                 Some((of, stamp)) if of == at => stamp,
@@ -287,10 +292,11 @@ mod tests {
                 let failure = rule.patterns.iter().find(|pattern| pattern.regex.is_match(raw));
                 let kind = if recovery.is_some() { MatchKind::Resolve } else { MatchKind::Match };
                 let Some(pattern) = recovery.or(failure) else { continue };
-                let groups = pattern.regex.captures(raw).expect("it fits");
+                let mut groups = pattern.regex.create_captures();
+                pattern.regex.captures(raw, &mut groups);
                 let mut captures = vec![None; rule.captures.len()];
                 for (group, slot) in &pattern.slots {
-                    captures[*slot] = groups.get(*group).map(|text| text.as_bytes().into());
+                    captures[*slot] = groups.get_group(*group).map(|group| raw[group.range()].into());
                 }
                 let at = Position { file: FileId(7), offset: 1000 + start as u64 };
                 matches.push(Match {
@@ -470,9 +476,13 @@ mod tests {
             text in crowded(),
             max_line in prop_oneof![16..48usize, 200..2000usize],
             cuts in proptest::collection::vec(1..400usize, 1..8),
+            attune in any::<bool>(),
         ) {
             let ruleset = Ruleset { rules };
-            let scanner = Scanner::new(&ruleset, |_| true, max_line);
+            let mut scanner = Scanner::new(&ruleset, |_| true, max_line);
+            if attune {
+                scanner = scanner.attuned(&text);
+            }
             let mut follower = Follower::new(&scanner, &text);
             let mut read = 0;
             for bytes in cuts {
@@ -593,7 +603,7 @@ mod tests {
                 Block { file: FileId(1), offset: 0, bytes, skipping: false, tail: Tail::Wait },
                 &mut scanned,
             );
-            let Scanned { matches, consumed, cut_lines, stamp, skipping } = &scanned;
+            let Scanned { matches, consumed, cut_lines, stamp, skipping, .. } = &scanned;
             assert!(!skipping);
             assert_eq!((matches.len(), *consumed, *cut_lines, stamp.is_some()), expected);
         }

@@ -11,6 +11,8 @@ use regex_syntax::utf8::Utf8Sequences;
 const MOST_RUNS: usize = 16;
 /// Runs of which one is required, at most, where alternatives add up.
 const MOST_ALTERNATIVES: usize = 64;
+/// Requirements that are kept of a pattern, to choose from by what a log is like.
+const MOST_CHOICES: usize = 4;
 /// Classes in a run, at most.
 const LONGEST: usize = 24;
 /// Copies of what is repeated that are looked at.
@@ -29,8 +31,16 @@ impl Class {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
+    /// Its bytes in their order.
     pub(super) fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=u8::MAX).filter(|byte| self.contains(*byte))
+        self.0.iter().zip(0u8..).flat_map(|(bits, word)| {
+            let mut left = *bits;
+            std::iter::from_fn(move || {
+                let bit = u8::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
+                left &= left - 1;
+                Some(word * 64 + bit)
+            })
+        })
     }
 
     fn of(ranges: impl Iterator<Item = (u8, u8)>) -> Class {
@@ -46,26 +56,29 @@ pub(super) type Run = Vec<Class>;
 /// How often something stands at a place of a log, 0 to 1.
 pub(super) type Rate = f64;
 
-/// The runs of which every match of `hir` contains one, as rare as can be. `None`: nothing is known of it.
+/// A requirement: one of these runs stands in every match.
+pub(super) type OneOf = Vec<Run>;
+
+/// What every match of `hir` contains, each by itself; the rarest first. Empty: nothing is known of it.
 ///
 /// `rate` says how often a run is found.
-pub(super) fn required(hir: &Hir, rate: &dyn Fn(&[Class]) -> Rate) -> Option<Vec<Run>> {
+pub(super) fn required(hir: &Hir, rate: &dyn Fn(&[Class]) -> Rate) -> Vec<OneOf> {
     let around = Around { rate };
-    around.best_of(around.part(hir))
+    around.all_of(around.part(hir))
 }
 
 /// What is known of a part of a pattern.
 #[derive(Clone, Debug)]
 enum Part {
     /// It matches one of these and nothing else.
-    Exact(Vec<Run>),
-    /// It begins with one of `head`, ends with one of `tail`, and holds one of `inside`.
-    Loose { head: Vec<Run>, tail: Vec<Run>, inside: Option<Vec<Run>> },
+    Exact(OneOf),
+    /// It begins with one of `head`, ends with one of `tail`, and holds one of each of `inside`.
+    Loose { head: OneOf, tail: OneOf, inside: Vec<OneOf> },
 }
 
 /// A part of which nothing is known.
 fn gap() -> Part {
-    Part::Loose { head: vec![Run::new()], tail: vec![Run::new()], inside: None }
+    Part::Loose { head: vec![Run::new()], tail: vec![Run::new()], inside: Vec::new() }
 }
 
 struct Around<'a> {
@@ -93,10 +106,9 @@ impl Around<'_> {
         if run.len() <= LONGEST {
             return Part::Exact(vec![run]);
         }
-        let inside = run.chunks_exact(LONGEST).map(<[Class]>::to_vec);
-        let inside = inside.min_by(|one, other| (self.rate)(one).total_cmp(&(self.rate)(other)));
+        let inside = run.chunks_exact(LONGEST).map(|run| vec![run.to_vec()]).collect();
         let (head, tail) = (run[..LONGEST].to_vec(), run[run.len() - LONGEST..].to_vec());
-        Part::Loose { head: vec![head], tail: vec![tail], inside: inside.map(|run| vec![run]) }
+        Part::Loose { head: vec![head], tail: vec![tail], inside: self.rarest(inside) }
     }
 
     fn repetition(&self, repetition: &Repetition) -> Part {
@@ -117,7 +129,9 @@ impl Around<'_> {
         }
         // More of the same may follow, so it is known where it begins and where it ends, and no longer as a whole.
         match all {
-            Part::Exact(runs) => Part::Loose { head: runs.clone(), tail: runs.clone(), inside: Some(runs) },
+            Part::Exact(runs) => {
+                Part::Loose { head: runs.clone(), tail: runs.clone(), inside: self.rarest(vec![runs]) }
+            }
             loose @ Part::Loose { .. } => loose,
         }
     }
@@ -127,37 +141,42 @@ impl Around<'_> {
         match (one, other) {
             (Exact(a), Exact(b)) => match crossed(&a, &b) {
                 Some(runs) if runs.iter().all(|run| run.len() <= LONGEST) => Exact(runs),
-                Some(runs) => Loose {
-                    head: head_of(&runs),
-                    tail: tail_of(&runs),
-                    inside: self.better(Some(a), Some(b)),
-                },
-                None => Loose { inside: self.better(Some(a.clone()), Some(b.clone())), head: a, tail: b },
-            },
-            (Exact(a), Loose { head, tail, inside }) => match crossed(&a, &head) {
                 Some(runs) => {
-                    let head = head_of(&runs);
-                    Loose { inside: self.better(inside, Some(head.clone())), head, tail }
+                    Loose { head: head_of(&runs), tail: tail_of(&runs), inside: self.rarest(vec![a, b]) }
                 }
-                None => Loose {
-                    inside: self.better(inside, self.better(Some(head), Some(a.clone()))),
-                    head: a,
-                    tail,
-                },
+                None => Loose { inside: self.rarest(vec![a.clone(), b.clone()]), head: a, tail: b },
             },
-            (Loose { head, tail, inside }, Exact(b)) => match crossed(&tail, &b) {
-                Some(runs) => {
-                    let tail: Vec<Run> = tail_of(&runs);
-                    Loose { head, inside: self.better(inside, Some(tail.clone())), tail }
-                }
-                None => Loose { head, inside: self.better(inside, Some(tail)), tail: b },
-            },
-            (Loose { head, tail: end, inside: first }, Loose { head: begin, tail, inside: second }) => {
-                let between = match crossed(&end, &begin) {
-                    Some(runs) => Some(head_of(&runs)),
-                    None => self.better(Some(end), Some(begin)),
+            (Exact(a), Loose { head, tail, mut inside }) => {
+                let crossed = crossed(&a, &head).map(|runs| head_of(&runs));
+                let head = match crossed {
+                    Some(runs) => runs,
+                    None => {
+                        inside.push(head);
+                        a
+                    }
                 };
-                Loose { head, tail, inside: self.better(between, self.better(first, second)) }
+                inside.push(head.clone());
+                Loose { head, tail, inside: self.rarest(inside) }
+            }
+            (Loose { head, tail, mut inside }, Exact(b)) => {
+                let crossed = crossed(&tail, &b).map(|runs| tail_of(&runs));
+                let tail = match crossed {
+                    Some(runs) => runs,
+                    None => {
+                        inside.push(tail);
+                        b
+                    }
+                };
+                inside.push(tail.clone());
+                Loose { head, tail, inside: self.rarest(inside) }
+            }
+            (Loose { head, tail: end, inside: first }, Loose { head: begin, tail, inside: second }) => {
+                let mut inside = [first, second].concat();
+                match crossed(&end, &begin) {
+                    Some(runs) => inside.push(head_of(&runs)),
+                    None => inside.extend([end, begin]),
+                }
+                Loose { head, tail, inside: self.rarest(inside) }
             }
         }
     }
@@ -181,27 +200,30 @@ impl Around<'_> {
         let tail = ends(|part| match part {
             Part::Exact(runs) | Part::Loose { tail: runs, .. } => runs,
         });
-        let inside: Option<Vec<Vec<Run>>> = parts.into_iter().map(|part| self.best_of(part)).collect();
-        let inside = inside.map(|all| all.concat()).filter(|all| all.len() <= MOST_ALTERNATIVES);
-        Part::Loose { head, tail, inside }
+        let rarest: Option<Vec<OneOf>> =
+            parts.into_iter().map(|part| self.all_of(part).into_iter().next()).collect();
+        let inside = rarest.map(|all| all.concat()).filter(|all| all.len() <= MOST_ALTERNATIVES);
+        Part::Loose { head, tail, inside: self.rarest(inside.into_iter().collect()) }
     }
 
-    fn best_of(&self, part: Part) -> Option<Vec<Run>> {
+    fn all_of(&self, part: Part) -> Vec<OneOf> {
         match part {
-            Part::Exact(runs) => self.better(Some(runs), None),
-            Part::Loose { head, tail, inside } => self.better(inside, self.better(Some(head), Some(tail))),
+            Part::Exact(runs) => self.rarest(vec![runs]),
+            Part::Loose { head, tail, mut inside } => {
+                inside.extend([head, tail]);
+                self.rarest(inside)
+            }
         }
     }
 
-    /// The rarer of two requirements. One that an empty run fulfils is none.
-    fn better(&self, one: Option<Vec<Run>>, other: Option<Vec<Run>>) -> Option<Vec<Run>> {
-        let sound = |runs: &Vec<Run>| runs.iter().all(|run| !run.is_empty());
-        let rate = |runs: &Vec<Run>| runs.iter().map(|run| (self.rate)(run)).sum::<Rate>();
-        [one, other]
-            .into_iter()
-            .flatten()
-            .filter(sound)
-            .min_by(|one, other| rate(one).total_cmp(&rate(other)))
+    /// The rarest requirements. One that an empty run fulfils is none.
+    fn rarest(&self, mut all: Vec<OneOf>) -> Vec<OneOf> {
+        let rate = |runs: &OneOf| runs.iter().map(|run| (self.rate)(run)).sum::<Rate>();
+        all.retain(|runs| runs.iter().all(|run| !run.is_empty()));
+        all.sort_by(|one, other| rate(one).total_cmp(&rate(other)));
+        all.dedup();
+        all.truncate(MOST_CHOICES);
+        all
     }
 }
 
@@ -257,7 +279,7 @@ mod tests {
     use crate::scan::samples::{any_pattern, compiled, crowded};
     use crate::scan::sieve::Rates;
 
-    fn runs(pattern: &str) -> Option<Vec<Run>> {
+    fn all(pattern: &str) -> Vec<OneOf> {
         let unicode = !pattern.is_ascii() || pattern.contains("(?u");
         let hir = ParserBuilder::new()
             .utf8(false)
@@ -283,7 +305,7 @@ mod tests {
     }
 
     fn check(pattern: &str, expected: Option<&[&str]>) {
-        let found = runs(pattern).map(|runs| runs.iter().map(|run| shown(run)).collect::<Vec<_>>());
+        let found = all(pattern).first().map(|runs| runs.iter().map(|run| shown(run)).collect::<Vec<_>>());
         assert_eq!(
             found,
             expected.map(|runs| runs.iter().map(|run| (*run).to_owned()).collect()),
@@ -315,10 +337,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(300), ..ProptestConfig::default() })]
         #[test]
-        fn every_match_contains_one_of_the_runs(pattern in any_pattern(), text in crowded()) {
-            if let (Some(runs), Some(found)) = (runs(&pattern), compiled(&pattern).find(&text)) {
+        fn every_match_contains_one_of_the_runs_of_each_requirement(pattern in any_pattern(), text in crowded()) {
+            let Some(found) = compiled(&pattern).find(&text) else { return Ok(()) };
+            for runs in all(&pattern) {
                 let holds = |run: &Run| {
-                    let mut places = found.as_bytes().windows(run.len());
+                    let mut places = text[found.range()].windows(run.len());
                     places.any(|bytes| run.iter().zip(bytes).all(|(class, byte)| class.contains(*byte)))
                 };
                 prop_assert!(runs.iter().any(holds), "{:?} has none of {:?}", found, runs);

@@ -4,15 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::meta::{self, Regex};
+use regex_automata::util::syntax;
 
 use crate::model::RuleName;
 use crate::rule::{Comparison, Op, Pattern, Rule, Template};
 
 /// Compiled as rules are: ASCII, unless the pattern asks for more.
 pub(super) fn compiled(text: &str) -> Regex {
+    built(text).expect("a valid pattern")
+}
+
+fn built(text: &str) -> Option<Regex> {
     let unicode = !text.is_ascii() || text.contains("(?u");
-    RegexBuilder::new(text).unicode(unicode).build().expect("a valid pattern")
+    let engine = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(1 << 20));
+    Regex::builder()
+        .syntax(syntax::Config::new().utf8(false).unicode(unicode))
+        .configure(engine)
+        .build(text)
+        .ok()
 }
 
 /// A rule with these patterns, captures in the order in which they appear, `patterns` first.
@@ -20,7 +30,11 @@ pub(super) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
     let mut captures: Vec<Arc<str>> = Vec::new();
     let mut pattern = |text: &&str| {
         let regex = compiled(text);
-        let named = regex.capture_names().enumerate().filter_map(|(group, name)| Some((group, name?)));
+        let named = regex
+            .group_info()
+            .pattern_names(regex_automata::PatternID::ZERO)
+            .enumerate()
+            .filter_map(|(group, name)| Some((group, name?)));
         let slots = named
             .map(|(group, name)| {
                 let known = captures.iter().position(|capture| &**capture == name);
@@ -81,10 +95,7 @@ pub(super) fn any_pattern() -> impl Strategy<Value = String> {
                 .prop_map(|(part, times)| format!("(?:{part}){times}")),
         ]
     })
-    .prop_filter("valid, and of one mode", |text| {
-        let unicode = !text.is_ascii() || text.contains("(?u");
-        RegexBuilder::new(text).unicode(unicode).size_limit(1 << 20).build().is_ok()
-    })
+    .prop_filter("valid, and not too large", |text| built(text).is_some())
 }
 
 /// Text in which the patterns of [`any_pattern`] find something.

@@ -14,7 +14,7 @@
 
 use aho_corasick::packed;
 
-use super::runs::{Class, Rate, Run};
+use super::runs::{Class, OneOf, Rate, Run};
 
 /// Bytes of a gram.
 const GRAM: usize = 4;
@@ -111,12 +111,12 @@ pub(super) struct Sieve {
 impl Sieve {
     /// Watches for what each of `waiting` requires: for one of its runs. Also gives back those that cannot be watched
     /// for, by their place.
-    pub(super) fn new(waiting: &[Option<Vec<Run>>], rates: &Rates) -> (Sieve, Vec<usize>) {
+    pub(super) fn new(waiting: &[Option<&OneOf>], rates: &Rates) -> (Sieve, Vec<usize>) {
         let (mut sieve, mut left) = (Sieve::default(), Vec::new());
         let (mut grams, mut words, mut masks) = (Vec::new(), Vec::new(), Vec::new());
         for (waiting, runs) in waiting.iter().enumerate() {
-            let rate = |runs: &Vec<Run>| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>();
-            let Some(runs) = runs.as_ref().filter(|runs| rate(runs) <= MOST_RATE) else {
+            let rate = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>();
+            let Some(runs) = runs.filter(|runs| rate(runs) <= MOST_RATE) else {
                 left.push(waiting);
                 continue;
             };
@@ -437,7 +437,7 @@ mod tests {
 
     /// Which of grams, words and masks watch for a run.
     fn ways(run: Run) -> [bool; 3] {
-        let (sieve, left) = Sieve::new(&[Some(vec![run])], &Rates::usual());
+        let (sieve, left) = Sieve::new(&[Some(&vec![run])], &Rates::usual());
         assert!(left.is_empty());
         [sieve.grams.is_some(), sieve.words.is_some(), sieve.masks.is_some()]
     }
@@ -456,6 +456,7 @@ mod tests {
     fn what_is_unknown_empty_or_everywhere_cannot_be_watched_for() {
         let waiting =
             [None, Some(vec![vec![class(b"0123456789e ")]]), Some(vec![run("Connection")]), Some(Vec::new())];
+        let waiting: Vec<_> = waiting.iter().map(Option::as_ref).collect();
         let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
         assert_eq!(left, [0, 1]);
         assert_eq!(sifted(&sieve, b"a Connection"), [(2, 2)]);
@@ -470,7 +471,7 @@ mod tests {
             (vec![digits; 6], "123456"),
         ];
         for (run, text) in runs {
-            let (sieve, _) = Sieve::new(&[Some(vec![run])], &Rates::usual());
+            let (sieve, _) = Sieve::new(&[Some(&vec![run])], &Rates::usual());
             for before in 0..70 {
                 for after in [0, 1, 2, 3, 50] {
                     let bytes = format!("{}{text}{}", "-".repeat(before), "-".repeat(after));
@@ -500,11 +501,11 @@ mod tests {
             waiting in proptest::collection::vec(proptest::collection::vec(any_run(), 1..3), 1..150),
             bytes in proptest::collection::vec(proptest::sample::select(b"abQ#@ABq`".to_vec()), 0..300),
         ) {
-            let waiting: Vec<_> = waiting.into_iter().map(Some).collect();
+            let waiting: Vec<_> = waiting.iter().map(Some).collect();
             let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
             let found = sifted(&sieve, &bytes);
             for (number, runs) in waiting.iter().enumerate().filter(|(number, _)| !left.contains(number)) {
-                for run in runs.iter().flatten() {
+                for run in runs.iter().copied().flatten() {
                     for (at, there) in bytes.windows(run.len()).enumerate() {
                         if run.iter().zip(there).all(|(class, byte)| class.contains(*byte)) {
                             let places = (number as u32, at)..(number as u32, at + run.len());

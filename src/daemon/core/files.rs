@@ -8,6 +8,10 @@ use crate::model::{FileId, SourceName, Timestamp};
 use crate::scan::{self, Block};
 use crate::tail::{self, Disk, Note, TailKind};
 
+/// A block shows what a log is like if it has so many bytes. Where blocks are small, there is little to gain.
+const SAMPLE: usize = 64 * 1024;
+/// Bytes after which a log may have become another one.
+const ATTUNE_EVERY: u64 = 1 << 30;
 /// Bytes read between two commits.
 const BYTES_PER_STEP: usize = 4 * 1024 * 1024;
 
@@ -141,6 +145,12 @@ impl<D: Disk> Core<D> {
                 let counts = self.source_counts.entry(place.get().source.clone()).or_default();
                 counts.bytes += consumed as u64;
                 counts.cut_lines += self.scanned.cut_lines;
+                let at = self.attune_at.entry(place.get().source.clone()).or_default();
+                if bytes.len() >= SAMPLE && counts.bytes >= *at {
+                    *at = counts.bytes.saturating_add(ATTUNE_EVERY);
+                    let attuned = scanner.attuned(bytes);
+                    self.scanners.insert(place.get().source.clone(), attuned);
+                }
             }
             // Files are stamped by the wall clock, as lines are; nothing was written later than now.
             let modified = Timestamp(turn.modified.0.saturating_sub(now.skew_us)).min(now.time);

@@ -104,6 +104,8 @@ pub struct Core<D: Disk> {
     tail: Tail<D>,
     engine: Engine,
     scanners: BTreeMap<SourceName, Scanner>,
+    /// After how many bytes of a source its scanner looks again at what the log is like.
+    attune_at: BTreeMap<SourceName, u64>,
     sources: Vec<Source>,
     /// True if rules whose sources are not configured see every source: files were given as arguments.
     every: bool,
@@ -193,6 +195,7 @@ impl<D: Disk> Core<D> {
             tail,
             engine,
             scanners: BTreeMap::new(),
+            attune_at: BTreeMap::new(),
             sources: Vec::new(),
             every,
             ledger,
@@ -270,6 +273,7 @@ impl<D: Disk> Core<D> {
         let configured: BTreeSet<SourceName> = settings.sources.iter().map(|s| s.name.clone()).collect();
         let ruleset = self.engine.ruleset().clone();
         let every = self.every;
+        self.attune_at.clear();
         self.scanners = settings
             .sources
             .iter()
