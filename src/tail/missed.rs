@@ -120,7 +120,8 @@ impl<D: Disk> Tail<D> {
         Ok(())
     }
 
-    /// One pass over names, for other contents than these. False: some moved meanwhile, so that a content may have been passed over.
+    /// One pass over names, for other contents than these. False: some moved meanwhile, so that a content may have
+    /// been passed over.
     fn pass_missed(
         &mut self,
         source: &SourceName,
