@@ -64,11 +64,7 @@ fn scan_all(scanner: &Scanner, log: &[u8], scanned: &mut Scanned) -> usize {
 
 fn scan(c: &mut Criterion) {
     let mut group = c.benchmark_group("scan");
-    let log = corpus::syslog(1, LOG, 0.0, 1);
     let mut scanned = Scanned::default();
-    group.throughput(Throughput::Bytes(log.len() as u64));
-    let frames = scanner(0);
-    group.bench_function("frame only", |b| b.iter(|| scan_all(&frames, black_box(&log), &mut scanned)));
     for rules in [10, 100] {
         let scanner = scanner(rules);
         for (name, share) in SHARES {
