@@ -17,7 +17,7 @@ use super::{COULD_NOT, Color, Failure, quiet, render, talk};
 use crate::engine::{Arrival, Engine, Phase, Read, Tell, Timing};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
-use crate::scan::{Block, Scanned, Scanner, Tail};
+use crate::scan::{Block, SAMPLE, Scanned, Scanner, Tail};
 use crate::sink::stdout;
 
 /// Bytes read at once.
@@ -83,7 +83,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut said = 0u64;
     let mut bytes = 0u64;
-    // The first block shows what the log is like.
+    // The first large block shows what the logs are like.
     let mut attune = true;
     let mut scanned = Scanned::default();
     // Always the file whose time is lowest, so that what waits for others stays little.
@@ -111,7 +111,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
             skipping: input.skipping,
             tail,
         };
-        if attune {
+        if attune && block.bytes.len() >= SAMPLE {
             scanner = scanner.attuned(block.bytes);
             attune = false;
         }

@@ -101,7 +101,7 @@ pub(super) fn compile(
     Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), unicode, regex, names })
 }
 
-/// How patterns are compiled: what a rule takes of memory when nothing fits it is little.
+/// As for any bytes, and no larger than a pattern may be.
 fn engine() -> meta::Config {
     meta::Config::new().utf8_empty(false).nfa_size_limit(Some(MOST_COMPILED))
 }

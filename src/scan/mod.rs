@@ -22,6 +22,8 @@ use crate::model::{FileId, Position};
 use crate::rule::{Rule, RuleIx, Ruleset};
 use stamp::Stamp;
 
+/// Bytes that show what a log is like. Where less is read at a time, there is little to gain from knowing.
+pub const SAMPLE: usize = 64 * 1024;
 /// Bytes that are gone through at once, up to the end of a line: they stay in the nearest cache for every pass.
 const CHUNK: usize = 16 << 10;
 /// Lines that are gone back over for a stamp, for a line that has none of its own.
@@ -119,7 +121,7 @@ impl Scanner {
         Scanner { matcher: Matcher::new(ruleset, sees), max_line: max_line.max(1) }
     }
 
-    /// The same for a log that is like `sample`, of at least some tens of kilobytes: finds the same, and sooner.
+    /// The same for a log that is like `sample`, of [`SAMPLE`] bytes or more: finds the same, and sooner.
     pub fn attuned(&self, sample: &[u8]) -> Scanner {
         Scanner { matcher: self.matcher.attuned(sample), max_line: self.max_line }
     }

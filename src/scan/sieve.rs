@@ -315,9 +315,8 @@ fn hash(gram: u32) -> u32 {
 #[derive(Clone, Debug)]
 struct Words {
     search: packed::Searcher,
-    /// The windows that each spelling may be.
+    /// For each spelling: the windows that may begin where it does. Only one of several that begin there is told.
     watched: Vec<Vec<usize>>,
-    spelled: Vec<Vec<u8>>,
 }
 
 impl Words {
@@ -328,20 +327,22 @@ impl Words {
         let search = packed::Config::new().only_teddy(true).builder().extend(&spelled).build()?;
         let watched = spelled
             .iter()
-            .map(|word| words.iter().filter(|(other, _)| other == word).map(|(_, number)| *number).collect())
+            .map(|word| {
+                let together = |other: &[u8]| other.starts_with(word) || word.starts_with(other);
+                let mut numbers: Vec<usize> =
+                    words.iter().filter(|(other, _)| together(other)).map(|(_, number)| *number).collect();
+                numbers.dedup();
+                numbers
+            })
             .collect();
-        Some(Words { search, watched, spelled })
+        Some(Words { search, watched })
     }
 
     fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
         let mut at = 0;
         while let Some(hit) = self.search.find_in(bytes, (at..bytes.len()).into()) {
-            // Only one of several words that begin here is told.
-            for (word, watched) in self.spelled.iter().zip(&self.watched) {
-                if bytes[hit.start()..].starts_with(word) {
-                    watched.iter().for_each(|number| stands(*number, hit.start()));
-                }
-            }
+            let watched = &self.watched[hit.pattern().as_usize()];
+            watched.iter().for_each(|number| stands(*number, hit.start()));
             at = hit.start() + 1;
         }
     }

@@ -192,13 +192,15 @@ impl<D: Disk> Tail<D> {
         let Some(file) = self.files.get_mut(&id) else { return };
         match place {
             Some(path) => {
-                if file.progress.gone.take().is_some() || file.path != path {
-                    if file.path != path {
-                        let (source, locator, born) = (file.source.clone(), file.locator.clone(), file.born);
-                        let before = file.path.clone();
-                        file.rename(path.clone());
-                        self.leave(&source, &before, Some(&locator), born);
-                    }
+                let came_back = file.progress.gone.take().is_some();
+                let renamed = file.path != path;
+                if renamed {
+                    let (source, locator, born) = (file.source.clone(), file.locator.clone(), file.born);
+                    let before = file.path.clone();
+                    file.rename(path.clone());
+                    self.leave(&source, &before, Some(&locator), born);
+                }
+                if came_back || renamed {
                     self.notes.push(Note::Renamed { file: id, path });
                     self.look_at(id, now);
                 }
@@ -405,21 +407,18 @@ impl<D: Disk> Tail<D> {
         if facts.locator != *locator || !facts.regular {
             return Ok(());
         }
-        let watched_fresh = watched.fresh;
+        let fresh = watched.fresh;
         let older = facts.born.is_none_or(|born| born < watched.first_seen);
         let mut from = 0;
-        if watched.fresh {
+        if fresh {
             if older && watched.settings.start == Start::End {
                 from = facts.size;
             }
         } else {
+            let (held, quiet) = (now.since(held_since), self.wall.since(facts.modified));
             match self.copy_of(path, facts.size, &handle, by_path)? {
                 Copy::From(offset) => from = offset,
-                Copy::Unsure(span, _)
-                    if now.since(held_since) < span
-                        || (self.wall.since(facts.modified) < span
-                            && now.since(held_since) < LONGEST_COPY) =>
-                {
+                Copy::Unsure(span, _) if held < span || (quiet < span && held < LONGEST_COPY) => {
                     self.held_back.insert((source.clone(), locator.clone()), held_since);
                     return Ok(());
                 }
@@ -427,7 +426,7 @@ impl<D: Disk> Tail<D> {
                 Copy::No => {}
             }
         }
-        if let Some(born) = facts.born.filter(|_| !watched_fresh) {
+        if let Some(born) = facts.born.filter(|_| !fresh) {
             self.open_missed(source, path, (locator, born), listings, by_path, now)?;
         }
         let evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), from)?;

@@ -8,8 +8,6 @@ use crate::model::{FileId, SourceName, Timestamp};
 use crate::scan::{self, Block};
 use crate::tail::{self, Disk, Note, TailKind};
 
-/// A block shows what a log is like if it has so many bytes. Where blocks are small, there is little to gain.
-const SAMPLE: usize = 64 * 1024;
 /// Bytes after which a log may have become another one.
 const ATTUNE_EVERY: u64 = 1 << 30;
 /// Bytes read between two commits.
@@ -146,7 +144,7 @@ impl<D: Disk> Core<D> {
                 counts.bytes += consumed as u64;
                 counts.cut_lines += self.scanned.cut_lines;
                 let at = self.attune_at.entry(place.get().source.clone()).or_default();
-                if bytes.len() >= SAMPLE && counts.bytes >= *at {
+                if bytes.len() >= scan::SAMPLE && counts.bytes >= *at {
                     *at = counts.bytes.saturating_add(ATTUNE_EVERY);
                     let attuned = scanner.attuned(bytes);
                     self.scanners.insert(place.get().source.clone(), attuned);
