@@ -56,8 +56,8 @@ fn scan_all(scanner: &Scanner, log: &[u8], scanned: &mut Scanned) -> usize {
             tail: Tail::Wait,
         };
         scanner.scan(block, scanned);
+        matches += scanned.matches(block.bytes).len();
         at += scanned.consumed;
-        matches += scanned.matches.len();
     }
     matches
 }
@@ -100,9 +100,9 @@ fn whole(scanner: &Scanner, engine: &mut Engine, log: &[u8], scanned: &mut Scann
         let end = log.len().min(at + BLOCK);
         let (file, bytes) = (FileId(1), &log[at..end]);
         scanner.scan(Block { file, offset: at as u64, bytes, skipping: false, tail: Tail::Wait }, scanned);
-        at += scanned.consumed;
-        let matches = std::mem::take(&mut scanned.matches);
+        let matches = scanned.matches(bytes);
         engine.read(Read { file, matches, stamp: scanned.stamp, arrival }, Timestamp::from_secs(0));
+        at += scanned.consumed;
         changes.extend(engine.take().changes);
     }
     changes

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use regex_automata::meta::Regex;
+use regex_automata::meta::{self, Regex};
+use regex_automata::util::syntax;
 
 use crate::model::{RuleName, Severity, SourceName};
 
@@ -114,6 +115,19 @@ pub struct Pattern {
     pub regex: Regex,
     /// For each named group: (group index, index into [`Rule::captures`]).
     pub slots: Vec<(usize, usize)>,
+}
+
+impl Pattern {
+    /// Compiles `expanded`, for lines of any bytes. `None`: it is no valid pattern, or its compiled form takes more than
+    /// `most` bytes.
+    ///
+    /// Without literal prefilters: the scan has better ones, and those of `regex-automata` 0.4.18 find wrong ends or
+    /// nothing where a literal stands twice, as in `[^"]*"([^"]*)"` (a kin of rust-lang/regex issue 1354).
+    pub fn engine(expanded: &str, unicode: bool, most: usize) -> Option<Regex> {
+        let engine = meta::Config::new().utf8_empty(false).auto_prefilter(false).nfa_size_limit(Some(most));
+        let syntax = syntax::Config::new().utf8(false).unicode(unicode);
+        Regex::builder().syntax(syntax).configure(engine).build(expanded).ok()
+    }
 }
 
 /// One part of a key.

@@ -117,12 +117,12 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
         }
         scanner.scan(block, &mut scanned);
         bytes += scanned.consumed as u64;
+        let arrival = Arrival { at: None, modified: input.modified, skew_us: 0 };
+        let matches = scanned.matches(&input.rest);
+        engine.read(Read { file: input.id, matches, stamp: scanned.stamp, arrival }, start);
         input.offset += scanned.consumed as u64;
         input.skipping = scanned.skipping;
         input.rest.drain(..scanned.consumed);
-        let arrival = Arrival { at: None, modified: input.modified, skew_us: 0 };
-        let matches = std::mem::take(&mut scanned.matches);
-        engine.read(Read { file: input.id, matches, stamp: scanned.stamp, arrival }, start);
         if input.done {
             engine.phase(input.id, Phase::AtEnd, start);
         }

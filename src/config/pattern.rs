@@ -7,14 +7,14 @@ use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex_automata::meta::{self, Regex};
-use regex_automata::util::syntax;
+use regex_automata::meta::Regex;
 use regex_syntax::ast::{self, Ast};
 
 use super::diagnostic::{Problems, short};
 use super::macros::{Expanded, Macros};
 use super::template::built_in;
 use super::walk::{Said, is_identifier};
+use crate::rule::Pattern;
 
 /// The largest compiled pattern, in bytes.
 const MOST_COMPILED: usize = 256 * 1024;
@@ -76,10 +76,9 @@ pub(super) fn compile(
     if !captures_are_sound(problems, said, &expanded, &survey) {
         return None;
     }
-    let syntax = syntax::Config::new().utf8(false).unicode(survey.unicode).nest_limit(MOST_NESTED);
-    let regex = match Regex::builder().syntax(syntax).configure(engine()).build(&expanded.text) {
-        Ok(regex) => regex,
-        Err(_) => {
+    let regex = match Pattern::engine(&expanded.text, survey.unicode, MOST_COMPILED) {
+        Some(regex) => regex,
+        None => {
             // The syntax was accepted above by the same parser with the same limits: what is left is the size.
             let label = format!("more than {} KiB compiled", MOST_COMPILED / 1024);
             problems.error("pattern-too-big", said.span.clone(), "a pattern is too large", label).help =
@@ -99,11 +98,6 @@ pub(super) fn compile(
     let unicode = survey.unicode;
     let names = survey.names.into_iter().map(|name| (name.index as usize, name.name)).collect();
     Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), unicode, regex, names })
-}
-
-/// As for any bytes, and no larger than a pattern may be.
-fn engine() -> meta::Config {
-    meta::Config::new().utf8_empty(false).nfa_size_limit(Some(MOST_COMPILED))
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.

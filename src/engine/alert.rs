@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::rule::{Rule, rung_severity};
 use crate::saved::{Rung, SavedKey};
+use crate::scan::Match;
 
 use super::text::Scene;
 use super::window::Window;
@@ -23,14 +24,6 @@ pub(super) const LINE_KEPT: usize = 512;
 pub(super) const CAPTURE_KEPT: usize = 2048;
 /// Files that hold a key's timers; more than these are forgotten oldest first.
 const FILES_KEPT: usize = 16;
-
-/// What a matching line brings.
-pub(super) struct Met<'a> {
-    pub(super) time: Timestamp,
-    pub(super) at: Position,
-    pub(super) captures: Vec<Option<Box<[u8]>>>,
-    pub(super) line: &'a [u8],
-}
 
 /// Whether a comparison that is false ends its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +62,7 @@ pub(super) struct Key {
     pub(super) untold: bool,
     pub(super) files: Vec<FileId>,
     /// Of the newest match, aligned with [`Rule::captures`], cut.
-    pub(super) captures: Vec<Option<Box<[u8]>>>,
+    pub(super) captures: Vec<Option<Vec<u8>>>,
     pub(super) lines: Vec<String>,
     pub(super) line: String,
     /// Where the engine's timer tables hold this key.
@@ -110,7 +103,7 @@ impl Key {
     /// A key as it was committed, under a rule of the same name and the same `by`.
     pub(super) fn load(rule: &Rule, saved: SavedKey, chunks: Vec<(u64, Vec<crate::saved::Entry>)>) -> Key {
         let capture = |name: &Arc<str>| {
-            saved.captures.iter().find(|(saved, _)| saved == name).map(|(_, value)| value.as_slice().into())
+            saved.captures.iter().find(|(saved, _)| saved == name).map(|(_, value)| value.clone())
         };
         let mut key = Key {
             hash: saved.hash,
@@ -154,9 +147,7 @@ impl Key {
             open: self.last.clone(),
             untold: self.untold,
             files: self.files.clone(),
-            captures: captures
-                .filter_map(|(name, value)| Some((name.clone(), value.as_ref()?.to_vec())))
-                .collect(),
+            captures: captures.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             lines: self.lines.clone(),
             line: self.line.clone(),
             first_chunk: self.window.first_chunk(),
@@ -288,21 +279,27 @@ impl Key {
     }
 
     /// A line that fits.
-    pub(super) fn meet(&mut self, scene: &Scene<'_>, met: Met<'_>, out: &mut Vec<Transition>) -> Taken {
+    pub(super) fn meet(
+        &mut self,
+        scene: &Scene<'_>,
+        time: Timestamp,
+        hit: &Match<'_>,
+        out: &mut Vec<Transition>,
+    ) -> Taken {
         let rule = scene.rule;
-        self.advance(scene, met.time, false, out);
-        let late = met.time < self.clock;
-        let now = self.clock.max(met.time);
+        self.advance(scene, time, false, out);
+        let late = time < self.clock;
+        let now = self.clock.max(time);
         let windowed = !rule.within.is_zero();
-        if windowed && late && met.time <= now.minus(rule.within) {
+        if windowed && late && time <= now.minus(rule.within) {
             return Taken::Late;
         }
         self.clock = now;
-        self.last_match = self.last_match.max(met.time);
+        self.last_match = self.last_match.max(time);
         let idle = self.episode.is_none();
         if windowed {
             self.window.expire(now);
-            self.window.insert(met.time);
+            self.window.insert(time);
         } else if rule.latches() {
             self.latched = true;
         }
@@ -313,16 +310,16 @@ impl Key {
             let keep = usize::try_from(self.total - 1).unwrap_or(LINES_KEPT).min(LINES_KEPT - 1);
             self.lines.drain(..self.lines.len().saturating_sub(keep));
         }
-        self.remember(met.at.file, met.captures, met.line);
+        self.remember(hit);
         if windowed || rule.latches() {
             self.judge(rule, now, Fall::Later);
             if idle && self.rungs.iter().any(|rung| rung.since.is_some()) {
-                self.episode = Some(Episode(met.at));
+                self.episode = Some(Episode(hit.at));
             }
             self.show(scene, now, out);
         } else {
             // One moment: true at `now`, false right after it.
-            self.episode.get_or_insert(Episode(met.at));
+            self.episode.get_or_insert(Episode(hit.at));
             let rungs = self.rungs.iter_mut().zip(&rule.ladder);
             for (rung, _) in rungs.filter(|(_, level)| level.is_some_and(|level| level.holds(1.0))) {
                 rung.held = Some(Timestamp::MAX);
@@ -486,13 +483,21 @@ impl Key {
         value
     }
 
-    fn remember(&mut self, file: FileId, captures: Vec<Option<Box<[u8]>>>, line: &[u8]) {
-        self.captures = captures
-            .into_iter()
-            .map(|capture| capture.map(|value| value[..value.len().min(CAPTURE_KEPT)].into()))
-            .collect();
+    /// Keeps of a line what texts may speak of.
+    fn remember(&mut self, hit: &Match<'_>) {
+        for (kept, capture) in self.captures.iter_mut().zip(hit.captures.iter()) {
+            match capture {
+                Some(value) => {
+                    let kept = kept.get_or_insert_default();
+                    kept.clear();
+                    kept.extend_from_slice(&value[..value.len().min(CAPTURE_KEPT)]);
+                }
+                None => *kept = None,
+            }
+        }
         self.line.clear();
-        self.line.push_str(&String::from_utf8_lossy(&line[..line.len().min(LINE_KEPT)]));
+        self.line.push_str(&String::from_utf8_lossy(&hit.line[..hit.line.len().min(LINE_KEPT)]));
+        let file = hit.at.file;
         if self.lines.len() < LINES_KEPT {
             self.lines.push(self.line.clone());
         }

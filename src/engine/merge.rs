@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::model::{FileId, Timestamp};
-use crate::scan::Match;
+use crate::scan::KeptMatch;
 
 /// A match with its record time.
 #[derive(Debug)]
 pub(super) struct Timed {
     pub(super) time: Timestamp,
-    pub(super) hit: Match,
+    pub(super) hit: KeptMatch,
 }
 
 /// Matches that wait for other files of their source.

@@ -28,7 +28,7 @@ use crate::model::{FileId, KeyHash, Position, Reason, RuleName, SourceName, Stat
 use crate::rule::{Rule, RuleIx, Ruleset};
 use crate::saved::{Entry, Saved, SavedClock, SavedKey};
 use crate::scan::stamp::Stamp;
-use crate::scan::{Match, MatchKind};
+use crate::scan::{Captures, Match, MatchKind};
 
 use alert::Key;
 use clock::Clocks;
@@ -37,11 +37,11 @@ use window::Chunks;
 
 /// A block of a file after scanning.
 #[derive(Debug)]
-pub struct Read {
+pub struct Read<M> {
     /// Which file.
     pub file: FileId,
     /// What fitted, in the order of offsets.
-    pub matches: Vec<Match>,
+    pub matches: M,
     /// Stamp of the record nearest to the block's end.
     pub stamp: Option<Stamp>,
     /// When it arrived.
@@ -230,7 +230,7 @@ impl Engine {
     pub fn adopt(&mut self, ruleset: Arc<Ruleset>, timings: Vec<Timing>, now: Timestamp) {
         self.now = self.now.max(now);
         while let Some(timed) = self.pop_merged(true) {
-            self.apply(timed);
+            self.apply_kept(&timed);
         }
         let old = self.ruleset.clone();
         let counts = std::mem::take(&mut self.counts);
@@ -280,7 +280,7 @@ impl Engine {
     pub fn ended(&mut self, file: FileId, now: Timestamp) {
         self.now = self.now.max(now);
         while let Some(timed) = self.merge.pop_of(file) {
-            self.apply(timed);
+            self.apply_kept(&timed);
         }
         self.clocks.files.remove(&file);
         self.output.changes.push(Change::ClockGone(file));
@@ -290,23 +290,25 @@ impl Engine {
     }
 
     /// A block of a file was read and scanned.
-    pub fn read(&mut self, read: Read, now: Timestamp) {
+    pub fn read<'a>(&mut self, read: Read<impl IntoIterator<Item = Match<'a>>>, now: Timestamp) {
         self.now = self.now.max(now);
         self.changed_clocks.insert(read.file);
         let live = read.arrival.at.is_some();
         if live {
             // What arrives live never waits, and never overtakes its own file.
             while let Some(timed) = self.merge.pop_of(read.file) {
-                self.apply(timed);
+                self.apply_kept(&timed);
             }
         }
+        let others = self.frontier_of_others(read.file);
         for hit in read.matches {
             let time =
                 self.clocks.record_time(read.file, hit.stamp, read.arrival, &mut self.output.odd_stamps);
-            if live {
-                self.apply(Timed { time, hit });
+            let in_turn = self.merge.is_empty() && others.is_none_or(|frontier| time <= frontier);
+            if live || in_turn {
+                self.apply(time, &hit);
             } else {
-                self.merge.push(Timed { time, hit });
+                self.merge.push(Timed { time, hit: hit.keep() });
             }
         }
         if read.stamp.is_some() {
@@ -330,13 +332,14 @@ impl Engine {
         let value = |name: &Arc<str>| {
             values.iter().find(|(known, _)| *known == name.as_ref()).map(|(_, value)| value.as_bytes().into())
         };
+        let captures: Vec<Option<Box<[u8]>>> = ruleset.rule(ix).captures.iter().map(value).collect();
         let hit = Match {
             rule: ix,
             kind,
             at: Position { file: FileId::OWN, offset: self.now.0.unsigned_abs() },
             stamp: None,
-            captures: ruleset.rule(ix).captures.iter().map(value).collect(),
-            line: line.as_bytes().into(),
+            captures: Captures::Each(&captures),
+            line: line.as_bytes(),
             partial: false,
         };
         // The clock may have been set back since the condition was found: it is over all the same.
@@ -345,7 +348,7 @@ impl Engine {
             MatchKind::Match => self.now,
             MatchKind::Resolve => newest.map_or(self.now, |newest| newest.max(self.now)),
         };
-        self.apply(Timed { time, hit });
+        self.apply(time, &hit);
     }
 
     /// Lets time pass.

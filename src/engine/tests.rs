@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rule::{By, Comparison, Op, Segment, Template, Value};
+use crate::scan::KeptMatch;
 
 const FILE: FileId = FileId(1);
 
@@ -77,9 +78,9 @@ impl Bench {
         bench
     }
 
-    fn hit(&mut self, file: FileId, kind: MatchKind, time: i64, key: &str) -> Match {
+    fn hit(&mut self, file: FileId, kind: MatchKind, time: i64, key: &str) -> KeptMatch {
         self.offset += 10;
-        Match {
+        KeptMatch {
             rule: RuleIx(0),
             kind,
             at: Position { file, offset: self.offset },
@@ -96,7 +97,7 @@ impl Bench {
         self.ring_before(time);
         let hit = self.hit(FILE, kind, time, key);
         let arrival = Arrival { at: Some(at(time)), modified: at(time), skew_us: 0 };
-        self.engine.read(Read { file: FILE, matches: vec![hit], stamp: None, arrival }, at(time));
+        self.engine.read(Read { file: FILE, matches: [hit.seen()], stamp: None, arrival }, at(time));
         self.collect();
     }
 
@@ -114,7 +115,9 @@ impl Bench {
     }
 
     fn backlog(&mut self, file: FileId, lines: &[(i64, &str)], now: i64) {
-        let matches = lines.iter().map(|(time, key)| self.hit(file, MatchKind::Match, *time, key)).collect();
+        let matches: Vec<_> =
+            lines.iter().map(|(time, key)| self.hit(file, MatchKind::Match, *time, key)).collect();
+        let matches = matches.iter().map(KeptMatch::seen);
         let arrival = Arrival { at: None, modified: at(now), skew_us: 0 };
         self.engine.read(Read { file, matches, stamp: None, arrival }, at(now));
         self.collect();
@@ -287,7 +290,7 @@ fn an_unterminated_line_counts_once() {
     whole.line = b"the whole line".as_slice().into();
     let arrival = Arrival { at: Some(at(1)), modified: at(1), skew_us: 0 };
     for hit in [early, whole] {
-        bench.engine.read(Read { file: FILE, matches: vec![hit], stamp: None, arrival }, at(1));
+        bench.engine.read(Read { file: FILE, matches: [hit.seen()], stamp: None, arrival }, at(1));
         bench.collect();
     }
     assert_eq!(bench.said, []);
@@ -306,7 +309,7 @@ fn that_an_unterminated_line_has_counted_is_saved_with_its_count_however_long_it
     let mut early = bench.hit(FILE, MatchKind::Match, 100, "a");
     early.partial = true;
     let arrival = Arrival { at: None, modified: at(700), skew_us: 0 };
-    let read = || Read { file: FILE, matches: vec![early.clone()], stamp: None, arrival };
+    let read = || Read { file: FILE, matches: [early.seen()], stamp: None, arrival };
     bench.engine.read(read(), at(700));
     bench.collect();
     bench.engine.phase(second, Phase::AtEnd, at(700));

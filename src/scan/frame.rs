@@ -8,6 +8,8 @@ pub const LINE_END: usize = 2;
 pub(super) struct Line<'a> {
     /// Bytes before its beginning that belong to no line.
     pub(super) hole: usize,
+    /// NULs between those and `text`.
+    pub(super) nuls: usize,
     /// What is held against the rules: without its line end, without NULs at its head, at most `max_line` bytes.
     pub(super) text: &'a [u8],
     /// True if it is over-long, whatever may follow.
@@ -29,7 +31,7 @@ impl<'a> Line<'a> {
         let body = body.strip_suffix(b"\r").unwrap_or(body);
         let cut = body.len() > max_line;
         let text = &body[nuls - hole..body.len().min(max_line)];
-        Line { hole, text, cut, void: nuls == raw.len() }
+        Line { hole, nuls: nuls - hole, text, cut, void: nuls == raw.len() }
     }
 }
 
@@ -39,7 +41,8 @@ mod tests {
 
     fn check(raw: &[u8], hole: usize, text: &[u8], cut: bool) {
         let void = raw.iter().all(|byte| *byte == 0);
-        assert_eq!(Line::of(raw, 4), Line { hole, text, cut, void }, "{}", raw.escape_ascii());
+        let nuls = raw.iter().skip(hole).take_while(|byte| **byte == 0).count();
+        assert_eq!(Line::of(raw, 4), Line { hole, nuls, text, cut, void }, "{}", raw.escape_ascii());
     }
 
     #[test]

@@ -11,11 +11,13 @@ use regex_automata::Input;
 use regex_automata::meta::Regex;
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Hir;
 
+use super::backtrack::{self, Backtracker};
 use super::frame::Line;
 use super::runs::{self, OneOf};
 use super::sieve::{Rates, Sieve};
-use super::{Captures, MatchKind};
+use super::{MatchKind, Span};
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
 
 /// Bytes that the compiled form of a set may take: some hundred times what one pattern may.
@@ -26,14 +28,14 @@ const SET_STATES: usize = 16 << 20;
 /// The rules of one source.
 #[derive(Clone, Debug)]
 pub(super) struct Matcher {
-    seen: Vec<Seen>,
+    seen: Arc<[Seen]>,
     /// What the sieve's numbers stand for.
-    hits: Vec<Hit>,
+    hits: Arc<[Hit]>,
     /// What each of them may be watched for by.
     choices: Arc<[Vec<OneOf>]>,
     sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
-    gates: Vec<Gate>,
+    gates: Arc<[Gate]>,
 }
 
 /// What has to be known of a rule here.
@@ -43,8 +45,27 @@ struct Seen {
     captures: usize,
     ignore: Vec<Regex>,
     /// `resolve`, then `patterns`: the first that fits decides.
-    deciding: Vec<Pattern>,
+    deciding: Vec<Deciding>,
     recoveries: usize,
+}
+
+/// A pattern in the two forms in which it is run.
+#[derive(Clone, Debug)]
+struct Deciding {
+    pattern: Pattern,
+    /// The quicker one, for patterns and lines that it is made for.
+    backtracker: Option<Backtracker>,
+}
+
+/// A rule that a line fits.
+pub(super) struct Found<'a> {
+    /// Where the line begins in its chunk.
+    pub(super) begin: usize,
+    pub(super) line: Line<'a>,
+    pub(super) rule: RuleIx,
+    pub(super) kind: MatchKind,
+    /// Of the captures of the rule, in the line's text.
+    pub(super) spans: &'a [Option<Span>],
 }
 
 /// A pattern that may fit: which rule of `seen`, which of its deciding patterns. The order is the order of judgement.
@@ -58,15 +79,19 @@ struct Hit {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     candidates: Vec<Candidate>,
+    backtrack: backtrack::Room,
     /// Where the groups of one pattern begin and end.
     slots: Vec<Option<NonMaxUsize>>,
+    spans: Vec<Option<Span>>,
 }
 
-/// A line that a pattern may fit, by where the line begins in its chunk.
+/// A line that a pattern may fit, by where it begins in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
-    line: usize,
+    line: u32,
     hit: Hit,
+    /// Where the line ends, without its `\n`.
+    end: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -83,7 +108,7 @@ impl Matcher {
     }
 
     fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, set_size: usize) -> Matcher {
-        let seen: Vec<Seen> =
+        let seen: Arc<[Seen]> =
             ruleset.iter().filter(|(_, rule)| sees(rule)).map(|(ix, rule)| Seen::new(ix, rule)).collect();
         let rates = Rates::usual();
         let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding(&seen).unzip();
@@ -92,7 +117,7 @@ impl Matcher {
         let (sieve, left) = Sieve::new(&first, &rates);
         let left: Vec<(Hit, &Pattern)> = left.into_iter().map(|at| (hits[at], patterns[at])).collect();
         let gates = gates(&left, set_size);
-        Matcher { hits, choices, sieve, gates, seen }
+        Matcher { hits: hits.into(), choices, sieve, gates, seen }
     }
 
     /// The same for a log that is like `sample`: patterns are watched for by what is rare in it.
@@ -116,78 +141,69 @@ impl Matcher {
         Matcher { sieve, ..self.clone() }
     }
 
-    /// Tells `found` of every rule that a line of `chunk` fits: where the line begins, the line, and the rule; in the
-    /// order of lines, then of rules.
+    /// Tells `found` of every rule that a line of `chunk` fits, in the order of lines, then of rules.
     pub(super) fn judge(
         &self,
         chunk: &[u8],
         max_line: usize,
         room: &mut Room,
-        mut found: impl FnMut(usize, Line<'_>, RuleIx, MatchKind, Captures),
+        mut found: impl FnMut(Found<'_>),
     ) {
-        let Room { candidates, slots } = room;
+        let mut candidates = std::mem::take(&mut room.candidates);
         candidates.clear();
-        // Of the line that was hit last.
-        let (mut begin, mut end) = (0, 0);
+        // Of the line that was hit last; none at first.
+        let (mut begin, mut end) = (1, 0);
         self.sieve.sift(chunk, |waiting, place| {
-            if !(begin..end).contains(&place) {
+            if !(begin..=end).contains(&place) {
                 begin = memrchr(b'\n', &chunk[..place]).map_or(0, |newline| newline + 1);
-                end = memchr(b'\n', &chunk[place..]).map_or(chunk.len(), |newline| place + newline + 1);
+                end = memchr(b'\n', &chunk[place..]).map_or(chunk.len(), |newline| place + newline);
             }
-            candidates.push(Candidate { line: begin, hit: self.hits[waiting as usize] });
+            let hit = self.hits[waiting as usize];
+            candidates.push(Candidate { line: begin as u32, hit, end: end as u32 });
         });
         if !self.gates.is_empty() {
-            self.ask_every_line(chunk, max_line, candidates);
+            self.ask_every_line(chunk, max_line, &mut candidates);
         }
         candidates.sort_unstable();
         candidates.dedup();
         for candidates in candidates.chunk_by(|one, other| one.line == other.line) {
-            let begin = candidates[0].line;
-            let line = Line::of(line_at(chunk, begin), max_line);
+            let Candidate { line: begin, end, .. } = candidates[0];
+            let line = Line::of(&chunk[begin as usize..end as usize], max_line);
             for candidates in candidates.chunk_by(|one, other| one.hit.seen == other.hit.seen) {
                 let rule = &self.seen[candidates[0].hit.seen as usize];
-                let decided = candidates.iter().find_map(|candidate| {
-                    let deciding = candidate.hit.deciding as usize;
-                    Some((deciding, rule.captures(deciding, line.text, slots)?))
-                });
-                let Some((deciding, captures)) = decided else { continue };
+                let mut patterns = candidates.iter().map(|candidate| candidate.hit.deciding as usize);
+                let fits = |deciding: &usize| rule.fits(*deciding, line.text, room);
+                let Some(deciding) = patterns.find(fits) else { continue };
                 if rule.ignore.iter().any(|regex| regex.is_match(line.text)) {
                     continue;
                 }
                 let kind = if deciding < rule.recoveries { MatchKind::Resolve } else { MatchKind::Match };
-                found(begin, line, rule.ix, kind, captures);
+                found(Found { begin: begin as usize, line, rule: rule.ix, kind, spans: &room.spans });
             }
         }
+        room.candidates = candidates;
     }
 
     fn ask_every_line(&self, chunk: &[u8], max_line: usize, candidates: &mut Vec<Candidate>) {
         let mut begin = 0;
-        let ends = memchr_iter(b'\n', chunk).map(|newline| newline + 1);
         let last = (!chunk.ends_with(b"\n")).then_some(chunk.len());
-        for end in ends.chain(last) {
-            let text = Line::of(line_at(chunk, begin), max_line).text;
-            for gate in &self.gates {
+        for end in memchr_iter(b'\n', chunk).chain(last) {
+            let text = Line::of(&chunk[begin..end], max_line).text;
+            let mut candidate =
+                |hit: Hit| candidates.push(Candidate { line: begin as u32, hit, end: end as u32 });
+            for gate in self.gates.iter() {
                 match gate {
                     // Asking for all that fit allocates, so it is asked only of lines that fit something.
                     Gate::Set(set, of) if set.is_match(text) => {
-                        let hits = set.matches(text);
-                        candidates.extend(hits.iter().map(|place| Candidate { line: begin, hit: of[place] }));
+                        set.matches(text).iter().for_each(|place| candidate(of[place]));
                     }
-                    Gate::Single(regex, hit) if regex.is_match(text) => {
-                        candidates.push(Candidate { line: begin, hit: *hit });
-                    }
+                    Gate::Single(regex, hit) if regex.is_match(text) => candidate(*hit),
                     Gate::Set(..) | Gate::Single(..) => {}
                 }
             }
-            begin = end;
+            begin = end + 1;
         }
     }
-}
-
-/// The line of `chunk` that begins at `begin`, without its `\n`.
-fn line_at(chunk: &[u8], begin: usize) -> &[u8] {
-    let rest = &chunk[begin..];
-    &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
 }
 
 impl Seen {
@@ -196,46 +212,68 @@ impl Seen {
             ix,
             captures: rule.captures.len(),
             ignore: rule.ignore.iter().map(|pattern| pattern.regex.clone()).collect(),
-            deciding: rule.resolve.iter().chain(&rule.patterns).cloned().collect(),
+            deciding: rule.resolve.iter().chain(&rule.patterns).map(Deciding::new).collect(),
             recoveries: rule.resolve.len(),
         }
     }
 
-    fn captures(
-        &self,
-        deciding: usize,
-        line: &[u8],
-        slots: &mut Vec<Option<NonMaxUsize>>,
-    ) -> Option<Captures> {
-        let pattern = &self.deciding[deciding];
+    /// True if a line fits that pattern; then `room.spans` tells of the captures.
+    fn fits(&self, deciding: usize, line: &[u8], room: &mut Room) -> bool {
+        room.spans.clear();
+        room.spans.resize(self.captures, None);
+        self.deciding[deciding].fits(line, room)
+    }
+}
+
+impl Deciding {
+    fn new(pattern: &Pattern) -> Deciding {
+        let keeps = |group| pattern.slots.iter().any(|(kept, _)| *kept == group);
+        let backtracker = parsed(pattern).and_then(|hir| Backtracker::new(&hir, &keeps));
+        Deciding { pattern: pattern.clone(), backtracker }
+    }
+
+    fn fits(&self, line: &[u8], room: &mut Room) -> bool {
+        let Room { backtrack, slots, spans, .. } = room;
+        if let Some(Ok(fits)) = self.backtracker.as_ref().map(|quick| quick.fits(line, backtrack)) {
+            for (group, slot) in self.pattern.slots.iter().filter(|_| fits) {
+                let (from, to) = (backtrack.slots[2 * group], backtrack.slots[2 * group + 1]);
+                spans[*slot] = (to != usize::MAX).then(|| Span::new(from, to));
+            }
+            return fits;
+        }
+        let regex = &self.pattern.regex;
         slots.clear();
-        slots.resize(pattern.regex.group_info().slot_len(), None);
-        pattern.regex.search_slots(&Input::new(line), slots)?;
-        let mut captures = vec![None; self.captures];
-        for (group, slot) in &pattern.slots {
+        slots.resize(regex.group_info().slot_len(), None);
+        if regex.search_slots(&Input::new(line), slots).is_none() {
+            return false;
+        }
+        for (group, slot) in &self.pattern.slots {
             if let (Some(from), Some(to)) = (slots[2 * group], slots[2 * group + 1]) {
-                captures[*slot] = Some(line[from.get()..to.get()].into());
+                spans[*slot] = Some(Span::new(from.get(), to.get()));
             }
         }
-        Some(captures)
+        true
     }
 }
 
 /// Every deciding pattern of every rule.
 fn deciding(seen: &[Seen]) -> impl Iterator<Item = (Hit, &Pattern)> {
     (0u32..).zip(seen).flat_map(|(seen, rule)| {
-        (0u32..).zip(&rule.deciding).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
+        let patterns = rule.deciding.iter().map(|deciding| &deciding.pattern);
+        (0u32..).zip(patterns).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
     })
+}
+
+fn parsed(pattern: &Pattern) -> Option<Hir> {
+    ParserBuilder::new().utf8(false).unicode(pattern.unicode).build().parse(&pattern.expanded).ok()
 }
 
 /// What every match of a pattern holds, as far as that is known.
 fn required(pattern: &Pattern, rates: &Rates) -> Vec<OneOf> {
-    let mut parser = ParserBuilder::new().utf8(false).unicode(pattern.unicode).build();
-    let hir = parser.parse(&pattern.expanded);
-    hir.map_or(Vec::new(), |hir| runs::required(&hir, &|run| rates.of_run(run)))
+    parsed(pattern).map_or(Vec::new(), |hir| runs::required(&hir, &|run| rates.of_run(run)))
 }
 
-fn gates(left: &[(Hit, &Pattern)], size: usize) -> Vec<Gate> {
+fn gates(left: &[(Hit, &Pattern)], size: usize) -> Arc<[Gate]> {
     [false, true]
         .into_iter()
         .flat_map(|unicode| {
@@ -264,12 +302,18 @@ fn gates(left: &[(Hit, &Pattern)], size: usize) -> Vec<Gate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::Captures;
     use crate::scan::samples::{compiled, rule};
 
-    fn judged(matcher: &Matcher, line: &[u8]) -> Vec<(RuleIx, MatchKind, Captures)> {
+    /// Rule, kind and captures.
+    type Judged = (RuleIx, MatchKind, Vec<Option<String>>);
+
+    fn judged(matcher: &Matcher, line: &[u8]) -> Vec<Judged> {
         let mut all = Vec::new();
-        matcher.judge(line, 1000, &mut Room::default(), |_, _, ix, kind, captures| {
-            all.push((ix, kind, captures));
+        matcher.judge(line, 1000, &mut Room::default(), |found| {
+            let captures = Captures::Spans(found.line.text, found.spans);
+            let captures = captures.iter().map(|text| Some(String::from_utf8(text?.to_vec()).unwrap()));
+            all.push((found.rule, found.kind, captures.collect()));
         });
         all
     }
@@ -291,7 +335,7 @@ mod tests {
         let expected: Vec<_> = expected
             .iter()
             .map(|(ix, kind, captures)| {
-                let captures = captures.iter().map(|c| c.map(|text| text.as_bytes().into())).collect();
+                let captures = captures.iter().map(|text| text.map(str::to_owned)).collect();
                 (RuleIx(*ix), *kind, captures)
             })
             .collect();

@@ -4,6 +4,8 @@
 //! However the same bytes are cut into blocks, the matches are the same, as long as the caller offers again what
 //! was not consumed, followed by what came since.
 
+mod backtrack;
+mod found;
 mod frame;
 mod matcher;
 mod runs;
@@ -14,12 +16,14 @@ pub mod stamp;
 
 use memchr::{memchr, memrchr};
 
+use found::Hit;
+pub use found::{Captures, KeptMatch, Match, MatchKind, Scanned, Span};
 pub use frame::LINE_END;
 use frame::Line;
-use matcher::{Matcher, Room};
+use matcher::{Found, Matcher};
 
 use crate::model::{FileId, Position};
-use crate::rule::{Rule, RuleIx, Ruleset};
+use crate::rule::{Rule, Ruleset};
 use stamp::Stamp;
 
 /// Bytes that show what a log is like. Where less is read at a time, there is little to gain from knowing.
@@ -63,53 +67,6 @@ pub enum Tail {
     Flush,
     /// No more bytes will come: it is matched and consumed.
     Final,
-}
-
-/// What was found in a block. The caller keeps one and offers it again, so that its room is used again.
-#[derive(Debug, Default)]
-pub struct Scanned {
-    /// Ordered by offset, then by rule.
-    pub matches: Vec<Match>,
-    /// Bytes of the block that are done with; the next block begins behind them.
-    pub consumed: usize,
-    /// True if the next block begins in the rest of an over-long line.
-    pub skipping: bool,
-    /// The stamp nearest to the end of what was consumed or flushed, at most 64 lines back.
-    pub stamp: Option<Stamp>,
-    /// Lines that were longer than `max_line`; one counts when its head is consumed.
-    pub cut_lines: u64,
-    room: Room,
-}
-
-/// Aligned with [`Rule::captures`]; `None`: the group took no part. Any bytes.
-pub type Captures = Vec<Option<Box<[u8]>>>;
-
-/// A line that fits a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// Which rule.
-    pub rule: RuleIx,
-    /// As what.
-    pub kind: MatchKind,
-    /// Where the line begins. Skipped NULs at its head are part of it.
-    pub at: Position,
-    /// The line's own stamp, else the nearest before it in the block, at most 64 lines back.
-    pub stamp: Option<Stamp>,
-    /// What the pattern captured.
-    pub captures: Captures,
-    /// What was matched: the line without its end, at most `max_line` bytes. Any bytes.
-    pub line: Box<[u8]>,
-    /// True if the line's end was not there yet: the whole line will be matched again.
-    pub partial: bool,
-}
-
-/// What a line is to a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchKind {
-    /// It fits one of `patterns`.
-    Match,
-    /// It fits one of `resolve`, whatever else it fits.
-    Resolve,
 }
 
 impl Scanner {
@@ -179,14 +136,6 @@ impl Scanner {
     }
 }
 
-impl Scanned {
-    fn clear(&mut self) {
-        let (mut matches, room) = (std::mem::take(&mut self.matches), std::mem::take(&mut self.room));
-        matches.clear();
-        *self = Scanned { matches, room, ..Scanned::default() };
-    }
-}
-
 /// A block on its way through a scanner.
 struct Lines<'a> {
     scanner: &'a Scanner,
@@ -234,20 +183,29 @@ impl Lines<'_> {
     /// Judges the lines from `from` to `to`: whole ones, or the last one of the block.
     fn judge(&mut self, from: usize, to: usize, partial: bool) {
         let Lines { scanner, block, begin, .. } = *self;
-        let Scanned { matches, room, .. } = &mut *self.out;
+        let Scanned { hits, spans, room, .. } = &mut *self.out;
         // Of the line that was found last: several rules may want it.
         let mut known: Option<(usize, Option<Stamp>)> = None;
         let (chunk, max_line) = (&block.bytes[from..to], scanner.max_line);
-        scanner.matcher.judge(chunk, max_line, room, |at, line, rule, kind, captures| {
-            let at = from + at;
+        scanner.matcher.judge(chunk, max_line, room, |found: Found<'_>| {
+            let at = from + found.begin;
             let stamp = match known {
                 Some((of, stamp)) if of == at => stamp,
-                _ => stamp::find(line.text).or_else(|| scanner.stamp_before(&block.bytes[begin..at])),
+                _ => stamp::find(found.line.text).or_else(|| scanner.stamp_before(&block.bytes[begin..at])),
             };
             known = Some((at, stamp));
-            let offset = block.offset + (at + line.hole) as u64;
-            let at = Position { file: block.file, offset };
-            matches.push(Match { rule, kind, at, stamp, captures, line: line.text.into(), partial });
+            let offset = block.offset + (at + found.line.hole) as u64;
+            let text = at + found.line.hole + found.line.nuls;
+            hits.push(Hit {
+                rule: found.rule,
+                kind: found.kind,
+                at: Position { file: block.file, offset },
+                stamp,
+                line: Span::new(text, text + found.line.text.len()),
+                captures: (spans.len() as u32, found.spans.len() as u32),
+                partial,
+            });
+            spans.extend_from_slice(found.spans);
         });
     }
 }
@@ -258,9 +216,10 @@ mod tests {
 
     use super::samples::{any_pattern, crowded, rule};
     use super::*;
+    use crate::rule::RuleIx;
 
     /// All that is to be found in `text`, found in the plainest way. `cut_lines` too.
-    fn naive(text: &[u8], rules: &[Rule], max_line: usize) -> (Vec<Match>, u64) {
+    fn naive(text: &[u8], rules: &[Rule], max_line: usize) -> (Vec<KeptMatch>, u64) {
         let (mut matches, mut cut_lines, mut stamp) = (Vec::new(), 0, None);
         let mut offset = 0;
         for piece in text.split_inclusive(|byte| *byte == b'\n') {
@@ -301,7 +260,7 @@ mod tests {
                     captures[*slot] = groups.get_group(*group).map(|group| raw[group.range()].into());
                 }
                 let at = Position { file: FileId(7), offset: 1000 + start as u64 };
-                matches.push(Match {
+                matches.push(KeptMatch {
                     rule: RuleIx(ix),
                     kind,
                     at,
@@ -323,7 +282,7 @@ mod tests {
         skipping: bool,
         newest: Option<Stamp>,
         scanned: Scanned,
-        matches: Vec<Match>,
+        matches: Vec<KeptMatch>,
         cut_lines: u64,
     }
 
@@ -341,7 +300,8 @@ mod tests {
             }
         }
 
-        fn scan(&mut self, read: usize, tail: Tail) {
+        /// What is found in what was not consumed, up to `read`.
+        fn scan(&mut self, read: usize, tail: Tail) -> Vec<KeptMatch> {
             let block = Block {
                 file: FileId(7),
                 offset: 1000 + self.offset as u64,
@@ -351,17 +311,17 @@ mod tests {
             };
             self.scanner.scan(block, &mut self.scanned);
             // A line without a stamp takes the newest that its file had before the block.
-            for found in &mut self.scanned.matches {
-                found.stamp = found.stamp.or(self.newest);
-            }
+            let keep = |found: Match<'_>| KeptMatch { stamp: found.stamp.or(self.newest), ..found.keep() };
+            let matches = self.scanned.matches(block.bytes).map(keep).collect();
             let stuck = self.scanned.consumed == 0 && block.bytes.len() >= self.scanner.max_line + LINE_END;
             assert!(!stuck, "a block of that size must get on");
+            matches
         }
 
         fn take(&mut self, read: usize, tail: Tail) {
-            self.scan(read, tail);
-            assert!(self.scanned.matches.iter().all(|found| !found.partial), "only a flush is partial");
-            self.matches.append(&mut self.scanned.matches);
+            let mut matches = self.scan(read, tail);
+            assert!(matches.iter().all(|found| !found.partial), "only a flush is partial");
+            self.matches.append(&mut matches);
             self.offset += self.scanned.consumed;
             self.skipping = self.scanned.skipping;
             self.newest = self.scanned.stamp.or(self.newest);
@@ -369,13 +329,13 @@ mod tests {
         }
 
         /// What is known now, if the unterminated line is matched as it is.
-        fn flushed(&mut self, read: usize) -> Vec<Match> {
-            self.scan(read, Tail::Flush);
+        fn flushed(&mut self, read: usize) -> Vec<KeptMatch> {
+            let matches = self.scan(read, Tail::Flush);
             let consumed = 1000 + (self.offset + self.scanned.consumed) as u64;
             let mut all = self.matches.clone();
-            for found in &self.scanned.matches {
+            for found in matches {
                 assert_eq!(found.partial, found.at.offset >= consumed, "what is partial stays");
-                all.push(Match { partial: false, ..found.clone() });
+                all.push(KeptMatch { partial: false, ..found });
             }
             all
         }
@@ -505,8 +465,7 @@ mod tests {
         let block = Block { file: FileId(1), offset: 0, bytes, skipping, tail };
         Scanner::new(&ruleset, |_| true, 16).scan(block, &mut scanned);
         let lines: Vec<String> = scanned
-            .matches
-            .iter()
+            .matches(bytes)
             .map(|found| {
                 let partial = if found.partial { "~" } else { "" };
                 format!("{partial}{}:{}", found.at.offset, found.line.escape_ascii())
@@ -567,7 +526,11 @@ mod tests {
             Some(Stamp::Instant(instant)) => Some(instant.to_string()),
             Some(Stamp::Civil(_)) | None => None,
         };
-        assert_eq!(shown(scanned.matches[0].stamp).as_deref(), of_match, "{between} {last}");
+        assert_eq!(
+            shown(scanned.matches(bytes).next().unwrap().stamp).as_deref(),
+            of_match,
+            "{between} {last}"
+        );
         assert_eq!(shown(scanned.stamp).as_deref(), of_block, "{between} {last}");
     }
 
@@ -605,9 +568,9 @@ mod tests {
                 Block { file: FileId(1), offset: 0, bytes, skipping: false, tail: Tail::Wait },
                 &mut scanned,
             );
-            let Scanned { matches, consumed, cut_lines, stamp, skipping, .. } = &scanned;
+            let Scanned { consumed, cut_lines, stamp, skipping, .. } = &scanned;
             assert!(!skipping);
-            assert_eq!((matches.len(), *consumed, *cut_lines, stamp.is_some()), expected);
+            assert_eq!((scanned.matches(bytes).len(), *consumed, *cut_lines, stamp.is_some()), expected);
         }
     }
 }

@@ -43,9 +43,26 @@ impl Class {
         })
     }
 
-    fn of(ranges: impl Iterator<Item = (u8, u8)>) -> Class {
+    /// True if some byte is in both.
+    pub(super) fn overlaps(&self, other: &Class) -> bool {
+        self.0.iter().zip(other.0).any(|(one, other)| one & other != 0)
+    }
+
+    /// Its byte, if it has just one.
+    pub(super) fn only(&self) -> Option<u8> {
+        let mut bytes = self.bytes();
+        bytes.next().filter(|_| bytes.next().is_none())
+    }
+
+    pub(super) fn of(ranges: impl Iterator<Item = (u8, u8)>) -> Class {
+        ranges.flat_map(|(from, to)| from..=to).collect()
+    }
+}
+
+impl FromIterator<u8> for Class {
+    fn from_iter<T: IntoIterator<Item = u8>>(bytes: T) -> Class {
         let mut class = Class::default();
-        ranges.for_each(|(from, to)| (from..=to).for_each(|byte| class.insert(byte)));
+        bytes.into_iter().for_each(|byte| class.insert(byte));
         class
     }
 }
@@ -276,14 +293,13 @@ mod tests {
     use regex_syntax::ParserBuilder;
 
     use super::*;
-    use crate::scan::samples::{any_pattern, compiled, crowded};
+    use crate::scan::samples::{any_pattern, compiled, crowded, is_unicode};
     use crate::scan::sieve::Rates;
 
     fn all(pattern: &str) -> Vec<OneOf> {
-        let unicode = !pattern.is_ascii() || pattern.contains("(?u");
         let hir = ParserBuilder::new()
             .utf8(false)
-            .unicode(unicode)
+            .unicode(is_unicode(pattern))
             .build()
             .parse(pattern)
             .expect("a valid pattern");

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use regex_automata::meta::{self, Regex};
-use regex_automata::util::syntax;
+use regex_automata::meta::Regex;
 
 use crate::model::RuleName;
 use crate::rule::{Comparison, Op, Pattern, Rule, Template};
@@ -16,13 +15,11 @@ pub(super) fn compiled(text: &str) -> Regex {
 }
 
 fn built(text: &str) -> Option<Regex> {
-    let unicode = !text.is_ascii() || text.contains("(?u");
-    let engine = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(1 << 20));
-    Regex::builder()
-        .syntax(syntax::Config::new().utf8(false).unicode(unicode))
-        .configure(engine)
-        .build(text)
-        .ok()
+    Pattern::engine(text, is_unicode(text), 1 << 20)
+}
+
+pub(super) fn is_unicode(text: &str) -> bool {
+    !text.is_ascii() || text.contains("(?u")
 }
 
 /// A rule with these patterns, captures in the order in which they appear, `patterns` first.
@@ -45,7 +42,7 @@ pub(super) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
                 (group, slot)
             })
             .collect();
-        let unicode = !text.is_ascii() || text.contains("(?u");
+        let unicode = is_unicode(text);
         Pattern { text: (*text).into(), expanded: (*text).into(), unicode, slots, regex }
     };
     let patterns = patterns.iter().map(&mut pattern).collect();

@@ -153,7 +153,7 @@ impl<D: Disk> Core<D> {
             // Files are stamped by the wall clock, as lines are; nothing was written later than now.
             let modified = Timestamp(turn.modified.0.saturating_sub(now.skew_us)).min(now.time);
             let arrival = Arrival { at: turn.arrival, modified, skew_us: now.skew_us };
-            let matches = std::mem::take(&mut self.scanned.matches);
+            let matches = self.scanned.matches(bytes);
             let stamp = self.scanned.stamp.filter(|_| stamped);
             self.engine.read(Read { file, matches, stamp, arrival }, now.time);
             self.tail.consumed(file, consumed, self.scanned.skipping, now.time);

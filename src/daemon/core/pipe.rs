@@ -60,15 +60,20 @@ impl<D: Disk> Core<D> {
         let block =
             Block { file: pipe.file, offset: pipe.offset, bytes: &pipe.rest, skipping: pipe.skipping, tail };
         scanner.scan(block, &mut self.scanned);
-        pipe.rest.drain(..self.scanned.consumed);
         pipe.offset += self.scanned.consumed as u64;
         pipe.skipping = self.scanned.skipping;
         let counts = self.source_counts.entry(pipe.source.clone()).or_default();
         counts.bytes += self.scanned.consumed as u64;
         counts.cut_lines += self.scanned.cut_lines;
         let arrival = Arrival { at: Some(now.time), modified: now.time, skew_us: now.skew_us };
-        let matches = std::mem::take(&mut self.scanned.matches);
-        self.engine.read(Read { file: pipe.file, matches, stamp: self.scanned.stamp, arrival }, now.time);
+        let read = Read {
+            file: pipe.file,
+            matches: self.scanned.matches(&pipe.rest),
+            stamp: self.scanned.stamp,
+            arrival,
+        };
+        self.engine.read(read, now.time);
+        pipe.rest.drain(..self.scanned.consumed);
     }
 
     /// A line that has not ended for `flush` is matched as it is.

@@ -1,0 +1,624 @@
+//! One line against one pattern: whether it fits, and what its groups capture.
+//!
+//! A backtracker straight from the pattern's HIR. The sieve has found that the line is worth it, so most lines that
+//! come here fit, and the first thing tried is right nearly always; the automata of `regex-automata` walk such a line
+//! several times, and with hundreds of patterns each of them is cold when its turn comes. What could make this slow
+//! or another one (loops around what may be empty, classes beyond ASCII, too many steps) is left to them.
+
+use memchr::{memchr, memchr2, memchr3, memmem, memrchr};
+use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look, Repetition};
+
+use super::runs::Class;
+
+/// Operations of a pattern, at most.
+const MOST_OPS: usize = 2000;
+/// Steps that every line is worth.
+const STEPS: usize = 4000;
+/// Steps that a byte of it is worth besides.
+const STEPS_PER_BYTE: usize = 4;
+
+/// A pattern in a form that is tried from left to right.
+#[derive(Clone, Debug)]
+pub(super) struct Backtracker {
+    ops: Box<[Op]>,
+    start: Start,
+    /// Two for each group, as in `regex-automata`.
+    slots: usize,
+}
+
+/// Where in a line a match may begin.
+#[derive(Clone, Debug)]
+enum Start {
+    Beginning,
+    Literal(Box<memmem::Finder<'static>>),
+    OneOf(Box<Class>),
+    Anywhere,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Literal(Box<[u8]>),
+    OneOf(Box<Class>),
+    /// From `min` to `max` bytes of a class.
+    Many(Box<Many>),
+    /// The first is tried, then the second.
+    Split(usize, usize),
+    Jump(usize),
+    /// The place is kept in that slot.
+    Save(usize),
+    Look(Look),
+    Done,
+}
+
+#[derive(Clone, Debug)]
+struct Many {
+    class: Class,
+    reach: Reach,
+    min: usize,
+    max: usize,
+    greedy: bool,
+    follow: Follow,
+}
+
+/// How it is found how far a class reaches.
+#[derive(Clone, Debug)]
+enum Reach {
+    Until1(u8),
+    Until2(u8, u8),
+    Until3(u8, u8, u8),
+    Table,
+}
+
+/// What has to follow, as far as it saves looking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follow {
+    Anything,
+    Byte(u8),
+    /// Nothing that the class has: there is one place at which it can end.
+    Other,
+}
+
+/// What is tried next if the way that was taken leads nowhere.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    Try {
+        op: usize,
+        at: usize,
+    },
+    /// The slot had another value before.
+    Undo {
+        slot: usize,
+        was: usize,
+    },
+    /// A greedy repetition gives back: it may end at `low` or more, and below `high`.
+    Shrink {
+        op: usize,
+        low: usize,
+        high: usize,
+    },
+    /// A lazy repetition takes one more, of at most `left`.
+    Grow {
+        op: usize,
+        at: usize,
+        left: usize,
+    },
+}
+
+/// Room to work in, used again and again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room {
+    choices: Vec<Choice>,
+    /// Where groups begin and end in the line that fitted last; `usize::MAX`: they took no part.
+    pub(super) slots: Vec<usize>,
+}
+
+/// It would take too many steps to find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+impl Backtracker {
+    /// `keeps` says of which groups the places are wanted. `None`: another engine has to do it.
+    pub(super) fn new(hir: &Hir, keeps: &dyn Fn(usize) -> bool) -> Option<Backtracker> {
+        let mut writer = Writer { ops: Vec::new(), keeps, slots: 0 };
+        writer.write(hir)?;
+        writer.push(Op::Done)?;
+        let Writer { mut ops, slots, .. } = writer;
+        for at in 0..ops.len() {
+            if !matches!(ops[at], Op::Many(_)) {
+                continue;
+            }
+            let next = next(&ops, at);
+            if let Op::Many(many) = &mut ops[at] {
+                many.settle(&next);
+            }
+        }
+        let start = start(hir, &ops);
+        Some(Backtracker { ops: ops.into(), start, slots })
+    }
+
+    /// True if `line` fits; then `room.slots` tells of the groups.
+    pub(super) fn fits(&self, line: &[u8], room: &mut Room) -> Result<bool, TooLong> {
+        let mut steps = STEPS + line.len() * STEPS_PER_BYTE;
+        room.slots.clear();
+        room.slots.resize(self.slots, usize::MAX);
+        let mut try_at = |at| self.fits_at(line, at, room, &mut steps);
+        match &self.start {
+            Start::Beginning => try_at(0),
+            Start::Literal(finder) => {
+                let mut from = 0;
+                while let Some(found) = finder.find(&line[from..]) {
+                    if try_at(from + found)? {
+                        return Ok(true);
+                    }
+                    from += found + 1;
+                }
+                Ok(false)
+            }
+            Start::OneOf(class) => {
+                let places = line.iter().enumerate().filter(|(_, byte)| class.contains(**byte));
+                first(places.map(|(at, _)| at), try_at)
+            }
+            Start::Anywhere => first(0..=line.len(), try_at),
+        }
+    }
+
+    fn fits_at(&self, line: &[u8], at: usize, room: &mut Room, steps: &mut usize) -> Result<bool, TooLong> {
+        let Room { choices, slots } = room;
+        choices.clear();
+        let (mut op, mut at) = (0, at);
+        loop {
+            *steps = steps.checked_sub(1).ok_or(TooLong)?;
+            let next = match &self.ops[op] {
+                Op::Literal(literal) => {
+                    line[at..].starts_with(literal).then_some((op + 1, at + literal.len()))
+                }
+                Op::OneOf(class) => {
+                    line.get(at).is_some_and(|byte| class.contains(*byte)).then_some((op + 1, at + 1))
+                }
+                Op::Many(many) => {
+                    let (ends, choice) = many.first(op, line, at, steps)?;
+                    choices.extend(choice);
+                    ends.map(|ends| (op + 1, ends))
+                }
+                Op::Split(first, second) => {
+                    choices.push(Choice::Try { op: *second, at });
+                    Some((*first, at))
+                }
+                Op::Jump(to) => Some((*to, at)),
+                Op::Save(slot) => {
+                    if !choices.is_empty() {
+                        choices.push(Choice::Undo { slot: *slot, was: slots[*slot] });
+                    }
+                    slots[*slot] = at;
+                    Some((op + 1, at))
+                }
+                Op::Look(look) => holds(*look, line, at).then_some((op + 1, at)),
+                Op::Done => return Ok(true),
+            };
+            (op, at) = match next {
+                Some(next) => next,
+                None => match self.back(line, choices, slots) {
+                    Some(next) => next,
+                    None => {
+                        slots.fill(usize::MAX);
+                        return Ok(false);
+                    }
+                },
+            };
+        }
+    }
+
+    /// The newest choice that was not tried.
+    fn back(&self, line: &[u8], choices: &mut Vec<Choice>, slots: &mut [usize]) -> Option<(usize, usize)> {
+        loop {
+            let (choice, op, at) = match choices.pop()? {
+                Choice::Undo { slot, was } => {
+                    slots[slot] = was;
+                    continue;
+                }
+                Choice::Try { op, at } => return Some((op, at)),
+                Choice::Shrink { op, low, high } => {
+                    let Op::Many(many) = &self.ops[op] else { continue };
+                    let (ends, choice) = many.shrink(op, line, low, high);
+                    (choice, op, ends)
+                }
+                Choice::Grow { op, at, left } => {
+                    let Op::Many(many) = &self.ops[op] else { continue };
+                    let (ends, choice) = many.grow(op, line, at, left);
+                    (choice, op, ends)
+                }
+            };
+            choices.extend(choice);
+            if let Some(at) = at {
+                return Some((op + 1, at));
+            }
+        }
+    }
+}
+
+/// True if one of `places` is right.
+fn first(
+    places: impl Iterator<Item = usize>,
+    mut try_at: impl FnMut(usize) -> Result<bool, TooLong>,
+) -> Result<bool, TooLong> {
+    for at in places {
+        if try_at(at)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl Many {
+    /// Learns what comes after it.
+    fn settle(&mut self, next: &Next) {
+        self.follow = match next {
+            Next::Bytes(class) if class.overlaps(&self.class) => {
+                class.only().map_or(Follow::Anything, Follow::Byte)
+            }
+            Next::Bytes(_) => {
+                // As many as there are, whatever it would like.
+                self.greedy = true;
+                Follow::Other
+            }
+            Next::Nothing if self.greedy => Follow::Other,
+            Next::Nothing | Next::Unknown => Follow::Anything,
+        };
+    }
+
+    /// Where it ends if it begins at `at`, at first, and what else there is.
+    fn first(
+        &self,
+        op: usize,
+        line: &[u8],
+        at: usize,
+        steps: &mut usize,
+    ) -> Result<(Option<usize>, Option<Choice>), TooLong> {
+        let most = if self.greedy { self.max } else { self.min };
+        let ahead = &line[at..];
+        let ahead = &ahead[..ahead.len().min(most)];
+        let reach = self.reach(ahead);
+        // Sixteen bytes are about as much work as a step.
+        *steps = steps.checked_sub(reach / 16).ok_or(TooLong)?;
+        if reach < self.min {
+            return Ok((None, None));
+        }
+        let low = at + self.min;
+        Ok(match (self.greedy, self.follow) {
+            (true, Follow::Other) => (Some(at + reach), None),
+            (true, Follow::Anything) if reach == self.min => (Some(low), None),
+            (true, Follow::Anything) => {
+                (Some(at + reach), Some(Choice::Shrink { op, low, high: at + reach }))
+            }
+            // As if it had already ended one place too late.
+            (true, Follow::Byte(_)) => self.shrink(op, line, low, at + reach + 1),
+            (false, _) => (Some(low), Some(Choice::Grow { op, at: low, left: self.max - self.min })),
+        })
+    }
+
+    /// Where it ends at last below `high`, and what else there is.
+    fn shrink(&self, op: usize, line: &[u8], low: usize, high: usize) -> (Option<usize>, Option<Choice>) {
+        let ends = match self.follow {
+            Follow::Byte(byte) => memrchr(byte, &line[low..high.min(line.len())]).map(|found| low + found),
+            Follow::Anything | Follow::Other => high.checked_sub(1).filter(|ends| *ends >= low),
+        };
+        (ends, ends.filter(|ends| *ends > low).map(|high| Choice::Shrink { op, low, high }))
+    }
+
+    /// Where it ends next beyond `at`, and what else there is.
+    fn grow(&self, op: usize, line: &[u8], at: usize, left: usize) -> (Option<usize>, Option<Choice>) {
+        let ahead = &line[at..];
+        let ahead = &ahead[..ahead.len().min(left)];
+        let step = match self.follow {
+            Follow::Byte(byte) => memchr(byte, &line[(at + 1).min(line.len())..]).map(|found| found + 1),
+            Follow::Anything | Follow::Other => Some(1),
+        };
+        let step = step.filter(|step| *step <= ahead.len() && self.reach(&ahead[..*step]) == *step);
+        let choice = step.map(|step| Choice::Grow { op, at: at + step, left: left - step });
+        (step.map(|step| at + step), choice)
+    }
+
+    /// How many of the first of `bytes` are of the class.
+    fn reach(&self, bytes: &[u8]) -> usize {
+        let found = match self.reach {
+            Reach::Until1(one) => memchr(one, bytes),
+            Reach::Until2(one, two) => memchr2(one, two, bytes),
+            Reach::Until3(one, two, three) => memchr3(one, two, three, bytes),
+            Reach::Table => bytes.iter().position(|byte| !self.class.contains(*byte)),
+        };
+        found.unwrap_or(bytes.len())
+    }
+}
+
+fn holds(look: Look, line: &[u8], at: usize) -> bool {
+    let word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let before = at.checked_sub(1).map(|at| &line[at]);
+    match look {
+        Look::Start => at == 0,
+        Look::End => at == line.len(),
+        Look::StartLF => before.is_none_or(|byte| *byte == b'\n'),
+        Look::EndLF => line.get(at).is_none_or(|byte| *byte == b'\n'),
+        Look::WordAscii => word(before) != word(line.get(at)),
+        _ => word(before) == word(line.get(at)),
+    }
+}
+
+/// Turns HIR into operations.
+struct Writer<'a> {
+    ops: Vec<Op>,
+    keeps: &'a dyn Fn(usize) -> bool,
+    slots: usize,
+}
+
+impl Writer<'_> {
+    fn push(&mut self, op: Op) -> Option<usize> {
+        self.ops.push(op);
+        (self.ops.len() <= MOST_OPS).then(|| self.ops.len() - 1)
+    }
+
+    fn write(&mut self, hir: &Hir) -> Option<()> {
+        match hir.kind() {
+            HirKind::Empty => {}
+            HirKind::Literal(literal) => {
+                self.push(Op::Literal(literal.0.clone()))?;
+            }
+            HirKind::Class(class) => {
+                self.push(Op::OneOf(Box::new(bytes_of(class)?)))?;
+            }
+            HirKind::Look(look) => {
+                use Look::{End, EndLF, Start, StartLF, WordAscii, WordAsciiNegate};
+                let known = matches!(look, Start | End | StartLF | EndLF | WordAscii | WordAsciiNegate);
+                self.push(Op::Look(known.then_some(*look)?))?;
+            }
+            HirKind::Repetition(repetition) => self.repetition(repetition)?,
+            HirKind::Capture(capture) => {
+                let group = capture.index as usize;
+                if !(self.keeps)(group) {
+                    return self.write(&capture.sub);
+                }
+                self.slots = self.slots.max(2 * group + 2);
+                self.push(Op::Save(2 * group))?;
+                self.write(&capture.sub)?;
+                self.push(Op::Save(2 * group + 1))?;
+            }
+            HirKind::Concat(parts) => parts.iter().try_for_each(|part| self.write(part))?,
+            HirKind::Alternation(parts) => {
+                let mut jumps = Vec::new();
+                for (number, part) in parts.iter().enumerate() {
+                    if number + 1 == parts.len() {
+                        self.write(part)?;
+                        break;
+                    }
+                    let split = self.push(Op::Split(0, 0))?;
+                    self.write(part)?;
+                    jumps.push(self.push(Op::Jump(0))?);
+                    self.ops[split] = Op::Split(split + 1, self.ops.len());
+                }
+                let end = self.ops.len();
+                jumps.into_iter().for_each(|jump| self.ops[jump] = Op::Jump(end));
+            }
+        }
+        Some(())
+    }
+
+    fn repetition(&mut self, repetition: &Repetition) -> Option<()> {
+        let Repetition { min, max, greedy, sub } = repetition;
+        let single = match sub.kind() {
+            HirKind::Class(class) => Some(bytes_of(class)?),
+            HirKind::Literal(literal) if literal.0.len() == 1 => Some(Class::from_iter([literal.0[0]])),
+            _ => None,
+        };
+        if let Some(class) = single {
+            let max = max.map_or(usize::MAX, |max| max as usize);
+            let (min, greedy) = (*min as usize, *greedy);
+            let many = Many { class, reach: reach(&class), min, max, greedy, follow: Follow::Anything };
+            self.push(Op::Many(Box::new(many)))?;
+            return Some(());
+        }
+        // Other engines have their own idea of what a loop around the empty text captures.
+        if sub.properties().minimum_len().is_none_or(|len| len == 0) && *max != Some(1) {
+            return None;
+        }
+        (0..*min).try_for_each(|_| self.write(sub))?;
+        let branch =
+            |inside, outside| if *greedy { Op::Split(inside, outside) } else { Op::Split(outside, inside) };
+        match max {
+            None => {
+                let split = self.push(Op::Split(0, 0))?;
+                self.write(sub)?;
+                self.push(Op::Jump(split))?;
+                self.ops[split] = branch(split + 1, self.ops.len());
+            }
+            Some(max) => {
+                let mut splits = Vec::new();
+                for _ in *min..*max {
+                    splits.push(self.push(Op::Split(0, 0))?);
+                    self.write(sub)?;
+                }
+                let end = self.ops.len();
+                splits.into_iter().for_each(|split| self.ops[split] = branch(split + 1, end));
+            }
+        }
+        Some(())
+    }
+}
+
+/// A class of single bytes; others need more than one byte.
+fn bytes_of(class: &HirClass) -> Option<Class> {
+    match class {
+        HirClass::Bytes(class) => {
+            Some(Class::of(class.ranges().iter().map(|range| (range.start(), range.end()))))
+        }
+        HirClass::Unicode(class) if class.is_ascii() => Some(
+            class
+                .ranges()
+                .iter()
+                .flat_map(|range| range.start()..=range.end())
+                .map(|char| char as u8)
+                .collect(),
+        ),
+        HirClass::Unicode(_) => None,
+    }
+}
+
+fn reach(class: &Class) -> Reach {
+    let others: Vec<u8> = (0..=u8::MAX).filter(|byte| !class.contains(*byte)).collect();
+    match others[..] {
+        [one] => Reach::Until1(one),
+        [one, two] => Reach::Until2(one, two),
+        [one, two, three] => Reach::Until3(one, two, three),
+        _ => Reach::Table,
+    }
+}
+
+/// What comes after an operation.
+enum Next {
+    /// One of these bytes.
+    Bytes(Class),
+    /// The end of the pattern.
+    Nothing,
+    Unknown,
+}
+
+fn next(ops: &[Op], mut at: usize) -> Next {
+    loop {
+        at += 1;
+        match &ops[at] {
+            Op::Literal(literal) => return Next::Bytes(literal.first().copied().into_iter().collect()),
+            Op::OneOf(class) => return Next::Bytes(**class),
+            Op::Many(many) if many.min > 0 => return Next::Bytes(many.class),
+            Op::Done => return Next::Nothing,
+            Op::Save(_) => {}
+            // Only forwards: a loop that comes back here would go round for ever.
+            Op::Jump(to) if *to > at => at = *to - 1,
+            Op::Many(_) | Op::Split(..) | Op::Jump(_) | Op::Look(_) => return Next::Unknown,
+        }
+    }
+}
+
+fn start(hir: &Hir, ops: &[Op]) -> Start {
+    if hir.properties().look_set_prefix().contains(Look::Start) {
+        return Start::Beginning;
+    }
+    let first = ops.iter().find(|op| !matches!(op, Op::Save(_)));
+    match first {
+        Some(Op::Literal(literal)) => Start::Literal(Box::new(memmem::Finder::new(literal).into_owned())),
+        Some(Op::OneOf(class)) => Start::OneOf(class.clone()),
+        Some(Op::Many(many)) if many.min > 0 => Start::OneOf(Box::new(many.class)),
+        _ => Start::Anywhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex_automata::Input;
+    use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
+    use regex_automata::util::syntax;
+    use regex_syntax::ParserBuilder;
+
+    use super::*;
+    use crate::scan::samples::{any_pattern, compiled, crowded, is_unicode};
+
+    fn of(pattern: &str) -> Option<Backtracker> {
+        let hir = ParserBuilder::new().utf8(false).unicode(is_unicode(pattern)).build().parse(pattern);
+        Backtracker::new(&hir.expect("a valid pattern"), &|_| true)
+    }
+
+    /// Where the simplest engine there is finds the groups.
+    fn expected(pattern: &str, line: &[u8]) -> Option<Vec<usize>> {
+        let syntax = syntax::Config::new().utf8(false).unicode(is_unicode(pattern));
+        let nfa = thompson::Config::new().utf8(false);
+        let engine = PikeVM::builder().syntax(syntax).thompson(nfa).build(pattern).expect("a valid pattern");
+        let mut captures = engine.create_captures();
+        engine.captures(&mut engine.create_cache(), line, &mut captures);
+        let slots = captures.slots().iter().map(|slot| slot.map_or(usize::MAX, |slot| slot.get())).collect();
+        captures.is_match().then_some(slots)
+    }
+
+    /// What the engine finds that rules fall back to.
+    fn fallen_back(pattern: &str, line: &[u8]) -> Option<Vec<usize>> {
+        let regex = compiled(pattern);
+        let mut slots = vec![None; regex.group_info().slot_len()];
+        regex.search_slots(&Input::new(line), &mut slots)?;
+        Some(slots.into_iter().map(|slot| slot.map_or(usize::MAX, |slot| slot.get())).collect())
+    }
+
+    /// `None`: too long to say.
+    fn found(backtracker: &Backtracker, line: &[u8]) -> Option<Option<Vec<usize>>> {
+        let mut room = Room { choices: Vec::new(), slots: vec![7; 3] };
+        let fits = backtracker.fits(line, &mut room).ok()?;
+        Some(fits.then_some(room.slots))
+    }
+
+    fn check(pattern: &str, line: &str) {
+        let backtracker = of(pattern).expect("it can be done");
+        let found = found(&backtracker, line.as_bytes()).expect("in time");
+        let expected = expected(pattern, line.as_bytes());
+        assert_eq!(fallen_back(pattern, line.as_bytes()), expected, "{pattern} {line}");
+        // The place of the whole match is not kept.
+        assert_eq!(
+            found.map(|slots| slots.get(2..).unwrap_or_default().to_vec()),
+            expected.map(|slots| slots[2..].to_vec()),
+            "{pattern} {line}"
+        );
+    }
+
+    #[test]
+    fn groups_stand_where_other_engines_find_them() {
+        let sshd = r"sshd\[(\d+)\]: Failed (\S+) for (?:invalid user )?(\S*) from ([\d.]+) port (\d+)";
+        check(
+            sshd,
+            "Dec 10 h sshd[24200]: Failed password for invalid user admin from 10.0.0.1 port 22 ssh2",
+        );
+        check(sshd, "Dec 10 h sshd[24200]: Failed password for root from 10.0.0.1 port 22 ssh2");
+        check(sshd, "Dec 10 h sshd[24200]: Failed password for from 10.0.0.1 port 22 ssh2");
+        check(sshd, "Dec 10 h sshd[24200]: Accepted password for root");
+        for (pattern, line) in [
+            ("(a+)(b*)c", "aabbac"),
+            ("(.*)b", "abab"),
+            ("(.*?)b(.*?)$", "abab"),
+            ("(x{2,3})x", "xxxxx"),
+            ("(x{2,3}?)x", "xxxxx"),
+            ("(?:(a)|b)*c", "abc"),
+            ("(?:(ab)|(a))(bc)?", "abc"),
+            ("(?i)(Error|warn):\\s*(.+)", "ERROR:  it is"),
+            ("^(\\w+) .*(\\d)$", "one two 33"),
+            ("\\b(\\w)\\B", "a bc"),
+            ("(?m)^(b)$", "a\nb\nc"),
+            ("(?:(\\w+)=(\\w+) ?){2}", "a=1 b=2 c=3"),
+            ("((?:ab){1,2}?)a", "ababab"),
+            ("[^\"]*\"([^\"]*)\"", "a \"b\" \"c\""),
+            (".bb|(b)", "zabb"),
+            ("[^()]*(?:\\([^()]*\\))?[^()]*(:)", "$(:):"),
+            ("\\d+(\\d)(\\d)", "12345"),
+            ("(é+)a", "xééa"),
+        ] {
+            check(pattern, line);
+        }
+    }
+
+    #[test]
+    fn what_it_is_not_made_for_is_left_to_others() {
+        for pattern in ["(?:a*)*", "(?u)\\w", "(?u)\\bx", "(?:a|b?){3}", "(?Rm)a$", "(?:abc){3000}"] {
+            assert!(of(pattern).is_none(), "{pattern}");
+        }
+        let slow = of("(?:a+)+b").expect("it can be done");
+        assert_eq!(found(&slow, &[b'a'; 1000]), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(500), ..ProptestConfig::default() })]
+        #[test]
+        fn it_finds_what_other_engines_find(
+            parts in proptest::collection::vec(any_pattern(), 1..4),
+            line in crowded(),
+        ) {
+            let pattern = parts.iter().map(|part| format!("({part})")).collect::<String>();
+            let Some(found) = of(&pattern).and_then(|backtracker| found(&backtracker, &line)) else { return Ok(()) };
+            let expected = expected(&pattern, &line);
+            prop_assert_eq!(fallen_back(&pattern, &line), expected.clone(), "{}", &pattern);
+            prop_assert_eq!(found.map(|slots| slots[2..].to_vec()), expected.map(|slots| slots[2..].to_vec()), "{}", pattern);
+        }
+    }
+}

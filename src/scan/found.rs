@@ -1,0 +1,165 @@
+//! What was found in a block, without an allocation for a match: the lines stay where they are, and room is used again.
+
+use super::matcher::Room;
+use super::stamp::Stamp;
+use crate::model::Position;
+use crate::rule::RuleIx;
+
+/// What was found in a block. The caller keeps one and offers it again, so that its room is used again.
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// Ordered by offset, then by rule.
+    pub(super) hits: Vec<Hit>,
+    /// Where the captures of all hits stand in their lines.
+    pub(super) spans: Vec<Option<Span>>,
+    /// Bytes of the block that are done with; the next block begins behind them.
+    pub consumed: usize,
+    /// True if the next block begins in the rest of an over-long line.
+    pub skipping: bool,
+    /// The stamp nearest to the end of what was consumed or flushed, at most 64 lines back.
+    pub stamp: Option<Stamp>,
+    /// Lines that were longer than `max_line`; one counts when its head is consumed.
+    pub cut_lines: u64,
+    pub(super) room: Room,
+}
+
+/// A line that fits a rule, as it stands in its block.
+#[derive(Clone, Copy, Debug)]
+pub struct Match<'a> {
+    /// Which rule.
+    pub rule: RuleIx,
+    /// As what.
+    pub kind: MatchKind,
+    /// Where the line begins. Skipped NULs at its head are part of it.
+    pub at: Position,
+    /// The line's own stamp, else the nearest before it in the block, at most 64 lines back.
+    pub stamp: Option<Stamp>,
+    /// What was matched: the line without its end, at most `max_line` bytes. Any bytes.
+    pub line: &'a [u8],
+    /// What the pattern captured.
+    pub captures: Captures<'a>,
+    /// True if the line's end was not there yet: the whole line will be matched again.
+    pub partial: bool,
+}
+
+/// A [`Match`] that outlives its block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptMatch {
+    /// See [`Match::rule`].
+    pub rule: RuleIx,
+    /// See [`Match::kind`].
+    pub kind: MatchKind,
+    /// See [`Match::at`].
+    pub at: Position,
+    /// See [`Match::stamp`].
+    pub stamp: Option<Stamp>,
+    /// See [`Match::line`].
+    pub line: Box<[u8]>,
+    /// See [`Match::captures`].
+    pub captures: Vec<Option<Box<[u8]>>>,
+    /// See [`Match::partial`].
+    pub partial: bool,
+}
+
+/// What a line is to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MatchKind {
+    /// It fits one of `patterns`.
+    Match,
+    /// It fits one of `resolve`, whatever else it fits.
+    Resolve,
+}
+
+/// What a pattern captured, aligned with [`crate::rule::Rule::captures`]; `None`: the group took no part.
+#[derive(Clone, Copy, Debug)]
+pub enum Captures<'a> {
+    /// Pieces of a line.
+    Spans(&'a [u8], &'a [Option<Span>]),
+    /// Each by itself.
+    Each(&'a [Option<Box<[u8]>>]),
+}
+
+/// A piece of a text, in bytes. Lines and blocks are shorter than 4 GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    from: u32,
+    to: u32,
+}
+
+/// A match without what stands in its block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hit {
+    pub(super) rule: RuleIx,
+    pub(super) kind: MatchKind,
+    pub(super) at: Position,
+    pub(super) stamp: Option<Stamp>,
+    /// Where in the block.
+    pub(super) line: Span,
+    /// Where its captures begin in the list of all, and how many there are.
+    pub(super) captures: (u32, u32),
+    pub(super) partial: bool,
+}
+
+impl Scanned {
+    pub(super) fn clear(&mut self) {
+        self.hits.clear();
+        self.spans.clear();
+        (self.consumed, self.skipping, self.stamp, self.cut_lines) = (0, false, None, 0);
+    }
+
+    /// What fits, ordered by offset, then by rule. `block`: the bytes that were scanned.
+    pub fn matches<'a>(&'a self, block: &'a [u8]) -> impl ExactSizeIterator<Item = Match<'a>> {
+        self.hits.iter().map(|hit| {
+            let Hit { rule, kind, at, stamp, line, captures: (from, count), partial } = *hit;
+            let line = line.of(block);
+            let captures = Captures::Spans(line, &self.spans[from as usize..][..count as usize]);
+            Match { rule, kind, at, stamp, line, captures, partial }
+        })
+    }
+}
+
+impl Match<'_> {
+    /// For when the block is gone.
+    pub fn keep(&self) -> KeptMatch {
+        let Match { rule, kind, at, stamp, line, captures, partial } = *self;
+        let captures = captures.iter().map(|capture| Some(capture?.into())).collect();
+        KeptMatch { rule, kind, at, stamp, line: line.into(), captures, partial }
+    }
+}
+
+impl KeptMatch {
+    /// As it was in its block.
+    pub fn seen(&self) -> Match<'_> {
+        let KeptMatch { rule, kind, at, stamp, ref line, ref captures, partial } = *self;
+        Match { rule, kind, at, stamp, line, captures: Captures::Each(captures), partial }
+    }
+}
+
+impl<'a> Captures<'a> {
+    /// The capture of that index. Any bytes.
+    pub fn get(&self, ix: usize) -> Option<&'a [u8]> {
+        match *self {
+            Captures::Spans(line, spans) => Some((*spans.get(ix)?)?.of(line)),
+            Captures::Each(all) => all.get(ix)?.as_deref(),
+        }
+    }
+
+    /// All of them.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> {
+        let count = match self {
+            Captures::Spans(_, spans) => spans.len(),
+            Captures::Each(all) => all.len(),
+        };
+        (0..count).map(move |ix| self.get(ix))
+    }
+}
+
+impl Span {
+    pub(super) fn new(from: usize, to: usize) -> Span {
+        Span { from: from as u32, to: to as u32 }
+    }
+
+    fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.from as usize..self.to as usize]
+    }
+}
