@@ -129,8 +129,9 @@ impl Sieve {
                 let at = if let Some((at, spelled)) = gram_window(run, rates) {
                     grams.extend(spelled.into_iter().map(|(gram, place)| Entry {
                         gram,
-                        place,
-                        watched: number,
+                        place: place as u32,
+                        watched: number as u32,
+                        around: Around::new(run, at + place),
                     }));
                     at
                 } else if let Some((at, spelled)) = word() {
@@ -236,13 +237,61 @@ fn quad(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |quad, byte| quad << 8 | u32::from(*byte))
 }
 
-/// A gram of a watched window.
+/// A gram of a watched window, and what stands around it.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     gram: u32,
     /// Where in its window.
-    place: usize,
-    watched: usize,
+    place: u32,
+    watched: u32,
+    around: Around,
+}
+
+/// What the sixteen bytes from six before a gram must look like, as far as they belong to its run: folded, and of each
+/// byte those bits that all of its class have alike. Most of what only looks alike is told apart by this one look.
+#[derive(Clone, Copy, Debug, Default)]
+struct Around {
+    want: u128,
+    mask: u128,
+}
+
+impl Around {
+    const BEFORE: usize = 6;
+    const LEN: usize = 16;
+
+    /// Of the gram at `at` in `run`.
+    fn new(run: &[Class], at: usize) -> Around {
+        let (mut want, mut mask) = ([0; Around::LEN], [0; Around::LEN]);
+        for (place, (want, mask)) in want.iter_mut().zip(&mut mask).enumerate() {
+            let class = (at + place).checked_sub(Around::BEFORE).and_then(|place| run.get(place));
+            if let Some(class) = class {
+                let folded = || class.bytes().map(|byte| byte | FOLD);
+                let (all, any) = folded().fold((u8::MAX, 0), |(all, any), byte| (all & byte, any | byte));
+                (*want, *mask) = (all, !(all ^ any));
+            }
+        }
+        let (want, mask) = (u128::from_le_bytes(want), u128::from_le_bytes(mask));
+        Around { want: want & mask, mask }
+    }
+
+    /// Of the gram at `at` in `bytes`.
+    fn read(bytes: &[u8], at: usize) -> u128 {
+        let whole = at.checked_sub(Around::BEFORE).and_then(|from| bytes.get(from..from + Around::LEN));
+        let mut near = [0; Around::LEN];
+        match whole {
+            Some(whole) => near.copy_from_slice(whole),
+            // What stands beyond an end is no part of a run that stands there.
+            None => near.iter_mut().enumerate().for_each(|(place, byte)| {
+                let place = (at + place).checked_sub(Around::BEFORE);
+                *byte = place.and_then(|place| bytes.get(place)).copied().unwrap_or(0);
+            }),
+        }
+        u128::from_le_bytes(near) | u128::from_le_bytes([FOLD; Around::LEN])
+    }
+
+    fn looks_like(&self, near: u128) -> bool {
+        near & self.mask == self.want
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -272,40 +321,46 @@ impl Grams {
     }
 
     fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
-        const FOLDS: u32 = u32::from_le_bytes([FOLD; GRAM]);
-        let fold = |quad: &[u8]| u32::from_le_bytes([quad[0], quad[1], quad[2], quad[3]]) | FOLDS;
-        let is_set = |gram: u32| {
-            let hash = hash(gram) >> (32 - GRAM_BITS);
-            self.bits[(hash >> 6) as usize] >> (hash & 63) & 1
-        };
-        let mut look = |at: usize, gram: u32| {
-            let slot = (hash(gram) >> self.shift) as usize;
-            let entries = &self.entries[self.slots[slot] as usize..self.slots[slot + 1] as usize];
-            for entry in entries.iter().filter(|entry| entry.gram == gram && entry.place <= at) {
-                stands(entry.watched, at - entry.place);
-            }
-        };
         // Eight at a time, so that the common case is one branch.
         let blocks = bytes.chunks_exact(8 * STRIDE);
         let rest = bytes.len() - blocks.remainder().len();
         for (number, block) in blocks.enumerate() {
-            let any = block.chunks_exact(STRIDE).fold(0, |any, quad| any | is_set(fold(quad)));
-            if any != 0 {
-                for (place, quad) in block.chunks_exact(STRIDE).enumerate() {
-                    let gram = fold(quad);
-                    if is_set(gram) != 0 {
-                        look((number * 8 + place) * STRIDE, gram);
-                    }
-                }
+            let quads = block.chunks_exact(STRIDE).zip(0..);
+            let mut set = quads.fold(0, |set, (quad, place)| set | self.is_set(folded(quad)) << place);
+            while set != 0 {
+                let place = set.trailing_zeros() as usize;
+                set &= set - 1;
+                self.look(bytes, (number * 8 + place) * STRIDE, stands);
             }
         }
-        for (place, quad) in bytes[rest..].chunks_exact(STRIDE).enumerate() {
-            let gram = fold(quad);
-            if is_set(gram) != 0 {
-                look(rest + place * STRIDE, gram);
+        for (quad, place) in bytes[rest..].chunks_exact(STRIDE).zip((rest..).step_by(STRIDE)) {
+            if self.is_set(folded(quad)) != 0 {
+                self.look(bytes, place, stands);
             }
         }
     }
+
+    /// 1 if a gram with that hash is watched for.
+    fn is_set(&self, gram: u32) -> u64 {
+        let hash = hash(gram) >> (32 - GRAM_BITS);
+        self.bits[(hash >> 6) as usize] >> (hash & 63) & 1
+    }
+
+    /// Which of the watched windows may have their gram at `at`.
+    fn look(&self, bytes: &[u8], at: usize, stands: &mut impl FnMut(usize, usize)) {
+        let slot = (hash(folded(&bytes[at..])) >> self.shift) as usize;
+        let near = Around::read(bytes, at);
+        for entry in &self.entries[self.slots[slot] as usize..self.slots[slot + 1] as usize] {
+            if entry.around.looks_like(near) && entry.place as usize <= at {
+                stands(entry.watched as usize, at - entry.place as usize);
+            }
+        }
+    }
+}
+
+/// The gram at the beginning of `bytes`, folded.
+fn folded(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) | u32::from_le_bytes([FOLD; GRAM])
 }
 
 fn hash(gram: u32) -> u32 {
