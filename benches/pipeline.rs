@@ -103,7 +103,8 @@ fn whole(scanner: &Scanner, engine: &mut Engine, log: &[u8], scanned: &mut Scann
         let matches = scanned.matches(bytes);
         engine.read(Read { file, matches, stamp: scanned.stamp, arrival }, Timestamp::from_secs(0));
         at += scanned.consumed;
-        changes.extend(engine.take().changes);
+        engine.take();
+        changes.extend(engine.take_changes());
     }
     changes
 }

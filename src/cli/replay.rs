@@ -200,6 +200,7 @@ fn say(
     color: bool,
     said: &mut u64,
 ) -> Result<bool, Failure> {
+    engine.forget_changes();
     // What a backlog holds back from sinks is the very thing to see here.
     for emitted in engine.take().transitions.iter().filter(|emitted| emitted.tell != Tell::IfOther) {
         let transition = &emitted.transition;

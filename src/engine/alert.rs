@@ -65,7 +65,9 @@ pub(super) struct Key {
     pub(super) captures: Vec<Option<Vec<u8>>>,
     pub(super) lines: Vec<String>,
     pub(super) line: String,
-    /// Where the engine's timer tables hold this key.
+    /// True if its row was not written since something happened to it.
+    pub(super) changed: bool,
+    /// Where the engine's timer tables hold this key; never later than it is due.
     pub(super) timer: Option<Timer>,
 }
 
@@ -96,6 +98,7 @@ impl Key {
             captures: vec![None; rule.captures.len()],
             lines: Vec::new(),
             line: String::new(),
+            changed: false,
             timer: None,
         }
     }
@@ -121,6 +124,7 @@ impl Key {
             captures: rule.captures.iter().map(capture).collect(),
             lines: saved.lines,
             line: saved.line,
+            changed: false,
             timer: None,
         };
         key.window.expire(key.clock);
@@ -496,7 +500,11 @@ impl Key {
             }
         }
         self.line.clear();
-        self.line.push_str(&String::from_utf8_lossy(&hit.line[..hit.line.len().min(LINE_KEPT)]));
+        let kept = &hit.line[..hit.line.len().min(LINE_KEPT)];
+        match std::str::from_utf8(kept) {
+            Ok(text) => self.line.push_str(text),
+            Err(_) => self.line.push_str(&String::from_utf8_lossy(kept)),
+        }
         let file = hit.at.file;
         if self.lines.len() < LINES_KEPT {
             self.lines.push(self.line.clone());

@@ -2,8 +2,9 @@
 
 use super::alert::{Key, Taken};
 use super::merge::Timed;
+use super::text::Scene;
 use super::{Engine, Phase, digest};
-use crate::model::{FileId, KeyHash, Timestamp};
+use crate::model::{FileId, KeyHash, Timestamp, Transition};
 use crate::rule::{By, Rule, RuleIx, Value};
 use crate::saved::SavedFlush;
 use crate::scan::{Match, MatchKind};
@@ -52,7 +53,7 @@ impl Engine {
             MatchKind::Resolve => {
                 self.counts[hit.rule.0 as usize].recoveries += 1;
                 for hash in self.agreeing(rule, hit) {
-                    self.with_key(hit.rule, hash, Some(hit.at.file), |key, scene, out| {
+                    self.with_key(hit.rule, hash, Some(hit.at.file), &mut |key, scene, out| {
                         key.recover(scene, time, out);
                     });
                 }
@@ -62,13 +63,16 @@ impl Engine {
                 if !self.counts_once(rule, hash, hit) {
                     return;
                 }
-                if !self.keys[hit.rule.0 as usize].contains_key(&hash) && !self.admit(rule, hash, time, hit) {
-                    return;
-                }
                 let mut taken = Taken::Late;
-                self.with_key(hit.rule, hash, Some(hit.at.file), |key, scene, out| {
+                let mut meet = |key: &mut Key, scene: &Scene<'_>, out: &mut Vec<Transition>| {
                     taken = key.meet(scene, time, hit, out);
-                });
+                };
+                if !self.with_key(hit.rule, hash, Some(hit.at.file), &mut meet) {
+                    if !self.admit(rule, hash, time, hit) {
+                        return;
+                    }
+                    self.with_key(hit.rule, hash, Some(hit.at.file), &mut meet);
+                }
                 let counts = &mut self.counts[hit.rule.0 as usize];
                 match taken {
                     Taken::Counted => counts.matches += 1,

@@ -33,6 +33,7 @@ use crate::scan::{Captures, Match, MatchKind};
 use alert::Key;
 use clock::Clocks;
 use merge::{Merge, Timed};
+use timers::Timers;
 use window::Chunks;
 
 /// A block of a file after scanning.
@@ -90,8 +91,6 @@ pub enum Tell {
 pub struct Output {
     /// In the order in which they were decided.
     pub transitions: Vec<Emitted>,
-    /// Rows for the next commit.
-    pub changes: Vec<Change>,
     /// Stamps that were not believed.
     pub odd_stamps: Vec<OddStamp>,
 }
@@ -118,16 +117,14 @@ pub struct Engine {
     merge: Merge,
     /// Per rule, in the order of the ruleset.
     keys: Vec<BTreeMap<KeyHash, Key>>,
-    /// Keys that are to be looked at when `now` reaches the time.
-    timers: BTreeSet<(Timestamp, RuleIx, KeyHash)>,
-    /// Keys whose due time waits for a file's time.
-    held: BTreeSet<(FileId, Timestamp, RuleIx, KeyHash)>,
-    /// The file whose held timers are being handled.
-    ringing: Option<FileId>,
+    timers: Timers,
     untold: BTreeSet<(RuleIx, KeyHash)>,
     counts: Vec<RuleCounts>,
-    changed_keys: BTreeSet<(RuleIx, KeyHash)>,
+    /// Those with [`Key::changed`], and some that have gone since.
+    changed_keys: Vec<(RuleIx, KeyHash)>,
     changed_clocks: BTreeSet<FileId>,
+    /// Rows of what is gone.
+    gone: Vec<Change>,
     output: Output,
     now: Timestamp,
 }
@@ -148,13 +145,12 @@ impl Engine {
             clocks: Clocks::new(timings, saved.clocks.clone()),
             merge: Merge::default(),
             keys: Vec::new(),
-            timers: BTreeSet::new(),
-            held: BTreeSet::new(),
-            ringing: None,
+            timers: Timers::default(),
             untold: BTreeSet::new(),
             counts: Vec::new(),
-            changed_keys: BTreeSet::new(),
+            changed_keys: Vec::new(),
             changed_clocks: BTreeSet::new(),
+            gone: Vec::new(),
             output: Output::default(),
             now,
         };
@@ -192,10 +188,11 @@ impl Engine {
             return false;
         }
         let restarted = row.condition_digest != rule.condition_digest;
-        let key = Key::load(rule, row, chunks);
+        let mut key = Key::load(rule, row, chunks);
         let hash = key.hash;
         if restarted {
-            self.changed_keys.insert((ix, hash));
+            key.changed = true;
+            self.changed_keys.push((ix, hash));
         }
         if key.untold {
             self.untold.insert((ix, hash));
@@ -216,9 +213,9 @@ impl Engine {
             self.output.transitions.push(Emitted { transition: last, tell: Tell::IfOther });
         }
         for number in chunks {
-            self.output.changes.push(Change::ChunkGone(row.rule.clone(), row.hash, number));
+            self.gone.push(Change::ChunkGone(row.rule.clone(), row.hash, number));
         }
-        self.output.changes.push(Change::KeyGone(row.rule, row.hash));
+        self.gone.push(Change::KeyGone(row.rule, row.hash));
     }
 
     fn scope_of(&self, rule: &Rule) -> &str {
@@ -234,10 +231,9 @@ impl Engine {
         }
         let old = self.ruleset.clone();
         let counts = std::mem::take(&mut self.counts);
-        self.flush_changes();
+        self.gone = self.take_changes();
         let keys = std::mem::take(&mut self.keys);
-        self.timers.clear();
-        self.held.clear();
+        self.timers = Timers::default();
         self.untold.clear();
         self.clocks.retime(timings);
         self.place_ruleset(ruleset);
@@ -283,7 +279,7 @@ impl Engine {
             self.apply_kept(&timed);
         }
         self.clocks.files.remove(&file);
-        self.output.changes.push(Change::ClockGone(file));
+        self.gone.push(Change::ClockGone(file));
         self.changed_clocks.remove(&file);
         self.unhold(file);
         self.apply_merged();
@@ -362,22 +358,63 @@ impl Engine {
     pub fn resolve_all(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         for (ix, hash) in self.all_keys(|key| key.status() != Status::Ok) {
-            self.with_key(ix, hash, None, |key, scene, out| {
+            self.with_key(ix, hash, None, &mut |key, scene, out| {
                 let time = key.clock.max(now);
                 key.end(scene, time, Reason::Stopped, out);
             });
         }
     }
 
-    /// What followed since the last call. The changes belong into one commit with the offsets of what was read.
+    /// What followed since the last call.
     pub fn take(&mut self) -> Output {
-        self.flush_changes();
         std::mem::take(&mut self.output)
+    }
+
+    /// True if there are rows to be written.
+    pub fn is_changed(&self) -> bool {
+        !(self.changed_keys.is_empty() && self.changed_clocks.is_empty() && self.gone.is_empty())
+    }
+
+    /// The rows that changed since the last call. They belong into one commit with the offsets of what was read.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = std::mem::take(&mut self.gone);
+        for (ix, hash) in std::mem::take(&mut self.changed_keys) {
+            let rule = self.ruleset.rule(ix);
+            let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { continue };
+            if !std::mem::take(&mut key.changed) {
+                continue;
+            }
+            changes.push(Change::Key(Box::new(key.save(rule))));
+            key.window.take_changes(|number, entries| {
+                let name = rule.name.clone();
+                changes.push(match entries {
+                    Some(entries) => Change::Chunk(name, hash, number, entries),
+                    None => Change::ChunkGone(name, hash, number),
+                });
+            });
+        }
+        for file in std::mem::take(&mut self.changed_clocks) {
+            if let Some(row) = self.clocks.save(file) {
+                changes.push(Change::Clock(row));
+            }
+        }
+        changes
+    }
+
+    /// For those who keep nothing: the rows that changed are not asked for.
+    pub fn forget_changes(&mut self) {
+        for (ix, hash) in std::mem::take(&mut self.changed_keys) {
+            if let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) {
+                key.changed = false;
+            }
+        }
+        self.changed_clocks.clear();
+        self.gone.clear();
     }
 
     /// When to call [`Engine::tick`] though nothing happened; always after the `now` of the last call.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(wake, ..)| (*wake).max(Timestamp(self.now.0.saturating_add(1))))
+        self.timers.first().map(|wake| wake.max(Timestamp(self.now.0.saturating_add(1))))
     }
 
     /// The offset up to which matches of `file` were applied, if it was read up to `read_to`.
@@ -405,26 +442,5 @@ impl Engine {
     pub fn open_alerts(&self) -> impl Iterator<Item = &Transition> {
         let keys = self.keys.iter().flat_map(BTreeMap::values);
         keys.filter_map(|key| key.last.as_ref()).filter(|last| last.status != Status::Ok)
-    }
-
-    fn flush_changes(&mut self) {
-        let changes = &mut self.output.changes;
-        for (ix, hash) in std::mem::take(&mut self.changed_keys) {
-            let rule = self.ruleset.rule(ix);
-            let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { continue };
-            changes.push(Change::Key(Box::new(key.save(rule))));
-            key.window.take_changes(|number, entries| {
-                let name = rule.name.clone();
-                changes.push(match entries {
-                    Some(entries) => Change::Chunk(name, hash, number, entries),
-                    None => Change::ChunkGone(name, hash, number),
-                });
-            });
-        }
-        for file in std::mem::take(&mut self.changed_clocks) {
-            if let Some(row) = self.clocks.save(file) {
-                changes.push(Change::Clock(row));
-            }
-        }
     }
 }

@@ -131,7 +131,7 @@ impl Bench {
             self.said.push((t.time.as_secs(), key, t.status.as_str()));
             self.tells.push(emitted.tell);
         }
-        for change in output.changes {
+        for change in self.engine.take_changes() {
             keep(&mut self.rows, change);
         }
     }

@@ -1,30 +1,95 @@
 //! Keys and their timers: what a key wants to be looked at for, and when the time of its files allows it.
 
+use std::collections::BTreeSet;
+
 use super::alert::{Key, Timer};
-use super::clock::Reading;
+use super::clock::{Clocks, Reading};
 use super::text::{self, Scene};
 use super::{Change, Emitted, Engine, Tell};
 use crate::model::{FileId, KeyHash, Status, Timestamp, Transition};
-use crate::rule::RuleIx;
+use crate::rule::{Rule, RuleIx};
+
+/// When which key is to be looked at.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    /// Keys that are to be looked at when `now` reaches the time.
+    at: BTreeSet<(Timestamp, RuleIx, KeyHash)>,
+    /// Keys whose due time waits for a file's time.
+    held: BTreeSet<(FileId, Timestamp, RuleIx, KeyHash)>,
+    /// The file whose held timers are being handled.
+    ringing: Option<FileId>,
+}
+
+impl Timers {
+    /// When the first rings.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        self.at.first().map(|(wake, ..)| *wake)
+    }
+
+    /// Puts a key where its next due time will be seen. One that rings too early is put right when it rings: a busy
+    /// key would be moved with every line.
+    fn place(&mut self, ix: RuleIx, key: &mut Key, rule: &Rule, clocks: &Clocks, now: Timestamp) {
+        let wanted = key.next_due(rule).map(|due| match clocks.reading(&key.files, now) {
+            // While a file's timers ring, they ring in the order of time over all keys.
+            Reading::Held(file, time) if due >= time || self.ringing == Some(file) => Timer::Held(file, due),
+            Reading::Held(..) => Timer::At(now),
+            Reading::Running(_, lag) => Timer::At(due.plus(lag)),
+        });
+        match (key.timer, wanted) {
+            (Some(Timer::At(set)), Some(Timer::At(wake))) if set <= wake => return,
+            (Some(Timer::Held(by, set)), Some(Timer::Held(file, due))) if by == file && set <= due => return,
+            _ => {}
+        }
+        self.remove(ix, key);
+        key.timer = wanted;
+        match wanted {
+            Some(Timer::At(wake)) => {
+                self.at.insert((wake, ix, key.hash));
+            }
+            Some(Timer::Held(file, due)) => {
+                self.held.insert((file, due, ix, key.hash));
+            }
+            None => {}
+        }
+    }
+
+    fn remove(&mut self, ix: RuleIx, key: &mut Key) {
+        match key.timer.take() {
+            Some(Timer::At(wake)) => {
+                self.at.remove(&(wake, ix, key.hash));
+            }
+            Some(Timer::Held(file, due)) => {
+                self.held.remove(&(file, due, ix, key.hash));
+            }
+            None => {}
+        }
+    }
+
+    /// The first of those that wait for `file`.
+    fn first_held(&self, file: FileId) -> Option<(Timestamp, RuleIx, KeyHash)> {
+        let range = (file, Timestamp::MIN, RuleIx(0), KeyHash([0; 16]))..;
+        let (by, due, ix, hash) = *self.held.range(range).next()?;
+        (by == file).then_some((due, ix, hash))
+    }
+}
 
 impl Engine {
-    /// Does something with a key, and everything that follows from that.
+    /// Does something with a key, and everything that follows from that; false if there is no such key.
     pub(super) fn with_key(
         &mut self,
         ix: RuleIx,
         hash: KeyHash,
         file: Option<FileId>,
-        act: impl FnOnce(&mut Key, &Scene<'_>, &mut Vec<Transition>),
-    ) {
-        let ruleset = self.ruleset.clone();
-        let rule = ruleset.rule(ix);
-        let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return };
+        act: &mut dyn FnMut(&mut Key, &Scene<'_>, &mut Vec<Transition>),
+    ) -> bool {
+        let rule = self.ruleset.rule(ix);
+        let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return false };
         let place = file.or_else(|| text::newest_file(key)).and_then(|file| self.clocks.place(file));
         let scene = Scene { rule, instance: &self.scope, place };
         let mut made = Vec::new();
         act(key, &scene, &mut made);
-        let oldest_told = self.now.minus(self.clocks.max_age(&key.files));
         for transition in made {
+            let oldest_told = self.now.minus(self.clocks.max_age(&key.files));
             let stale = transition.time < oldest_told;
             key.untold |= stale;
             let tell = if stale { Tell::Stale } else { Tell::Now };
@@ -35,97 +100,73 @@ impl Engine {
         } else if key.status() == Status::Ok {
             key.last = None;
         }
-        self.changed_keys.insert((ix, hash));
-        self.schedule(ix, hash);
+        if !std::mem::replace(&mut key.changed, true) {
+            self.changed_keys.push((ix, hash));
+        }
+        if key.is_idle() {
+            self.drop_key(ix, hash);
+        } else {
+            self.timers.place(ix, key, rule, &self.clocks, self.now);
+        }
+        true
     }
 
     /// Puts the key where its next due time will be seen; drops it if it is idle.
     pub(super) fn schedule(&mut self, ix: RuleIx, hash: KeyHash) {
-        let ruleset = self.ruleset.clone();
         let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return };
-        match key.timer.take() {
-            Some(Timer::At(wake)) => {
-                self.timers.remove(&(wake, ix, hash));
-            }
-            Some(Timer::Held(file, due)) => {
-                self.held.remove(&(file, due, ix, hash));
-            }
-            None => {}
-        }
         if key.is_idle() {
             self.drop_key(ix, hash);
-            return;
-        }
-        let Some(due) = key.next_due(ruleset.rule(ix)) else { return };
-        match self.clocks.reading(&key.files, self.now) {
-            // While a file's timers ring, they ring in the order of time over all keys.
-            Reading::Held(file, time) if due >= time || self.ringing == Some(file) => {
-                self.held.insert((file, due, ix, hash));
-                key.timer = Some(Timer::Held(file, due));
-            }
-            Reading::Held(..) => {
-                self.timers.insert((self.now, ix, hash));
-                key.timer = Some(Timer::At(self.now));
-            }
-            Reading::Running(_, lag) => {
-                let wake = due.plus(lag);
-                self.timers.insert((wake, ix, hash));
-                key.timer = Some(Timer::At(wake));
-            }
+        } else {
+            self.timers.place(ix, key, self.ruleset.rule(ix), &self.clocks, self.now);
         }
     }
 
     /// Handles every timer that `now` has reached.
     pub(super) fn ring(&mut self) {
-        while let Some(&(wake, ix, hash)) = self.timers.first() {
+        while let Some(&(wake, ix, hash)) = self.timers.at.first() {
             if wake > self.now {
                 break;
             }
-            self.timers.pop_first();
-            let ruleset = self.ruleset.clone();
-            let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { continue };
-            key.timer = None;
-            let Some(due) = key.next_due(ruleset.rule(ix)) else { continue };
-            match self.clocks.reading(&key.files, self.now) {
-                Reading::Held(_, time) if due < time => {
-                    self.with_key(ix, hash, None, |key, scene, out| key.advance(scene, due, true, out));
-                }
-                Reading::Running(time, _) if due <= time => {
-                    self.with_key(ix, hash, None, |key, scene, out| key.advance(scene, due, true, out));
-                }
-                _ => self.schedule(ix, hash),
-            }
+            self.timers.at.pop_first();
+            self.ring_key(ix, hash);
         }
     }
 
     /// Handles the timers that waited for `file` and lie before `time`.
     pub(super) fn ring_held(&mut self, file: FileId, time: Timestamp) {
-        self.ringing = Some(file);
-        loop {
-            let range = (file, Timestamp::MIN, RuleIx(0), KeyHash([0; 16]))..;
-            let Some(&(held_by, due, ix, hash)) = self.held.range(range).next() else { break };
-            if held_by != file || due >= time {
+        self.timers.ringing = Some(file);
+        while let Some((due, ix, hash)) = self.timers.first_held(file) {
+            if due >= time {
                 break;
             }
-            // The key may wait for another file by now: `schedule` finds out.
-            self.held.remove(&(held_by, due, ix, hash));
-            let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { continue };
-            key.timer = None;
-            match self.clocks.reading(&key.files, self.now) {
-                Reading::Held(_, held_at) if due < held_at => {
-                    self.with_key(ix, hash, None, |key, scene, out| key.advance(scene, due, true, out));
-                }
-                _ => self.schedule(ix, hash),
-            }
+            self.timers.held.remove(&(file, due, ix, hash));
+            // The key may wait for another file by now, or for later: it is put where it belongs.
+            self.ring_key(ix, hash);
         }
-        self.ringing = None;
+        self.timers.ringing = None;
+    }
+
+    /// A timer of a key rang, and is gone.
+    fn ring_key(&mut self, ix: RuleIx, hash: KeyHash) {
+        let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return };
+        key.timer = None;
+        let Some(due) = key.next_due(self.ruleset.rule(ix)) else { return };
+        let is_due = match self.clocks.reading(&key.files, self.now) {
+            Reading::Held(_, time) => due < time,
+            Reading::Running(time, _) => due <= time && self.timers.ringing.is_none(),
+        };
+        if is_due {
+            self.with_key(ix, hash, None, &mut |key, scene, out| key.advance(scene, due, true, out));
+        } else {
+            self.schedule(ix, hash);
+        }
     }
 
     /// What waited for `file` waits no longer for it.
     pub(super) fn unhold(&mut self, file: FileId) {
         let from = (file, Timestamp::MIN, RuleIx(0), KeyHash([0; 16]));
         let to = (FileId(file.0 + 1), Timestamp::MIN, RuleIx(0), KeyHash([0; 16]));
-        let held: Vec<_> = self.held.range(from..to).copied().collect();
+        let held: Vec<_> = self.timers.held.range(from..to).copied().collect();
         for (_, _, ix, hash) in held {
             self.schedule(ix, hash);
         }
@@ -149,7 +190,9 @@ impl Engine {
                 if key.status() == Status::Ok {
                     key.last = None;
                 }
-                self.changed_keys.insert((ix, hash));
+                if !std::mem::replace(&mut key.changed, true) {
+                    self.changed_keys.push((ix, hash));
+                }
                 self.schedule(ix, hash);
             }
         }
@@ -162,21 +205,12 @@ impl Engine {
     }
 
     pub(super) fn drop_key(&mut self, ix: RuleIx, hash: KeyHash) {
-        let Some(key) = self.keys[ix.0 as usize].remove(&hash) else { return };
-        match key.timer {
-            Some(Timer::At(wake)) => {
-                self.timers.remove(&(wake, ix, hash));
-            }
-            Some(Timer::Held(file, due)) => {
-                self.held.remove(&(file, due, ix, hash));
-            }
-            None => {}
-        }
-        self.changed_keys.remove(&(ix, hash));
+        let Some(mut key) = self.keys[ix.0 as usize].remove(&hash) else { return };
+        self.timers.remove(ix, &mut key);
         let name = &self.ruleset.rule(ix).name;
         for number in key.window.all_chunks() {
-            self.output.changes.push(Change::ChunkGone(name.clone(), hash, number));
+            self.gone.push(Change::ChunkGone(name.clone(), hash, number));
         }
-        self.output.changes.push(Change::KeyGone(name.clone(), hash));
+        self.gone.push(Change::KeyGone(name.clone(), hash));
     }
 }

@@ -1,6 +1,7 @@
 //! The one transaction, and what may leave once it is durable.
 
 use super::{COMMIT_EVERY, Core, Now, Remark, STORE_RETRY, is_exempt};
+use crate::engine::Change;
 use crate::model::{Delivery, Timestamp};
 use crate::scan::MatchKind;
 use crate::sink::attempt::Attempt;
@@ -19,6 +20,9 @@ impl<D: Disk> Core<D> {
             None => {}
         }
         self.save_offsets(now);
+        for change in self.engine.take_changes() {
+            put(&mut self.batch, change);
+        }
         let result = if self.retry_at.is_some() { self.store.reopen() } else { Ok(()) };
         match result.and_then(|()| self.store.commit(&self.batch)) {
             Ok(()) => self.committed(now),
@@ -96,5 +100,16 @@ impl<D: Disk> Core<D> {
         self.planned = wait;
         go.append(&mut self.free);
         go
+    }
+}
+
+fn put(batch: &mut Batch, change: Change) {
+    match change {
+        Change::Key(row) => batch.put_key(&row),
+        Change::KeyGone(rule, hash) => batch.remove_key(&rule, hash),
+        Change::Chunk(rule, hash, number, entries) => batch.put_chunk(&rule, hash, number, &entries),
+        Change::ChunkGone(rule, hash, number) => batch.remove_chunk(&rule, hash, number),
+        Change::Clock(row) => batch.put_clock(&row),
+        Change::ClockGone(file) => batch.remove_clock(file),
     }
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Change, Emitted, Engine, OddStamp, Timing};
+use crate::engine::{Emitted, Engine, OddStamp, Timing};
 use crate::model::{
     AlertKey, Delivery, DeliveryKind, Episode, FileId, Labels, Position, Reason, RuleName, SinkName,
     SourceName, Status, Timestamp, Transition,
@@ -352,9 +352,6 @@ impl<D: Disk> Core<D> {
         loop {
             let output = self.engine.take();
             let quiet = output.transitions.is_empty();
-            for change in output.changes {
-                put(&mut self.batch, change);
-            }
             self.remarks.extend(output.odd_stamps.into_iter().map(Remark::OddStamp));
             for emitted in output.transitions {
                 self.route(&emitted, now);
@@ -525,7 +522,10 @@ impl<D: Disk> Core<D> {
 
     /// True if something waits for a commit.
     pub fn is_dirty(&self) -> bool {
-        !self.batch.is_empty() || !self.touched.is_empty() || !self.ended.is_empty()
+        !self.batch.is_empty()
+            || !self.touched.is_empty()
+            || !self.ended.is_empty()
+            || self.engine.is_changed()
     }
 
     /// Makes the next step commit whatever there is.
@@ -574,17 +574,6 @@ fn timings(sources: &[Source]) -> Vec<Timing> {
         year: None,
     };
     sources.iter().map(timing).collect()
-}
-
-fn put(batch: &mut Batch, change: Change) {
-    match change {
-        Change::Key(row) => batch.put_key(&row),
-        Change::KeyGone(rule, hash) => batch.remove_key(&rule, hash),
-        Change::Chunk(rule, hash, number, entries) => batch.put_chunk(&rule, hash, number, &entries),
-        Change::ChunkGone(rule, hash, number) => batch.remove_chunk(&rule, hash, number),
-        Change::Clock(row) => batch.put_clock(&row),
-        Change::ClockGone(file) => batch.remove_clock(file),
-    }
 }
 
 /// True of the one alert that may be told before it is durable: that nothing can be made durable.
