@@ -34,6 +34,10 @@ fn ruleset(rules: usize) -> Ruleset {
             "[[rule]]\nname = \"rule_{number}\"\nsource = \"bench\"\nmatch = {pattern:?}\n{by}within = \"1m\"\nwarning = \">= 100\"\n"
         ));
     }
+    rules_of(text)
+}
+
+fn rules_of(text: String) -> Ruleset {
     let text = Text { path: PathBuf::from("bench.toml"), text };
     let (ruleset, problems) = config::ruleset(&[text], None, &[]);
     ruleset.unwrap_or_else(|| panic!("the corpus has wrong rules: {problems:#?}"))
@@ -156,6 +160,38 @@ fn commit(c: &mut Criterion) {
     group.finish();
 }
 
+/// What one more match in a full window costs until its rows are there: as much as in an empty one.
+fn windows(c: &mut Criterion) {
+    let mut group = c.benchmark_group("window");
+    let text = "name = 'big'\nsource = 'bench'\nmatch = 'fail'\nwithin = '1000d'\nwarning = '>= 1000000'";
+    let ruleset = || rules_of(format!("[[rule]]\n{text}\n"));
+    let scanner = Scanner::new(&ruleset(), |_| true, 64 * 1024);
+    let mut scanned = Scanned::default();
+    for entries in [100, 10_000, 1_000_000u32] {
+        let mut engine = engine(ruleset());
+        // Each line at a time of its own.
+        let line = |n: u32| {
+            format!(
+                "2026-01-{:02}T00:{:02}:{:02}.{:06}Z fail\n",
+                1 + n / 36_000_000,
+                n / 600_000 % 60,
+                n / 10_000 % 60,
+                n % 10_000
+            )
+        };
+        let log: String = (0..entries).map(line).collect();
+        drop(whole(&scanner, &mut engine, log.as_bytes(), &mut scanned));
+        let mut n = entries;
+        group.bench_function(BenchmarkId::new("one more of", entries), |b| {
+            b.iter(|| {
+                n += 1;
+                black_box(whole(&scanner, &mut engine, line(n).as_bytes(), &mut scanned))
+            });
+        });
+    }
+    group.finish();
+}
+
 fn stamps(c: &mut Criterion) {
     let mut group = c.benchmark_group("stamp");
     for (name, line) in [
@@ -173,6 +209,6 @@ fn stamps(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3));
-    targets = scan, pipeline, commit, stamps
+    targets = scan, pipeline, windows, commit, stamps
 }
 criterion_main!(benches);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex_automata::meta::{self, Regex};
-use regex_automata::util::syntax;
+use regex_syntax::hir::Hir;
 
 use crate::model::{RuleName, Severity, SourceName};
 
@@ -108,9 +108,8 @@ pub struct Pattern {
     pub text: Arc<str>,
     /// With macros expanded: what `regex` compiled.
     pub expanded: Arc<str>,
-    /// True if classes are those of Unicode: the pattern is not ASCII, or asks for it. Whoever compiles it again
-    /// must choose alike, or finds other matches.
-    pub unicode: bool,
+    /// What it means, for whoever compiles it again.
+    pub hir: Hir,
     /// The compiled form.
     pub regex: Regex,
     /// For each named group: (group index, index into [`Rule::captures`]).
@@ -118,15 +117,13 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Compiles `expanded`, for lines of any bytes. `None`: it is no valid pattern, or its compiled form takes more than
-    /// `most` bytes.
+    /// Compiles a pattern. `None`: its compiled form takes more than `most` bytes.
     ///
     /// Without literal prefilters: the scan has better ones, and those of `regex-automata` 0.4.18 find wrong ends or
     /// nothing where a literal stands twice, as in `[^"]*"([^"]*)"` (a kin of rust-lang/regex issue 1354).
-    pub fn engine(expanded: &str, unicode: bool, most: usize) -> Option<Regex> {
+    pub fn engine(hir: &Hir, most: usize) -> Option<Regex> {
         let engine = meta::Config::new().utf8_empty(false).auto_prefilter(false).nfa_size_limit(Some(most));
-        let syntax = syntax::Config::new().utf8(false).unicode(unicode);
-        Regex::builder().syntax(syntax).configure(engine).build(expanded).ok()
+        Regex::builder().configure(engine).build_from_hir(hir).ok()
     }
 }
 

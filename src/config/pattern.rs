@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use regex_automata::meta::Regex;
 use regex_syntax::ast::{self, Ast};
+use regex_syntax::hir::Hir;
 
 use super::diagnostic::{Problems, short};
 use super::macros::{Expanded, Macros};
@@ -27,17 +28,19 @@ const MOST_NESTED: u32 = 50;
 pub(super) struct Compiled {
     pub(super) text: Arc<str>,
     pub(super) expanded: Arc<str>,
-    pub(super) unicode: bool,
+    pub(super) hir: Hir,
     pub(super) regex: Regex,
     /// Group index and name of each named group.
     pub(super) names: Vec<(usize, String)>,
 }
 
 /// What a pattern says of itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Survey {
     names: Vec<ast::CaptureName>,
+    /// True if classes are those of Unicode: the pattern is not ASCII, or asks for it.
     unicode: bool,
+    hir: Hir,
 }
 
 impl ast::Visitor for &mut Survey {
@@ -76,7 +79,7 @@ pub(super) fn compile(
     if !captures_are_sound(problems, said, &expanded, &survey) {
         return None;
     }
-    let regex = match Pattern::engine(&expanded.text, survey.unicode, MOST_COMPILED) {
+    let regex = match Pattern::engine(&survey.hir, MOST_COMPILED) {
         Some(regex) => regex,
         None => {
             // The syntax was accepted above by the same parser with the same limits: what is left is the size.
@@ -95,9 +98,8 @@ pub(super) fn compile(
             "fits the empty line, so it fits all",
         );
     }
-    let unicode = survey.unicode;
     let names = survey.names.into_iter().map(|name| (name.index as usize, name.name)).collect();
-    Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), unicode, regex, names })
+    Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), hir: survey.hir, regex, names })
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.
@@ -140,11 +142,12 @@ fn survey(problems: &mut Problems<'_>, said: &Said<'_>, expanded: &Expanded) -> 
             return None;
         }
     };
-    let mut survey = Survey { names: Vec::new(), unicode: !text.is_ascii() };
+    let mut survey = Survey { names: Vec::new(), unicode: !text.is_ascii(), hir: Hir::empty() };
     let Ok(()) = ast::visit(&tree, &mut survey);
     let mut translator =
         regex_syntax::hir::translate::TranslatorBuilder::new().utf8(false).unicode(survey.unicode).build();
-    if let Err(error) = translator.translate(text, &tree) {
+    let translated = translator.translate(text, &tree).map(|hir| survey.hir = hir);
+    if let Err(error) = translated {
         let span = place(problems, said, expanded, error.span());
         let needs_unicode = matches!(error.kind(), regex_syntax::hir::ErrorKind::UnicodeNotAllowed);
         let problem =

@@ -384,7 +384,7 @@ impl Compiled {
             captures.iter().position(|capture| **capture == **name).map(|slot| (*group, slot))
         };
         let slots = self.names.iter().filter_map(slot).collect();
-        Pattern { text: self.text, expanded: self.expanded, unicode: self.unicode, regex: self.regex, slots }
+        Pattern { text: self.text, expanded: self.expanded, hir: self.hir, regex: self.regex, slots }
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::model::Timestamp;
 use crate::saved::Entry;
 
-/// Entries of a chunk: 4 KiB of memory, less on disk.
-const CHUNK_ENTRIES: usize = 256;
+/// Entries of a chunk: 4 KiB of memory, less on disk. Few in tests, which shall see many chunks.
+const CHUNK_ENTRIES: usize = if cfg!(test) { 8 } else { 256 };
 
 /// Entries a window holds at least before it forgets the oldest ones.
 const ENTRIES_MIN: u64 = 4096;
@@ -25,6 +25,9 @@ pub(super) struct Window {
     chunks: VecDeque<Chunk>,
     /// Number of the chunk in front; numbers only grow.
     first: u64,
+    /// Chunks with a change since the last [`Window::take_changes`] lie in this range, so that a commit does not look at
+    /// all that is remembered.
+    dirty: std::ops::Range<u64>,
     /// Chunks `gone.0 .. gone.1` were dropped since the last [`Window::take_changes`].
     gone: Option<(u64, u64)>,
     /// Sum of `n` over all entries.
@@ -50,6 +53,7 @@ impl Window {
             span,
             chunks: VecDeque::new(),
             first: 0,
+            dirty: 0..0,
             gone: None,
             count: 0,
             entries: 0,
@@ -104,8 +108,8 @@ impl Window {
         while at > 0 && self.chunks[at].entries.front().is_some_and(|entry| time < entry.time) {
             at -= 1;
         }
+        self.touch(at);
         let chunk = &mut self.chunks[at];
-        chunk.dirty = true;
         let place = chunk.entries.partition_point(|entry| entry.time <= time);
         if place > 0 && chunk.entries[place - 1].time == time {
             chunk.entries[place - 1].n = chunk.entries[place - 1].n.saturating_add(1);
@@ -128,8 +132,19 @@ impl Window {
             }
             at += 1;
             self.chunks[at].entries.push_front(entry);
-            self.chunks[at].dirty = true;
+            self.touch(at);
         }
+    }
+
+    /// Notes that the chunk at `at` has to be written.
+    fn touch(&mut self, at: usize) {
+        self.chunks[at].dirty = true;
+        let number = self.first + at as u64;
+        self.dirty = if self.dirty.is_empty() {
+            number..number + 1
+        } else {
+            self.dirty.start.min(number)..self.dirty.end.max(number + 1)
+        };
     }
 
     /// Drops what lies at or before `at` − span.
@@ -146,8 +161,8 @@ impl Window {
         }
         // Entries of the front chunk may have gone although the chunk stays: unlike an expiry, that can not be
         // told from the clock when the chunk is loaded again.
-        if let Some(chunk) = self.chunks.front_mut() {
-            chunk.dirty = true;
+        if !self.chunks.is_empty() {
+            self.touch(0);
         }
     }
 
@@ -173,7 +188,9 @@ impl Window {
         if let Some((from, to)) = self.gone.take() {
             (from..to).for_each(|number| say(number, None));
         }
-        for (number, chunk) in (self.first..).zip(&mut self.chunks) {
+        for number in std::mem::take(&mut self.dirty) {
+            let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+            let Some(chunk) = at.and_then(|at| self.chunks.get_mut(at)) else { continue };
             if std::mem::take(&mut chunk.dirty) {
                 say(number, Some(chunk.entries.iter().copied().collect()));
             }

@@ -515,14 +515,12 @@ mod tests {
     use regex_automata::Input;
     use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
     use regex_automata::util::syntax;
-    use regex_syntax::ParserBuilder;
 
     use super::*;
-    use crate::scan::samples::{any_pattern, compiled, crowded, is_unicode};
+    use crate::scan::samples::{any_pattern, compiled, crowded, is_unicode, parsed};
 
     fn of(pattern: &str) -> Option<Backtracker> {
-        let hir = ParserBuilder::new().utf8(false).unicode(is_unicode(pattern)).build().parse(pattern);
-        Backtracker::new(&hir.expect("a valid pattern"), &|_| true)
+        Backtracker::new(&parsed(pattern).expect("a valid pattern"), &|_| true)
     }
 
     /// Where the simplest engine there is finds the groups.

@@ -5,25 +5,19 @@
 
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter, memrchr};
-use regex::bytes::{RegexSet, RegexSetBuilder};
+use memchr::{memchr, memrchr};
 use regex_automata::Input;
 use regex_automata::meta::Regex;
 use regex_automata::util::primitives::NonMaxUsize;
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
 use super::backtrack::{self, Backtracker};
 use super::frame::Line;
+use super::gate::{self, Asked, Gate};
 use super::runs::{self, OneOf};
 use super::sieve::{Rates, Sieve};
 use super::{MatchKind, Span};
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
-
-/// Bytes that the compiled form of a set may take: some hundred times what one pattern may.
-const SET_SIZE: usize = 64 << 20;
-/// Bytes of states that a set may keep while it searches; too few, and it forgets what it needs next.
-const SET_STATES: usize = 16 << 20;
 
 /// The rules of one source.
 #[derive(Clone, Debug)]
@@ -35,7 +29,7 @@ pub(super) struct Matcher {
     choices: Arc<[Vec<OneOf>]>,
     sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
-    gates: Arc<[Gate]>,
+    gate: Arc<Gate>,
 }
 
 /// What has to be known of a rule here.
@@ -94,30 +88,23 @@ struct Candidate {
     end: u32,
 }
 
-#[derive(Clone, Debug)]
-enum Gate {
-    /// Many patterns in one pass.
-    Set(RegexSet, Vec<Hit>),
-    /// A pattern whose set could not be built.
-    Single(Regex, Hit),
-}
-
 impl Matcher {
     pub(super) fn new(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool) -> Matcher {
-        Matcher::with(ruleset, sees, SET_SIZE)
+        Matcher::with(ruleset, sees, gate::MOST)
     }
 
-    fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, set_size: usize) -> Matcher {
+    fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, gate_size: usize) -> Matcher {
         let seen: Arc<[Seen]> =
             ruleset.iter().filter(|(_, rule)| sees(rule)).map(|(ix, rule)| Seen::new(ix, rule)).collect();
         let rates = Rates::usual();
         let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding(&seen).unzip();
-        let choices: Arc<[_]> = patterns.iter().map(|pattern| required(pattern, &rates)).collect();
+        let choices: Arc<[_]> = patterns.iter().map(|pattern| required(&pattern.hir, &rates)).collect();
         let first: Vec<_> = choices.iter().map(|choices| choices.first()).collect();
         let (sieve, left) = Sieve::new(&first, &rates);
-        let left: Vec<(Hit, &Pattern)> = left.into_iter().map(|at| (hits[at], patterns[at])).collect();
-        let gates = gates(&left, set_size);
-        Matcher { hits: hits.into(), choices, sieve, gates, seen }
+        let asked = |at: usize| Asked { number: at as u32, pattern: patterns[at] };
+        let asked: Vec<Asked<'_>> = left.into_iter().map(asked).collect();
+        let gate = Arc::new(Gate::new(&asked, gate_size));
+        Matcher { hits: hits.into(), choices, sieve, gate, seen }
     }
 
     /// The same for a log that is like `sample`: patterns are watched for by what is rare in it.
@@ -161,8 +148,11 @@ impl Matcher {
             let hit = self.hits[waiting as usize];
             candidates.push(Candidate { line: begin as u32, hit, end: end as u32 });
         });
-        if !self.gates.is_empty() {
-            self.ask_every_line(chunk, max_line, &mut candidates);
+        if !self.gate.is_empty() {
+            self.gate.ask(chunk, max_line, |waiting, begin, end| {
+                let hit = self.hits[waiting as usize];
+                candidates.push(Candidate { line: begin as u32, hit, end: end as u32 });
+            });
         }
         candidates.sort_unstable();
         candidates.dedup();
@@ -182,27 +172,6 @@ impl Matcher {
             }
         }
         room.candidates = candidates;
-    }
-
-    fn ask_every_line(&self, chunk: &[u8], max_line: usize, candidates: &mut Vec<Candidate>) {
-        let mut begin = 0;
-        let last = (!chunk.ends_with(b"\n")).then_some(chunk.len());
-        for end in memchr_iter(b'\n', chunk).chain(last) {
-            let text = Line::of(&chunk[begin..end], max_line).text;
-            let mut candidate =
-                |hit: Hit| candidates.push(Candidate { line: begin as u32, hit, end: end as u32 });
-            for gate in self.gates.iter() {
-                match gate {
-                    // Asking for all that fit allocates, so it is asked only of lines that fit something.
-                    Gate::Set(set, of) if set.is_match(text) => {
-                        set.matches(text).iter().for_each(|place| candidate(of[place]));
-                    }
-                    Gate::Single(regex, hit) if regex.is_match(text) => candidate(*hit),
-                    Gate::Set(..) | Gate::Single(..) => {}
-                }
-            }
-            begin = end + 1;
-        }
     }
 }
 
@@ -228,7 +197,7 @@ impl Seen {
 impl Deciding {
     fn new(pattern: &Pattern) -> Deciding {
         let keeps = |group| pattern.slots.iter().any(|(kept, _)| *kept == group);
-        let backtracker = parsed(pattern).and_then(|hir| Backtracker::new(&hir, &keeps));
+        let backtracker = Backtracker::new(&pattern.hir, &keeps);
         Deciding { pattern: pattern.clone(), backtracker }
     }
 
@@ -264,39 +233,9 @@ fn deciding(seen: &[Seen]) -> impl Iterator<Item = (Hit, &Pattern)> {
     })
 }
 
-fn parsed(pattern: &Pattern) -> Option<Hir> {
-    ParserBuilder::new().utf8(false).unicode(pattern.unicode).build().parse(&pattern.expanded).ok()
-}
-
 /// What every match of a pattern holds, as far as that is known.
-fn required(pattern: &Pattern, rates: &Rates) -> Vec<OneOf> {
-    parsed(pattern).map_or(Vec::new(), |hir| runs::required(&hir, &|run| rates.of_run(run)))
-}
-
-fn gates(left: &[(Hit, &Pattern)], size: usize) -> Arc<[Gate]> {
-    [false, true]
-        .into_iter()
-        .flat_map(|unicode| {
-            let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) =
-                left.iter().filter(|(_, pattern)| pattern.unicode == unicode).copied().unzip();
-            if hits.is_empty() {
-                return Vec::new();
-            }
-            let set = RegexSetBuilder::new(patterns.iter().map(|pattern| &*pattern.expanded))
-                .unicode(unicode)
-                .size_limit(size)
-                .dfa_size_limit(SET_STATES)
-                .build();
-            match set {
-                Ok(set) => vec![Gate::Set(set, hits)],
-                Err(_) => hits
-                    .into_iter()
-                    .zip(patterns)
-                    .map(|(hit, pattern)| Gate::Single(pattern.regex.clone(), hit))
-                    .collect(),
-            }
-        })
-        .collect()
+fn required(hir: &Hir, rates: &Rates) -> Vec<OneOf> {
+    runs::required(hir, &|run| rates.of_run(run))
 }
 
 #[cfg(test)]
@@ -330,7 +269,7 @@ mod tests {
         ];
         let ruleset = Ruleset { rules };
         let sets = Matcher::new(&ruleset, |_| true);
-        // One byte is too small for a set.
+        // One byte is too little for an automaton.
         let singles = Matcher::with(&ruleset, |_| true, 1);
         let expected: Vec<_> = expected
             .iter()

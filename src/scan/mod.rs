@@ -7,6 +7,7 @@
 mod backtrack;
 mod found;
 mod frame;
+mod gate;
 mod matcher;
 mod runs;
 #[cfg(test)]

@@ -289,20 +289,13 @@ fn classes(class: &HirClass) -> Part {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use regex_syntax::ParserBuilder;
-
     use super::*;
-    use crate::scan::samples::{any_pattern, compiled, crowded, is_unicode};
+    use crate::scan::samples::{any_pattern, compiled, crowded, parsed};
     use crate::scan::sieve::Rates;
+    use proptest::prelude::*;
 
     fn all(pattern: &str) -> Vec<OneOf> {
-        let hir = ParserBuilder::new()
-            .utf8(false)
-            .unicode(is_unicode(pattern))
-            .build()
-            .parse(pattern)
-            .expect("a valid pattern");
+        let hir = parsed(pattern).expect("a valid pattern");
         let rates = Rates::usual();
         required(&hir, &|run| rates.of_run(run))
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use regex_automata::meta::Regex;
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Hir;
 
 use crate::model::RuleName;
 use crate::rule::{Comparison, Op, Pattern, Rule, Template};
@@ -15,7 +17,12 @@ pub(super) fn compiled(text: &str) -> Regex {
 }
 
 fn built(text: &str) -> Option<Regex> {
-    Pattern::engine(text, is_unicode(text), 1 << 20)
+    Pattern::engine(&parsed(text)?, 1 << 20)
+}
+
+/// The meaning of a pattern, if it is valid.
+pub(super) fn parsed(text: &str) -> Option<Hir> {
+    ParserBuilder::new().utf8(false).unicode(is_unicode(text)).build().parse(text).ok()
 }
 
 pub(super) fn is_unicode(text: &str) -> bool {
@@ -42,8 +49,8 @@ pub(super) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
                 (group, slot)
             })
             .collect();
-        let unicode = is_unicode(text);
-        Pattern { text: (*text).into(), expanded: (*text).into(), unicode, slots, regex }
+        let hir = parsed(text).expect("a valid pattern");
+        Pattern { text: (*text).into(), expanded: (*text).into(), hir, slots, regex }
     };
     let patterns = patterns.iter().map(&mut pattern).collect();
     let resolve = resolve.iter().map(&mut pattern).collect();
