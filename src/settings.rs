@@ -31,6 +31,8 @@ pub struct Settings {
     pub on_stop: Option<OnStop>,
     /// Time a stop may take, for reading to the end and delivering. Default 25 s.
     pub stop_budget: Duration,
+    /// Files that are scanned at the same time, 1 to 256; `None`: as many as there are cores.
+    pub threads: Option<usize>,
 }
 
 /// Open alerts at a clean stop.

@@ -113,6 +113,12 @@ pub const MAIN: &[Key] = &[
         "What happens to open alerts at a clean stop.",
     ),
     key("stop_budget", ANY_TIME, "\"25s\"", "Time a stop may take, for reading to the end and delivering."),
+    key(
+        "threads",
+        Kind::Count,
+        "as many as there are cores",
+        "Files that are scanned at the same time when there is much to read; at most 256.",
+    ),
     key("labels", Kind::Labels, "{}", "Labels of every alert."),
     key("admin", Kind::Table, "", "The admin port: health, readiness and metrics."),
     key("heartbeat", Kind::Table, "", "A regular sign of life to one sink."),

@@ -81,6 +81,7 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
             _ => None,
         }),
         stop_budget: fields.duration("stop_budget").unwrap_or(Duration::from_secs(25)),
+        threads: fields.count("threads").map(|threads| threads.min(MOST_THREADS)),
     };
     let diagnostics = problems.finish();
     if diagnostics.iter().all(|problem| problem.severity == Severity::Warning) {
@@ -91,6 +92,9 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
     let Settings { rules, sources, labels, .. } = settings;
     (Err(Draft { rules, sources: named.then_some(sources), labels }), diagnostics)
 }
+
+/// More threads than any machine's disks can feed.
+const MOST_THREADS: usize = 256;
 
 fn labels(fields: Fields<'_, '_>) -> Vec<(Arc<str>, String)> {
     fields.pairs("labels").into_iter().map(|(name, value)| (name.into(), value.text.to_owned())).collect()

@@ -344,7 +344,7 @@ fn nothing_written_is_a_configuration() {
     assert_eq!(found.state_dir, Some("/var/lib/tripline".into()));
     assert_eq!(found.admin.listen.unwrap().to_string(), "127.0.0.1:7437");
     assert!(matches!(found.sinks[0].peer, Peer::Stdout));
-    assert_eq!((found.on_stop, found.stop_budget), (None, Duration::from_secs(25)));
+    assert_eq!((found.on_stop, found.stop_budget, found.threads), (None, Duration::from_secs(25), None));
     let (_, problems) = main_file("scope = 'x'");
     assert_eq!(told("scope = 'x'", &problems), [("no-source", "")]);
 }
@@ -357,6 +357,7 @@ state_dir = "state"
 scope     = "web"
 on_stop   = "resolve"
 stop_budget = "5s"
+threads = 4
 [labels]
 cluster = "nj"
 [admin]

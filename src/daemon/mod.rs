@@ -179,6 +179,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         ruleset,
         scope,
         every,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
         seed: fastrand::u64(..),
         set_aside,
     };

@@ -11,7 +11,7 @@ mod gate;
 mod matcher;
 mod runs;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod sieve;
 pub mod stamp;
 

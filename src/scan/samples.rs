@@ -30,7 +30,7 @@ pub(super) fn is_unicode(text: &str) -> bool {
 }
 
 /// A rule with these patterns, captures in the order in which they appear, `patterns` first.
-pub(super) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule {
+pub(crate) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule {
     let mut captures: Vec<Arc<str>> = Vec::new();
     let mut pattern = |text: &&str| {
         let regex = compiled(text);

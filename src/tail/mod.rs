@@ -141,6 +141,8 @@ pub struct Tail<D: Disk> {
     /// When each open file is looked at next.
     schedule: BTreeSet<(Timestamp, FileId)>,
     ready: BTreeSet<FileId>,
+    /// Files with a turn that waits for its answer.
+    turns_out: BTreeSet<FileId>,
     path_faults: BTreeMap<(SourceName, PathBuf), PathFault>,
     irregular: BTreeSet<(SourceName, PathBuf)>,
     /// Files that look like a copy in the making, with when they were first seen.
@@ -176,6 +178,7 @@ impl<D: Disk> Tail<D> {
             notes: Vec::new(),
             schedule: BTreeSet::new(),
             ready: BTreeSet::new(),
+            turns_out: BTreeSet::new(),
             path_faults: BTreeMap::new(),
             irregular: BTreeSet::new(),
             held_back: BTreeMap::new(),
@@ -283,8 +286,9 @@ impl<D: Disk> Tail<D> {
     /// Reads one block at the read position. `None`: there is nothing to read after all, or the content changed
     /// meanwhile (the notes say how).
     ///
-    /// Each turn is answered by [`Tail::consumed`] before the next one of the same file. The buffer must be longer
-    /// than the source's `max_line`, so that every full block has something to consume.
+    /// Each turn is answered by [`Tail::consumed`] before the next one of the same file. While turns of other files
+    /// wait for their answer, `None` may also say that this file needs a look of its own: read it again then. The
+    /// buffer must be longer than the source's `max_line`, so that every full block has something to consume.
     pub fn read(&mut self, id: FileId, buf: &mut [u8], now: Timestamp) -> Option<Turn> {
         let file = self.files.get_mut(&id).filter(|file| file.wants())?;
         let handle = file.handle.as_ref()?;
@@ -307,6 +311,8 @@ impl<D: Disk> Tail<D> {
             outcome = file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf));
         }
         match outcome {
+            // What follows from it may touch the files of those turns.
+            Err(_) | Ok(false) if !self.turns_out.is_empty() => None,
             Err(error) => {
                 file.reads_fail = true;
                 file.blocked = true;
@@ -328,6 +334,7 @@ impl<D: Disk> Tail<D> {
                 buf.copy_within(holes..len, 0);
                 if let Some(turn) = turn {
                     file.evidence.offer(turn.offset, &buf[..turn.len]);
+                    self.turns_out.insert(id);
                 }
                 file.reads_fail = false;
                 self.recovered(id);
@@ -340,6 +347,7 @@ impl<D: Disk> Tail<D> {
     /// What scanning consumed of the block of the last turn: up to the end of its last line, or all of it when
     /// the rest is skipped or [`TailKind::Final`]. `skipping`: the new position lies in an over-long line.
     pub fn consumed(&mut self, id: FileId, bytes: usize, skipping: bool, now: Timestamp) {
+        self.turns_out.remove(&id);
         let Some(file) = self.files.get_mut(&id) else { return };
         let at_its_end = file.progress.consumed(bytes, skipping);
         file.evidence.consumed(file.progress.position);

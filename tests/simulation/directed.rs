@@ -31,6 +31,7 @@ fn start(disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
         ruleset: rules.0.expect("sound rules"),
         scope: "sim".to_owned(),
         every: false,
+        cores: 2,
         seed: 1,
         set_aside: None,
     };

@@ -72,6 +72,8 @@ pub(super) struct World {
     script: Rng,
     /// Draws everything else.
     chance: Rng,
+    /// Files that are read before what is in them is applied. Too little is written for a second thread.
+    cores: usize,
     /// Draws when the writers act in the middle of a look, and how they name copies.
     meddle: Rng,
     /// Chances out of 100 that they do.
@@ -125,6 +127,7 @@ impl World {
         World {
             script,
             chance: Rng::with_seed(seed ^ 0x5eed),
+            cores: 1 + (seed % 3) as usize,
             meddle,
             meddles,
             clock: 0,
@@ -204,6 +207,7 @@ impl World {
             ruleset: self.plan.ruleset(),
             scope: "sim".to_owned(),
             every: false,
+            cores: self.cores,
             seed: self.chance.u64(..),
             set_aside: None,
         };

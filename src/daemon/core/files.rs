@@ -1,12 +1,14 @@
 //! Files: notes of the tail become knowledge of the engine, blocks become matches.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
+use super::lanes::Lane;
 use super::{Core, Now, Place, Remark};
 use crate::engine::{Arrival, Phase, Read};
 use crate::model::{FileId, SourceName, Timestamp};
-use crate::scan::{self, Block};
-use crate::tail::{self, Disk, Note, TailKind};
+use crate::scan;
+use crate::tail::{self, Disk, Note, TailKind, Turn};
 
 /// Bytes after which a log may have become another one.
 const ATTUNE_EVERY: u64 = 1 << 30;
@@ -93,19 +95,21 @@ impl<D: Disk> Core<D> {
             for file in &ready {
                 self.sync_phase(file.file, now);
             }
-            // What arrives live comes first; of what is behind, each source goes on with its earliest file.
+            // What arrives live comes first; of what is behind, each source goes on with its earliest files.
             let mut turns: Vec<FileId> =
                 ready.iter().filter(|file| file.live).map(|file| file.file).collect();
-            let mut earliest: BTreeMap<&SourceName, (Option<Timestamp>, FileId)> = BTreeMap::new();
+            let mut behind: BTreeMap<&SourceName, Vec<(Option<Timestamp>, FileId)>> = BTreeMap::new();
             for file in ready.iter().filter(|file| !file.live) {
                 let place = (self.engine.frontier(file.file), file.file);
-                let best = earliest.entry(&file.source).or_insert(place);
-                *best = place.min(*best);
+                behind.entry(&file.source).or_default().push(place);
             }
-            turns.extend(earliest.values().map(|(_, file)| *file));
+            for places in behind.values_mut() {
+                places.sort_unstable();
+                turns.extend(places.iter().take(self.lanes.all.len()).map(|(_, file)| *file));
+            }
             let mut turned = false;
-            for file in turns {
-                if let Some(used) = self.read_block(file, now) {
+            for files in turns.chunks(self.lanes.all.len()) {
+                if let Some(used) = self.read_blocks(files, now) {
                     turned = true;
                     left = left.saturating_sub(used);
                 }
@@ -116,52 +120,60 @@ impl<D: Disk> Core<D> {
         }
     }
 
-    /// Reads one block of a file and tells the engine what fits in it; says how many bytes were used up, or `None`
-    /// if there was nothing to read after all.
-    pub(super) fn read_block(&mut self, file: FileId, now: Now) -> Option<usize> {
-        let mut buf = std::mem::take(&mut self.buf);
-        let turn = self.tail.read(file, &mut buf, now.time);
+    /// Reads one block of each of some files, and tells the engine what fits in them; says how many bytes were used
+    /// up, or `None` if there was nothing to read after all.
+    fn read_blocks(&mut self, files: &[FileId], now: Now) -> Option<usize> {
+        let Core { lanes, tail, places, scanners, .. } = self;
+        lanes.run(files, |file, buf| {
+            let scanner = places.get(&file).and_then(|place| scanners.get(&place.source));
+            tail.read(file, buf, now.time).zip(scanner)
+        });
         let mut used = None;
-        let scanner = self.places.get(&file).and_then(|place| self.scanners.get(&place.source));
-        if let (Some(turn), Some(scanner)) = (turn, scanner) {
-            let (tail, stamped) = match turn.tail {
-                TailKind::Wait => (scan::Tail::Wait, true),
-                // Half a line may show half a stamp.
-                TailKind::Flush => (scan::Tail::Flush, false),
-                TailKind::Final => (scan::Tail::Final, true),
-            };
-            let bytes = &buf[..turn.len];
-            let block = Block { file, offset: turn.offset, bytes, skipping: turn.skipping, tail };
-            scanner.scan(block, &mut self.scanned);
-            let consumed = self.scanned.consumed;
-            used = Some(consumed);
-            let place = self.places.entry(file).and_modify(|place| {
-                place.read_to = turn.offset + consumed as u64;
-                place.skipping = self.scanned.skipping;
-            });
-            if let std::collections::btree_map::Entry::Occupied(place) = place {
-                let counts = self.source_counts.entry(place.get().source.clone()).or_default();
-                counts.bytes += consumed as u64;
-                counts.cut_lines += self.scanned.cut_lines;
-                let at = self.attune_at.entry(place.get().source.clone()).or_default();
-                if bytes.len() >= scan::SAMPLE && counts.bytes >= *at {
-                    *at = counts.bytes.saturating_add(ATTUNE_EVERY);
-                    let attuned = scanner.attuned(bytes);
-                    self.scanners.insert(place.get().source.clone(), attuned);
-                }
+        for (number, file) in files.iter().enumerate() {
+            let lane = std::mem::take(&mut self.lanes.all[number]);
+            if let Some(turn) = &lane.turn {
+                used = Some(used.unwrap_or(0) + lane.scanned.consumed);
+                self.apply(*file, turn, &lane, now);
             }
-            // Files are stamped by the wall clock, as lines are; nothing was written later than now.
-            let modified = Timestamp(turn.modified.0.saturating_sub(now.skew_us)).min(now.time);
-            let arrival = Arrival { at: turn.arrival, modified, skew_us: now.skew_us };
-            let matches = self.scanned.matches(bytes);
-            let stamp = self.scanned.stamp.filter(|_| stamped);
-            self.engine.read(Read { file, matches, stamp, arrival }, now.time);
-            self.tail.consumed(file, consumed, self.scanned.skipping, now.time);
-            self.touched.insert(file);
-            self.sync_phase(file, now);
+            self.lanes.all[number] = lane;
         }
-        self.buf = buf;
         self.take_notes(now);
+        // A file that needs a look of its own while others were on their way.
+        for (number, file) in files.iter().enumerate().filter(|_| files.len() > 1) {
+            if self.lanes.all[number].turn.is_none() {
+                used = self.read_blocks(&[*file], now).map(|more| used.unwrap_or(0) + more).or(used);
+            }
+        }
         used
+    }
+
+    /// Tells the engine what fits in a block, and the tail how far it got.
+    fn apply(&mut self, file: FileId, turn: &Turn, lane: &Lane, now: Now) {
+        let (bytes, scanned) = (lane.bytes(), &lane.scanned);
+        if let Entry::Occupied(mut place) = self.places.entry(file) {
+            let place = place.get_mut();
+            place.read_to = turn.offset + scanned.consumed as u64;
+            place.skipping = scanned.skipping;
+            let counts = self.source_counts.entry(place.source.clone()).or_default();
+            counts.bytes += scanned.consumed as u64;
+            counts.cut_lines += scanned.cut_lines;
+            let at = self.attune_at.entry(place.source.clone()).or_default();
+            if bytes.len() >= scan::SAMPLE
+                && counts.bytes >= *at
+                && let Some(scanner) = self.scanners.get_mut(&place.source)
+            {
+                *at = counts.bytes.saturating_add(ATTUNE_EVERY);
+                *scanner = scanner.attuned(bytes);
+            }
+        }
+        // Files are stamped by the wall clock, as lines are; nothing was written later than now.
+        let modified = Timestamp(turn.modified.0.saturating_sub(now.skew_us)).min(now.time);
+        let arrival = Arrival { at: turn.arrival, modified, skew_us: now.skew_us };
+        // Half a line may show half a stamp.
+        let stamp = scanned.stamp.filter(|_| turn.tail != TailKind::Flush);
+        self.engine.read(Read { file, matches: scanned.matches(bytes), stamp, arrival }, now.time);
+        self.tail.consumed(file, scanned.consumed, scanned.skipping, now.time);
+        self.touched.insert(file);
+        self.sync_phase(file, now);
     }
 }

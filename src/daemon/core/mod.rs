@@ -5,6 +5,7 @@
 
 mod commit;
 mod files;
+mod lanes;
 mod pipe;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,7 @@ use crate::sink::queue::Queue;
 use crate::store::{Batch, Store};
 use crate::tail::{self, Disk, FileStatus, Note, Tail};
 
+use lanes::Lanes;
 use pipe::Pipe;
 
 /// Bytes read at once from one file.
@@ -143,8 +145,10 @@ pub struct Core<D: Disk> {
     source_counts: BTreeMap<SourceName, SourceCounts>,
     remarks: Vec<Remark>,
     pipe: Option<Pipe>,
-    buf: Vec<u8>,
+    /// Of the pipe.
     scanned: Scanned,
+    lanes: Lanes,
+    cores: usize,
 }
 
 /// How far a file was read.
@@ -171,6 +175,8 @@ pub struct Setup<D: Disk> {
     pub scope: String,
     /// See [`Core`]: rules see every source if theirs is not configured.
     pub every: bool,
+    /// Files that are scanned at the same time, where the settings do not say.
+    pub cores: usize,
     /// Randomness for the jitter of retries.
     pub seed: u64,
     /// Where a corrupt store was moved to, if one was.
@@ -180,7 +186,7 @@ pub struct Setup<D: Disk> {
 impl<D: Disk> Core<D> {
     /// The machine as it stood at its last commit.
     pub fn new(setup: Setup<D>, now: Now) -> Core<D> {
-        let Setup { disk, store, saved, settings, ruleset, scope, every, seed, set_aside } = setup;
+        let Setup { disk, store, saved, settings, ruleset, scope, every, cores, seed, set_aside } = setup;
         let ruleset = Arc::new(ruleset);
         let timings = timings(&settings.sources);
         let engine = Engine::new(ruleset, scope.clone(), timings, &saved, now.time);
@@ -222,8 +228,9 @@ impl<D: Disk> Core<D> {
             source_counts: BTreeMap::new(),
             remarks: Vec::new(),
             pipe: None,
-            buf: Vec::new(),
             scanned: Scanned::default(),
+            lanes: Lanes::default(),
+            cores,
         };
         // Nobody knows how to reach a sink that was removed before this start, but what it is owed stays owed: if it
         // comes back, it is told in order.
@@ -288,7 +295,8 @@ impl<D: Disk> Core<D> {
         self.sources.clone_from(&settings.sources);
         // A block always holds a whole line, so that reading gets on.
         let longest = settings.sources.iter().map(|source| source.max_line).max().unwrap_or(0);
-        self.buf.resize(BLOCK.max(longest + LINE_END), 0);
+        let threads = settings.threads.unwrap_or(self.cores).max(1);
+        self.lanes.resize(threads, BLOCK.max(longest + LINE_END));
         for sink in &settings.sinks {
             let limits = crate::sink::limits(sink);
             self.unreachable.remove(&sink.name);
