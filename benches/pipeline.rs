@@ -72,7 +72,7 @@ fn scan(c: &mut Criterion) {
     for rules in [10, 100] {
         let scanner = scanner(rules);
         for (name, share) in SHARES {
-            let log = corpus::syslog(1, LOG, share, rules);
+            let log = corpus::log(1, LOG, share, rules);
             let found = scan_all(&scanner, &log, &mut scanned);
             let lines = log.iter().filter(|byte| **byte == b'\n').count();
             // A corpus that drifts away from its rules would make every figure a lie.
@@ -119,7 +119,7 @@ fn pipeline(c: &mut Criterion) {
     for rules in [10, 100] {
         let scanner = scanner(rules);
         for (name, share) in SHARES {
-            let log = corpus::syslog(1, LOG, share, rules);
+            let log = corpus::log(1, LOG, share, rules);
             group.throughput(Throughput::Bytes(log.len() as u64));
             group.bench_function(BenchmarkId::new(format!("{rules} rules"), name), |b| {
                 b.iter_batched_ref(
@@ -137,7 +137,7 @@ fn pipeline(c: &mut Criterion) {
 fn commit(c: &mut Criterion) {
     let mut group = c.benchmark_group("store");
     let scanner = scanner(10);
-    let log = corpus::syslog(1, BLOCK, 0.2, 10);
+    let log = corpus::log(1, BLOCK, 0.2, 10);
     let changes = whole(&scanner, &mut engine(ruleset(10)), &log, &mut Scanned::default());
     group.throughput(Throughput::Elements(changes.len() as u64));
     let mut store = store::in_memory().expect("a store in memory");

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use super::load::{self, Lines, Wanted};
 use super::{COULD_NOT, Color, Failure, quiet, render, talk};
-use crate::engine::{Arrival, Engine, Phase, Read, Tell, Timing};
+use crate::engine::{Arrival, Engine, Phase, Read, RuleCounts, Tell, Timing};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
 use crate::scan::{Block, SAMPLE, Scanned, Scanner, Tail};
@@ -142,7 +142,10 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     if !quiet(out.flush())? {
         return Ok(0);
     }
-    talk(&format!("{said} transitions from {bytes} bytes\n"));
+    // A line counts for each rule that it fits, in whatever way its window took it.
+    let fitted = |counts: RuleCounts| counts.matches + counts.late + counts.overflow;
+    let matches: u64 = engine.rule_counts().map(|(_, counts, _)| fitted(counts)).sum();
+    talk(&format!("{said} transitions from {matches} matches in {bytes} bytes\n"));
     Ok(0)
 }
 
