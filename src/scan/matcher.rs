@@ -26,32 +26,32 @@ const SET_STATES: usize = 16 << 20;
 /// The rules of one source.
 #[derive(Clone, Debug)]
 pub(super) struct Matcher {
-    seen: Vec<Seen>,
-    /// What the sieve's numbers stand for.
-    hits: Vec<Hit>,
+    pub(super) seen: Vec<Seen>,
+    /// What the sieve's numbers stand for, in their order.
+    pub(super) hits: Vec<Hit>,
     /// What each of them may be watched for by.
     choices: Arc<[Vec<OneOf>]>,
-    sieve: Sieve,
+    pub(super) sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
     gates: Vec<Gate>,
 }
 
 /// What has to be known of a rule here.
 #[derive(Clone, Debug)]
-struct Seen {
-    ix: RuleIx,
+pub(super) struct Seen {
+    pub(super) ix: RuleIx,
     captures: usize,
     ignore: Vec<Regex>,
     /// `resolve`, then `patterns`: the first that fits decides.
     deciding: Vec<Pattern>,
-    recoveries: usize,
+    pub(super) recoveries: usize,
 }
 
 /// A pattern that may fit: which rule of `seen`, which of its deciding patterns. The order is the order of judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Hit {
-    seen: u32,
-    deciding: u32,
+pub(super) struct Hit {
+    pub(super) seen: u32,
+    pub(super) deciding: u32,
 }
 
 /// Room to work in, used again and again.
@@ -64,9 +64,9 @@ pub(super) struct Room {
 
 /// A line that a pattern may fit, by where the line begins in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    line: usize,
-    hit: Hit,
+pub(super) struct Candidate {
+    pub(super) line: usize,
+    pub(super) hit: Hit,
 }
 
 #[derive(Clone, Debug)]
@@ -126,21 +126,7 @@ impl Matcher {
         mut found: impl FnMut(usize, Line<'_>, RuleIx, MatchKind, Captures),
     ) {
         let Room { candidates, slots } = room;
-        candidates.clear();
-        // Of the line that was hit last.
-        let (mut begin, mut end) = (0, 0);
-        self.sieve.sift(chunk, |waiting, place| {
-            if !(begin..end).contains(&place) {
-                begin = memrchr(b'\n', &chunk[..place]).map_or(0, |newline| newline + 1);
-                end = memchr(b'\n', &chunk[place..]).map_or(chunk.len(), |newline| place + newline + 1);
-            }
-            candidates.push(Candidate { line: begin, hit: self.hits[waiting as usize] });
-        });
-        if !self.gates.is_empty() {
-            self.ask_every_line(chunk, max_line, candidates);
-        }
-        candidates.sort_unstable();
-        candidates.dedup();
+        self.gather(chunk, max_line, candidates);
         for candidates in candidates.chunk_by(|one, other| one.line == other.line) {
             let begin = candidates[0].line;
             let line = Line::of(line_at(chunk, begin), max_line);
@@ -158,6 +144,30 @@ impl Matcher {
                 found(begin, line, rule.ix, kind, captures);
             }
         }
+    }
+
+    /// Replaces what is in `candidates` by the lines of `chunk` that a pattern may fit, in the order of judgement.
+    pub(super) fn gather(&self, chunk: &[u8], max_line: usize, candidates: &mut Vec<Candidate>) {
+        candidates.clear();
+        // Of the line that was hit last.
+        let (mut begin, mut end) = (0, 0);
+        self.sieve.sift(chunk, |waiting, place| {
+            if !(begin..end).contains(&place) {
+                begin = memrchr(b'\n', &chunk[..place]).map_or(0, |newline| newline + 1);
+                end = memchr(b'\n', &chunk[place..]).map_or(chunk.len(), |newline| place + newline + 1);
+            }
+            candidates.push(Candidate { line: begin, hit: self.hits[waiting as usize] });
+        });
+        if !self.gates.is_empty() {
+            self.ask_every_line(chunk, max_line, candidates);
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+    }
+
+    /// What is matched of the line of `chunk` that begins at `begin`.
+    pub(super) fn text<'c>(&self, chunk: &'c [u8], begin: usize, max_line: usize) -> &'c [u8] {
+        Line::of(line_at(chunk, begin), max_line).text
     }
 
     fn ask_every_line(&self, chunk: &[u8], max_line: usize, candidates: &mut Vec<Candidate>) {
@@ -201,7 +211,14 @@ impl Seen {
         }
     }
 
-    fn captures(
+    /// One pattern by itself.
+    pub(super) fn alone(pattern: &Pattern) -> Seen {
+        let captures = pattern.slots.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0);
+        let deciding = vec![pattern.clone()];
+        Seen { ix: RuleIx(0), captures, ignore: Vec::new(), deciding, recoveries: 0 }
+    }
+
+    pub(super) fn captures(
         &self,
         deciding: usize,
         line: &[u8],

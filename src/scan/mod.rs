@@ -6,6 +6,7 @@
 
 mod frame;
 mod matcher;
+pub mod plan;
 mod runs;
 #[cfg(test)]
 mod samples;
