@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::Extractor;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::diagnostic::{Problems, short};
 use super::pattern::Compiled;
@@ -35,9 +35,9 @@ const MOST_REFUSED: usize = 5;
 const MOST_PREFIXES: usize = 8;
 /// The width up to which a pattern can not be refused, so that a load need not try it.
 ///
-/// Measured with 140 patterns made to be slow, on the machine of `benches/runs/2026-11-21`: 0.6 ms at most for each
-/// unit of width and line of 64 KiB, so 24 ms here, half of [`REFUSE`]. Rules as they are usually written have a width
-/// of 2 to 40, and take under 1 ms.
+/// Measured with 80 patterns made to be slow, on two cores shared with other work: 0.59 ms at most for each unit of
+/// width and line of 64 KiB, so 24 ms here, half of [`REFUSE`]. Of 34 rules as they are usually written 33 had a width
+/// of 2 to 40, and all took under 1 ms.
 const PLAIN: u64 = 40;
 
 /// Runs a piece of work and says how long it took.
@@ -202,26 +202,43 @@ fn parts(pattern: &Pattern) -> Vec<Vec<u8>> {
 pub(super) fn width(hir: &Hir) -> u64 {
     match hir.kind() {
         HirKind::Empty => 0,
-        HirKind::Look(_) | HirKind::Class(_) => 1,
-        // Of a word only those places that come after the same byte.
-        HirKind::Literal(literal) => {
-            let count = |byte: &u8| literal.0.iter().filter(|other| *other == byte).count() as u64;
-            // A long word is counted by its length: counting better is quadratic.
-            if literal.0.len() > 100 {
-                return literal.0.len() as u64;
-            }
-            literal.0.iter().map(count).max().unwrap_or(0)
-        }
+        HirKind::Look(_) => 1,
+        HirKind::Literal(_) | HirKind::Class(_) => width_of_all(std::slice::from_ref(hir)),
         HirKind::Repetition(repeated) => {
             let open = repeated.max != Some(repeated.min);
             let times = repeated.max.unwrap_or(repeated.min.max(1));
             u64::from(times).saturating_mul(width(&repeated.sub).saturating_add(u64::from(open)))
         }
         HirKind::Capture(capture) => width(&capture.sub),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().map(width).fold(0, u64::saturating_add)
+        HirKind::Concat(parts) => width_of_all(parts),
+        HirKind::Alternation(parts) => parts.iter().map(width).fold(0, u64::saturating_add),
+    }
+}
+
+/// The width of parts that follow each other. Of bytes and classes in a row, as of a word in any case, only those
+/// places are in play that come after the same byte.
+fn width_of_all(parts: &[Hir]) -> u64 {
+    let (mut all, mut row) = (0_u64, [0_u64; 256]);
+    for part in parts {
+        match part.kind() {
+            HirKind::Literal(literal) => literal.0.iter().for_each(|byte| row[usize::from(*byte)] += 1),
+            HirKind::Class(Class::Bytes(class)) => {
+                let bytes = class.ranges().iter().flat_map(|range| range.start()..=range.end());
+                bytes.for_each(|byte| row[usize::from(byte)] += 1);
+            }
+            // Its places share their first bytes.
+            HirKind::Class(Class::Unicode(_)) => row.iter_mut().for_each(|count| *count += 1),
+            _ => {
+                let row = std::mem::replace(&mut row, [0; 256]);
+                all = all.saturating_add(most(row)).saturating_add(width(part));
+            }
         }
     }
+    all.saturating_add(most(row))
+}
+
+fn most(row: [u64; 256]) -> u64 {
+    row.into_iter().max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -325,7 +342,7 @@ mod tests {
             "ERROR",
             r"sshd\[\d+\]: Failed \S+ for (?:invalid user )?(?<user>\S*) from (?<ip>[\d.]+) port \d+",
             r"(?u)\w+ failed",
-            r"(?i)device: (?<device>\S+), \d+ currently unreadable",
+            r"(?i)smartd-long-name\[\d+\]: device: (?<device>\S+), \d+ currently unreadable sectors",
             r"(?<ip>\S+) \S+ \S+ \[(?<t>[^\]]+)\] (?<m>\w+) (?<p>\S+) (?<s>\d{3}) (?<b>\d+|-)",
         ] {
             assert!(!tried(plain), "{plain}");
