@@ -1,6 +1,8 @@
 //! How fast bytes become matches, transitions and rows. Throughput is in bytes of log, unless it says elements.
 
 mod corpus;
+mod cost;
+mod evil;
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
+use tripline::config::probe::Probe;
 use tripline::config::{self, Text};
 use tripline::engine::{Arrival, Change, Engine, Phase, Read, Timing};
 use tripline::model::{FileId, SourceName, Timestamp};
@@ -25,7 +28,7 @@ const LOG: usize = 4 << 20;
 const SHARES: [(&str, f64); 2] = [("low", 0.0001), ("high", 0.2)];
 
 /// Rules as an author writes them: a window each, keyed by the pattern's first capture.
-fn ruleset(rules: usize) -> Ruleset {
+fn rule_text(rules: usize) -> String {
     let mut text = String::new();
     for (number, pattern) in corpus::patterns(rules).iter().enumerate() {
         let first = pattern.split("(?<").nth(1).and_then(|rest| rest.split('>').next());
@@ -34,7 +37,11 @@ fn ruleset(rules: usize) -> Ruleset {
             "[[rule]]\nname = \"rule_{number}\"\nsource = \"bench\"\nmatch = {pattern:?}\n{by}within = \"1m\"\nwarning = \">= 100\"\n"
         ));
     }
-    rules_of(text)
+    text
+}
+
+fn ruleset(rules: usize) -> Ruleset {
+    rules_of(rule_text(rules))
 }
 
 fn rules_of(text: String) -> Ruleset {
@@ -206,9 +213,36 @@ fn stamps(c: &mut Criterion) {
     group.finish();
 }
 
+/// What a load costs: compiling, and trying the patterns that may have to be refused.
+fn load(c: &mut Criterion) {
+    let mut group = c.benchmark_group("load");
+    group.sample_size(10);
+    for rules in [100, 1000] {
+        let text = Text { path: PathBuf::from("bench.toml"), text: rule_text(rules) };
+        group.bench_function(BenchmarkId::new("rules", rules), |b| {
+            b.iter(|| {
+                let stopwatch = Box::new(|work: &mut dyn FnMut()| {
+                    work();
+                    Duration::ZERO
+                });
+                let mut probe = Probe::suspects(stopwatch);
+                config::ruleset_probed(std::slice::from_ref(&text), None, &[], &mut probe)
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Not of criterion: refused patterns take what they take, and each is measured as a load does.
+fn evil_patterns(_: &mut Criterion) {
+    if std::env::args().any(|arg| arg == "evil") {
+        cost::table();
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(3));
-    targets = scan, pipeline, windows, commit, stamps
+    targets = scan, pipeline, windows, commit, stamps, load, evil_patterns
 }
 criterion_main!(benches);

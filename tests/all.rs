@@ -2,6 +2,8 @@
 
 /// The pages: tables made from the code, examples run through it.
 mod docs;
+/// Patterns made to be slow or large.
+mod evil;
 /// The built program, run as a user would run it.
 mod program;
 /// The machine in a made world: disk, clock, network and writers from one seed.

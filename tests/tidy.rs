@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("saved", &["model"]),
     ("scan", &["model", "rule"]),
     ("engine", &["model", "rule", "saved", "scan"]),
-    ("config", &["model", "rule", "settings"]),
+    ("config", &["model", "rule", "settings", "scan"]),
     ("route", &["model", "saved", "engine"]),
     ("tail", &["model", "settings", "saved"]),
     ("sink", &["model", "untrusted", "settings", "saved"]),

@@ -51,10 +51,10 @@ fn compare(
             attune = false;
         }
         scanner.scan(Block { file: FileId(1), offset, bytes: &rest, skipping: false, tail }, &mut scanned);
+        let mut found: Vec<(u64, String)> =
+            scanned.matches(&rest).map(|found| (found.at.offset, name(found.rule))).collect();
         offset += scanned.consumed as u64;
         rest.drain(..scanned.consumed);
-        let mut found: Vec<(u64, String)> =
-            scanned.matches.drain(..).map(|found| (found.at.offset, name(found.rule))).collect();
         found.sort();
         let mut found = found.into_iter().peekable();
         while line_at < offset {

@@ -1,9 +1,10 @@
-//! `tripline check`.
+//! `tripline check`: the problems of a configuration, and what its rules cost.
 
 use clap::Args;
 
 use super::load::{self, Lines, Wanted};
-use super::{Color, ConfigArgs, Failure, NO, render};
+use super::{Color, ConfigArgs, Failure, NO, cost, render};
+use crate::config::probe::Probe;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -12,7 +13,13 @@ pub(super) struct CheckArgs {
     /// Rule files to check by themselves, without a configuration
     #[arg(value_name = "RULES")]
     files: Vec<std::path::PathBuf>,
-    /// One JSON object per problem
+    /// Also show how each pattern is filtered and what it costs, the most expensive first
+    #[arg(long)]
+    cost: bool,
+    /// Log to count on how many lines each pattern is tried
+    #[arg(long, value_name = "LOG", requires = "cost")]
+    sample: Option<std::path::PathBuf>,
+    /// One JSON object per problem, and with `--cost` per pattern
     #[arg(long)]
     json: bool,
     /// When to use colour
@@ -35,16 +42,25 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     }
     let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
     let wanted = Wanted { config, rules, lines };
-    let loaded = load::load(&wanted).map_err(Failure)?;
+    let texts = load::read(&wanted).map_err(Failure)?;
+    let mut probe = Probe::all(load::stopwatch());
+    let loaded = load::check(&wanted, texts, &mut probe);
     for glob in &loaded.blank {
         super::talk(&format!("warning: no rule file fits `{}`\n", glob.display()));
     }
+    let costs = match loaded.believed.as_ref().filter(|_| args.cost) {
+        Some((_, ruleset)) => {
+            let costs = cost::costs(ruleset, &probe, args.sample.as_deref())?;
+            if args.json { costs.json() } else { format!("\n{}", costs.table()) }
+        }
+        None => String::new(),
+    };
     let text = match (args.json, loaded.diagnostics.is_empty()) {
         (true, _) => render::json(&loaded.diagnostics, &loaded.texts),
         (false, false) => render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stdout())),
         (false, true) if loaded.rules == 1 => "1 rule is right\n".to_owned(),
         (false, true) => format!("{} rules are right\n", loaded.rules),
     };
-    super::answer(&text)?;
+    super::answer(&(text + &costs))?;
     Ok(if loaded.diagnostics.is_empty() { 0 } else { NO })
 }

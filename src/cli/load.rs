@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
 
-use crate::config::{self, Diagnostic, Severity, Text};
+use crate::config::probe::{Probe, Stopwatch};
+use crate::config::{self, Diagnostic, Draft, Severity, Text};
+use crate::daemon::clock::worked;
 use crate::model::SourceName;
 use crate::rule::Ruleset;
 use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
@@ -70,24 +73,64 @@ pub(crate) fn default_config() -> Option<PathBuf> {
     PLACES.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
-/// Reads and checks everything.
+/// Everything that was read, before it is believed.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    settings: Result<Settings, Draft>,
+    /// What is wrong with the settings.
+    diagnostics: Vec<Diagnostic>,
+    all: BTreeMap<PathBuf, String>,
+    rules: Vec<Text>,
+    blank: Vec<PathBuf>,
+    unread: Vec<Diagnostic>,
+}
+
+impl Texts {
+    /// Of all that was read: another digest means that something changed.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut sha = Sha256::new();
+        for (path, text) in &self.all {
+            sha.update(path.as_os_str().as_encoded_bytes());
+            sha.update((text.len() as u64).to_le_bytes());
+            sha.update(text);
+        }
+        sha.finalize().into()
+    }
+}
+
+/// Reads and checks everything. A pattern that is too slow is an error.
 ///
 /// # Errors
 /// A sentence, if a file that was named can not be read.
 pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
+    Ok(check(wanted, read(wanted)?, &mut Probe::suspects(stopwatch())))
+}
+
+/// Runs a piece of work and says how long this thread worked on it: a machine that is busy with other things makes no
+/// pattern slow.
+pub(crate) fn stopwatch() -> Stopwatch {
+    Box::new(|work| {
+        let start = worked();
+        work();
+        worked().saturating_sub(start)
+    })
+}
+
+/// Reads everything.
+///
+/// # Errors
+/// A sentence, if a file that was named can not be read.
+pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
     let local = TimeZone::system();
     let mut texts = BTreeMap::new();
-    let (main, has_config) = match &wanted.config {
-        Some(path) => (read(path)?, true),
-        None => (
-            Text {
-                path: std::env::current_dir().unwrap_or_default().join("tripline.toml"),
-                text: String::new(),
-            },
-            false,
-        ),
+    let main = match &wanted.config {
+        Some(path) => read_text(path)?,
+        None => Text {
+            path: std::env::current_dir().unwrap_or_default().join("tripline.toml"),
+            text: String::new(),
+        },
     };
-    let (mut settings, mut diagnostics) = config::settings(&main, &local);
+    let (settings, diagnostics) = config::settings(&main, &local);
     texts.insert(main.path.clone(), main.text.clone());
     let named = !wanted.rules.is_empty();
     let globs = match &settings {
@@ -95,10 +138,10 @@ pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
         Ok(settings) => settings.rules.clone(),
         Err(draft) => draft.rules.clone(),
     };
-    let (mut rule_texts, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rules, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     for glob in &globs {
         let found = expand(glob)?;
-        if found.is_empty() && (named || has_config) {
+        if found.is_empty() && (named || wanted.config.is_some()) {
             if named {
                 return Err(format!("no rule file fits `{}`: check the path", glob.display()));
             }
@@ -106,20 +149,26 @@ pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
         }
         for path in found {
             let Entry::Vacant(place) = texts.entry(path) else { continue };
-            match read(place.key()) {
+            match read_text(place.key()) {
                 Ok(text) => {
                     place.insert(text.text.clone());
-                    rule_texts.push(text);
+                    rules.push(text);
                 }
                 Err(why) => unread.push(unreadable(place.insert_entry(String::new()).key(), why)),
             }
         }
     }
+    Ok(Texts { settings, diagnostics, all: texts, rules, blank, unread })
+}
+
+/// Checks everything that was read for `wanted`, and tries patterns as `probe` does.
+pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded {
+    let Texts { mut settings, mut diagnostics, all, rules, blank, mut unread } = texts;
     if let Ok(settings) = &mut settings {
         anchor(settings, &std::env::current_dir().unwrap_or_default());
     }
     if let (Ok(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
-        take_arguments(settings, files, *start, &local, has_config);
+        take_arguments(settings, files, *start, &TimeZone::system(), wanted.config.is_some());
     }
     // Where it is not known which sources there are, every name is let pass.
     let configured = matches!(wanted.lines, Lines::Configured);
@@ -128,14 +177,14 @@ pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
         Err(draft) => (draft.sources.as_deref(), &draft.labels),
     };
     let known = known.filter(|_| configured);
-    let (ruleset, problems) = config::ruleset(&rule_texts, known, globals);
+    let (ruleset, problems) = config::ruleset_probed(&rules, known, globals, probe);
     diagnostics.extend(problems);
     let whole = unread.is_empty();
     diagnostics.append(&mut unread);
     let own = config::own::own_rules().len();
     let rules = ruleset.as_ref().map_or(0, |ruleset| ruleset.rules.len().saturating_sub(own));
     let believed = settings.ok().zip(ruleset).filter(|_| whole);
-    Ok(Loaded { believed, diagnostics, texts, rules, blank })
+    Loaded { believed, diagnostics, texts: all, rules, blank }
 }
 
 fn unreadable(path: &Path, why: String) -> Diagnostic {
@@ -200,7 +249,7 @@ fn anchor(settings: &mut Settings, here: &Path) {
     }
 }
 
-fn read(path: &Path) -> Result<Text, String> {
+fn read_text(path: &Path) -> Result<Text, String> {
     // A device such as `/dev/zero` never ends.
     let text = File::open(path).and_then(|file| {
         let mut text = String::new();

@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod cost;
 mod demo;
 mod load;
 pub mod render;

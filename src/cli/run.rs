@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sha2::{Digest, Sha256};
 
 use super::load::{self, Lines, Loaded, Wanted};
 use super::{Color, ConfigArgs, Failure, render, talk};
+use crate::config::probe::Probe;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::SourceName;
 use crate::settings::{Admin, Peer, Start};
@@ -90,17 +90,17 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     }
     let wanted = Wanted { config, rules: args.from.rules.clone(), lines };
     let color = args.color.on(&std::io::stderr());
-    let loaded = load::load(&wanted).map_err(Failure)?;
+    let texts = load::read(&wanted).map_err(Failure)?;
+    let mut last = texts.digest();
+    let loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
     show(&loaded, color);
-    let digest = digest(&loaded);
     let Some(mut believed) = loaded.believed else { return Err(refused(&loaded)) };
     apply(&mut believed, &args);
 
     let reload_args = Overrides { state_dir: args.state_dir.clone(), listen: args.listen };
-    let mut last = digest;
     let load: Load = Box::new(move |why| {
-        let loaded = match load::load(&wanted) {
-            Ok(loaded) => loaded,
+        let texts = match load::read(&wanted) {
+            Ok(texts) => texts,
             // A file that is being replaced is looked at again in a second.
             Err(_) if why == Why::Look => return None,
             Err(error) => {
@@ -108,11 +108,13 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
                 return Some(Err(()));
             }
         };
-        let now = self::digest(&loaded);
+        // Nothing is compiled, let alone tried, before it is known that something changed.
+        let now = texts.digest();
         if why == Why::Look && now == last {
             return None;
         }
         last = now;
+        let loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
         show(&loaded, color);
         Some(loaded.believed.ok_or(()).map(|mut believed| {
             reload_args.apply(&mut believed);
@@ -200,16 +202,6 @@ fn refused(loaded: &Loaded) -> Failure {
     let errors = loaded.errors();
     let noun = if errors == 1 { "error" } else { "errors" };
     Failure(format!("the configuration has {errors} {noun}, see above; `tripline check` shows them again"))
-}
-
-fn digest(loaded: &Loaded) -> [u8; 32] {
-    let mut sha = Sha256::new();
-    for (path, text) in &loaded.texts {
-        sha.update(path.as_os_str().as_encoded_bytes());
-        sha.update((text.len() as u64).to_le_bytes());
-        sha.update(text);
-    }
-    sha.finalize().into()
 }
 
 /// tripline's own log goes to stderr: `TRIPLINE_LOG` chooses (`info` unless said).

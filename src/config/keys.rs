@@ -291,6 +291,12 @@ pub const DEFAULTS: &[Key] = &[
     key("description", Kind::Text, "\"{lines}\"", "More lines, with `{name}` places."),
     key("runbook", Kind::Text, "none", "A link, with `{name}` places."),
     key("images", Kind::Images, "[]", "Pictures, with `{name}` places."),
+    key(
+        "allow_slow",
+        Kind::Switch,
+        "false",
+        "`true`: the rule is taken although one of its patterns is slow; see `tripline check --cost`.",
+    ),
     key("enabled", Kind::Switch, "true", "`false`: as if the rule were not there."),
 ];
 

@@ -3,7 +3,8 @@
 //! Takes text, never a path to read; knows the paths only to name them and to resolve relative ones against them.
 //! The way of a file: `walk` parses it and holds it against the key tables of [`keys`]; `main_file` and `rules` turn
 //! what is believable into types; `pattern` and `template` do so with the two little languages inside of strings, and
-//! find the way back to the character that was typed.
+//! find the way back to the character that was typed. `probe` judges what a pattern costs, with the stopwatch of the
+//! caller.
 //!
 //! A file with one error changes nothing: the answer is then `None` and the running rules stay.
 
@@ -14,6 +15,7 @@ use jiff::tz::TimeZone;
 
 use crate::rule::Ruleset;
 use crate::settings::{self, Settings};
+use probe::Probe;
 
 mod diagnostic;
 mod digest;
@@ -24,6 +26,7 @@ mod main_file;
 pub mod own;
 mod pattern;
 mod place;
+pub mod probe;
 mod rules;
 pub mod template;
 pub mod units;
@@ -72,7 +75,17 @@ pub fn ruleset(
     sources: Option<&[settings::Source]>,
     globals: &[(Arc<str>, String)],
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    rules::read(texts, sources, globals)
+    ruleset_probed(texts, sources, globals, &mut Probe::none())
+}
+
+/// The same, with a trial of what patterns cost.
+pub fn ruleset_probed(
+    texts: &[Text],
+    sources: Option<&[settings::Source]>,
+    globals: &[(Arc<str>, String)],
+    probe: &mut Probe,
+) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    rules::read(texts, sources, globals, probe)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The place of an error goes back three steps: from the expanded text to the author's (`macros`), from the decoded
 //! string to the typed one (`place`).
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,12 +15,23 @@ use regex_syntax::hir::Hir;
 
 use super::diagnostic::{Problems, short};
 use super::macros::{Expanded, Macros};
+use super::probe;
 use super::template::built_in;
 use super::walk::{Said, is_identifier};
 use crate::rule::Pattern;
 
 /// The largest compiled pattern, in bytes.
 const MOST_COMPILED: usize = 256 * 1024;
+
+/// Bytes that all patterns together may take, compiled: a rule file must not take the machine's memory.
+const MOST_COMPILED_IN_ALL: usize = 128 << 20;
+
+/// Rules that are named when all patterns together are too large.
+const MOST_NAMED: usize = 3;
+
+/// The largest number that a repetition may say. What fits a byte takes 24 bytes compiled, so more of it is too large
+/// anyway; and more of nothing means nothing.
+const MOST_REPEATED: u32 = 10_000;
 
 /// The deepest nesting of groups and classes.
 const MOST_NESTED: u32 = 50;
@@ -32,6 +45,50 @@ pub(super) struct Compiled {
     pub(super) regex: Regex,
     /// Group index and name of each named group.
     pub(super) names: Vec<(usize, String)>,
+    /// See [`probe::width`].
+    pub(super) width: u64,
+}
+
+/// What the patterns of all files take, compiled.
+#[derive(Debug)]
+pub(super) struct Budget {
+    /// Bytes that are left; `None` once there were too few, which has been said.
+    left: Option<usize>,
+    /// Bytes of each rule, by its name.
+    rules: BTreeMap<String, usize>,
+}
+
+impl Budget {
+    pub(super) fn new() -> Budget {
+        Budget::of(MOST_COMPILED_IN_ALL)
+    }
+
+    fn of(bytes: usize) -> Budget {
+        Budget { left: Some(bytes), rules: BTreeMap::new() }
+    }
+
+    /// Takes what a pattern of `rule` needs; says so if that is too much. False: nothing is left, and nothing more
+    /// need be compiled, because nothing will be adopted.
+    fn take(&mut self, problems: &mut Problems<'_>, said: &Said<'_>, rule: &str, bytes: usize) -> bool {
+        let Some(left) = self.left else { return false };
+        *self.rules.entry(rule.to_owned()).or_default() += bytes;
+        self.left = left.checked_sub(bytes);
+        if self.left.is_none() {
+            let mut largest: Vec<(&String, &usize)> = self.rules.iter().collect();
+            largest.sort_by_key(|(_, bytes)| Reverse(**bytes));
+            let named: Vec<String> = largest
+                .iter()
+                .take(MOST_NAMED)
+                .map(|(name, bytes)| format!("`{}` ({} KiB)", short(name), bytes.div_ceil(1024)))
+                .collect();
+            let title = format!("all patterns up to `{}` are too large together", short(said.text));
+            let label = format!("more than {} MiB compiled", MOST_COMPILED_IN_ALL >> 20);
+            let problem = problems.error("patterns-too-big", said.span.clone(), title, label);
+            problem.note = Some(format!("the largest of {} rules are {}", largest.len(), named.join(", ")));
+            problem.help = Some("write smaller repetitions in them, or give up rules".to_owned());
+        }
+        self.left.is_some()
+    }
 }
 
 /// What a pattern says of itself.
@@ -41,6 +98,9 @@ struct Survey {
     /// True if classes are those of Unicode: the pattern is not ASCII, or asks for it.
     unicode: bool,
     hir: Hir,
+    /// Where a repetition says too large a number.
+    repeated: Option<ast::Span>,
+    width: u64,
 }
 
 impl ast::Visitor for &mut Survey {
@@ -60,6 +120,16 @@ impl ast::Visitor for &mut Survey {
                 }
                 group.flags()
             }
+            Ast::Repetition(repetition) => {
+                let op = &repetition.op;
+                use ast::{RepetitionKind::Range, RepetitionRange::*};
+                if let Range(Exactly(most) | AtLeast(most) | Bounded(_, most)) = op.kind
+                    && most > MOST_REPEATED
+                {
+                    self.repeated.get_or_insert(op.span);
+                }
+                None
+            }
             _ => None,
         };
         self.unicode |= flags.is_some_and(|flags| flags.flag_state(ast::Flag::Unicode) == Some(true));
@@ -73,10 +143,12 @@ pub(super) fn compile(
     key: &str,
     said: &Said<'_>,
     macros: &Macros,
+    rule: &str,
+    budget: &mut Budget,
 ) -> Option<Compiled> {
     let expanded = macros.expand(problems, said)?;
     let survey = survey(problems, said, &expanded)?;
-    if !captures_are_sound(problems, said, &expanded, &survey) {
+    if !captures_are_sound(problems, said, &expanded, &survey) || budget.left.is_none() {
         return None;
     }
     let regex = match Pattern::engine(&survey.hir, MOST_COMPILED) {
@@ -84,11 +156,15 @@ pub(super) fn compile(
         None => {
             // The syntax was accepted above by the same parser with the same limits: what is left is the size.
             let label = format!("more than {} KiB compiled", MOST_COMPILED / 1024);
-            problems.error("pattern-too-big", said.span.clone(), "a pattern is too large", label).help =
+            let title = format!("`{}` is too large", short(said.text));
+            problems.error("pattern-too-big", said.span.clone(), title, label).help =
                 Some("repetitions such as `{1,1000}` multiply what they repeat".to_owned());
             return None;
         }
     };
+    if !budget.take(problems, said, rule, regex.memory_usage()) {
+        return None;
+    }
     if regex.is_match(b"") {
         let title = format!("a pattern of `{key}` fits every line");
         problems.warning(
@@ -98,8 +174,9 @@ pub(super) fn compile(
             "fits the empty line, so it fits all",
         );
     }
+    let Survey { hir, width, .. } = survey;
     let names = survey.names.into_iter().map(|name| (name.index as usize, name.name)).collect();
-    Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), hir: survey.hir, regex, names })
+    Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), hir, regex, names, width })
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.
@@ -142,8 +219,16 @@ fn survey(problems: &mut Problems<'_>, said: &Said<'_>, expanded: &Expanded) -> 
             return None;
         }
     };
-    let mut survey = Survey { names: Vec::new(), unicode: !text.is_ascii(), hir: Hir::empty() };
+    let (unicode, hir) = (!text.is_ascii(), Hir::empty());
+    let mut survey = Survey { names: Vec::new(), unicode, hir, repeated: None, width: 0 };
     let Ok(()) = ast::visit(&tree, &mut survey);
+    if let Some(span) = &survey.repeated {
+        let span = place(problems, said, expanded, span);
+        let title = format!("a repetition of `{}` is too large", short(said.text));
+        problems.error("pattern-too-big", span, title, format!("at most {MOST_REPEATED} times")).help =
+            Some("write `+` or `*` for any number of times".to_owned());
+        return None;
+    }
     let mut translator =
         regex_syntax::hir::translate::TranslatorBuilder::new().utf8(false).unicode(survey.unicode).build();
     let translated = translator.translate(text, &tree).map(|hir| survey.hir = hir);
@@ -155,6 +240,7 @@ fn survey(problems: &mut Problems<'_>, said: &Said<'_>, expanded: &Expanded) -> 
         problem.help = needs_unicode.then(|| "write `(?u)` at the beginning of the pattern".to_owned());
         return None;
     }
+    survey.width = probe::width(&survey.hir);
     Some(survey)
 }
 
@@ -219,4 +305,26 @@ const LOOK_AROUND: [(&str, &str, &str); 4] = [
 
 fn place(problems: &Problems<'_>, said: &Said<'_>, expanded: &Expanded, span: &ast::Span) -> Range<usize> {
     said.place(problems, &expanded.origin(span.start.offset..span.end.offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_together_is_said_once_with_the_largest_rules() {
+        let mut problems = Problems::new(Path::new("f"), "'x' 'y' 'z'");
+        let mut budget = Budget::of(10_000);
+        let said = |at: usize, text| Said { text, span: at..at + 3 };
+        let mut take = |at, text, rule, bytes| budget.take(&mut problems, &said(at, text), rule, bytes);
+        assert!(take(0, "x", "small", 2000) && take(0, "x", "large", 4000) && take(0, "x", "small", 1000));
+        assert!(!take(4, "y", "larger", 5000) && !take(8, "z", "huge", 1));
+        let [only] = problems.finish().try_into().expect("one problem");
+        assert_eq!((only.id, only.span), ("patterns-too-big", 4..7));
+        assert!(only.title.contains("`y`"), "{}", only.title);
+        let note = "the largest of 3 rules are `larger` (5 KiB), `large` (4 KiB), `small` (3 KiB)";
+        assert_eq!(only.note.as_deref(), Some(note));
+    }
 }

@@ -12,7 +12,8 @@ use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
 use super::macros::Macros;
 use super::own::{OWN_PREFIX, own_rules};
-use super::pattern::{self, Compiled};
+use super::pattern::{self, Budget, Compiled};
+use super::probe::Probe;
 use super::walk::{Fields, Said, check, parse, require, said};
 use super::{Diagnostic, Second, Severity, Text, digest, ladder, template};
 use crate::model::{RuleName, SourceName};
@@ -25,14 +26,17 @@ struct Around<'a> {
     globals: &'a [(Arc<str>, String)],
     /// Where each enabled name was first used.
     names: BTreeMap<String, (PathBuf, Range<usize>)>,
+    budget: Budget,
+    probe: &'a mut Probe,
 }
 
 pub(super) fn read(
     texts: &[Text],
     sources: Option<&[Source]>,
     globals: &[(Arc<str>, String)],
+    probe: &mut Probe,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    let mut around = Around { sources, globals, names: BTreeMap::new() };
+    let mut around = Around { sources, globals, names: BTreeMap::new(), budget: Budget::new(), probe };
     let mut rules = Vec::new();
     let mut diagnostics = Vec::new();
     for text in texts {
@@ -100,7 +104,7 @@ impl<'t> Reader<'t, '_> {
         let enabled = self.fields.switch("enabled").unwrap_or(true);
         let name = self.name(problems, around, enabled);
         let sources = self.sources(problems, around.sources);
-        let Patterns { matches, ignore, resolve } = self.patterns(problems);
+        let Patterns { matches, ignore, resolve } = self.patterns(problems, around);
 
         let captures = matches.as_ref().zip(resolve.as_ref()).map(|(matches, resolve)| {
             let mut names: Vec<Arc<str>> = Vec::new();
@@ -220,12 +224,19 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    fn patterns(&self, problems: &mut Problems<'_>) -> Patterns {
-        let compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
+    fn patterns(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Patterns {
+        let rule = self.fields.own().text("name").map_or("", |name| name.text);
+        let allowed = self.fields.switch("allow_slow").unwrap_or(false);
+        let mut compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
             let each: Vec<Option<Compiled>> = fields
                 .texts(key)
                 .iter()
-                .map(|said| pattern::compile(problems, key, said, self.macros))
+                .map(|said| {
+                    let budget = &mut around.budget;
+                    let compiled = pattern::compile(problems, key, said, self.macros, rule, budget)?;
+                    around.probe.judge(problems, said, &compiled, allowed);
+                    Some(compiled)
+                })
                 .collect();
             each.into_iter().collect::<Option<Vec<Compiled>>>()
         };
@@ -379,7 +390,7 @@ impl<'t> Reader<'t, '_> {
 
 impl Compiled {
     /// With the places of its groups among the rule's captures.
-    fn placed(self, captures: &[Arc<str>]) -> Pattern {
+    pub(super) fn placed(self, captures: &[Arc<str>]) -> Pattern {
         let slot = |(group, name): &(usize, String)| {
             captures.iter().position(|capture| **capture == **name).map(|slot| (*group, slot))
         };

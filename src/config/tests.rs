@@ -131,6 +131,11 @@ fn patterns_are_checked_at_the_character() {
     check_rule(r"match = '(?<a.b>x)'", &[("bad-capture-name", "a.b")]);
     check_rule(r"match = 'x*'", &[("matches-everything", "'x*'")]);
     check_rule(r"match = '\w{1000}{50}'", &[("pattern-too-big", r"'\w{1000}{50}'")]);
+    check_rule(r"match = 'x{1000}{100}'", &[("pattern-too-big", r"'x{1000}{100}'")]);
+    check_rule(r"match = 'a(?:){4294967295}b'", &[("pattern-too-big", "{4294967295}")]);
+    check_rule(r"match = 'x{1,10000}'", &[("pattern-too-big", r"'x{1,10000}'")]);
+    check_rule(r"match = 'x{3,10001}'", &[("pattern-too-big", "{3,10001}")]);
+    check_rule("match = 'x'\nallow_slow = 'yes'", &[("wrong-type", "'yes'")]);
     let nested = |depth: usize| format!("{}x{}", "(".repeat(depth), ")".repeat(depth));
     check_rule(&format!("match = '{}'", nested(60)), &[("bad-pattern", &nested(10))]);
 }

@@ -39,6 +39,13 @@ fn monotonic() -> i64 {
     time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
 }
 
+/// How long this thread has worked: what others do on the machine does not count.
+pub fn worked() -> std::time::Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = std::time::Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+    seconds + std::time::Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// The wall clock.
 pub fn wall() -> Timestamp {
     match SystemTime::now().duration_since(UNIX_EPOCH) {

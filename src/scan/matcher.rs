@@ -22,25 +22,25 @@ use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
 /// The rules of one source.
 #[derive(Clone, Debug)]
 pub(super) struct Matcher {
-    seen: Arc<[Seen]>,
-    /// What the sieve's numbers stand for.
-    hits: Arc<[Hit]>,
+    pub(super) seen: Arc<[Seen]>,
+    /// What the sieve's numbers stand for, in their order.
+    pub(super) hits: Arc<[Hit]>,
     /// What each of them may be watched for by.
     choices: Arc<[Vec<OneOf>]>,
-    sieve: Sieve,
+    pub(super) sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
     gate: Arc<Gate>,
 }
 
 /// What has to be known of a rule here.
 #[derive(Clone, Debug)]
-struct Seen {
-    ix: RuleIx,
+pub(super) struct Seen {
+    pub(super) ix: RuleIx,
     captures: usize,
     ignore: Vec<Regex>,
     /// `resolve`, then `patterns`: the first that fits decides.
     deciding: Vec<Deciding>,
-    recoveries: usize,
+    pub(super) recoveries: usize,
 }
 
 /// A pattern in the two forms in which it is run.
@@ -64,15 +64,15 @@ pub(super) struct Found<'a> {
 
 /// A pattern that may fit: which rule of `seen`, which of its deciding patterns. The order is the order of judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Hit {
-    seen: u32,
-    deciding: u32,
+pub(super) struct Hit {
+    pub(super) seen: u32,
+    pub(super) deciding: u32,
 }
 
 /// Room to work in, used again and again.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
-    candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Candidate>,
     backtrack: backtrack::Room,
     /// Where the groups of one pattern begin and end.
     slots: Vec<Option<NonMaxUsize>>,
@@ -81,9 +81,9 @@ pub(super) struct Room {
 
 /// A line that a pattern may fit, by where it begins in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
+pub(super) struct Candidate {
     line: u32,
-    hit: Hit,
+    pub(super) hit: Hit,
     /// Where the line ends, without its `\n`.
     end: u32,
 }
@@ -137,6 +137,27 @@ impl Matcher {
         mut found: impl FnMut(Found<'_>),
     ) {
         let mut candidates = std::mem::take(&mut room.candidates);
+        self.gather(chunk, max_line, &mut candidates);
+        for candidates in candidates.chunk_by(|one, other| one.line == other.line) {
+            let Candidate { line: begin, .. } = candidates[0];
+            let line = candidates[0].line(chunk, max_line);
+            for candidates in candidates.chunk_by(|one, other| one.hit.seen == other.hit.seen) {
+                let rule = &self.seen[candidates[0].hit.seen as usize];
+                let mut patterns = candidates.iter().map(|candidate| candidate.hit.deciding as usize);
+                let fits = |deciding: &usize| rule.fits(*deciding, line.text, room);
+                let Some(deciding) = patterns.find(fits) else { continue };
+                if rule.ignore.iter().any(|regex| regex.is_match(line.text)) {
+                    continue;
+                }
+                let kind = if deciding < rule.recoveries { MatchKind::Resolve } else { MatchKind::Match };
+                found(Found { begin: begin as usize, line, rule: rule.ix, kind, spans: &room.spans });
+            }
+        }
+        room.candidates = candidates;
+    }
+
+    /// Replaces what is in `candidates` by the lines of `chunk` that a pattern may fit, in the order of judgement.
+    pub(super) fn gather(&self, chunk: &[u8], max_line: usize, candidates: &mut Vec<Candidate>) {
         candidates.clear();
         // Of the line that was hit last; none at first.
         let (mut begin, mut end) = (1, 0);
@@ -156,22 +177,13 @@ impl Matcher {
         }
         candidates.sort_unstable();
         candidates.dedup();
-        for candidates in candidates.chunk_by(|one, other| one.line == other.line) {
-            let Candidate { line: begin, end, .. } = candidates[0];
-            let line = Line::of(&chunk[begin as usize..end as usize], max_line);
-            for candidates in candidates.chunk_by(|one, other| one.hit.seen == other.hit.seen) {
-                let rule = &self.seen[candidates[0].hit.seen as usize];
-                let mut patterns = candidates.iter().map(|candidate| candidate.hit.deciding as usize);
-                let fits = |deciding: &usize| rule.fits(*deciding, line.text, room);
-                let Some(deciding) = patterns.find(fits) else { continue };
-                if rule.ignore.iter().any(|regex| regex.is_match(line.text)) {
-                    continue;
-                }
-                let kind = if deciding < rule.recoveries { MatchKind::Resolve } else { MatchKind::Match };
-                found(Found { begin: begin as usize, line, rule: rule.ix, kind, spans: &room.spans });
-            }
-        }
-        room.candidates = candidates;
+    }
+}
+
+impl Candidate {
+    /// The line, of the chunk in which it was found.
+    pub(super) fn line<'c>(&self, chunk: &'c [u8], max_line: usize) -> Line<'c> {
+        Line::of(&chunk[self.line as usize..self.end as usize], max_line)
     }
 }
 
@@ -186,8 +198,15 @@ impl Seen {
         }
     }
 
+    /// One pattern by itself.
+    pub(super) fn alone(pattern: &Pattern) -> Seen {
+        let captures = pattern.slots.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0);
+        let deciding = vec![Deciding::new(pattern)];
+        Seen { ix: RuleIx(0), captures, ignore: Vec::new(), deciding, recoveries: 0 }
+    }
+
     /// True if a line fits that pattern; then `room.spans` tells of the captures.
-    fn fits(&self, deciding: usize, line: &[u8], room: &mut Room) -> bool {
+    pub(super) fn fits(&self, deciding: usize, line: &[u8], room: &mut Room) -> bool {
         room.spans.clear();
         room.spans.resize(self.captures, None);
         self.deciding[deciding].fits(line, room)

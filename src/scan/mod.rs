@@ -9,6 +9,7 @@ mod found;
 mod frame;
 mod gate;
 mod matcher;
+pub mod plan;
 mod runs;
 #[cfg(test)]
 pub(crate) mod samples;

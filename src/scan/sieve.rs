@@ -14,6 +14,7 @@
 
 use aho_corasick::packed;
 
+use super::plan::Tier;
 use super::runs::{Class, OneOf, Rate, Run};
 
 /// Bytes of a gram.
@@ -154,6 +155,16 @@ impl Sieve {
         sieve.words = vectors;
         sieve.masks = (!masks.is_empty()).then(|| Masks::new(&masks, &sieve.watched));
         (sieve, left)
+    }
+
+    /// Who waits, by what means, and for which run.
+    pub(super) fn watches(&self) -> Vec<(u32, Tier, &Run)> {
+        let mut tiers = vec![Tier::Words; self.watched.len()];
+        let grams = self.grams.iter().flat_map(|grams| grams.entries.iter().map(|entry| entry.watched));
+        let masks = self.masks.iter().flat_map(|masks| masks.buckets.iter().flatten().copied());
+        grams.for_each(|number| tiers[number as usize] = Tier::Grams);
+        masks.for_each(|number| tiers[number] = Tier::Masks);
+        self.watched.iter().zip(tiers).map(|(watched, tier)| (watched.waiting, tier, &watched.run)).collect()
     }
 
     /// Tells of every place of `bytes` where something that is waited for stands: who waits, and a place inside.

@@ -1,4 +1,4 @@
-//! `check`: every problem of a configuration at once.
+//! `check`: every problem of a configuration at once, and what its rules cost.
 
 use crate::support::sandbox::Sandbox;
 
@@ -151,4 +151,121 @@ fn a_wrong_configuration_does_not_hide_what_is_wrong_in_its_rules() {
         ids(&sandbox.run(&["check"]).expect(1)),
         ["missing-key", "unknown-key", "bad-glob", "bad-pattern"]
     );
+}
+
+/// Takes over a second for a line of 64 KiB on any machine: twenty times what is refused.
+const SLOW: &str = "[[rule]]\nname = 'slow'\nsource = 's'\nmatch = '(?s).{1,2000}x'\n";
+
+#[test]
+fn a_slow_pattern_is_refused_wherever_rules_are_loaded_unless_it_is_allowed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules.toml", SLOW);
+    sandbox.write("a.log", "x\n");
+    let finished = sandbox.run(&["check", "rules.toml"]).expect(1);
+    for words in ["error[slow-pattern]", "`(?s).{1,2000}x` is slow", "rules.toml:4:9", "allow_slow = true"] {
+        assert!(finished.answer().contains(words), "{words}: {}", finished.answer());
+    }
+    for args in
+        [&["replay", "--rules", "rules.toml", "a.log"][..], &["run", "--rules", "rules.toml", "a.log"]]
+    {
+        let finished = sandbox.run(args).expect(2);
+        assert!(finished.talk().contains("error[slow-pattern]"), "{args:?} {finished:?}");
+    }
+    sandbox.write("rules.toml", format!("{SLOW}allow_slow = true\n"));
+    sandbox.run(&["check", "rules.toml"]).expect(0);
+    sandbox.run(&["replay", "--rules", "rules.toml", "a.log"]).expect(0);
+}
+
+/// A rule for each way of filtering.
+const WAYS: &str = r#"[[rule]]
+name = "by_grams"
+source = "s"
+match = 'Failed password for (?<user>\w+)'
+resolve = 'Accepted password for (?<user>\w+)'
+[[rule]]
+name = "by_words"
+source = "s"
+match = ['ERROR', 'code 5\d\d ']
+[[rule]]
+name = "by_nothing"
+source = "s"
+match = '\w+'
+"#;
+
+#[test]
+fn costs_are_shown_with_what_is_watched_for_the_most_expensive_first() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules.toml", WAYS);
+    let finished = sandbox.run(&["check", "--cost", "rules.toml"]).expect(0);
+    assert_eq!(finished.stdout[0], "3 rules are right");
+    let rows: Vec<&String> = finished.stdout.iter().filter(|row| row.contains("by_")).collect();
+    assert_eq!(rows.len(), 5, "{}", finished.answer());
+    assert!(rows[0].contains("every line") && rows[0].ends_with("by_nothing"), "{}", finished.answer());
+    for words in ["grams", "words", "code 5[0-9][0-9] ", "by_grams resolve 1", "by_words match 2"] {
+        assert!(finished.answer().contains(words), "{words}: {}", finished.answer());
+    }
+    assert!(finished.stdout.iter().all(|row| row.chars().count() <= 100), "{}", finished.answer());
+}
+
+#[test]
+fn a_sample_says_how_often_patterns_are_tried() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules.toml", WAYS);
+    sandbox
+        .write("a.log", b"ERROR \x1b[31m\xff\n-\nFailed password for -\nFailed password for bob".as_slice());
+    let args = ["check", "--cost", "--json", "--sample", "a.log", "rules.toml"];
+    let rows = sandbox.run(&args).expect(0).json();
+    let found: std::collections::BTreeSet<(String, u64, u64, u64)> = rows
+        .iter()
+        .map(|row| {
+            let number = |key: &str| row[key].as_u64().expect("a number");
+            assert_eq!(number("sample_lines"), 4);
+            let name = format!("{} {} {}", row["rule"], row["key"], row["number"]).replace('"', "");
+            (name, number("candidates"), number("candidates_per_million_lines"), number("matches"))
+        })
+        .collect();
+    let expected = [
+        ("by_grams match 1", 1, 250_000, 1),
+        ("by_grams resolve 1", 0, 0, 0),
+        ("by_nothing match 1", 4, 1_000_000, 3),
+        ("by_words match 1", 1, 250_000, 1),
+        ("by_words match 2", 0, 0, 0),
+    ];
+    let expected = expected.map(|(name, tried, rate, fits)| (name.to_owned(), tried, rate, fits));
+    assert_eq!(found, expected.into());
+    let shown = sandbox.run(&["check", "--cost", "--sample", "a.log", "rules.toml"]).expect(0);
+    assert!(shown.answer().contains("on 4 lines") && !shown.answer().contains('\x1b'), "{}", shown.answer());
+}
+
+#[test]
+fn hostile_characters_of_a_pattern_do_not_reach_the_terminal_with_its_cost() {
+    let sandbox = Sandbox::new();
+    let rule = "[[rule]]\nname = 'r'\nsource = 's'\nmatch = \"ab\\u001b[3]1mcd\\u202eef\"\n";
+    sandbox.write("rules.toml", rule);
+    for args in [&["check", "--cost", "rules.toml"][..], &["check", "--cost", "--json", "rules.toml"]] {
+        let finished = sandbox.run(args).expect(0);
+        assert!(!finished.answer().contains(['\x1b']), "{finished:?}");
+    }
+    let table = sandbox.run(&["check", "--cost", "rules.toml"]).expect(0).answer();
+    assert!(table.contains("ab\\x1b") && !table.contains('\u{202e}'), "{table}");
+}
+
+#[test]
+fn a_sample_that_can_not_be_read_is_an_error() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules.toml", WAYS);
+    sandbox.write("folder/a.log", "");
+    for sample in ["none.log", "folder"] {
+        let finished = sandbox.run(&["check", "--cost", "--sample", sample, "rules.toml"]).expect(2);
+        assert!(finished.talk().contains(&format!("can not read `{sample}`")), "{finished:?}");
+    }
+    sandbox.run(&["check", "--sample", "folder/a.log", "rules.toml"]).expect(2);
+}
+
+#[test]
+fn where_rules_are_wrong_there_is_no_cost_to_show() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules.toml", TEN);
+    let finished = sandbox.run(&["check", "--cost", "rules.toml"]).expect(1);
+    assert!(!finished.answer().contains("64 KiB"), "{}", finished.answer());
 }

@@ -25,7 +25,7 @@ fn help_says_what_there_is() {
                 "stdin",
             ],
         ),
-        (&["check", "--help"], &["--config", "--rules", "--json", "--color"]),
+        (&["check", "--help"], &["--config", "--rules", "--cost", "--sample", "--json", "--color"]),
         (&["replay", "--help"], &["--rules", "--year", "--tz", "--json", "stdin"]),
         (&["demo", "--help"], &["raised, escalated and resolved"]),
     ] {
