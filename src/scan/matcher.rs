@@ -25,7 +25,7 @@ pub(super) struct Matcher {
     pub(super) seen: Arc<[Seen]>,
     /// What the sieve's numbers stand for, in their order.
     pub(super) hits: Arc<[Hit]>,
-    /// What each of them may be watched for by.
+    /// What each of them may be watched for by; nothing, if it is left to the gate.
     choices: Arc<[Vec<OneOf>]>,
     pub(super) sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
@@ -98,18 +98,19 @@ impl Matcher {
             ruleset.iter().filter(|(_, rule)| sees(rule)).map(|(ix, rule)| Seen::new(ix, rule)).collect();
         let rates = Rates::usual();
         let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding(&seen).unzip();
-        let choices: Arc<[_]> = patterns.iter().map(|pattern| required(&pattern.hir, &rates)).collect();
+        let mut choices: Vec<_> = patterns.iter().map(|pattern| required(&pattern.hir, &rates)).collect();
         let first: Vec<_> = choices.iter().map(|choices| choices.first()).collect();
         let (sieve, left) = Sieve::new(&first, &rates);
+        left.iter().for_each(|at| choices[*at].clear());
         let asked = |at: usize| Asked { number: at as u32, pattern: patterns[at] };
         let asked: Vec<Asked<'_>> = left.into_iter().map(asked).collect();
         let gate = Arc::new(Gate::new(&asked, gate_size));
-        Matcher { hits: hits.into(), choices, sieve, gate, seen }
+        Matcher { hits: hits.into(), choices: choices.into(), sieve, gate, seen }
     }
 
     /// The same for a log that is like `sample`: patterns are watched for by what is rare in it.
     pub(super) fn attuned(&self, sample: &[u8]) -> Matcher {
-        let rates = Rates::usual();
+        let rates = Rates::of_log(sample);
         let all: Vec<Option<&OneOf>> = self.choices.iter().flatten().map(Some).collect();
         let (trial, left) = Sieve::new(&all, &rates);
         let mut counts = vec![0u32; all.len()];
@@ -123,9 +124,7 @@ impl Matcher {
                 choices.iter().zip(counts.by_ref()).min_by_key(|(_, count)| *count).map(|(one, _)| one)
             })
             .collect();
-        // What can be watched for at all stays the same.
-        let (sieve, _) = Sieve::new(&best, &rates);
-        Matcher { sieve, ..self.clone() }
+        Matcher { sieve: Sieve::of(&best, &rates), ..self.clone() }
     }
 
     /// Tells `found` of every rule that a line of `chunk` fits, in the order of lines, then of rules.

@@ -7,12 +7,18 @@
 //!   wherever it begins, so only every fourth place of the log is looked at: folded, hashed into a bitmap. What that
 //!   costs hardly depends on how many windows there are.
 //! - words: up to eight bytes in few spellings, looked for by the vector search of `aho-corasick`.
+//! - strides: seven places or more of any width. As with grams only every fourth place is looked at, in tables of
+//!   which byte may stand where.
+//! - bytes: one byte that is rare, looked for by the vector search of `memchr`.
 //! - masks: up to four classes of any width, looked at everywhere, 64 windows at a time.
 //!
 //! A window that is there makes a candidate once its whole run is there. Nothing that a pattern matches is passed over;
 //! whether it does match is for the caller to find out.
 
+use std::collections::BTreeMap;
+
 use aho_corasick::packed;
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
 use super::plan::Tier;
 use super::runs::{Class, OneOf, Rate, Run};
@@ -36,6 +42,16 @@ const WORD: std::ops::RangeInclusive<usize> = 3..=8;
 const MOST_WORD_SPELLINGS: usize = 8;
 /// Spellings of all words at most: what the vector search takes.
 const MOST_WORDS: usize = 120;
+/// Places of a window that strides look at, and that many more if it has them.
+const STRIDE_WINDOW: usize = GRAM_WINDOW;
+/// Bytes that are looked at where one of a window may stand.
+const STRIDE_BYTES: usize = 8;
+/// Windows that are looked for by strides share so many of 64 bits, each with a bit for each place where it may begin.
+const STRIDE_BUCKETS: usize = 64 / STRIDE;
+/// A byte is looked for by itself if it stands at no more than this share of places.
+const RARE: Rate = 1.0 / 300.0;
+/// Bytes that are looked for by themselves, at most.
+const MOST_BYTES: usize = 6;
 /// Places of a mask.
 const MASK: usize = 4;
 /// Windows that are looked for by masks share one of so many bits.
@@ -64,6 +80,16 @@ impl Rates {
         ] {
             bytes.iter().for_each(|byte| rates[usize::from(*byte)] = rate);
         }
+        Rates(rates)
+    }
+
+    /// As in a log that is like `sample`.
+    pub(super) fn of_log(sample: &[u8]) -> Rates {
+        let Rates(mut rates) = Rates::usual();
+        // What was not seen is as rare as it usually is, or rarer.
+        let (weight, all) = (1000.0, sample.len() as Rate + 1000.0);
+        rates.iter_mut().for_each(|rate| *rate *= weight / all);
+        sample.iter().for_each(|byte| rates[usize::from(*byte)] += 1.0 / all);
         Rates(rates)
     }
 
@@ -106,22 +132,29 @@ pub(super) struct Sieve {
     watched: Vec<Watched>,
     grams: Option<Grams>,
     words: Option<Words>,
+    strides: Option<Strides>,
+    bytes: Vec<Bytes>,
     masks: Option<Masks>,
 }
 
 impl Sieve {
-    /// Watches for what each of `waiting` requires: for one of its runs. Also gives back those that cannot be watched
-    /// for, by their place.
+    /// Watches for what each of `waiting` requires, for one of its runs, if that is rare. Also gives back those that
+    /// cannot be watched for, by their place.
     pub(super) fn new(waiting: &[Option<&OneOf>], rates: &Rates) -> (Sieve, Vec<usize>) {
-        let (mut sieve, mut left) = (Sieve::default(), Vec::new());
-        let (mut grams, mut words, mut masks) = (Vec::new(), Vec::new(), Vec::new());
+        let is_rare = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>() <= MOST_RATE;
+        let rare: Vec<_> = waiting.iter().map(|runs| runs.filter(|runs| is_rare(runs))).collect();
+        let left = (0..rare.len()).filter(|at| rare[*at].is_none()).collect();
+        (Sieve::of(&rare, rates), left)
+    }
+
+    /// Watches for what each of `waiting` requires, however common it is.
+    pub(super) fn of(waiting: &[Option<&OneOf>], rates: &Rates) -> Sieve {
+        let mut sieve = Sieve::default();
+        let (mut grams, mut words, mut strides, mut masks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut bytes: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
         for (waiting, runs) in waiting.iter().enumerate() {
-            let rate = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>();
-            let Some(runs) = runs.filter(|runs| rate(runs) <= MOST_RATE) else {
-                left.push(waiting);
-                continue;
-            };
-            for run in runs {
+            let Some(runs) = runs else { continue };
+            for run in *runs {
                 let number = sieve.watched.len();
                 let word = || {
                     let found = word_window(run, rates);
@@ -138,6 +171,14 @@ impl Sieve {
                 } else if let Some((at, spelled)) = word() {
                     words.extend(spelled.into_iter().map(|word| (word, number)));
                     at
+                } else if let Some(at) = stride_window(run, rates) {
+                    strides.push(number);
+                    at
+                } else if let Some((at, byte)) = rare_byte(run, rates)
+                    && (bytes.contains_key(&byte) || bytes.len() < MOST_BYTES)
+                {
+                    bytes.entry(byte).or_default().push(number);
+                    at
                 } else {
                     masks.push(number);
                     mask_window(run, rates)
@@ -153,13 +194,22 @@ impl Sieve {
             masks.dedup();
         }
         sieve.words = vectors;
+        sieve.strides = (!strides.is_empty()).then(|| Strides::new(&strides, &sieve.watched));
+        let mut bytes = bytes.into_iter();
+        while let Some(first) = bytes.next() {
+            sieve.bytes.push(Bytes { all: std::iter::once(first).chain(bytes.by_ref().take(2)).collect() });
+        }
         sieve.masks = (!masks.is_empty()).then(|| Masks::new(&masks, &sieve.watched));
-        (sieve, left)
+        sieve
     }
 
     /// Who waits, by what means, and for which run.
     pub(super) fn watches(&self) -> Vec<(u32, Tier, &Run)> {
         let mut tiers = vec![Tier::Words; self.watched.len()];
+        let strides = self.strides.iter().flat_map(|strides| strides.buckets.iter().flatten());
+        strides.for_each(|number| tiers[*number] = Tier::Strides);
+        let bytes = self.bytes.iter().flat_map(|bytes| bytes.all.iter().flat_map(|(_, numbers)| numbers));
+        bytes.for_each(|number| tiers[*number] = Tier::Bytes);
         let grams = self.grams.iter().flat_map(|grams| grams.entries.iter().map(|entry| entry.watched));
         let masks = self.masks.iter().flat_map(|masks| masks.buckets.iter().flatten().copied());
         grams.for_each(|number| tiers[number as usize] = Tier::Grams);
@@ -181,6 +231,10 @@ impl Sieve {
         if let Some(words) = &self.words {
             words.sift(bytes, &mut stands);
         }
+        if let Some(strides) = &self.strides {
+            strides.sift(bytes, &mut stands);
+        }
+        self.bytes.iter().for_each(|rare| rare.sift(bytes, &mut stands));
         if let Some(masks) = &self.masks {
             masks.sift(bytes, &mut stands);
         }
@@ -233,6 +287,22 @@ fn word_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<Vec<u8>>)> {
         })
         .min_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, at, spelled)| (at, spelled))
+}
+
+/// Where the window begins that strides see least often, if there is room for one.
+fn stride_window(run: &[Class], rates: &Rates) -> Option<usize> {
+    let rate = |at: usize| {
+        let seen = |from: usize| &run[from..run.len().min(from + STRIDE_BYTES)];
+        (at..at + STRIDE).map(|from| rates.of_window(seen(from))).sum::<Rate>()
+    };
+    (0..=run.len().checked_sub(STRIDE_WINDOW)?).min_by(|one, other| rate(*one).total_cmp(&rate(*other)))
+}
+
+/// The rarest byte that stands in a run by itself, if it is rare: where, and which.
+fn rare_byte(run: &[Class], rates: &Rates) -> Option<(usize, u8)> {
+    let bytes = run.iter().enumerate().filter(|(_, class)| rates.of(class) <= RARE);
+    let bytes = bytes.filter_map(|(at, class)| Some((rates.of(class), at, class.only()?)));
+    bytes.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, at, byte)| (at, byte))
 }
 
 /// Where the rarest window for masks begins.
@@ -414,6 +484,83 @@ impl Words {
     }
 }
 
+/// For each byte and each place that is looked at: which windows may have it there, and where they would begin.
+#[derive(Clone, Debug)]
+struct Strides {
+    tables: Box<[[u64; 256]; STRIDE_BYTES]>,
+    buckets: Vec<Vec<usize>>,
+}
+
+impl Strides {
+    fn new(numbers: &[usize], watched: &[Watched]) -> Strides {
+        let mut tables = Box::new([[0; 256]; STRIDE_BYTES]);
+        let mut buckets = vec![Vec::new(); STRIDE_BUCKETS];
+        for (order, number) in numbers.iter().enumerate() {
+            let bucket = order % STRIDE_BUCKETS;
+            buckets[bucket].push(*number);
+            let Watched { run, at, .. } = &watched[*number];
+            for shift in 0..STRIDE {
+                let bit = 1 << (bucket * STRIDE + shift);
+                for (place, table) in tables.iter_mut().enumerate() {
+                    match run.get(at + shift + place) {
+                        Some(class) => class.bytes().for_each(|byte| table[usize::from(byte)] |= bit),
+                        None => table.iter_mut().for_each(|mask| *mask |= bit),
+                    }
+                }
+            }
+        }
+        Strides { tables, buckets }
+    }
+
+    fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
+        let [first, second, third, fourth, ..] = &*self.tables;
+        for (quad, place) in bytes.chunks_exact(STRIDE).zip((0..).step_by(STRIDE)) {
+            let mask = first[usize::from(quad[0])]
+                & second[usize::from(quad[1])]
+                & third[usize::from(quad[2])]
+                & fourth[usize::from(quad[3])];
+            if mask != 0 {
+                self.look(bytes, place, mask, stands);
+            }
+        }
+    }
+
+    /// Which of the watched windows may have a place in `mask` where the bytes at `at` begin.
+    fn look(&self, bytes: &[u8], at: usize, mut mask: u64, stands: &mut impl FnMut(usize, usize)) {
+        for (table, byte) in self.tables[STRIDE..].iter().zip(&bytes[at + STRIDE..]) {
+            mask &= table[usize::from(*byte)];
+        }
+        while mask != 0 {
+            let bit = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            if let Some(begin) = at.checked_sub(bit % STRIDE) {
+                self.buckets[bit / STRIDE].iter().for_each(|number| stands(*number, begin));
+            }
+        }
+    }
+}
+
+/// Up to three rare bytes, each with the windows that begin with it.
+#[derive(Clone, Debug)]
+struct Bytes {
+    all: Vec<(u8, Vec<usize>)>,
+}
+
+impl Bytes {
+    fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
+        let mut hit = |place: usize| {
+            let watched = self.all.iter().filter(|(byte, _)| *byte == bytes[place]);
+            watched.for_each(|(_, numbers)| numbers.iter().for_each(|number| stands(*number, place)));
+        };
+        match self.all[..] {
+            [] => {}
+            [(one, _)] => memchr_iter(one, bytes).for_each(&mut hit),
+            [(one, _), (two, _)] => memchr2_iter(one, two, bytes).for_each(&mut hit),
+            [(one, _), (two, _), (three, _), ..] => memchr3_iter(one, two, three, bytes).for_each(&mut hit),
+        }
+    }
+}
+
 /// For each byte and each of the first places of a window: the buckets with a window that may have it there.
 #[derive(Clone, Debug)]
 struct Masks {
@@ -502,21 +649,23 @@ mod tests {
         found
     }
 
-    /// Which of grams, words and masks watch for a run.
-    fn ways(run: Run) -> [bool; 3] {
+    /// What watches for a run.
+    fn tier(run: Run) -> Tier {
         let (sieve, left) = Sieve::new(&[Some(&vec![run])], &Rates::usual());
         assert!(left.is_empty());
-        [sieve.grams.is_some(), sieve.words.is_some(), sieve.masks.is_some()]
+        sieve.watches()[0].1
     }
 
     #[test]
     fn a_run_is_watched_for_by_the_first_way_that_can() {
         let digits = || class(b"0123456789");
-        assert_eq!(ways(run("Connection")), [true, false, false]);
-        assert_eq!(ways([run("oom-kill"), vec![digits(); 3]].concat()), [true, false, false]);
-        assert_eq!(ways(run("ERROR")), [false, true, false]);
-        assert_eq!(ways([run("\" 5"), vec![digits(); 2], run(" ")].concat()), [false, true, false]);
-        assert_eq!(ways([vec![digits(); 2], run("#"), vec![digits(); 2]].concat()), [false, false, true]);
+        assert_eq!(tier(run("Connection")), Tier::Grams);
+        assert_eq!(tier([run("oom-kill"), vec![digits(); 3]].concat()), Tier::Grams);
+        assert_eq!(tier(run("ERROR")), Tier::Words);
+        assert_eq!(tier([run("\" 5"), vec![digits(); 2], run(" ")].concat()), Tier::Words);
+        assert_eq!(tier(vec![digits(); 7]), Tier::Strides);
+        assert_eq!(tier([vec![digits(); 2], run("~"), vec![digits(); 2]].concat()), Tier::Bytes);
+        assert_eq!(tier([vec![digits(); 2], run("."), vec![digits(); 2]].concat()), Tier::Masks);
     }
 
     #[test]
