@@ -165,7 +165,8 @@ pub(super) fn compile(
     if !budget.take(problems, said, rule, regex.memory_usage()) {
         return None;
     }
-    if regex.is_match(b"") {
+    // A search takes room that stays taken, so it is made only where it may find something.
+    if survey.hir.properties().minimum_len() == Some(0) && regex.is_match(b"") {
         let title = format!("a pattern of `{key}` fits every line");
         problems.warning(
             "matches-everything",

@@ -46,7 +46,9 @@ pub(super) struct Seen {
 /// A pattern in the two forms in which it is run.
 #[derive(Clone, Debug)]
 struct Deciding {
-    pattern: Pattern,
+    regex: Regex,
+    /// See [`Pattern::slots`].
+    slots: Vec<(usize, usize)>,
     /// The quicker one, for patterns and lines that it is made for.
     backtracker: Option<Backtracker>,
 }
@@ -94,10 +96,13 @@ impl Matcher {
     }
 
     fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, gate_size: usize) -> Matcher {
-        let seen: Arc<[Seen]> =
-            ruleset.iter().filter(|(_, rule)| sees(rule)).map(|(ix, rule)| Seen::new(ix, rule)).collect();
+        let rules: Vec<(RuleIx, &Rule)> = ruleset.iter().filter(|(_, rule)| sees(rule)).collect();
+        let seen: Arc<[Seen]> = rules.iter().map(|(ix, rule)| Seen::new(*ix, rule)).collect();
         let rates = Rates::usual();
-        let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding(&seen).unzip();
+        let deciding = (0u32..).zip(&rules).flat_map(|(seen, (_, rule))| {
+            (0u32..).zip(deciding(rule)).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
+        });
+        let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding.unzip();
         let mut choices: Vec<_> = patterns.iter().map(|pattern| required(&pattern.hir, &rates)).collect();
         let first: Vec<_> = choices.iter().map(|choices| choices.first()).collect();
         let (sieve, left) = Sieve::new(&first, &rates);
@@ -192,7 +197,7 @@ impl Seen {
             ix,
             captures: rule.captures.len(),
             ignore: rule.ignore.iter().map(|pattern| pattern.regex.clone()).collect(),
-            deciding: rule.resolve.iter().chain(&rule.patterns).map(Deciding::new).collect(),
+            deciding: deciding(rule).map(Deciding::new).collect(),
             recoveries: rule.resolve.len(),
         }
     }
@@ -216,25 +221,24 @@ impl Deciding {
     fn new(pattern: &Pattern) -> Deciding {
         let keeps = |group| pattern.slots.iter().any(|(kept, _)| *kept == group);
         let backtracker = Backtracker::new(&pattern.hir, &keeps);
-        Deciding { pattern: pattern.clone(), backtracker }
+        Deciding { regex: pattern.regex.clone(), slots: pattern.slots.clone(), backtracker }
     }
 
     fn fits(&self, line: &[u8], room: &mut Room) -> bool {
         let Room { backtrack, slots, spans, .. } = room;
         if let Some(Ok(fits)) = self.backtracker.as_ref().map(|quick| quick.fits(line, backtrack)) {
-            for (group, slot) in self.pattern.slots.iter().filter(|_| fits) {
+            for (group, slot) in self.slots.iter().filter(|_| fits) {
                 let (from, to) = (backtrack.slots[2 * group], backtrack.slots[2 * group + 1]);
                 spans[*slot] = (to != usize::MAX).then(|| Span::new(from, to));
             }
             return fits;
         }
-        let regex = &self.pattern.regex;
         slots.clear();
-        slots.resize(regex.group_info().slot_len(), None);
-        if regex.search_slots(&Input::new(line), slots).is_none() {
+        slots.resize(self.regex.group_info().slot_len(), None);
+        if self.regex.search_slots(&Input::new(line), slots).is_none() {
             return false;
         }
-        for (group, slot) in &self.pattern.slots {
+        for (group, slot) in &self.slots {
             if let (Some(from), Some(to)) = (slots[2 * group], slots[2 * group + 1]) {
                 spans[*slot] = Some(Span::new(from.get(), to.get()));
             }
@@ -243,12 +247,9 @@ impl Deciding {
     }
 }
 
-/// Every deciding pattern of every rule.
-fn deciding(seen: &[Seen]) -> impl Iterator<Item = (Hit, &Pattern)> {
-    (0u32..).zip(seen).flat_map(|(seen, rule)| {
-        let patterns = rule.deciding.iter().map(|deciding| &deciding.pattern);
-        (0u32..).zip(patterns).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
-    })
+/// The patterns of a rule, in the order in which they decide.
+fn deciding(rule: &Rule) -> impl Iterator<Item = &Pattern> {
+    rule.resolve.iter().chain(&rule.patterns)
 }
 
 /// What every match of a pattern holds, as far as that is known.

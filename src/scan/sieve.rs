@@ -39,9 +39,11 @@ const FOLD: u8 = 0x20;
 /// Places of a word.
 const WORD: std::ops::RangeInclusive<usize> = 3..=8;
 /// Spellings of one word at most.
-const MOST_WORD_SPELLINGS: usize = 8;
+const FEW_SPELLINGS: usize = 8;
+/// Spellings of one word at most, where it is that or looking everywhere.
+const MANY_SPELLINGS: usize = 16;
 /// Spellings of all words at most: what the vector search takes.
-const MOST_WORDS: usize = 120;
+const MOST_WORDS: usize = 64;
 /// Places of a window that strides look at, and that many more if it has them.
 const STRIDE_WINDOW: usize = GRAM_WINDOW;
 /// Bytes that are looked at where one of a window may stand.
@@ -156,8 +158,8 @@ impl Sieve {
             let Some(runs) = runs else { continue };
             for run in *runs {
                 let number = sieve.watched.len();
-                let word = || {
-                    let found = word_window(run, rates);
+                let word = |most| {
+                    let found = word_window(run, most, rates);
                     found.filter(|(_, spelled)| words.len() + spelled.len() <= MOST_WORDS)
                 };
                 let at = if let Some((at, spelled)) = gram_window(run, rates) {
@@ -168,11 +170,14 @@ impl Sieve {
                         around: Around::new(run, at + place),
                     }));
                     at
-                } else if let Some((at, spelled)) = word() {
+                } else if let Some((at, spelled)) = word(FEW_SPELLINGS) {
                     words.extend(spelled.into_iter().map(|word| (word, number)));
                     at
                 } else if let Some(at) = stride_window(run, rates) {
                     strides.push(number);
+                    at
+                } else if let Some((at, spelled)) = word(MANY_SPELLINGS) {
+                    words.extend(spelled.into_iter().map(|word| (word, number)));
                     at
                 } else if let Some((at, byte)) = rare_byte(run, rates)
                     && (bytes.contains_key(&byte) || bytes.len() < MOST_BYTES)
@@ -280,11 +285,9 @@ fn gram_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<(u32, usize)>
 }
 
 /// The rarest window of a run that has few spellings: where it begins, and those.
-fn word_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<Vec<u8>>)> {
+fn word_window(run: &[Class], most: usize, rates: &Rates) -> Option<(usize, Vec<Vec<u8>>)> {
     WORD.flat_map(|len| run.windows(len).enumerate())
-        .filter_map(|(at, window)| {
-            Some((rates.of_window(window), at, spellings(window, MOST_WORD_SPELLINGS, 0)?))
-        })
+        .filter_map(|(at, window)| Some((rates.of_window(window), at, spellings(window, most, 0)?)))
         .min_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, at, spelled)| (at, spelled))
 }
@@ -401,6 +404,8 @@ impl Grams {
         Grams { bits, slots: (0..=slots).map(begin).collect(), entries, shift }
     }
 
+    /// Apart from its callers, so that its loop has all registers.
+    #[inline(never)]
     fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
         // Eight at a time, so that the common case is one branch.
         let blocks = bytes.chunks_exact(8 * STRIDE);
@@ -428,6 +433,7 @@ impl Grams {
     }
 
     /// Which of the watched windows may have their gram at `at`.
+    #[inline(never)]
     fn look(&self, bytes: &[u8], at: usize, stands: &mut impl FnMut(usize, usize)) {
         let slot = (hash(folded(&bytes[at..])) >> self.shift) as usize;
         let near = Around::read(bytes, at);
@@ -474,6 +480,7 @@ impl Words {
         Some(Words { search, watched })
     }
 
+    #[inline(never)]
     fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
         let mut at = 0;
         while let Some(hit) = self.search.find_in(bytes, (at..bytes.len()).into()) {
@@ -512,6 +519,7 @@ impl Strides {
         Strides { tables, buckets }
     }
 
+    #[inline(never)]
     fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
         let [first, second, third, fourth, ..] = &*self.tables;
         for (quad, place) in bytes.chunks_exact(STRIDE).zip((0..).step_by(STRIDE)) {
@@ -526,6 +534,7 @@ impl Strides {
     }
 
     /// Which of the watched windows may have a place in `mask` where the bytes at `at` begin.
+    #[inline(never)]
     fn look(&self, bytes: &[u8], at: usize, mut mask: u64, stands: &mut impl FnMut(usize, usize)) {
         for (table, byte) in self.tables[STRIDE..].iter().zip(&bytes[at + STRIDE..]) {
             mask &= table[usize::from(*byte)];
@@ -547,6 +556,7 @@ struct Bytes {
 }
 
 impl Bytes {
+    #[inline(never)]
     fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
         let mut hit = |place: usize| {
             let watched = self.all.iter().filter(|(byte, _)| *byte == bytes[place]);
@@ -596,6 +606,7 @@ impl Masks {
         masks
     }
 
+    #[inline(never)]
     fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
         let [first, second, third, fourth] = &*self.tables;
         let mut hit = |at: usize, mut mask: u64| {
