@@ -6,6 +6,8 @@ mod docs;
 mod evil;
 /// The built program, run as a user would run it.
 mod program;
+/// Real logs, where they are at hand.
+mod real;
 /// The machine in a made world: disk, clock, network and writers from one seed.
 mod simulation;
 /// What all of them stand on.

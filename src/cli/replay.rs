@@ -17,7 +17,7 @@ use super::{COULD_NOT, Color, Failure, quiet, render, talk};
 use crate::engine::{Arrival, Engine, Phase, Read, RuleCounts, Tell, Timing};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
-use crate::scan::{Block, SAMPLE, Scanned, Scanner, Tail};
+use crate::scan::{Block, Review, Scanned, Scanner, Tail};
 use crate::sink::stdout;
 
 /// Bytes read at once.
@@ -83,8 +83,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut said = 0u64;
     let mut bytes = 0u64;
-    // The first large block shows what the logs are like.
-    let mut attune = true;
+    let mut review = Review::default();
     let mut scanned = Scanned::default();
     // Always the file whose time is lowest, so that what waits for others stays little.
     while let Some(ix) = next(&engine, &inputs) {
@@ -111,11 +110,10 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
             skipping: input.skipping,
             tail,
         };
-        if attune && block.bytes.len() >= SAMPLE {
-            scanner = scanner.attuned(block.bytes);
-            attune = false;
-        }
         scanner.scan(block, &mut scanned);
+        if review.is_due(block.bytes, &scanned) {
+            scanner = scanner.attuned(block.bytes);
+        }
         bytes += scanned.consumed as u64;
         let arrival = Arrival { at: None, modified: input.modified, skew_us: 0 };
         let matches = scanned.matches(&input.rest);

@@ -45,6 +45,7 @@ pub(super) fn view<D: Disk>(
     let dropped = core.engine().rule_counts().map(|(_, counts, _)| counts.overflow).sum();
     let rules = core.engine().rule_counts().map(|(name, counts, keys)| RuleView {
         name: name.clone(),
+        tried: counts.tried,
         matches: counts.matches,
         recoveries: counts.recoveries,
         keys: keys as u64,

@@ -98,6 +98,8 @@ pub struct Output {
 /// What was counted of a rule since the process began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleCounts {
+    /// Lines on which its patterns were tried, because what they are watched for by stood there.
+    pub tried: u64,
     /// Lines that fitted and counted.
     pub matches: u64,
     /// Lines that fitted `resolve`.
@@ -317,6 +319,13 @@ impl Engine {
             clock.applied = clock.applied.max(clock.newest);
             let upto = clock.applied.unwrap_or(Timestamp::MIN);
             self.ring_held(read.file, upto);
+        }
+    }
+
+    /// Patterns of a rule were tried on a line.
+    pub fn tried(&mut self, rule: RuleIx) {
+        if let Some(counts) = self.counts.get_mut(rule.0 as usize) {
+            counts.tried += 1;
         }
     }
 

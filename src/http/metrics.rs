@@ -139,6 +139,8 @@ impl Scrape {
             view.rules.iter().map(move |rule| ([("rule", rule.name.as_str())], value(rule)))
         }
         let view = &*self.view;
+        let tried = "Lines on which its patterns were tried: what the rule costs";
+        to.counter("rule_tried_lines", tried, each(view, |r| r.tried))?;
         to.counter("rule_matches", "Records that fit the rule", each(view, |r| r.matches))?;
         to.counter("rule_recoveries", "Records that fit its `resolve`", each(view, |r| r.recoveries))?;
         to.gauge("rule_keys", "Keys held now", each(view, |r| r.keys))?;
@@ -193,6 +195,7 @@ mod tests {
             }],
             rules: vec![RuleView {
                 name: RuleName::new("ssh"),
+                tried: 70,
                 matches: 7,
                 recoveries: 8,
                 keys: 9,
@@ -251,6 +254,7 @@ mod tests {
             r#"tripline_read_bytes_total{source="a\"b\\c\nd"} 4"#,
             r#"tripline_lost_bytes_total{source="a\"b\\c\nd"} 5"#,
             r#"tripline_cut_lines_total{source="a\"b\\c\nd"} 6"#,
+            r#"tripline_rule_tried_lines_total{rule="ssh"} 70"#,
             r#"tripline_rule_matches_total{rule="ssh"} 7"#,
             r#"tripline_rule_recoveries_total{rule="ssh"} 8"#,
             r#"tripline_rule_keys{rule="ssh"} 9"#,

@@ -100,6 +100,8 @@ pub struct SourceView {
 pub struct RuleView {
     /// Its name.
     pub name: RuleName,
+    /// Lines on which its patterns were tried.
+    pub tried: u64,
     /// Records that fit `match`.
     pub matches: u64,
     /// Records that fit `resolve`.

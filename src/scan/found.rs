@@ -18,6 +18,8 @@ pub struct Scanned {
     pub skipping: bool,
     /// The stamp nearest to the end of what was consumed or flushed, at most 64 lines back.
     pub stamp: Option<Stamp>,
+    /// For every line on which patterns of a rule were tried: that rule.
+    pub tried: Vec<RuleIx>,
     /// Lines that were longer than `max_line`; one counts when its head is consumed.
     pub cut_lines: u64,
     pub(super) room: Room,
@@ -104,7 +106,13 @@ impl Scanned {
     pub(super) fn clear(&mut self) {
         self.hits.clear();
         self.spans.clear();
+        self.tried.clear();
         (self.consumed, self.skipping, self.stamp, self.cut_lines) = (0, false, None, 0);
+    }
+
+    /// Lines on which patterns were tried and did not fit: what is watched for is more common than the patterns.
+    pub fn wasted(&self) -> usize {
+        self.tried.len() - self.hits.len()
     }
 
     /// What fits, ordered by offset, then by rule. `block`: the bytes that were scanned.

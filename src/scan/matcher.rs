@@ -132,12 +132,14 @@ impl Matcher {
         Matcher { sieve: Sieve::of(&best, &rates), ..self.clone() }
     }
 
-    /// Tells `found` of every rule that a line of `chunk` fits, in the order of lines, then of rules.
+    /// Tells `found` of every rule that a line of `chunk` fits, in the order of lines, then of rules; adds to `tried` the
+    /// rules that were tried.
     pub(super) fn judge(
         &self,
         chunk: &[u8],
         max_line: usize,
         room: &mut Room,
+        tried: &mut Vec<RuleIx>,
         mut found: impl FnMut(Found<'_>),
     ) {
         let mut candidates = std::mem::take(&mut room.candidates);
@@ -147,6 +149,7 @@ impl Matcher {
             let line = candidates[0].line(chunk, max_line);
             for candidates in candidates.chunk_by(|one, other| one.hit.seen == other.hit.seen) {
                 let rule = &self.seen[candidates[0].hit.seen as usize];
+                tried.push(rule.ix);
                 let mut patterns = candidates.iter().map(|candidate| candidate.hit.deciding as usize);
                 let fits = |deciding: &usize| rule.fits(*deciding, line.text, room);
                 let Some(deciding) = patterns.find(fits) else { continue };
@@ -268,7 +271,7 @@ mod tests {
 
     fn judged(matcher: &Matcher, line: &[u8]) -> Vec<Judged> {
         let mut all = Vec::new();
-        matcher.judge(line, 1000, &mut Room::default(), |found| {
+        matcher.judge(line, 1000, &mut Room::default(), &mut Vec::new(), |found| {
             let captures = Captures::Spans(found.line.text, found.spans);
             let captures = captures.iter().map(|text| Some(String::from_utf8(text?.to_vec()).unwrap()));
             all.push((found.rule, found.kind, captures.collect()));

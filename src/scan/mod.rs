@@ -10,6 +10,7 @@ mod frame;
 mod gate;
 mod matcher;
 pub mod plan;
+mod review;
 mod runs;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -23,6 +24,7 @@ pub use found::{Captures, KeptMatch, Match, MatchKind, Scanned, Span};
 pub use frame::LINE_END;
 use frame::Line;
 use matcher::{Found, Matcher};
+pub use review::Review;
 
 use crate::model::{FileId, Position};
 use crate::rule::{Rule, Ruleset};
@@ -185,11 +187,11 @@ impl Lines<'_> {
     /// Judges the lines from `from` to `to`: whole ones, or the last one of the block.
     fn judge(&mut self, from: usize, to: usize, partial: bool) {
         let Lines { scanner, block, begin, .. } = *self;
-        let Scanned { hits, spans, room, .. } = &mut *self.out;
+        let Scanned { hits, spans, tried, room, .. } = &mut *self.out;
         // Of the line that was found last: several rules may want it.
         let mut known: Option<(usize, Option<Stamp>)> = None;
         let (chunk, max_line) = (&block.bytes[from..to], scanner.max_line);
-        scanner.matcher.judge(chunk, max_line, room, |found: Found<'_>| {
+        scanner.matcher.judge(chunk, max_line, room, tried, |found: Found<'_>| {
             let at = from + found.begin;
             let stamp = match known {
                 Some((of, stamp)) if of == at => stamp,

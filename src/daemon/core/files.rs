@@ -7,11 +7,8 @@ use super::lanes::Lane;
 use super::{Core, Now, Place, Remark};
 use crate::engine::{Arrival, Phase, Read};
 use crate::model::{FileId, SourceName, Timestamp};
-use crate::scan;
 use crate::tail::{self, Disk, Note, TailKind, Turn};
 
-/// Bytes after which a log may have become another one.
-const ATTUNE_EVERY: u64 = 1 << 30;
 /// Bytes read between two commits.
 const BYTES_PER_STEP: usize = 4 * 1024 * 1024;
 
@@ -157,15 +154,14 @@ impl<D: Disk> Core<D> {
             let counts = self.source_counts.entry(place.source.clone()).or_default();
             counts.bytes += scanned.consumed as u64;
             counts.cut_lines += scanned.cut_lines;
-            let at = self.attune_at.entry(place.source.clone()).or_default();
-            if bytes.len() >= scan::SAMPLE
-                && counts.bytes >= *at
+            let review = self.reviews.entry(place.source.clone()).or_default();
+            if review.is_due(bytes, scanned)
                 && let Some(scanner) = self.scanners.get_mut(&place.source)
             {
-                *at = counts.bytes.saturating_add(ATTUNE_EVERY);
                 *scanner = scanner.attuned(bytes);
             }
         }
+        scanned.tried.iter().for_each(|rule| self.engine.tried(*rule));
         // Files are stamped by the wall clock, as lines are; nothing was written later than now.
         let modified = Timestamp(turn.modified.0.saturating_sub(now.skew_us)).min(now.time);
         let arrival = Arrival { at: turn.arrival, modified, skew_us: now.skew_us };

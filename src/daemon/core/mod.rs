@@ -21,7 +21,7 @@ use crate::model::{
 use crate::route::{Ledger, Route, is_own};
 use crate::rule::Ruleset;
 use crate::saved::Saved;
-use crate::scan::{LINE_END, MatchKind, Scanned, Scanner};
+use crate::scan::{LINE_END, MatchKind, Review, Scanned, Scanner};
 use crate::settings::{Settings, Source};
 use crate::sink::attempt::{self, Attempt, Limits, Outcome, QueueStatus};
 use crate::sink::queue::Queue;
@@ -106,8 +106,8 @@ pub struct Core<D: Disk> {
     tail: Tail<D>,
     engine: Engine,
     scanners: BTreeMap<SourceName, Scanner>,
-    /// After how many bytes of a source its scanner looks again at what the log is like.
-    attune_at: BTreeMap<SourceName, u64>,
+    /// How well each source's scanner knows what the log is like.
+    reviews: BTreeMap<SourceName, Review>,
     sources: Vec<Source>,
     /// True if rules whose sources are not configured see every source: files were given as arguments.
     every: bool,
@@ -201,7 +201,7 @@ impl<D: Disk> Core<D> {
             tail,
             engine,
             scanners: BTreeMap::new(),
-            attune_at: BTreeMap::new(),
+            reviews: BTreeMap::new(),
             sources: Vec::new(),
             every,
             ledger,
@@ -280,7 +280,7 @@ impl<D: Disk> Core<D> {
         let configured: BTreeSet<SourceName> = settings.sources.iter().map(|s| s.name.clone()).collect();
         let ruleset = self.engine.ruleset().clone();
         let every = self.every;
-        self.attune_at.clear();
+        self.reviews.clear();
         self.scanners = settings
             .sources
             .iter()

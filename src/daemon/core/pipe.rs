@@ -66,6 +66,7 @@ impl<D: Disk> Core<D> {
         counts.bytes += self.scanned.consumed as u64;
         counts.cut_lines += self.scanned.cut_lines;
         let arrival = Arrival { at: Some(now.time), modified: now.time, skew_us: now.skew_us };
+        self.scanned.tried.iter().for_each(|rule| self.engine.tried(*rule));
         let read = Read {
             file: pipe.file,
             matches: self.scanned.matches(&pipe.rest),
