@@ -119,10 +119,14 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles a pattern. `None`: its compiled form takes more than `most` bytes.
     ///
-    /// Without literal prefilters: the scan has better ones, and those of `regex-automata` 0.4.18 find wrong ends or
+    /// Without an engine for captures that is made whether it is needed or not, and without literal prefilters: the scan has better ones, and those of `regex-automata` 0.4.18 find wrong ends or
     /// nothing where a literal stands twice, as in `[^"]*"([^"]*)"` (a kin of rust-lang/regex issue 1354).
     pub fn engine(hir: &Hir, most: usize) -> Option<Regex> {
-        let engine = meta::Config::new().utf8_empty(false).auto_prefilter(false).nfa_size_limit(Some(most));
+        let engine = meta::Config::new()
+            .utf8_empty(false)
+            .auto_prefilter(false)
+            .onepass(false)
+            .nfa_size_limit(Some(most));
         Regex::builder().configure(engine).build_from_hir(hir).ok()
     }
 }

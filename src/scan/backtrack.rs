@@ -12,6 +12,10 @@ use super::runs::Class;
 
 /// Operations of a pattern, at most.
 const MOST_OPS: usize = 2000;
+/// Classes that are compared before a place is tried, at most.
+const MOST_START: usize = 4;
+/// Ways that are looked at for what a pattern begins with, one inside the other.
+const MOST_BRANCHES: usize = 16;
 /// Steps that every line is worth.
 const STEPS: usize = 4000;
 /// Steps that a byte of it is worth besides.
@@ -31,7 +35,8 @@ pub(super) struct Backtracker {
 enum Start {
     Beginning,
     Literal(Box<memmem::Finder<'static>>),
-    OneOf(Box<Class>),
+    /// Each match begins with bytes of these classes, one or more.
+    Classes(Box<[Class]>),
     Anywhere,
 }
 
@@ -154,8 +159,10 @@ impl Backtracker {
                 }
                 Ok(false)
             }
-            Start::OneOf(class) => {
-                let places = line.iter().enumerate().filter(|(_, byte)| class.contains(**byte));
+            Start::Classes(classes) => {
+                let begins =
+                    |bytes: &[u8]| classes.iter().zip(bytes).all(|(class, byte)| class.contains(*byte));
+                let places = line.windows(classes.len()).enumerate().filter(|(_, bytes)| begins(bytes));
                 first(places.map(|(at, _)| at), try_at)
             }
             Start::Anywhere => first(0..=line.len(), try_at),
@@ -500,12 +507,50 @@ fn start(hir: &Hir, ops: &[Op]) -> Start {
     if hir.properties().look_set_prefix().contains(Look::Start) {
         return Start::Beginning;
     }
-    let first = ops.iter().find(|op| !matches!(op, Op::Save(_)));
-    match first {
-        Some(Op::Literal(literal)) => Start::Literal(Box::new(memmem::Finder::new(literal).into_owned())),
-        Some(Op::OneOf(class)) => Start::OneOf(class.clone()),
-        Some(Op::Many(many)) if many.min > 0 => Start::OneOf(Box::new(many.class)),
-        _ => Start::Anywhere,
+    // What takes no room does not move the beginning.
+    let mut wide = ops.iter().filter(|op| !matches!(op, Op::Save(_) | Op::Look(_))).peekable();
+    if let Some(Op::Literal(literal)) = wide.peek() {
+        return Start::Literal(Box::new(memmem::Finder::new(literal).into_owned()));
+    }
+    let mut classes = Vec::new();
+    for op in wide {
+        match op {
+            Op::OneOf(class) => classes.push(**class),
+            Op::Literal(literal) => classes.extend(literal.iter().map(|byte| Class::from_iter([*byte]))),
+            Op::Many(many) => {
+                classes.extend(std::iter::repeat_n(many.class, many.min.min(MOST_START)));
+                break;
+            }
+            _ => break,
+        }
+    }
+    classes.truncate(MOST_START);
+    if classes.is_empty() {
+        classes.extend(first_of(ops, 0, MOST_BRANCHES));
+    }
+    if classes.is_empty() { Start::Anywhere } else { Start::Classes(classes.into()) }
+}
+
+/// What a match of the operations from `at` on begins with; `None`: it may be empty, or there are too many ways.
+fn first_of(ops: &[Op], mut at: usize, branches: usize) -> Option<Class> {
+    loop {
+        match &ops[at] {
+            Op::Literal(literal) => return Some(literal.iter().copied().take(1).collect()),
+            Op::OneOf(class) => return Some(**class),
+            Op::Many(many) if many.min > 0 => return Some(many.class),
+            Op::Save(_) | Op::Look(_) => at += 1,
+            Op::Jump(to) if *to > at => at = *to,
+            Op::Many(many) => {
+                let others = first_of(ops, at + 1, branches.checked_sub(1)?)?;
+                return Some(many.class.bytes().chain(others.bytes()).collect());
+            }
+            Op::Split(one, other) => {
+                let one = first_of(ops, *one, branches.checked_sub(1)?)?;
+                let other = first_of(ops, *other, branches - 1)?;
+                return Some(one.bytes().chain(other.bytes()).collect());
+            }
+            Op::Jump(_) | Op::Done => return None,
+        }
     }
 }
 

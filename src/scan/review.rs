@@ -2,12 +2,13 @@
 
 use super::{SAMPLE, Scanned};
 
-/// Bytes after which it is looked at whether a log has become another one.
-const OFTEN: u64 = 16 << 20;
+/// Bytes after which it is looked at whether a log has become another one. To choose anew takes a tenth of a second
+/// with a thousand rules, as long as all of this may take.
+const OFTEN: u64 = 64 << 20;
 /// The same, after that has not helped several times: some rules are expensive whatever the log is like.
 const SELDOM: u64 = 1 << 30;
 /// One line in so many bytes may be tried in vain.
-const BYTES_PER_WASTE: u64 = 1024;
+const BYTES_PER_WASTE: u64 = 256;
 
 /// How well the scanner of one log knows what the log is like.
 #[derive(Debug, Default)]
@@ -49,12 +50,12 @@ mod tests {
         let mut review = Review::default();
         let mut after = |mib: u64, wasted| review.after(mib << 20, wasted);
         assert!(after(1, 0), "the first large block is a sample");
-        assert!(!after(15, 1_000_000), "too early");
+        assert!(!after(63, 1_000_000), "too early");
         assert!(after(1, 0));
-        assert!(!after(16, 1_000_000), "seldomer now");
-        assert!(after(16, 0));
-        assert!(!after(64, 60), "all is well");
-        assert!(!after(15, 1_000_000), "and it is looked at often again");
+        assert!(!after(64, 1_000_000), "seldomer now");
+        assert!(after(64, 0));
+        assert!(!after(256, 60), "all is well");
+        assert!(!after(63, 1_000_000), "and it is looked at often again");
         assert!(after(1, 0));
     }
 }
