@@ -37,7 +37,7 @@ const CHUNK: usize = 16 << 10;
 /// Lines that are gone back over for a stamp, for a line that has none of its own.
 const STAMP_LINES: usize = 64;
 
-/// Matches the lines of one source. Immutable, so that threads share it; a clone searches without contention.
+/// Matches the lines of one source. Immutable, so that threads share it.
 #[derive(Clone, Debug)]
 pub struct Scanner {
     matcher: Matcher,
@@ -77,7 +77,7 @@ impl Scanner {
     /// Prepares those rules of `ruleset` for which `sees` is true. `max_line`: bytes of a line that are matched,
     /// 1 or more.
     ///
-    /// Patterns too many for one automaton are matched one by one, which is slower and finds the same.
+    /// Patterns of which nothing rare is known are asked of every line, which is slower.
     pub fn new(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, max_line: usize) -> Scanner {
         Scanner { matcher: Matcher::new(ruleset, sees), max_line: max_line.max(1) }
     }

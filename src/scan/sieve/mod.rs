@@ -1,0 +1,298 @@
+//! Where in a chunk of lines a pattern may match, found without looking at lines: cost follows hits, not bytes and not
+//! patterns.
+//!
+//! Each pattern waits for one of a few runs of byte classes that every match of it contains ([`runs`]). Of each run one
+//! window is watched, by the first of these that can:
+//! - grams: seven places that are narrow enough to be spelled out. Four aligned bytes of every such window lie in it
+//!   wherever it begins, so only every fourth place of the log is looked at: folded, hashed into a bitmap. What that
+//!   costs hardly depends on how many windows there are.
+//! - words: up to eight bytes in few spellings, looked for by the vector search of `aho-corasick`.
+//! - strides: seven places or more of any width. As with grams only every fourth place is looked at, in tables of
+//!   which byte may stand where.
+//! - bytes: one byte that is rare, looked for by the vector search of `memchr`.
+//! - masks: up to four classes of any width, looked at everywhere, 64 windows at a time.
+//!
+//! A window that is there makes a candidate once its whole run is there. Nothing that a pattern matches is passed over;
+//! whether it does match is for the caller to find out.
+
+mod grams;
+mod rates;
+mod tables;
+mod vectors;
+
+use std::collections::BTreeMap;
+
+use super::plan::Tier;
+use super::runs::{Class, OneOf, Rate, Run};
+use grams::{Around, Entry, Grams, gram_window};
+pub(super) use rates::Rates;
+use tables::{Masks, Strides, mask_window, stride_window};
+use vectors::{Bytes, FEW_SPELLINGS, MANY_SPELLINGS, MOST_BYTES, MOST_WORDS, Words, rare_byte, word_window};
+
+/// Places between two looks for grams, and for strides.
+const STRIDE: usize = 4;
+/// A pattern that waits for more than this share of all places is better tried on every line.
+const MOST_RATE: Rate = 1.0 / 200.0;
+
+/// One watched window, and what it stands for.
+#[derive(Clone, Debug)]
+struct Watched {
+    /// Who waits for it.
+    waiting: u32,
+    run: Run,
+    /// Where in the run the window begins.
+    at: usize,
+}
+
+impl Watched {
+    /// Whether the whole run stands in `bytes` with its window at `place`.
+    fn stands(&self, bytes: &[u8], place: usize) -> bool {
+        let Some(from) = place.checked_sub(self.at) else { return false };
+        let Some(there) = bytes.get(from..from + self.run.len()) else { return false };
+        self.run.iter().zip(there).all(|(class, byte)| class.contains(*byte))
+    }
+}
+
+/// Watches for many patterns at once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sieve {
+    watched: Vec<Watched>,
+    grams: Option<Grams>,
+    words: Option<Words>,
+    strides: Option<Strides>,
+    bytes: Vec<Bytes>,
+    masks: Option<Masks>,
+}
+
+impl Sieve {
+    /// Watches for what each of `waiting` requires, for one of its runs, if that is rare. Also gives back those that
+    /// cannot be watched for, by their place.
+    pub(super) fn new(waiting: &[Option<&OneOf>], rates: &Rates) -> (Sieve, Vec<usize>) {
+        let is_rare = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>() <= MOST_RATE;
+        let rare: Vec<_> = waiting.iter().map(|runs| runs.filter(|runs| is_rare(runs))).collect();
+        let left = (0..rare.len()).filter(|at| rare[*at].is_none()).collect();
+        (Sieve::of(&rare, rates), left)
+    }
+
+    /// Watches for what each of `waiting` requires, however common it is.
+    pub(super) fn of(waiting: &[Option<&OneOf>], rates: &Rates) -> Sieve {
+        let mut sieve = Sieve::default();
+        let (mut grams, mut words, mut strides, mut masks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut bytes: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+        for (waiting, runs) in waiting.iter().enumerate() {
+            let Some(runs) = runs else { continue };
+            for run in *runs {
+                let number = sieve.watched.len();
+                let word = |most| {
+                    let found = word_window(run, most, rates);
+                    found.filter(|(_, spelled)| words.len() + spelled.len() <= MOST_WORDS)
+                };
+                let at = if let Some((at, spelled)) = gram_window(run, rates) {
+                    grams.extend(spelled.into_iter().map(|(gram, place)| Entry {
+                        gram,
+                        place: place as u32,
+                        watched: number as u32,
+                        around: Around::new(run, at + place),
+                    }));
+                    at
+                } else if let Some((at, spelled)) = word(FEW_SPELLINGS) {
+                    words.extend(spelled.into_iter().map(|word| (word, number)));
+                    at
+                } else if let Some(at) = stride_window(run, rates) {
+                    strides.push(number);
+                    at
+                } else if let Some((at, spelled)) = word(MANY_SPELLINGS) {
+                    words.extend(spelled.into_iter().map(|word| (word, number)));
+                    at
+                } else if let Some((at, byte)) = rare_byte(run, rates)
+                    && (bytes.contains_key(&byte) || bytes.len() < MOST_BYTES)
+                {
+                    bytes.entry(byte).or_default().push(number);
+                    at
+                } else {
+                    masks.push(number);
+                    mask_window(run, rates)
+                };
+                sieve.watched.push(Watched { waiting: waiting as u32, run: run.clone(), at });
+            }
+        }
+        sieve.grams = (!grams.is_empty()).then(|| Grams::new(grams));
+        let vectors = Words::new(&words);
+        if vectors.is_none() {
+            masks.extend(words.iter().map(|(_, number)| *number));
+            masks.sort_unstable();
+            masks.dedup();
+        }
+        sieve.words = vectors;
+        sieve.strides = (!strides.is_empty()).then(|| Strides::new(&strides, &sieve.watched));
+        let mut bytes = bytes.into_iter();
+        while let Some(first) = bytes.next() {
+            sieve.bytes.push(Bytes { all: std::iter::once(first).chain(bytes.by_ref().take(2)).collect() });
+        }
+        sieve.masks = (!masks.is_empty()).then(|| Masks::new(&masks, &sieve.watched));
+        sieve
+    }
+
+    /// Who waits, by what means, and for which run.
+    pub(super) fn watches(&self) -> Vec<(u32, Tier, &Run)> {
+        let mut tiers = vec![Tier::Words; self.watched.len()];
+        let strides = self.strides.iter().flat_map(|strides| strides.buckets.iter().flatten());
+        strides.for_each(|number| tiers[*number] = Tier::Strides);
+        let bytes = self.bytes.iter().flat_map(|bytes| bytes.all.iter().flat_map(|(_, numbers)| numbers));
+        bytes.for_each(|number| tiers[*number] = Tier::Bytes);
+        let grams = self.grams.iter().flat_map(|grams| grams.entries.iter().map(|entry| entry.watched));
+        let masks = self.masks.iter().flat_map(|masks| masks.buckets.iter().flatten().copied());
+        grams.for_each(|number| tiers[number as usize] = Tier::Grams);
+        masks.for_each(|number| tiers[number] = Tier::Masks);
+        self.watched.iter().zip(tiers).map(|(watched, tier)| (watched.waiting, tier, &watched.run)).collect()
+    }
+
+    /// Tells of every place of `bytes` where something that is waited for stands: who waits, and a place inside.
+    pub(super) fn sift(&self, bytes: &[u8], mut found: impl FnMut(u32, usize)) {
+        let mut stands = |number: usize, place: usize| {
+            let watched = &self.watched[number];
+            if watched.stands(bytes, place) {
+                found(watched.waiting, place);
+            }
+        };
+        if let Some(grams) = &self.grams {
+            grams.sift(bytes, &mut stands);
+        }
+        if let Some(words) = &self.words {
+            words.sift(bytes, &mut stands);
+        }
+        if let Some(strides) = &self.strides {
+            strides.sift(bytes, &mut stands);
+        }
+        self.bytes.iter().for_each(|rare| rare.sift(bytes, &mut stands));
+        if let Some(masks) = &self.masks {
+            masks.sift(bytes, &mut stands);
+        }
+    }
+}
+
+/// All spellings of a few classes, if there are at most so many.
+fn spellings(classes: &[Class], most: usize, fold: u8) -> Option<Vec<Vec<u8>>> {
+    let mut all = vec![Vec::with_capacity(classes.len())];
+    for class in classes {
+        let mut bytes: Vec<u8> = class.bytes().map(|byte| byte | fold).collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        if all.len() * bytes.len() > most {
+            return None;
+        }
+        all = all
+            .iter()
+            .flat_map(|so_far| bytes.iter().map(|byte| [so_far.as_slice(), &[*byte]].concat()))
+            .collect();
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn run(text: &str) -> Run {
+        text.bytes().map(|byte| class(&[byte])).collect()
+    }
+
+    fn class(bytes: &[u8]) -> Class {
+        let mut class = Class::default();
+        bytes.iter().for_each(|byte| class.insert(*byte));
+        class
+    }
+
+    fn sifted(sieve: &Sieve, bytes: &[u8]) -> Vec<(u32, usize)> {
+        let mut found = Vec::new();
+        sieve.sift(bytes, |waiting, place| found.push((waiting, place)));
+        found.sort_unstable();
+        found
+    }
+
+    /// What watches for a run.
+    fn tier(run: Run) -> Tier {
+        let (sieve, left) = Sieve::new(&[Some(&vec![run])], &Rates::usual());
+        assert!(left.is_empty());
+        sieve.watches()[0].1
+    }
+
+    #[test]
+    fn a_run_is_watched_for_by_the_first_way_that_can() {
+        let digits = || class(b"0123456789");
+        assert_eq!(tier(run("Connection")), Tier::Grams);
+        assert_eq!(tier([run("oom-kill"), vec![digits(); 3]].concat()), Tier::Grams);
+        assert_eq!(tier(run("ERROR")), Tier::Words);
+        assert_eq!(tier([run("\" 5"), vec![digits(); 2], run(" ")].concat()), Tier::Words);
+        assert_eq!(tier(vec![digits(); 7]), Tier::Strides);
+        assert_eq!(tier([vec![digits(); 2], run("~"), vec![digits(); 2]].concat()), Tier::Bytes);
+        assert_eq!(tier([vec![digits(); 2], run("."), vec![digits(); 2]].concat()), Tier::Masks);
+    }
+
+    #[test]
+    fn what_is_unknown_empty_or_everywhere_cannot_be_watched_for() {
+        let waiting =
+            [None, Some(vec![vec![class(b"0123456789e ")]]), Some(vec![run("Connection")]), Some(Vec::new())];
+        let waiting: Vec<_> = waiting.iter().map(Option::as_ref).collect();
+        let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
+        assert_eq!(left, [0, 1]);
+        assert_eq!(sifted(&sieve, b"a Connection"), [(2, 2)]);
+    }
+
+    #[test]
+    fn a_run_is_found_wherever_it_stands_also_at_both_ends() {
+        let digits = class(b"0123456789");
+        let runs = [
+            (run("Failed password"), "Failed password"),
+            (run("ERROR"), "ERROR"),
+            (vec![digits; 6], "123456"),
+        ];
+        for (run, text) in runs {
+            let (sieve, _) = Sieve::new(&[Some(&vec![run])], &Rates::usual());
+            for before in 0..70 {
+                for after in [0, 1, 2, 3, 50] {
+                    let bytes = format!("{}{text}{}", "-".repeat(before), "-".repeat(after));
+                    let found = sifted(&sieve, bytes.as_bytes());
+                    assert!(
+                        found.iter().any(|(_, place)| (before..before + text.len()).contains(place)),
+                        "{text} after {before} before {after}: {found:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn any_run() -> impl Strategy<Value = Run> {
+        let bytes = prop_oneof![
+            6 => proptest::sample::select(vec![&b"a"[..], b"b", b"Q", b"#", b"@"]),
+            3 => proptest::sample::select(vec![&b"aA"[..], b"bB", b"qQ", b"@`"]),
+            1 => proptest::sample::select(vec![&b"abQ#@AB"[..], b"ab"]),
+        ];
+        proptest::collection::vec(bytes.prop_map(class), 2..14)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(300), ..ProptestConfig::default() })]
+        #[test]
+        fn nothing_that_stands_there_is_passed_over(
+            waiting in proptest::collection::vec(proptest::collection::vec(any_run(), 1..3), 1..150),
+            bytes in proptest::collection::vec(proptest::sample::select(b"abQ#@ABq`".to_vec()), 0..300),
+        ) {
+            let waiting: Vec<_> = waiting.iter().map(Some).collect();
+            let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
+            let found = sifted(&sieve, &bytes);
+            for (number, runs) in waiting.iter().enumerate().filter(|(number, _)| !left.contains(number)) {
+                for run in runs.iter().copied().flatten() {
+                    for (at, there) in bytes.windows(run.len()).enumerate() {
+                        if run.iter().zip(there).all(|(class, byte)| class.contains(*byte)) {
+                            let places = (number as u32, at)..(number as u32, at + run.len());
+                            prop_assert!(found.iter().any(|hit| places.contains(hit)), "{} at {}", number, at);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
