@@ -122,8 +122,9 @@ impl<D: Disk> Core<D> {
     fn read_blocks(&mut self, files: &[FileId], now: Now) -> Option<usize> {
         let Core { lanes, tail, places, scanners, .. } = self;
         lanes.run(files, |file, buf| {
-            let scanner = places.get(&file).and_then(|place| scanners.get(&place.source));
-            tail.read(file, buf, now.time).zip(scanner)
+            // First who is to scan it: a turn that is given has to be answered.
+            let scanner = scanners.get(&places.get(&file)?.source)?;
+            Some((tail.read(file, buf, now.time)?, scanner))
         });
         let mut used = None;
         for (number, file) in files.iter().enumerate() {
