@@ -125,8 +125,8 @@ pub struct Engine {
     /// Those with [`Key::changed`], and some that have gone since.
     changed_keys: Vec<(RuleIx, KeyHash)>,
     changed_clocks: BTreeSet<FileId>,
-    /// Rows of what is gone.
-    gone: Vec<Change>,
+    /// Rows that could not wait to be asked for: of what is gone, and of the rules before a reload.
+    made: Vec<Change>,
     output: Output,
     now: Timestamp,
 }
@@ -152,7 +152,7 @@ impl Engine {
             counts: Vec::new(),
             changed_keys: Vec::new(),
             changed_clocks: BTreeSet::new(),
-            gone: Vec::new(),
+            made: Vec::new(),
             output: Output::default(),
             now,
         };
@@ -215,9 +215,9 @@ impl Engine {
             self.output.transitions.push(Emitted { transition: last, tell: Tell::IfOther });
         }
         for number in chunks {
-            self.gone.push(Change::ChunkGone(row.rule.clone(), row.hash, number));
+            self.made.push(Change::ChunkGone(row.rule.clone(), row.hash, number));
         }
-        self.gone.push(Change::KeyGone(row.rule, row.hash));
+        self.made.push(Change::KeyGone(row.rule, row.hash));
     }
 
     fn scope_of(&self, rule: &Rule) -> &str {
@@ -233,7 +233,7 @@ impl Engine {
         }
         let old = self.ruleset.clone();
         let counts = std::mem::take(&mut self.counts);
-        self.gone = self.take_changes();
+        self.made = self.take_changes();
         let keys = std::mem::take(&mut self.keys);
         self.timers = Timers::default();
         self.untold.clear();
@@ -281,7 +281,7 @@ impl Engine {
             self.apply_kept(&timed);
         }
         self.clocks.files.remove(&file);
-        self.gone.push(Change::ClockGone(file));
+        self.made.push(Change::ClockGone(file));
         self.changed_clocks.remove(&file);
         self.unhold(file);
         self.apply_merged();
@@ -381,12 +381,12 @@ impl Engine {
 
     /// True if there are rows to be written.
     pub fn is_changed(&self) -> bool {
-        !(self.changed_keys.is_empty() && self.changed_clocks.is_empty() && self.gone.is_empty())
+        !(self.changed_keys.is_empty() && self.changed_clocks.is_empty() && self.made.is_empty())
     }
 
     /// The rows that changed since the last call. They belong into one commit with the offsets of what was read.
     pub fn take_changes(&mut self) -> Vec<Change> {
-        let mut changes = std::mem::take(&mut self.gone);
+        let mut changes = std::mem::take(&mut self.made);
         for (ix, hash) in std::mem::take(&mut self.changed_keys) {
             let rule = self.ruleset.rule(ix);
             let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { continue };
@@ -418,7 +418,7 @@ impl Engine {
             }
         }
         self.changed_clocks.clear();
-        self.gone.clear();
+        self.made.clear();
     }
 
     /// When to call [`Engine::tick`] though nothing happened; always after the `now` of the last call.

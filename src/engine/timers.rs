@@ -209,8 +209,8 @@ impl Engine {
         self.timers.remove(ix, &mut key);
         let name = &self.ruleset.rule(ix).name;
         for number in key.window.all_chunks() {
-            self.gone.push(Change::ChunkGone(name.clone(), hash, number));
+            self.made.push(Change::ChunkGone(name.clone(), hash, number));
         }
-        self.gone.push(Change::KeyGone(name.clone(), hash));
+        self.made.push(Change::KeyGone(name.clone(), hash));
     }
 }

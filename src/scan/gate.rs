@@ -87,7 +87,10 @@ impl Gate {
         for automaton in &self.automata {
             automaton.ask(lines(chunk, max_line), &mut found);
         }
-        for ((begin, end), text) in lines(chunk, max_line).filter(|_| !self.singles.is_empty()) {
+        if self.singles.is_empty() {
+            return;
+        }
+        for ((begin, end), text) in lines(chunk, max_line) {
             for (_, number) in self.singles.iter().filter(|(regex, _)| regex.is_match(text)) {
                 found(*number, begin, end);
             }

@@ -54,7 +54,7 @@ struct Deciding {
 }
 
 /// A rule that a line fits.
-pub(super) struct Found<'a> {
+pub(super) struct Fit<'a> {
     /// Where the line begins in its chunk.
     pub(super) begin: usize,
     pub(super) line: Line<'a>,
@@ -140,7 +140,7 @@ impl Matcher {
         max_line: usize,
         room: &mut Room,
         tried: &mut Vec<RuleIx>,
-        mut found: impl FnMut(Found<'_>),
+        mut found: impl FnMut(Fit<'_>),
     ) {
         let mut candidates = std::mem::take(&mut room.candidates);
         self.gather(chunk, max_line, &mut candidates);
@@ -157,7 +157,7 @@ impl Matcher {
                     continue;
                 }
                 let kind = if deciding < rule.recoveries { MatchKind::Resolve } else { MatchKind::Match };
-                found(Found { begin: begin as usize, line, rule: rule.ix, kind, spans: &room.spans });
+                found(Fit { begin: begin as usize, line, rule: rule.ix, kind, spans: &room.spans });
             }
         }
         room.candidates = candidates;

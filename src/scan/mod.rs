@@ -23,7 +23,7 @@ use found::Hit;
 pub use found::{Captures, KeptMatch, Match, MatchKind, Scanned, Span};
 pub use frame::LINE_END;
 use frame::Line;
-use matcher::{Found, Matcher};
+use matcher::{Fit, Matcher};
 pub use review::Review;
 
 use crate::model::{FileId, Position};
@@ -191,7 +191,7 @@ impl Lines<'_> {
         // Of the line that was found last: several rules may want it.
         let mut known: Option<(usize, Option<Stamp>)> = None;
         let (chunk, max_line) = (&block.bytes[from..to], scanner.max_line);
-        scanner.matcher.judge(chunk, max_line, room, tried, |found: Found<'_>| {
+        scanner.matcher.judge(chunk, max_line, room, tried, |found: Fit<'_>| {
             let at = from + found.begin;
             let stamp = match known {
                 Some((of, stamp)) if of == at => stamp,

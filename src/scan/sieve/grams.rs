@@ -47,26 +47,26 @@ pub(super) struct Entry {
     /// Where in its window.
     pub(super) place: u32,
     pub(super) watched: u32,
-    pub(super) around: Around,
+    pub(super) around: Surroundings,
 }
 
 /// What the sixteen bytes from six before a gram must look like, as far as they belong to its run: folded, and of each
 /// byte those bits that all of its class have alike. Most of what only looks alike is told apart by this one look.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Around {
+pub(super) struct Surroundings {
     want: u128,
     mask: u128,
 }
 
-impl Around {
+impl Surroundings {
     const BEFORE: usize = 6;
     const LEN: usize = 16;
 
     /// Of the gram at `at` in `run`.
-    pub(super) fn new(run: &[Class], at: usize) -> Around {
-        let (mut want, mut mask) = ([0; Around::LEN], [0; Around::LEN]);
+    pub(super) fn new(run: &[Class], at: usize) -> Surroundings {
+        let (mut want, mut mask) = ([0; Surroundings::LEN], [0; Surroundings::LEN]);
         for (place, (want, mask)) in want.iter_mut().zip(&mut mask).enumerate() {
-            let class = (at + place).checked_sub(Around::BEFORE).and_then(|place| run.get(place));
+            let class = (at + place).checked_sub(Surroundings::BEFORE).and_then(|place| run.get(place));
             if let Some(class) = class {
                 let folded = || class.bytes().map(|byte| byte | FOLD);
                 let (all, any) = folded().fold((u8::MAX, 0), |(all, any), byte| (all & byte, any | byte));
@@ -74,22 +74,23 @@ impl Around {
             }
         }
         let (want, mask) = (u128::from_le_bytes(want), u128::from_le_bytes(mask));
-        Around { want: want & mask, mask }
+        Surroundings { want: want & mask, mask }
     }
 
     /// Of the gram at `at` in `bytes`.
     fn read(bytes: &[u8], at: usize) -> u128 {
-        let whole = at.checked_sub(Around::BEFORE).and_then(|from| bytes.get(from..from + Around::LEN));
-        let mut near = [0; Around::LEN];
+        let whole =
+            at.checked_sub(Surroundings::BEFORE).and_then(|from| bytes.get(from..from + Surroundings::LEN));
+        let mut near = [0; Surroundings::LEN];
         match whole {
             Some(whole) => near.copy_from_slice(whole),
             // What stands beyond an end is no part of a run that stands there.
             None => near.iter_mut().enumerate().for_each(|(place, byte)| {
-                let place = (at + place).checked_sub(Around::BEFORE);
+                let place = (at + place).checked_sub(Surroundings::BEFORE);
                 *byte = place.and_then(|place| bytes.get(place)).copied().unwrap_or(0);
             }),
         }
-        u128::from_le_bytes(near) | u128::from_le_bytes([FOLD; Around::LEN])
+        u128::from_le_bytes(near) | u128::from_le_bytes([FOLD; Surroundings::LEN])
     }
 
     fn looks_like(&self, near: u128) -> bool {
@@ -155,7 +156,7 @@ impl Grams {
     #[inline(never)]
     fn look(&self, bytes: &[u8], at: usize, stands: &mut impl FnMut(usize, usize)) {
         let slot = (hash(folded(&bytes[at..])) >> self.shift) as usize;
-        let near = Around::read(bytes, at);
+        let near = Surroundings::read(bytes, at);
         for entry in &self.entries[self.slots[slot] as usize..self.slots[slot + 1] as usize] {
             if entry.around.looks_like(near) && entry.place as usize <= at {
                 stands(entry.watched as usize, at - entry.place as usize);

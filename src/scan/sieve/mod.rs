@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use super::plan::Tier;
 use super::runs::{Class, OneOf, Rate, Run};
-use grams::{Around, Entry, Grams, gram_window};
+use grams::{Entry, Grams, Surroundings, gram_window};
 pub(super) use rates::Rates;
 use tables::{Masks, Strides, mask_window, stride_window};
 use vectors::{Bytes, FEW_SPELLINGS, MANY_SPELLINGS, MOST_BYTES, MOST_WORDS, Words, rare_byte, word_window};
@@ -92,7 +92,7 @@ impl Sieve {
                         gram,
                         place: place as u32,
                         watched: number as u32,
-                        around: Around::new(run, at + place),
+                        around: Surroundings::new(run, at + place),
                     }));
                     at
                 } else if let Some((at, spelled)) = word(FEW_SPELLINGS) {

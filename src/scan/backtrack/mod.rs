@@ -5,17 +5,13 @@
 //! several times, and with hundreds of patterns each of them is cold when its turn comes. What could make this slow
 //! or another one (loops around what may be empty, classes beyond ASCII, too many steps) is left to them.
 
+mod write;
+
 use memchr::{memchr, memchr2, memchr3, memmem, memrchr};
-use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Hir, Look};
 
 use super::runs::Class;
 
-/// Operations of a pattern, at most.
-const MOST_OPS: usize = 2000;
-/// Classes that are compared before a place is tried, at most.
-const MOST_START: usize = 4;
-/// Ways that are looked at for what a pattern begins with, one inside the other.
-const MOST_BRANCHES: usize = 16;
 /// Steps that every line is worth.
 const STEPS: usize = 4000;
 /// Steps that a byte of it is worth besides.
@@ -124,20 +120,8 @@ pub(super) struct TooLong;
 impl Backtracker {
     /// `keeps` says of which groups the places are wanted. `None`: another engine has to do it.
     pub(super) fn new(hir: &Hir, keeps: &dyn Fn(usize) -> bool) -> Option<Backtracker> {
-        let mut writer = Writer { ops: Vec::new(), keeps, slots: 0 };
-        writer.write(hir)?;
-        writer.push(Op::Done)?;
-        let Writer { mut ops, slots, .. } = writer;
-        for at in 0..ops.len() {
-            if !matches!(ops[at], Op::Many(_)) {
-                continue;
-            }
-            let next = next(&ops, at);
-            if let Op::Many(many) = &mut ops[at] {
-                many.settle(&next);
-            }
-        }
-        let start = start(hir, &ops);
+        let (ops, slots) = write::ops(hir, keeps)?;
+        let start = write::start(hir, &ops);
         Some(Backtracker { ops: ops.into(), start, slots })
     }
 
@@ -257,22 +241,6 @@ fn first(
 }
 
 impl Many {
-    /// Learns what comes after it.
-    fn settle(&mut self, next: &Next) {
-        self.follow = match next {
-            Next::Bytes(class) if class.overlaps(&self.class) => {
-                class.only().map_or(Follow::Anything, Follow::Byte)
-            }
-            Next::Bytes(_) => {
-                // As many as there are, whatever it would like.
-                self.greedy = true;
-                Follow::Other
-            }
-            Next::Nothing if self.greedy => Follow::Other,
-            Next::Nothing | Next::Unknown => Follow::Anything,
-        };
-    }
-
     /// Where it ends if it begins at `at`, at first, and what else there is.
     fn first(
         &self,
@@ -347,210 +315,6 @@ fn holds(look: Look, line: &[u8], at: usize) -> bool {
         Look::EndLF => line.get(at).is_none_or(|byte| *byte == b'\n'),
         Look::WordAscii => word(before) != word(line.get(at)),
         _ => word(before) == word(line.get(at)),
-    }
-}
-
-/// Turns HIR into operations.
-struct Writer<'a> {
-    ops: Vec<Op>,
-    keeps: &'a dyn Fn(usize) -> bool,
-    slots: usize,
-}
-
-impl Writer<'_> {
-    fn push(&mut self, op: Op) -> Option<usize> {
-        self.ops.push(op);
-        (self.ops.len() <= MOST_OPS).then(|| self.ops.len() - 1)
-    }
-
-    fn write(&mut self, hir: &Hir) -> Option<()> {
-        match hir.kind() {
-            HirKind::Empty => {}
-            HirKind::Literal(literal) => {
-                self.push(Op::Literal(literal.0.clone()))?;
-            }
-            HirKind::Class(class) => {
-                self.push(Op::OneOf(Box::new(bytes_of(class)?)))?;
-            }
-            HirKind::Look(look) => {
-                use Look::{End, EndLF, Start, StartLF, WordAscii, WordAsciiNegate};
-                let known = matches!(look, Start | End | StartLF | EndLF | WordAscii | WordAsciiNegate);
-                self.push(Op::Look(known.then_some(*look)?))?;
-            }
-            HirKind::Repetition(repetition) => self.repetition(repetition)?,
-            HirKind::Capture(capture) => {
-                let group = capture.index as usize;
-                if !(self.keeps)(group) {
-                    return self.write(&capture.sub);
-                }
-                self.slots = self.slots.max(2 * group + 2);
-                self.push(Op::Save(2 * group))?;
-                self.write(&capture.sub)?;
-                self.push(Op::Save(2 * group + 1))?;
-            }
-            HirKind::Concat(parts) => parts.iter().try_for_each(|part| self.write(part))?,
-            HirKind::Alternation(parts) => {
-                let mut jumps = Vec::new();
-                for (number, part) in parts.iter().enumerate() {
-                    if number + 1 == parts.len() {
-                        self.write(part)?;
-                        break;
-                    }
-                    let split = self.push(Op::Split(0, 0))?;
-                    self.write(part)?;
-                    jumps.push(self.push(Op::Jump(0))?);
-                    self.ops[split] = Op::Split(split + 1, self.ops.len());
-                }
-                let end = self.ops.len();
-                jumps.into_iter().for_each(|jump| self.ops[jump] = Op::Jump(end));
-            }
-        }
-        Some(())
-    }
-
-    fn repetition(&mut self, repetition: &Repetition) -> Option<()> {
-        let Repetition { min, max, greedy, sub } = repetition;
-        let single = match sub.kind() {
-            HirKind::Class(class) => Some(bytes_of(class)?),
-            HirKind::Literal(literal) if literal.0.len() == 1 => Some(Class::from_iter([literal.0[0]])),
-            _ => None,
-        };
-        if let Some(class) = single {
-            let max = max.map_or(usize::MAX, |max| max as usize);
-            let (min, greedy) = (*min as usize, *greedy);
-            let many = Many { class, reach: reach(&class), min, max, greedy, follow: Follow::Anything };
-            self.push(Op::Many(Box::new(many)))?;
-            return Some(());
-        }
-        // Other engines have their own idea of what a loop around the empty text captures.
-        if sub.properties().minimum_len().is_none_or(|len| len == 0) && *max != Some(1) {
-            return None;
-        }
-        (0..*min).try_for_each(|_| self.write(sub))?;
-        let branch =
-            |inside, outside| if *greedy { Op::Split(inside, outside) } else { Op::Split(outside, inside) };
-        match max {
-            None => {
-                let split = self.push(Op::Split(0, 0))?;
-                self.write(sub)?;
-                self.push(Op::Jump(split))?;
-                self.ops[split] = branch(split + 1, self.ops.len());
-            }
-            Some(max) => {
-                let mut splits = Vec::new();
-                for _ in *min..*max {
-                    splits.push(self.push(Op::Split(0, 0))?);
-                    self.write(sub)?;
-                }
-                let end = self.ops.len();
-                splits.into_iter().for_each(|split| self.ops[split] = branch(split + 1, end));
-            }
-        }
-        Some(())
-    }
-}
-
-/// A class of single bytes; others need more than one byte.
-fn bytes_of(class: &HirClass) -> Option<Class> {
-    match class {
-        HirClass::Bytes(class) => {
-            Some(Class::of(class.ranges().iter().map(|range| (range.start(), range.end()))))
-        }
-        HirClass::Unicode(class) if class.is_ascii() => Some(
-            class
-                .ranges()
-                .iter()
-                .flat_map(|range| range.start()..=range.end())
-                .map(|char| char as u8)
-                .collect(),
-        ),
-        HirClass::Unicode(_) => None,
-    }
-}
-
-fn reach(class: &Class) -> Reach {
-    let others: Vec<u8> = (0..=u8::MAX).filter(|byte| !class.contains(*byte)).collect();
-    match others[..] {
-        [one] => Reach::Until1(one),
-        [one, two] => Reach::Until2(one, two),
-        [one, two, three] => Reach::Until3(one, two, three),
-        _ => Reach::Table,
-    }
-}
-
-/// What comes after an operation.
-enum Next {
-    /// One of these bytes.
-    Bytes(Class),
-    /// The end of the pattern.
-    Nothing,
-    Unknown,
-}
-
-fn next(ops: &[Op], mut at: usize) -> Next {
-    loop {
-        at += 1;
-        match &ops[at] {
-            Op::Literal(literal) => return Next::Bytes(literal.first().copied().into_iter().collect()),
-            Op::OneOf(class) => return Next::Bytes(**class),
-            Op::Many(many) if many.min > 0 => return Next::Bytes(many.class),
-            Op::Done => return Next::Nothing,
-            Op::Save(_) => {}
-            // Only forwards: a loop that comes back here would go round for ever.
-            Op::Jump(to) if *to > at => at = *to - 1,
-            Op::Many(_) | Op::Split(..) | Op::Jump(_) | Op::Look(_) => return Next::Unknown,
-        }
-    }
-}
-
-fn start(hir: &Hir, ops: &[Op]) -> Start {
-    if hir.properties().look_set_prefix().contains(Look::Start) {
-        return Start::Beginning;
-    }
-    // What takes no room does not move the beginning.
-    let mut wide = ops.iter().filter(|op| !matches!(op, Op::Save(_) | Op::Look(_))).peekable();
-    if let Some(Op::Literal(literal)) = wide.peek() {
-        return Start::Literal(Box::new(memmem::Finder::new(literal).into_owned()));
-    }
-    let mut classes = Vec::new();
-    for op in wide {
-        match op {
-            Op::OneOf(class) => classes.push(**class),
-            Op::Literal(literal) => classes.extend(literal.iter().map(|byte| Class::from_iter([*byte]))),
-            Op::Many(many) => {
-                classes.extend(std::iter::repeat_n(many.class, many.min.min(MOST_START)));
-                break;
-            }
-            _ => break,
-        }
-    }
-    classes.truncate(MOST_START);
-    if classes.is_empty() {
-        classes.extend(first_of(ops, 0, MOST_BRANCHES));
-    }
-    if classes.is_empty() { Start::Anywhere } else { Start::Classes(classes.into()) }
-}
-
-/// What a match of the operations from `at` on begins with; `None`: it may be empty, or there are too many ways.
-fn first_of(ops: &[Op], mut at: usize, branches: usize) -> Option<Class> {
-    loop {
-        match &ops[at] {
-            Op::Literal(literal) => return Some(literal.iter().copied().take(1).collect()),
-            Op::OneOf(class) => return Some(**class),
-            Op::Many(many) if many.min > 0 => return Some(many.class),
-            Op::Save(_) | Op::Look(_) => at += 1,
-            Op::Jump(to) if *to > at => at = *to,
-            Op::Many(many) => {
-                let others = first_of(ops, at + 1, branches.checked_sub(1)?)?;
-                return Some(many.class.bytes().chain(others.bytes()).collect());
-            }
-            Op::Split(one, other) => {
-                let one = first_of(ops, *one, branches.checked_sub(1)?)?;
-                let other = first_of(ops, *other, branches - 1)?;
-                return Some(one.bytes().chain(other.bytes()).collect());
-            }
-            Op::Jump(_) | Op::Done => return None,
-        }
     }
 }
 
