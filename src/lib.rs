@@ -58,7 +58,8 @@
 //!
 //! On-call schedules, escalation and the grouping of alerts from many machines: that is what the peers behind the
 //! sinks do. Shipping, storing and searching logs. Scripts in rules, and any logic in texts: a rule computes one
-//! number per key and compares it. An order between rules. An `unsafe` of our own. A plug-in interface: a new peer
+//! number per key and compares it. An order between rules. An `unsafe` of our own, but for one file of vector
+//! instructions in `scan`. A plug-in interface: a new peer
 //! is a file in [`sink`]. A cluster: triplines do not know of each other.
 
 // The rooms, in reading order.

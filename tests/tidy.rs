@@ -355,6 +355,35 @@ fn pure_rooms_touch_nothing_outside() {
 }
 
 #[test]
+fn unsafe_code_stands_in_one_file() {
+    let place = "src/scan/sieve/simd.rs";
+    let sources = rust();
+    let of_ours = sources.iter().filter(|source| source.path.starts_with("src/"));
+    let mut problems = Vec::new();
+    let mut seen = false;
+    for source in of_ours {
+        let lines: Vec<&str> = source.text.lines().collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| !is_comment(line)) {
+            let named = has_word(line, "unsafe") || has_word(line, "unsafe_code");
+            seen |= named && source.path == place;
+            let number = at + 1;
+            if named && source.path != place {
+                problems.push(format!("{}:{number}: `unsafe`; it stands in `{place}` alone", source.path));
+            }
+            let explained = lines[at.saturating_sub(2)..at].iter().any(|line| line.contains("// SAFETY: "));
+            if has_word(line, "unsafe") && !explained {
+                problems.push(format!(
+                    "{}:{number}: say above it, behind `// SAFETY: `, why it holds",
+                    source.path
+                ));
+            }
+        }
+    }
+    assert!(seen, "tests/tidy.rs: there is no `unsafe` in `{place}`");
+    none(problems);
+}
+
+#[test]
 fn every_file_is_compiled() {
     let sources = rust();
     let mut problems = Vec::new();

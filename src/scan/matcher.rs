@@ -14,7 +14,7 @@ use regex_syntax::hir::Hir;
 use super::backtrack::{self, Backtracker};
 use super::frame::Line;
 use super::gate::{self, Asked, Gate};
-use super::runs::{self, OneOf};
+use super::runs::{self, OneOf, Rate};
 use super::sieve::{Rates, Sieve};
 use super::{MatchKind, Span};
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
@@ -121,12 +121,17 @@ impl Matcher {
         let mut counts = vec![0u32; all.len()];
         left.into_iter().for_each(|number| counts[number] = u32::MAX);
         trial.sift(sample, |number, _| counts[number as usize] = counts[number as usize].saturating_add(1));
+        let rate = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>();
         let mut counts = counts.into_iter();
         let best: Vec<Option<&OneOf>> = self
             .choices
             .iter()
             .map(|choices| {
-                choices.iter().zip(counts.by_ref()).min_by_key(|(_, count)| *count).map(|(one, _)| one)
+                let counted = choices.iter().zip(counts.by_ref());
+                let best = counted.min_by(|(one, count), (other, more)| {
+                    count.cmp(more).then_with(|| rate(one).total_cmp(&rate(other)))
+                });
+                best.map(|(one, _)| one)
             })
             .collect();
         Matcher { sieve: Sieve::of(&best, &rates), ..self.clone() }

@@ -17,6 +17,8 @@ const MOST_CHOICES: usize = 4;
 const LONGEST: usize = 24;
 /// Copies of what is repeated that are looked at.
 const MOST_COPIES: u32 = 8;
+/// Copies of what is repeated up to so often are told apart by their number.
+const FEW_COPIES: u32 = 3;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +54,11 @@ impl Class {
     pub(super) fn only(&self) -> Option<u8> {
         let mut bytes = self.bytes();
         bytes.next().filter(|_| bytes.next().is_none())
+    }
+
+    /// What is in one of the two.
+    pub(super) fn or(&self, other: &Class) -> Class {
+        Class(std::array::from_fn(|at| self.0[at] | other.0[at]))
     }
 
     pub(super) fn of(ranges: impl Iterator<Item = (u8, u8)>) -> Class {
@@ -143,6 +150,13 @@ impl Around<'_> {
         let all = (1..copies).fold(once.clone(), |so_far, _| self.join(so_far, once.clone()));
         if repetition.max == Some(copies) {
             return all;
+        }
+        if let (Part::Exact(runs), Some(most)) = (&once, repetition.max)
+            && most <= FEW_COPIES
+            && runs.len() == 1
+        {
+            let copies = (repetition.min..=most).map(|copies| runs[0].repeat(copies as usize));
+            return Part::Exact(copies.collect());
         }
         // More of the same may follow, so it is known where it begins and where it ends, and no longer as a whole.
         match all {

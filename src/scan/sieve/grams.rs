@@ -1,43 +1,99 @@
 //! Runs of which seven places can be spelled out: of each place where they may stand, one look at four bytes.
 
 use super::super::runs::{Class, Rate};
+use super::AT_ONCE;
 use super::rates::Rates;
-use super::{STRIDE, spellings};
+use super::simd::{BLOCK, Bitmap, FOLD, GRAM_BITS, Means, hash, places};
 
+/// Places between two looks.
+const STRIDE: usize = 4;
 /// Bytes of a gram.
-const GRAM: usize = 4;
-/// Places of a window in which a gram lies wherever it begins.
-pub(super) const GRAM_WINDOW: usize = GRAM + STRIDE - 1;
+pub(super) const GRAM: usize = 4;
 /// Spellings of one gram at most.
 const MOST_SPELLINGS: usize = 64;
-/// Bits of a gram's hash: 32 KiB of bitmap, which stays in the nearest cache.
-const GRAM_BITS: u32 = 18;
-/// Grams are looked for with this bit set in every byte, in the log too: upper case is lower case, and a few signs are
-/// others.
-const FOLD: u8 = 0x20;
 
 /// The rarest window of a run that grams can watch: where it begins, and its grams with their places in it.
 pub(super) fn gram_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<(u32, usize)>)> {
-    run.windows(GRAM_WINDOW)
-        .enumerate()
-        .filter_map(|(at, window)| {
-            let grams: Option<Vec<Vec<(u32, usize)>>> = window
-                .windows(GRAM)
-                .enumerate()
-                .map(|(place, gram)| {
-                    let spelled = spellings(gram, MOST_SPELLINGS, FOLD)?;
-                    Some(spelled.iter().map(|bytes| (quad(bytes), place)).collect())
-                })
-                .collect();
-            let rate: Rate = window.windows(GRAM).map(|gram| rates.of_window(gram)).sum();
-            Some((rate, at, grams?.concat()))
+    let at_each: Vec<Option<(Rate, Spelled)>> = run
+        .windows(GRAM)
+        .map(|gram| {
+            let spelled = grams(gram)?;
+            Some((rates.of_grams(gram, &spelled), spelled))
         })
-        .min_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, at, grams)| (at, grams))
+        .collect();
+    let (_, at) = at_each
+        .windows(STRIDE)
+        .zip(0..)
+        .filter_map(|(window, at)| {
+            let rates: Option<Vec<Rate>> = window.iter().map(|seen| Some(seen.as_ref()?.0)).collect();
+            Some((rates?.iter().sum::<Rate>(), at))
+        })
+        .min_by(|one, other| one.0.total_cmp(&other.0))?;
+    let window = at_each[at..at + STRIDE].iter().flatten().zip(0..);
+    let spelled = window.flat_map(|((_, spelled), place)| spelled.iter().map(move |gram| (*gram, place)));
+    Some((at, spelled.collect()))
 }
 
-fn quad(bytes: &[u8]) -> u32 {
-    bytes.iter().rev().fold(0, |quad, byte| quad << 8 | u32::from(*byte))
+/// A few grams.
+#[derive(Clone, Debug)]
+pub(super) struct Spelled {
+    all: [u32; MOST_SPELLINGS],
+    len: usize,
+}
+
+impl std::ops::Deref for Spelled {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        &self.all[..self.len]
+    }
+}
+
+/// All spellings of [`GRAM`] classes, folded, if there are not too many.
+pub(super) fn grams(classes: &[Class]) -> Option<Spelled> {
+    let mut spelled = Spelled { all: [0; MOST_SPELLINGS], len: 1 };
+    for (class, place) in classes.iter().zip(0..) {
+        let folded: Class = class.bytes().map(|byte| byte | FOLD).collect();
+        let so_far = spelled;
+        spelled = Spelled { all: [0; MOST_SPELLINGS], len: 0 };
+        for byte in folded.bytes() {
+            for gram in so_far.iter() {
+                *spelled.all.get_mut(spelled.len)? = gram | u32::from(byte) << (8 * place);
+                spelled.len += 1;
+            }
+        }
+    }
+    Some(spelled)
+}
+
+/// How often grams stand in a sample.
+#[derive(Clone, Debug)]
+pub(super) struct GramCounts {
+    /// By hash.
+    counts: Vec<u16>,
+    places: Rate,
+}
+
+impl GramCounts {
+    pub(super) fn of(sample: &[u8]) -> GramCounts {
+        let mut counts = vec![0u16; 1 << GRAM_BITS];
+        for gram in sample.windows(GRAM) {
+            let count = &mut counts[(hash(folded(gram)) >> (32 - GRAM_BITS)) as usize];
+            *count = count.saturating_add(1);
+        }
+        GramCounts { counts, places: sample.len().max(1) as Rate }
+    }
+
+    /// Of one of those grams, at a place.
+    pub(super) fn rate(&self, grams: &[u32]) -> Rate {
+        let count = |gram: &u32| u64::from(self.counts[(hash(*gram) >> (32 - GRAM_BITS)) as usize]);
+        grams.iter().map(count).sum::<u64>() as Rate / self.places
+    }
+
+    /// What stood nowhere is rarer than this.
+    pub(super) fn least(&self) -> Rate {
+        0.5 / self.places
+    }
 }
 
 /// A gram of a watched window, and what stands around it.
@@ -100,8 +156,9 @@ impl Surroundings {
 
 #[derive(Clone, Debug)]
 pub(super) struct Grams {
+    means: Means,
     /// A bit for every hash of a gram that is watched for.
-    bits: Box<[u64; 1 << (GRAM_BITS - 6)]>,
+    bitmap: Box<Bitmap>,
     /// Where in `entries` those of each slot begin; one more at the end.
     slots: Vec<u32>,
     pub(super) entries: Vec<Entry>,
@@ -110,46 +167,30 @@ pub(super) struct Grams {
 }
 
 impl Grams {
-    pub(super) fn new(mut entries: Vec<Entry>) -> Grams {
+    pub(super) fn new(mut entries: Vec<Entry>, means: Means) -> Grams {
         let slots = (entries.len() * 2).next_power_of_two().max(2);
         let shift = 32 - slots.trailing_zeros();
-        let mut bits = Box::new([0; 1 << (GRAM_BITS - 6)]);
+        let mut bitmap = Box::new([0; 1 << (GRAM_BITS - 5)]);
         for entry in &entries {
             let hash = hash(entry.gram) >> (32 - GRAM_BITS);
-            bits[(hash >> 6) as usize] |= 1 << (hash & 63);
+            bitmap[(hash >> 5) as usize] |= 1 << (hash & 31);
         }
         let slot = |entry: &Entry| hash(entry.gram) >> shift;
         entries.sort_by_key(slot);
         let begin = |number: usize| entries.partition_point(|entry| (slot(entry) as usize) < number) as u32;
-        Grams { bits, slots: (0..=slots).map(begin).collect(), entries, shift }
+        Grams { means, bitmap, slots: (0..=slots).map(begin).collect(), entries, shift }
     }
 
-    /// Apart from its callers, so that its loop has all registers.
-    #[inline(never)]
     pub(super) fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
-        // Eight at a time, so that the common case is one branch.
-        let blocks = bytes.chunks_exact(8 * STRIDE);
-        let rest = bytes.len() - blocks.remainder().len();
-        for (number, block) in blocks.enumerate() {
-            let quads = block.chunks_exact(STRIDE).zip(0..);
-            let mut set = quads.fold(0, |set, (quad, place)| set | self.is_set(folded(quad)) << place);
-            while set != 0 {
-                let place = set.trailing_zeros() as usize;
-                set &= set - 1;
-                self.look(bytes, (number * 8 + place) * STRIDE, stands);
-            }
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        let mut sets = [0; AT_ONCE];
+        for (blocks, from) in blocks.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE * BLOCK)) {
+            let sets = &mut sets[..blocks.len()];
+            self.means.grams(&self.bitmap, blocks, sets);
+            places(sets, |place| self.look(bytes, from + place, stands));
         }
-        for (quad, place) in bytes[rest..].chunks_exact(STRIDE).zip((rest..).step_by(STRIDE)) {
-            if self.is_set(folded(quad)) != 0 {
-                self.look(bytes, place, stands);
-            }
-        }
-    }
-
-    /// 1 if a gram with that hash is watched for.
-    fn is_set(&self, gram: u32) -> u64 {
-        let hash = hash(gram) >> (32 - GRAM_BITS);
-        self.bits[(hash >> 6) as usize] >> (hash & 63) & 1
+        let last = bytes.len().saturating_sub(GRAM - 1);
+        (bytes.len() - rest.len()..last).step_by(STRIDE).for_each(|at| self.look(bytes, at, stands));
     }
 
     /// Which of the watched windows may have their gram at `at`.
@@ -168,8 +209,4 @@ impl Grams {
 /// The gram at the beginning of `bytes`, folded.
 fn folded(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) | u32::from_le_bytes([FOLD; GRAM])
-}
-
-fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9e37_79b1)
 }

@@ -7,32 +7,31 @@
 //!   wherever it begins, so only every fourth place of the log is looked at: folded, hashed into a bitmap. What that
 //!   costs hardly depends on how many windows there are.
 //! - words: up to eight bytes in few spellings, looked for by the vector search of `aho-corasick`.
-//! - strides: seven places or more of any width. As with grams only every fourth place is looked at, in tables of
-//!   which byte may stand where.
-//! - bytes: one byte that is rare, looked for by the vector search of `memchr`.
-//! - masks: up to four classes of any width, looked at everywhere, 64 windows at a time.
+//! - classes: up to eight classes of any width, of which four are looked at everywhere, in tables of which byte may
+//!   stand where.
 //!
 //! A window that is there makes a candidate once its whole run is there. Nothing that a pattern matches is passed over;
 //! whether it does match is for the caller to find out.
 
+mod classes;
 mod grams;
 mod rates;
-mod tables;
-mod vectors;
-
-use std::collections::BTreeMap;
+mod simd;
+mod words;
 
 use super::plan::Tier;
 use super::runs::{Class, OneOf, Rate, Run};
+use classes::{BUCKETS, Classes, class_window};
 use grams::{Entry, Grams, Surroundings, gram_window};
 pub(super) use rates::Rates;
-use tables::{Masks, Strides, mask_window, stride_window};
-use vectors::{Bytes, FEW_SPELLINGS, MANY_SPELLINGS, MOST_BYTES, MOST_WORDS, Words, rare_byte, word_window};
+use simd::Means;
+use words::{MOST_WORDS, Words, word_window};
 
-/// Places between two looks for grams, and for strides.
-const STRIDE: usize = 4;
 /// A pattern that waits for more than this share of all places is better tried on every line.
 const MOST_RATE: Rate = 1.0 / 200.0;
+
+/// Blocks that are looked at before what was found in them is.
+const AT_ONCE: usize = 256;
 
 /// One watched window, and what it stands for.
 #[derive(Clone, Debug)]
@@ -59,9 +58,7 @@ pub(super) struct Sieve {
     watched: Vec<Watched>,
     grams: Option<Grams>,
     words: Option<Words>,
-    strides: Option<Strides>,
-    bytes: Vec<Bytes>,
-    masks: Option<Masks>,
+    classes: Option<Classes>,
 }
 
 impl Sieve {
@@ -76,15 +73,17 @@ impl Sieve {
 
     /// Watches for what each of `waiting` requires, however common it is.
     pub(super) fn of(waiting: &[Option<&OneOf>], rates: &Rates) -> Sieve {
+        Sieve::by(Means::best(), waiting, rates)
+    }
+
+    fn by(means: Means, waiting: &[Option<&OneOf>], rates: &Rates) -> Sieve {
         let mut sieve = Sieve::default();
-        let (mut grams, mut words, mut strides, mut masks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut bytes: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+        let (mut grams, mut words, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         for (waiting, runs) in waiting.iter().enumerate() {
-            let Some(runs) = runs else { continue };
-            for run in *runs {
+            for run in runs.iter().copied().flatten() {
                 let number = sieve.watched.len();
-                let word = |most| {
-                    let found = word_window(run, most, rates);
+                let word = || {
+                    let found = word_window(run, rates);
                     found.filter(|(_, spelled)| words.len() + spelled.len() <= MOST_WORDS)
                 };
                 let at = if let Some((at, spelled)) = gram_window(run, rates) {
@@ -95,55 +94,34 @@ impl Sieve {
                         around: Surroundings::new(run, at + place),
                     }));
                     at
-                } else if let Some((at, spelled)) = word(FEW_SPELLINGS) {
+                } else if let Some((at, spelled)) = word() {
                     words.extend(spelled.into_iter().map(|word| (word, number)));
-                    at
-                } else if let Some(at) = stride_window(run, rates) {
-                    strides.push(number);
-                    at
-                } else if let Some((at, spelled)) = word(MANY_SPELLINGS) {
-                    words.extend(spelled.into_iter().map(|word| (word, number)));
-                    at
-                } else if let Some((at, byte)) = rare_byte(run, rates)
-                    && (bytes.contains_key(&byte) || bytes.len() < MOST_BYTES)
-                {
-                    bytes.entry(byte).or_default().push(number);
                     at
                 } else {
-                    masks.push(number);
-                    mask_window(run, rates)
+                    classes.push(number);
+                    class_window(run, rates)
                 };
                 sieve.watched.push(Watched { waiting: waiting as u32, run: run.clone(), at });
             }
         }
-        sieve.grams = (!grams.is_empty()).then(|| Grams::new(grams));
-        let vectors = Words::new(&words);
-        if vectors.is_none() {
-            masks.extend(words.iter().map(|(_, number)| *number));
-            masks.sort_unstable();
-            masks.dedup();
+        sieve.grams = (!grams.is_empty()).then(|| Grams::new(grams, means));
+        let mut worded: Vec<usize> = words.iter().map(|(_, number)| *number).collect();
+        worded.dedup();
+        let few = means != Means::PLAIN && worded.len() <= BUCKETS;
+        sieve.words = if few { None } else { Words::new(&words) };
+        if sieve.words.is_none() {
+            classes.append(&mut worded);
         }
-        sieve.words = vectors;
-        sieve.strides = (!strides.is_empty()).then(|| Strides::new(&strides, &sieve.watched));
-        let mut bytes = bytes.into_iter();
-        while let Some(first) = bytes.next() {
-            sieve.bytes.push(Bytes { all: std::iter::once(first).chain(bytes.by_ref().take(2)).collect() });
-        }
-        sieve.masks = (!masks.is_empty()).then(|| Masks::new(&masks, &sieve.watched));
+        sieve.classes = (!classes.is_empty()).then(|| Classes::new(&classes, &sieve.watched, rates, means));
         sieve
     }
 
     /// Who waits, by what means, and for which run.
     pub(super) fn watches(&self) -> Vec<(u32, Tier, &Run)> {
         let mut tiers = vec![Tier::Words; self.watched.len()];
-        let strides = self.strides.iter().flat_map(|strides| strides.buckets.iter().flatten());
-        strides.for_each(|number| tiers[*number] = Tier::Strides);
-        let bytes = self.bytes.iter().flat_map(|bytes| bytes.all.iter().flat_map(|(_, numbers)| numbers));
-        bytes.for_each(|number| tiers[*number] = Tier::Bytes);
         let grams = self.grams.iter().flat_map(|grams| grams.entries.iter().map(|entry| entry.watched));
-        let masks = self.masks.iter().flat_map(|masks| masks.buckets.iter().flatten().copied());
         grams.for_each(|number| tiers[number as usize] = Tier::Grams);
-        masks.for_each(|number| tiers[number] = Tier::Masks);
+        self.classes.iter().flat_map(Classes::numbers).for_each(|number| tiers[number] = Tier::Classes);
         self.watched.iter().zip(tiers).map(|(watched, tier)| (watched.waiting, tier, &watched.run)).collect()
     }
 
@@ -161,23 +139,17 @@ impl Sieve {
         if let Some(words) = &self.words {
             words.sift(bytes, &mut stands);
         }
-        if let Some(strides) = &self.strides {
-            strides.sift(bytes, &mut stands);
-        }
-        self.bytes.iter().for_each(|rare| rare.sift(bytes, &mut stands));
-        if let Some(masks) = &self.masks {
-            masks.sift(bytes, &mut stands);
+        if let Some(classes) = &self.classes {
+            classes.sift(bytes, &mut stands);
         }
     }
 }
 
 /// All spellings of a few classes, if there are at most so many.
-fn spellings(classes: &[Class], most: usize, fold: u8) -> Option<Vec<Vec<u8>>> {
+fn spellings(classes: &[Class], most: usize) -> Option<Vec<Vec<u8>>> {
     let mut all = vec![Vec::with_capacity(classes.len())];
     for class in classes {
-        let mut bytes: Vec<u8> = class.bytes().map(|byte| byte | fold).collect();
-        bytes.sort_unstable();
-        bytes.dedup();
+        let bytes: Vec<u8> = class.bytes().collect();
         if all.len() * bytes.len() > most {
             return None;
         }
@@ -212,23 +184,38 @@ mod tests {
         found
     }
 
-    /// What watches for a run.
-    fn tier(run: Run) -> Tier {
-        let (sieve, left) = Sieve::new(&[Some(&vec![run])], &Rates::usual());
-        assert!(left.is_empty());
-        sieve.watches()[0].1
+    fn check(run: &Run, tier: Tier, means: &[Means]) {
+        for means in means {
+            let sieve = Sieve::by(*means, &[Some(&vec![run.clone()])], &Rates::usual());
+            assert_eq!(sieve.watches()[0].1, tier, "{run:?} by {means:?}");
+        }
     }
 
     #[test]
     fn a_run_is_watched_for_by_the_first_way_that_can() {
         let digits = || class(b"0123456789");
-        assert_eq!(tier(run("Connection")), Tier::Grams);
-        assert_eq!(tier([run("oom-kill"), vec![digits(); 3]].concat()), Tier::Grams);
-        assert_eq!(tier(run("ERROR")), Tier::Words);
-        assert_eq!(tier([run("\" 5"), vec![digits(); 2], run(" ")].concat()), Tier::Words);
-        assert_eq!(tier(vec![digits(); 7]), Tier::Strides);
-        assert_eq!(tier([vec![digits(); 2], run("~"), vec![digits(); 2]].concat()), Tier::Bytes);
-        assert_eq!(tier([vec![digits(); 2], run("."), vec![digits(); 2]].concat()), Tier::Masks);
+        let all = Means::all();
+        let plain = [Means::PLAIN];
+        check(&run("Connection"), Tier::Grams, &all);
+        check(&[run("oom-kill"), vec![digits(); 3]].concat(), Tier::Grams, &all);
+        check(&run("ERROR"), Tier::Words, &plain);
+        check(&[run("\" 5"), vec![digits(); 2], run(" ")].concat(), Tier::Words, &plain);
+        check(&vec![digits(); 7], Tier::Classes, &all);
+        check(&[vec![digits(); 2], run("~"), vec![digits(); 2]].concat(), Tier::Classes, &all);
+    }
+
+    #[test]
+    fn a_few_words_are_classes_where_those_cost_less() {
+        let words: Vec<OneOf> =
+            (b'A'..=b'Z').map(|letter| vec![[run("x"), run("y"), vec![class(&[letter])]].concat()]).collect();
+        for (count, tier) in [(1, Tier::Classes), (8, Tier::Classes), (9, Tier::Words), (26, Tier::Words)] {
+            let waiting: Vec<_> = words[..count].iter().map(Some).collect();
+            for means in Means::all() {
+                let tier = if means == Means::PLAIN { Tier::Words } else { tier };
+                let watches = Sieve::by(means, &waiting, &Rates::usual());
+                assert!(watches.watches().iter().all(|watch| watch.1 == tier), "{count} by {means:?}");
+            }
+        }
     }
 
     #[test]
@@ -281,14 +268,17 @@ mod tests {
             bytes in proptest::collection::vec(proptest::sample::select(b"abQ#@ABq`".to_vec()), 0..300),
         ) {
             let waiting: Vec<_> = waiting.iter().map(Some).collect();
-            let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
-            let found = sifted(&sieve, &bytes);
-            for (number, runs) in waiting.iter().enumerate().filter(|(number, _)| !left.contains(number)) {
-                for run in runs.iter().copied().flatten() {
-                    for (at, there) in bytes.windows(run.len()).enumerate() {
-                        if run.iter().zip(there).all(|(class, byte)| class.contains(*byte)) {
-                            let places = (number as u32, at)..(number as u32, at + run.len());
-                            prop_assert!(found.iter().any(|hit| places.contains(hit)), "{} at {}", number, at);
+            for means in Means::all() {
+                let sieve = Sieve::by(means, &waiting, &Rates::of_log(&bytes));
+                let found = sifted(&sieve, &bytes);
+                for (number, runs) in waiting.iter().enumerate() {
+                    for run in runs.iter().copied().flatten() {
+                        for (at, there) in bytes.windows(run.len()).enumerate() {
+                            if run.iter().zip(there).all(|(class, byte)| class.contains(*byte)) {
+                                let places = (number as u32, at)..(number as u32, at + run.len());
+                                let is_found = found.iter().any(|hit| places.contains(hit));
+                                prop_assert!(is_found, "{:?}: {} at {}", means, number, at);
+                            }
                         }
                     }
                 }
