@@ -50,10 +50,12 @@ struct Input {
     id: FileId,
     from: Box<dyn std::io::Read>,
     modified: Timestamp,
-    /// Offset of the first byte of `rest`.
+    /// Offset of the first byte of `buf`.
     offset: u64,
-    /// Read and not yet used up.
-    rest: Vec<u8>,
+    /// What was read and not yet used up, and room behind it.
+    buf: Vec<u8>,
+    /// Bytes of `buf` that were read.
+    filled: usize,
     skipping: bool,
     done: bool,
 }
@@ -88,10 +90,11 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     // Always the file whose time is lowest, so that what waits for others stays little.
     while let Some(ix) = next(&engine, &inputs) {
         let input = &mut inputs[ix];
-        let before = input.rest.len();
-        input.rest.resize(before + BLOCK, 0);
+        if input.buf.len() < input.filled + BLOCK {
+            input.buf.resize(input.filled + BLOCK, 0);
+        }
         let n = loop {
-            match input.from.read(&mut input.rest[before..]) {
+            match input.from.read(&mut input.buf[input.filled..]) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 result => {
                     break result.map_err(|error| {
@@ -100,27 +103,24 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
                 }
             }
         };
-        input.rest.truncate(before + n);
+        input.filled += n;
         input.done = n == 0;
+        let text = &input.buf[..input.filled];
         let tail = if input.done { Tail::Final } else { Tail::Wait };
-        let block = Block {
-            file: input.id,
-            offset: input.offset,
-            bytes: &input.rest,
-            skipping: input.skipping,
-            tail,
-        };
+        let block =
+            Block { file: input.id, offset: input.offset, bytes: text, skipping: input.skipping, tail };
         scanner.scan(block, &mut scanned);
         if review.is_due(block.bytes, &scanned) {
             scanner = scanner.attuned(block.bytes);
         }
         bytes += scanned.consumed as u64;
         let arrival = Arrival { at: None, modified: input.modified, skew_us: 0 };
-        let matches = scanned.matches(&input.rest);
+        let matches = scanned.matches(text);
         engine.read(Read { file: input.id, matches, stamp: scanned.stamp, arrival }, start);
         input.offset += scanned.consumed as u64;
         input.skipping = scanned.skipping;
-        input.rest.drain(..scanned.consumed);
+        input.buf.copy_within(scanned.consumed..input.filled, 0);
+        input.filled -= scanned.consumed;
         if input.done {
             engine.phase(input.id, Phase::AtEnd, start);
         }
@@ -180,7 +180,8 @@ fn open(paths: &[PathBuf]) -> Result<VecDeque<Input>, Failure> {
             from,
             modified,
             offset: 0,
-            rest: Vec::new(),
+            buf: Vec::new(),
+            filled: 0,
             skipping: false,
             done: false,
         });

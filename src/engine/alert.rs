@@ -200,6 +200,10 @@ impl Key {
     /// The next moment at which something may change if no line comes.
     pub(super) fn next_due(&self, rule: &Rule) -> Option<Timestamp> {
         let windowed = !rule.within.is_zero() && !self.latched;
+        if windowed && self.status() == Status::Ok && self.rungs.iter().all(|rung| rung.since.is_none()) {
+            // As it comes out below, for most keys and most lines.
+            return self.window.empty_at();
+        }
         let leave = if !windowed {
             None
         } else if self.rungs.iter().any(|rung| rung.since.is_some()) {

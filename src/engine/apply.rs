@@ -111,6 +111,9 @@ impl Engine {
     }
 
     pub(super) fn hash_of(&self, rule: &Rule, hit: &Match<'_>) -> KeyHash {
+        if let Some(hash) = self.only[hit.rule.0 as usize] {
+            return hash;
+        }
         let value = |by: &By| self.by_value(&by.from, hit).unwrap_or_default();
         let values = rule.by.iter().map(|by| (by.name.as_ref(), value(by)));
         digest(rule.name.as_str(), self.scope_of(rule), values)
@@ -133,16 +136,17 @@ impl Engine {
     /// False if an unterminated line has counted for this rule and key before its end came.
     pub(super) fn counts_once(&mut self, rule: &Rule, hash: KeyHash, hit: &Match<'_>) -> bool {
         let Some(clock) = self.clocks.files.get_mut(&hit.at.file) else { return true };
-        let pair = (rule.name.clone(), hash);
+        let pair = || (rule.name.clone(), hash);
         match &mut clock.flushed {
             Some(flush) if flush.offset == hit.at.offset => {
+                let pair = pair();
                 if flush.counted.contains(&pair) {
                     return false;
                 }
                 flush.counted.push(pair);
             }
             flushed if hit.partial => {
-                *flushed = Some(SavedFlush { offset: hit.at.offset, counted: vec![pair] });
+                *flushed = Some(SavedFlush { offset: hit.at.offset, counted: vec![pair()] });
             }
             None => return true,
             flushed => *flushed = None,

@@ -77,6 +77,8 @@ pub(super) struct FileClock {
     pub(super) flushed: Option<SavedFlush>,
     /// The last year-less stamp as it was resolved: the next one lies near it, in a finished log.
     yearless: Option<Timestamp>,
+    /// The last civil stamp, what it was held against, and what it came to: many lines are of one moment.
+    civil: Option<(Stamp, Timestamp, Timestamp)>,
 }
 
 impl FileClock {
@@ -125,6 +127,7 @@ impl Clocks {
                 phase: Phase::Behind,
                 flushed: row.flushed,
                 yearless: None,
+                civil: None,
             };
             clocks.files.insert(row.file, file);
         }
@@ -142,6 +145,8 @@ impl Clocks {
         self.files.retain(|_, file| match places[file.source] {
             Some(place) => {
                 file.source = place;
+                // The zone may be another one.
+                file.civil = None;
                 true
             }
             None => false,
@@ -160,6 +165,7 @@ impl Clocks {
             phase: Phase::Behind,
             flushed: None,
             yearless: None,
+            civil: None,
         };
         self.files.entry(id).or_insert(new).path = path;
     }
@@ -198,7 +204,11 @@ impl Clocks {
                 },
                 _ => wall,
             };
-            let time = stamp.resolve(&timing.tz, near)?;
+            let time = match file.civil {
+                Some((last, held, time)) if last == stamp && held == near => time,
+                _ => stamp.resolve(&timing.tz, near)?,
+            };
+            file.civil = Some((stamp, near, time));
             if !stamp.has_year() {
                 file.yearless = Some(time);
             }

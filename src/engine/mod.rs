@@ -122,6 +122,8 @@ pub struct Engine {
     timers: Timers,
     untold: BTreeSet<(RuleIx, KeyHash)>,
     counts: Vec<RuleCounts>,
+    /// Per rule without `by`: its only key.
+    only: Vec<Option<KeyHash>>,
     /// Those with [`Key::changed`], and some that have gone since.
     changed_keys: Vec<(RuleIx, KeyHash)>,
     changed_clocks: BTreeSet<FileId>,
@@ -150,6 +152,7 @@ impl Engine {
             timers: Timers::default(),
             untold: BTreeSet::new(),
             counts: Vec::new(),
+            only: Vec::new(),
             changed_keys: Vec::new(),
             changed_clocks: BTreeSet::new(),
             made: Vec::new(),
@@ -174,6 +177,10 @@ impl Engine {
     fn place_ruleset(&mut self, ruleset: Arc<Ruleset>) {
         self.keys = ruleset.rules.iter().map(|_| BTreeMap::new()).collect();
         self.counts = vec![RuleCounts::default(); ruleset.rules.len()];
+        let only = |rule: &Rule| {
+            rule.by.is_empty().then(|| digest(rule.name.as_str(), self.scope_of(rule), std::iter::empty()))
+        };
+        self.only = ruleset.rules.iter().map(only).collect();
         self.ruleset = ruleset;
     }
 

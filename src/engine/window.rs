@@ -110,7 +110,10 @@ impl Window {
         }
         self.touch(at);
         let chunk = &mut self.chunks[at];
-        let place = chunk.entries.partition_point(|entry| entry.time <= time);
+        let place = match chunk.entries.back() {
+            Some(newest) if newest.time <= time => chunk.entries.len(),
+            _ => chunk.entries.partition_point(|entry| entry.time <= time),
+        };
         if place > 0 && chunk.entries[place - 1].time == time {
             chunk.entries[place - 1].n = chunk.entries[place - 1].n.saturating_add(1);
             return;

@@ -127,15 +127,16 @@ impl Sieve {
 
     /// Tells of every place of `bytes` where something that is waited for stands: who waits, and a place inside.
     pub(super) fn sift(&self, bytes: &[u8], mut found: impl FnMut(u32, usize)) {
+        // What surrounds a gram has been looked at; the rest of its run seldom says more.
+        if let Some(grams) = &self.grams {
+            grams.sift(bytes, &mut |number, place| found(self.watched[number].waiting, place));
+        }
         let mut stands = |number: usize, place: usize| {
             let watched = &self.watched[number];
             if watched.stands(bytes, place) {
                 found(watched.waiting, place);
             }
         };
-        if let Some(grams) = &self.grams {
-            grams.sift(bytes, &mut stands);
-        }
         if let Some(words) = &self.words {
             words.sift(bytes, &mut stands);
         }
