@@ -14,8 +14,8 @@ use regex_syntax::hir::Hir;
 use super::backtrack::{self, Backtracker};
 use super::frame::Line;
 use super::gate::{self, Asked, Gate};
-use super::runs::{self, OneOf, Rate};
-use super::sieve::{Rates, Sieve};
+use super::runs::{self, OneOf};
+use super::sieve::{Choice, Rates, Sieve};
 use super::{MatchKind, Span};
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
 
@@ -104,7 +104,9 @@ impl Matcher {
         });
         let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding.unzip();
         let mut choices: Vec<_> = patterns.iter().map(|pattern| required(&pattern.hir, &rates)).collect();
-        let first: Vec<_> = choices.iter().map(|choices| choices.first()).collect();
+        let first: Vec<_> =
+            choices.iter().map(|choices| choices.first().map(|runs| Choice::new(runs, &rates))).collect();
+        let first: Vec<_> = first.iter().map(Option::as_ref).collect();
         let (sieve, left) = Sieve::new(&first, &rates);
         left.iter().for_each(|at| choices[*at].clear());
         let asked = |at: usize| Asked { number: at as u32, pattern: patterns[at] };
@@ -116,24 +118,21 @@ impl Matcher {
     /// The same for a log that is like `sample`: patterns are watched for by what is rare in it.
     pub(super) fn attuned(&self, sample: &[u8]) -> Matcher {
         let rates = Rates::of_log(sample);
-        let all: Vec<Option<&OneOf>> = self.choices.iter().flatten().map(Some).collect();
+        let choices: Vec<Choice<'_>> =
+            self.choices.iter().flatten().map(|runs| Choice::new(runs, &rates)).collect();
+        let all: Vec<_> = choices.iter().map(Some).collect();
         let (trial, left) = Sieve::new(&all, &rates);
         let mut counts = vec![0u32; all.len()];
         left.into_iter().for_each(|number| counts[number] = u32::MAX);
         trial.sift(sample, |number, _| counts[number as usize] = counts[number as usize].saturating_add(1));
-        let rate = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>();
-        let mut counts = counts.into_iter();
-        let best: Vec<Option<&OneOf>> = self
-            .choices
-            .iter()
-            .map(|choices| {
-                let counted = choices.iter().zip(counts.by_ref());
-                let best = counted.min_by(|(one, count), (other, more)| {
-                    count.cmp(more).then_with(|| rate(one).total_cmp(&rate(other)))
-                });
-                best.map(|(one, _)| one)
+        let mut counted = choices.iter().zip(counts);
+        let best = |all: &Vec<OneOf>| {
+            let all = counted.by_ref().take(all.len());
+            all.min_by(|(one, count), (other, more)| {
+                count.cmp(more).then_with(|| one.rate.total_cmp(&other.rate))
             })
-            .collect();
+        };
+        let best: Vec<_> = self.choices.iter().map(best).map(|best| best.map(|(choice, _)| choice)).collect();
         Matcher { sieve: Sieve::of(&best, &rates), ..self.clone() }
     }
 

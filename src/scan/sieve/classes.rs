@@ -9,8 +9,8 @@ use super::{AT_ONCE, Watched};
 pub(super) const BUCKETS: usize = 8;
 /// Groups of buckets at most; each is a pass over the log.
 const MOST_GROUPS: usize = 4;
-/// Windows share a bucket if that is seen at so few more places.
-const LITTLE: Rate = 1.0 / 4000.0;
+/// Windows share a bucket if that costs no more than this.
+const LITTLE: Rate = 1.0 / 4_000.0;
 
 /// Where the window of a run begins that is seen least often.
 pub(super) fn class_window(run: &[Class], rates: &Rates) -> usize {

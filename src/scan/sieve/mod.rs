@@ -61,48 +61,85 @@ pub(super) struct Sieve {
     classes: Option<Classes>,
 }
 
+/// A requirement, and what would be watched of it.
+#[derive(Clone, Debug)]
+pub(super) struct Choice<'a> {
+    /// How often one of its runs stands in a log.
+    pub(super) rate: Rate,
+    windows: Vec<Window<'a>>,
+}
+
+/// What would be watched of a run.
+#[derive(Clone, Debug)]
+struct Window<'a> {
+    run: &'a Run,
+    at: usize,
+    spelled: Spelled,
+}
+
+/// What of a window is spelled out.
+#[derive(Clone, Debug)]
+enum Spelled {
+    /// Its grams, with their places in it.
+    Grams(Vec<(u32, usize)>),
+    Words(Vec<Vec<u8>>),
+    Nothing,
+}
+
+impl Choice<'_> {
+    pub(super) fn new<'a>(runs: &'a OneOf, rates: &Rates) -> Choice<'a> {
+        let window = |run: &'a Run| {
+            let (at, spelled) = if let Some((at, grams)) = gram_window(run, rates) {
+                (at, Spelled::Grams(grams))
+            } else if let Some((at, words)) = word_window(run, rates) {
+                (at, Spelled::Words(words))
+            } else {
+                (class_window(run, rates), Spelled::Nothing)
+            };
+            Window { run, at, spelled }
+        };
+        let rate = runs.iter().map(|run| rates.of_run(run)).sum();
+        Choice { rate, windows: runs.iter().map(window).collect() }
+    }
+}
+
 impl Sieve {
-    /// Watches for what each of `waiting` requires, for one of its runs, if that is rare. Also gives back those that
-    /// cannot be watched for, by their place.
-    pub(super) fn new(waiting: &[Option<&OneOf>], rates: &Rates) -> (Sieve, Vec<usize>) {
-        let is_rare = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<Rate>() <= MOST_RATE;
-        let rare: Vec<_> = waiting.iter().map(|runs| runs.filter(|runs| is_rare(runs))).collect();
+    /// Watches for those of `waiting` that are rare. Also gives back the others, by their place.
+    pub(super) fn new(waiting: &[Option<&Choice<'_>>], rates: &Rates) -> (Sieve, Vec<usize>) {
+        let is_rare = |choice: &&Choice<'_>| choice.rate <= MOST_RATE;
+        let rare: Vec<_> = waiting.iter().map(|choice| choice.filter(is_rare)).collect();
         let left = (0..rare.len()).filter(|at| rare[*at].is_none()).collect();
         (Sieve::of(&rare, rates), left)
     }
 
-    /// Watches for what each of `waiting` requires, however common it is.
-    pub(super) fn of(waiting: &[Option<&OneOf>], rates: &Rates) -> Sieve {
+    /// Watches for all of `waiting`, however common they are.
+    pub(super) fn of(waiting: &[Option<&Choice<'_>>], rates: &Rates) -> Sieve {
         Sieve::by(Means::best(), waiting, rates)
     }
 
-    fn by(means: Means, waiting: &[Option<&OneOf>], rates: &Rates) -> Sieve {
+    fn by(means: Means, waiting: &[Option<&Choice<'_>>], rates: &Rates) -> Sieve {
         let mut sieve = Sieve::default();
         let (mut grams, mut words, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        for (waiting, runs) in waiting.iter().enumerate() {
-            for run in runs.iter().copied().flatten() {
-                let number = sieve.watched.len();
-                let word = || {
-                    let found = word_window(run, rates);
-                    found.filter(|(_, spelled)| words.len() + spelled.len() <= MOST_WORDS)
-                };
-                let at = if let Some((at, spelled)) = gram_window(run, rates) {
-                    grams.extend(spelled.into_iter().map(|(gram, place)| Entry {
-                        gram,
-                        place: place as u32,
-                        watched: number as u32,
-                        around: Surroundings::new(run, at + place),
-                    }));
-                    at
-                } else if let Some((at, spelled)) = word() {
-                    words.extend(spelled.into_iter().map(|word| (word, number)));
-                    at
-                } else {
-                    classes.push(number);
-                    class_window(run, rates)
-                };
-                sieve.watched.push(Watched { waiting: waiting as u32, run: run.clone(), at });
+        let windows = waiting.iter().zip(0..);
+        let windows =
+            windows.flat_map(|(choice, waiting)| choice.iter().map(move |choice| (choice, waiting)));
+        let windows =
+            windows.flat_map(|(choice, waiting)| choice.windows.iter().map(move |window| (window, waiting)));
+        for (window, waiting) in windows {
+            let (Window { run, at, spelled }, number) = (window, sieve.watched.len());
+            match spelled {
+                Spelled::Grams(all) => grams.extend(all.iter().map(|(gram, place)| Entry {
+                    gram: *gram,
+                    place: *place as u32,
+                    watched: number as u32,
+                    around: Surroundings::new(run, at + place),
+                })),
+                Spelled::Words(all) if words.len() + all.len() <= MOST_WORDS => {
+                    words.extend(all.iter().map(|word| (word.clone(), number)));
+                }
+                Spelled::Words(_) | Spelled::Nothing => classes.push(number),
             }
+            sieve.watched.push(Watched { waiting, run: (*run).clone(), at: *at });
         }
         sieve.grams = (!grams.is_empty()).then(|| Grams::new(grams, means));
         let mut worded: Vec<usize> = words.iter().map(|(_, number)| *number).collect();
@@ -185,9 +222,14 @@ mod tests {
         found
     }
 
+    fn chosen(runs: &OneOf) -> Choice<'_> {
+        Choice::new(runs, &Rates::usual())
+    }
+
     fn check(run: &Run, tier: Tier, means: &[Means]) {
         for means in means {
-            let sieve = Sieve::by(*means, &[Some(&vec![run.clone()])], &Rates::usual());
+            let runs = vec![run.clone()];
+            let sieve = Sieve::by(*means, &[Some(&chosen(&runs))], &Rates::usual());
             assert_eq!(sieve.watches()[0].1, tier, "{run:?} by {means:?}");
         }
     }
@@ -210,7 +252,8 @@ mod tests {
         let words: Vec<OneOf> =
             (b'A'..=b'Z').map(|letter| vec![[run("x"), run("y"), vec![class(&[letter])]].concat()]).collect();
         for (count, tier) in [(1, Tier::Classes), (8, Tier::Classes), (9, Tier::Words), (26, Tier::Words)] {
-            let waiting: Vec<_> = words[..count].iter().map(Some).collect();
+            let choices: Vec<Choice<'_>> = words[..count].iter().map(chosen).collect();
+            let waiting: Vec<_> = choices.iter().map(Some).collect();
             for means in Means::all() {
                 let tier = if means == Means::PLAIN { Tier::Words } else { tier };
                 let watches = Sieve::by(means, &waiting, &Rates::usual());
@@ -223,7 +266,8 @@ mod tests {
     fn what_is_unknown_empty_or_everywhere_cannot_be_watched_for() {
         let waiting =
             [None, Some(vec![vec![class(b"0123456789e ")]]), Some(vec![run("Connection")]), Some(Vec::new())];
-        let waiting: Vec<_> = waiting.iter().map(Option::as_ref).collect();
+        let choices: Vec<_> = waiting.iter().map(|runs| runs.as_ref().map(chosen)).collect();
+        let waiting: Vec<_> = choices.iter().map(Option::as_ref).collect();
         let (sieve, left) = Sieve::new(&waiting, &Rates::usual());
         assert_eq!(left, [0, 1]);
         assert_eq!(sifted(&sieve, b"a Connection"), [(2, 2)]);
@@ -238,7 +282,8 @@ mod tests {
             (vec![digits; 6], "123456"),
         ];
         for (run, text) in runs {
-            let (sieve, _) = Sieve::new(&[Some(&vec![run])], &Rates::usual());
+            let runs = vec![run];
+            let (sieve, _) = Sieve::new(&[Some(&chosen(&runs))], &Rates::usual());
             for before in 0..70 {
                 for after in [0, 1, 2, 3, 50] {
                     let bytes = format!("{}{text}{}", "-".repeat(before), "-".repeat(after));
@@ -268,12 +313,14 @@ mod tests {
             waiting in proptest::collection::vec(proptest::collection::vec(any_run(), 1..3), 1..150),
             bytes in proptest::collection::vec(proptest::sample::select(b"abQ#@ABq`".to_vec()), 0..300),
         ) {
-            let waiting: Vec<_> = waiting.iter().map(Some).collect();
+            let rates = Rates::of_log(&bytes);
+            let choices: Vec<_> = waiting.iter().map(|runs| Choice::new(runs, &rates)).collect();
+            let all: Vec<_> = choices.iter().map(Some).collect();
             for means in Means::all() {
-                let sieve = Sieve::by(means, &waiting, &Rates::of_log(&bytes));
+                let sieve = Sieve::by(means, &all, &rates);
                 let found = sifted(&sieve, &bytes);
                 for (number, runs) in waiting.iter().enumerate() {
-                    for run in runs.iter().copied().flatten() {
+                    for run in runs {
                         for (at, there) in bytes.windows(run.len()).enumerate() {
                             if run.iter().zip(there).all(|(class, byte)| class.contains(*byte)) {
                                 let places = (number as u32, at)..(number as u32, at + run.len());
