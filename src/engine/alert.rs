@@ -63,8 +63,10 @@ pub(super) struct Key {
     pub(super) files: Vec<FileId>,
     /// Of the newest match, aligned with [`Rule::captures`], cut.
     pub(super) captures: Vec<Option<Vec<u8>>>,
-    pub(super) lines: Vec<String>,
-    pub(super) line: String,
+    /// As `line`, of the first lines of an episode.
+    pub(super) lines: Vec<Vec<u8>>,
+    /// The newest match, cut; any bytes, made text where it is shown.
+    pub(super) line: Vec<u8>,
     /// True if its row was not written since something happened to it.
     pub(super) changed: bool,
     /// Where the engine's timer tables hold this key; never later than it is due.
@@ -97,7 +99,7 @@ impl Key {
             files: Vec::new(),
             captures: vec![None; rule.captures.len()],
             lines: Vec::new(),
-            line: String::new(),
+            line: Vec::new(),
             changed: false,
             timer: None,
         }
@@ -122,8 +124,8 @@ impl Key {
             untold: saved.untold,
             files: saved.files,
             captures: rule.captures.iter().map(capture).collect(),
-            lines: saved.lines,
-            line: saved.line,
+            lines: saved.lines.into_iter().map(String::into_bytes).collect(),
+            line: saved.line.into_bytes(),
             changed: false,
             timer: None,
         };
@@ -152,8 +154,8 @@ impl Key {
             untold: self.untold,
             files: self.files.clone(),
             captures: captures.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
-            lines: self.lines.clone(),
-            line: self.line.clone(),
+            lines: self.lines.iter().map(|line| text(line)).collect(),
+            line: text(&self.line),
             first_chunk: self.window.first_chunk(),
         }
     }
@@ -305,6 +307,7 @@ impl Key {
         self.clock = now;
         self.last_match = self.last_match.max(time);
         let idle = self.episode.is_none();
+        let mut room = None;
         if windowed {
             self.window.expire(now);
             self.window.insert(time);
@@ -316,9 +319,9 @@ impl Key {
             // What has not led anywhere and has left the window is not part of this episode.
             self.total = if windowed { self.window.count() } else { 1 };
             let keep = usize::try_from(self.total - 1).unwrap_or(LINES_KEPT).min(LINES_KEPT - 1);
-            self.lines.drain(..self.lines.len().saturating_sub(keep));
+            room = self.lines.drain(..self.lines.len().saturating_sub(keep)).next();
         }
-        self.remember(hit);
+        self.remember(hit, room.unwrap_or_default());
         if windowed || rule.latches() {
             self.judge(rule, now, Fall::Later);
             if idle && self.rungs.iter().any(|rung| rung.since.is_some()) {
@@ -491,8 +494,8 @@ impl Key {
         value
     }
 
-    /// Keeps of a line what texts may speak of.
-    fn remember(&mut self, hit: &Match<'_>) {
+    /// Keeps of a line what texts may speak of; `room` is for one of the first lines.
+    fn remember(&mut self, hit: &Match<'_>, mut room: Vec<u8>) {
         for (kept, capture) in self.captures.iter_mut().zip(hit.captures.iter()) {
             match capture {
                 Some(value) => {
@@ -504,14 +507,12 @@ impl Key {
             }
         }
         self.line.clear();
-        let kept = &hit.line[..hit.line.len().min(LINE_KEPT)];
-        match std::str::from_utf8(kept) {
-            Ok(text) => self.line.push_str(text),
-            Err(_) => self.line.push_str(&String::from_utf8_lossy(kept)),
-        }
+        self.line.extend_from_slice(&hit.line[..hit.line.len().min(LINE_KEPT)]);
         let file = hit.at.file;
         if self.lines.len() < LINES_KEPT {
-            self.lines.push(self.line.clone());
+            room.clear();
+            room.extend_from_slice(&self.line);
+            self.lines.push(room);
         }
         if self.files.last() != Some(&file) {
             self.files.retain(|known| *known != file);
@@ -526,4 +527,9 @@ impl Key {
     pub(super) fn count(&self, within: Duration) -> u64 {
         if within.is_zero() { self.total } else { self.window.count() }
     }
+}
+
+/// Log text as it is saved.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -5,7 +5,7 @@ use super::merge::Timed;
 use super::text::Scene;
 use super::{Engine, Phase, digest};
 use crate::model::{FileId, KeyHash, Timestamp, Transition};
-use crate::rule::{By, Rule, RuleIx, Value};
+use crate::rule::{By, Rule, RuleIx, Ruleset, Value};
 use crate::saved::SavedFlush;
 use crate::scan::{Match, MatchKind};
 
@@ -17,7 +17,8 @@ impl Engine {
     }
 
     pub(super) fn apply_kept(&mut self, timed: &Timed) {
-        self.apply(timed.time, &timed.hit.seen());
+        let ruleset = self.ruleset.clone();
+        self.apply(&ruleset, timed.time, &timed.hit.seen());
     }
 
     pub(super) fn pop_merged(&mut self, all: bool) -> Option<Timed> {
@@ -42,8 +43,8 @@ impl Engine {
         others.map(|(_, other)| other.newest.unwrap_or(Timestamp::MIN)).min()
     }
 
-    pub(super) fn apply(&mut self, time: Timestamp, hit: &Match<'_>) {
-        let ruleset = self.ruleset.clone();
+    /// `ruleset`: the engine's own.
+    pub(super) fn apply(&mut self, ruleset: &Ruleset, time: Timestamp, hit: &Match<'_>) {
         let Some(rule) = ruleset.rules.get(hit.rule.0 as usize) else { return };
         if let Some(clock) = self.clocks.files.get_mut(&hit.at.file) {
             clock.applied = clock.applied.max(Some(time));

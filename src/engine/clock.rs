@@ -243,6 +243,11 @@ impl Clocks {
         time
     }
 
+    /// True if the timers of keys with this file wait for it.
+    pub(super) fn holds(&self, id: FileId) -> bool {
+        self.files.get(&id).is_some_and(FileClock::holds)
+    }
+
     /// The time of a key whose matches came from `files`.
     pub(super) fn reading(&self, files: &[FileId], now: Timestamp) -> Reading {
         let known = || files.iter().filter_map(|id| Some((*id, self.files.get(id)?)));

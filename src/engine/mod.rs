@@ -306,12 +306,13 @@ impl Engine {
             }
         }
         let others = self.frontier_of_others(read.file);
+        let ruleset = self.ruleset.clone();
         for hit in read.matches {
             let time =
                 self.clocks.record_time(read.file, hit.stamp, read.arrival, &mut self.output.odd_stamps);
             let in_turn = self.merge.is_empty() && others.is_none_or(|frontier| time <= frontier);
             if live || in_turn {
-                self.apply(time, &hit);
+                self.apply(&ruleset, time, &hit);
             } else {
                 self.merge.push(Timed { time, hit: hit.keep() });
             }
@@ -360,7 +361,7 @@ impl Engine {
             MatchKind::Match => self.now,
             MatchKind::Resolve => newest.map_or(self.now, |newest| newest.max(self.now)),
         };
-        self.apply(time, &hit);
+        self.apply(&ruleset, time, &hit);
     }
 
     /// Lets time pass.

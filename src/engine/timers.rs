@@ -16,6 +16,8 @@ pub(super) struct Timers {
     at: BTreeSet<(Timestamp, RuleIx, KeyHash)>,
     /// Keys whose due time waits for a file's time.
     held: BTreeSet<(FileId, Timestamp, RuleIx, KeyHash)>,
+    /// Nothing that waits for this file is due before that time.
+    calm: Option<(FileId, Timestamp)>,
     /// The file whose held timers are being handled.
     ringing: Option<FileId>,
 }
@@ -29,7 +31,15 @@ impl Timers {
     /// Puts a key where its next due time will be seen. One that rings too early is put right when it rings: a busy
     /// key would be moved with every line.
     fn place(&mut self, ix: RuleIx, key: &mut Key, rule: &Rule, clocks: &Clocks, now: Timestamp) {
-        let wanted = key.next_due(rule).map(|due| match clocks.reading(&key.files, now) {
+        let due = key.next_due(rule);
+        if let (Some(Timer::Held(by, set)), Some(due)) = (key.timer, due)
+            && set <= due
+            && key.files.last() == Some(&by)
+            && clocks.holds(by)
+        {
+            return;
+        }
+        let wanted = due.map(|due| match clocks.reading(&key.files, now) {
             // While a file's timers ring, they ring in the order of time over all keys.
             Reading::Held(file, time) if due >= time || self.ringing == Some(file) => Timer::Held(file, due),
             Reading::Held(..) => Timer::At(now),
@@ -48,6 +58,8 @@ impl Timers {
             }
             Some(Timer::Held(file, due)) => {
                 self.held.insert((file, due, ix, key.hash));
+                self.calm =
+                    self.calm.map(|(calm, until)| (calm, if calm == file { until.min(due) } else { until }));
             }
             None => {}
         }
@@ -134,9 +146,15 @@ impl Engine {
 
     /// Handles the timers that waited for `file` and lie before `time`.
     pub(super) fn ring_held(&mut self, file: FileId, time: Timestamp) {
+        if self.timers.calm.is_some_and(|(calm, until)| calm == file && time <= until) {
+            return;
+        }
+        self.timers.calm = None;
         self.timers.ringing = Some(file);
+        let mut until = Timestamp::MAX;
         while let Some((due, ix, hash)) = self.timers.first_held(file) {
             if due >= time {
+                until = due;
                 break;
             }
             self.timers.held.remove(&(file, due, ix, hash));
@@ -144,6 +162,7 @@ impl Engine {
             self.ring_key(ix, hash);
         }
         self.timers.ringing = None;
+        self.timers.calm = Some((file, until));
     }
 
     /// A timer of a key rang, and is gone.

@@ -56,7 +56,13 @@ impl Class {
         bytes.next().filter(|_| bytes.next().is_none())
     }
 
-    /// What is in one of the two.
+    /// True if it has one byte, or one letter in upper and lower case.
+    pub(super) fn is_letter(&self) -> bool {
+        let mut folded = self.bytes().map(|byte| byte.to_ascii_lowercase());
+        let first = folded.next();
+        folded.all(|byte| Some(byte) == first)
+    }
+
     pub(super) fn or(&self, other: &Class) -> Class {
         Class(std::array::from_fn(|at| self.0[at] | other.0[at]))
     }

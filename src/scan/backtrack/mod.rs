@@ -20,10 +20,20 @@ const STEPS_PER_BYTE: usize = 4;
 /// A pattern in a form that is tried from left to right.
 #[derive(Clone, Debug)]
 pub(super) struct Backtracker {
-    ops: Box<[Op]>,
+    program: Program,
     start: Start,
     /// Two for each group, as in `regex-automata`.
     slots: usize,
+}
+
+/// Operations, and what they speak of. All of a kind stand together: of hundreds of patterns each is cold when its turn
+/// comes, and what costs then is how many places of memory it is spread over.
+#[derive(Clone, Debug, Default)]
+struct Program {
+    ops: Vec<Op>,
+    many: Vec<Many>,
+    classes: Vec<Class>,
+    literals: Vec<u8>,
 }
 
 /// Where in a line a match may begin.
@@ -36,33 +46,36 @@ enum Start {
     Anywhere,
 }
 
-#[derive(Clone, Debug)]
+/// Numbers are places in the other parts of the program.
+#[derive(Clone, Copy, Debug)]
 enum Op {
-    Literal(Box<[u8]>),
-    OneOf(Box<Class>),
-    /// From `min` to `max` bytes of a class.
-    Many(Box<Many>),
+    /// The bytes from the one to the other.
+    Literal(u32, u32),
+    OneOf(u32),
+    Many(u32),
     /// The first is tried, then the second.
-    Split(usize, usize),
-    Jump(usize),
+    Split(u32, u32),
+    Jump(u32),
     /// The place is kept in that slot.
-    Save(usize),
+    Save(u32),
     Look(Look),
     Done,
 }
 
-#[derive(Clone, Debug)]
+/// From `min` to `max` bytes of a class.
+#[derive(Clone, Copy, Debug)]
 struct Many {
-    class: Class,
+    class: u32,
     reach: Reach,
-    min: usize,
-    max: usize,
+    min: u32,
+    /// `u32::MAX`: any number.
+    max: u32,
     greedy: bool,
     follow: Follow,
 }
 
 /// How it is found how far a class reaches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Reach {
     Until1(u8),
     Until2(u8, u8),
@@ -120,9 +133,9 @@ pub(super) struct TooLong;
 impl Backtracker {
     /// `keeps` says of which groups the places are wanted. `None`: another engine has to do it.
     pub(super) fn new(hir: &Hir, keeps: &dyn Fn(usize) -> bool) -> Option<Backtracker> {
-        let (ops, slots) = write::ops(hir, keeps)?;
-        let start = write::start(hir, &ops);
-        Some(Backtracker { ops: ops.into(), start, slots })
+        let (program, slots) = write::program(hir, keeps)?;
+        let start = write::start(hir, &program);
+        Some(Backtracker { program, start, slots })
     }
 
     /// True if `line` fits; then `room.slots` tells of the groups.
@@ -159,31 +172,34 @@ impl Backtracker {
         let (mut op, mut at) = (0, at);
         loop {
             *steps = steps.checked_sub(1).ok_or(TooLong)?;
-            let next = match &self.ops[op] {
-                Op::Literal(literal) => {
+            let next = match self.program.ops[op] {
+                Op::Literal(from, to) => {
+                    let literal = self.program.literal(from, to);
                     line[at..].starts_with(literal).then_some((op + 1, at + literal.len()))
                 }
                 Op::OneOf(class) => {
+                    let class = self.program.class(class);
                     line.get(at).is_some_and(|byte| class.contains(*byte)).then_some((op + 1, at + 1))
                 }
                 Op::Many(many) => {
-                    let (ends, choice) = many.first(op, line, at, steps)?;
+                    let (ends, choice) = self.program.repeat(many).first(op, line, at, steps)?;
                     choices.extend(choice);
                     ends.map(|ends| (op + 1, ends))
                 }
                 Op::Split(first, second) => {
-                    choices.push(Choice::Try { op: *second, at });
-                    Some((*first, at))
+                    choices.push(Choice::Try { op: second as usize, at });
+                    Some((first as usize, at))
                 }
-                Op::Jump(to) => Some((*to, at)),
+                Op::Jump(to) => Some((to as usize, at)),
                 Op::Save(slot) => {
+                    let slot = slot as usize;
                     if !choices.is_empty() {
-                        choices.push(Choice::Undo { slot: *slot, was: slots[*slot] });
+                        choices.push(Choice::Undo { slot, was: slots[slot] });
                     }
-                    slots[*slot] = at;
+                    slots[slot] = at;
                     Some((op + 1, at))
                 }
-                Op::Look(look) => holds(*look, line, at).then_some((op + 1, at)),
+                Op::Look(look) => holds(look, line, at).then_some((op + 1, at)),
                 Op::Done => return Ok(true),
             };
             (op, at) = match next {
@@ -209,13 +225,13 @@ impl Backtracker {
                 }
                 Choice::Try { op, at } => return Some((op, at)),
                 Choice::Shrink { op, low, high } => {
-                    let Op::Many(many) = &self.ops[op] else { continue };
-                    let (ends, choice) = many.shrink(op, line, low, high);
+                    let Op::Many(many) = self.program.ops[op] else { continue };
+                    let (ends, choice) = self.program.repeat(many).shrink(op, line, low, high);
                     (choice, op, ends)
                 }
                 Choice::Grow { op, at, left } => {
-                    let Op::Many(many) = &self.ops[op] else { continue };
-                    let (ends, choice) = many.grow(op, line, at, left);
+                    let Op::Many(many) = self.program.ops[op] else { continue };
+                    let (ends, choice) = self.program.repeat(many).grow(op, line, at, left);
                     (choice, op, ends)
                 }
             };
@@ -240,7 +256,36 @@ fn first(
     Ok(false)
 }
 
-impl Many {
+impl Program {
+    fn class(&self, number: u32) -> &Class {
+        &self.classes[number as usize]
+    }
+
+    fn literal(&self, from: u32, to: u32) -> &[u8] {
+        &self.literals[from as usize..to as usize]
+    }
+
+    fn repeat(&self, number: u32) -> Repeat<'_> {
+        let many = self.many[number as usize];
+        Repeat { class: self.class(many.class), many }
+    }
+}
+
+/// Bytes of a class, one after the other.
+struct Repeat<'a> {
+    many: Many,
+    class: &'a Class,
+}
+
+impl Repeat<'_> {
+    fn min(&self) -> usize {
+        self.many.min as usize
+    }
+
+    fn max(&self) -> usize {
+        if self.many.max == u32::MAX { usize::MAX } else { self.many.max as usize }
+    }
+
     /// Where it ends if it begins at `at`, at first, and what else there is.
     fn first(
         &self,
@@ -249,31 +294,31 @@ impl Many {
         at: usize,
         steps: &mut usize,
     ) -> Result<(Option<usize>, Option<Choice>), TooLong> {
-        let most = if self.greedy { self.max } else { self.min };
+        let most = if self.many.greedy { self.max() } else { self.min() };
         let ahead = &line[at..];
         let ahead = &ahead[..ahead.len().min(most)];
         let reach = self.reach(ahead);
         // Sixteen bytes are about as much work as a step.
         *steps = steps.checked_sub(reach / 16).ok_or(TooLong)?;
-        if reach < self.min {
+        if reach < self.min() {
             return Ok((None, None));
         }
-        let low = at + self.min;
-        Ok(match (self.greedy, self.follow) {
+        let low = at + self.min();
+        Ok(match (self.many.greedy, self.many.follow) {
             (true, Follow::Other) => (Some(at + reach), None),
-            (true, Follow::Anything) if reach == self.min => (Some(low), None),
+            (true, Follow::Anything) if reach == self.min() => (Some(low), None),
             (true, Follow::Anything) => {
                 (Some(at + reach), Some(Choice::Shrink { op, low, high: at + reach }))
             }
             // As if it had already ended one place too late.
             (true, Follow::Byte(_)) => self.shrink(op, line, low, at + reach + 1),
-            (false, _) => (Some(low), Some(Choice::Grow { op, at: low, left: self.max - self.min })),
+            (false, _) => (Some(low), Some(Choice::Grow { op, at: low, left: self.max() - self.min() })),
         })
     }
 
     /// Where it ends at last below `high`, and what else there is.
     fn shrink(&self, op: usize, line: &[u8], low: usize, high: usize) -> (Option<usize>, Option<Choice>) {
-        let ends = match self.follow {
+        let ends = match self.many.follow {
             Follow::Byte(byte) => memrchr(byte, &line[low..high.min(line.len())]).map(|found| low + found),
             Follow::Anything | Follow::Other => high.checked_sub(1).filter(|ends| *ends >= low),
         };
@@ -284,7 +329,7 @@ impl Many {
     fn grow(&self, op: usize, line: &[u8], at: usize, left: usize) -> (Option<usize>, Option<Choice>) {
         let ahead = &line[at..];
         let ahead = &ahead[..ahead.len().min(left)];
-        let step = match self.follow {
+        let step = match self.many.follow {
             Follow::Byte(byte) => memchr(byte, &line[(at + 1).min(line.len())..]).map(|found| found + 1),
             Follow::Anything | Follow::Other => Some(1),
         };
@@ -295,7 +340,7 @@ impl Many {
 
     /// How many of the first of `bytes` are of the class.
     fn reach(&self, bytes: &[u8]) -> usize {
-        let found = match self.reach {
+        let found = match self.many.reach {
             Reach::Until1(one) => memchr(one, bytes),
             Reach::Until2(one, two) => memchr2(one, two, bytes),
             Reach::Until3(one, two, three) => memchr3(one, two, three, bytes),

@@ -3,7 +3,7 @@
 use memchr::memmem;
 use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look, Repetition};
 
-use super::{Follow, Many, Op, Reach, Start};
+use super::{Follow, Many, Op, Program, Reach, Start};
 use crate::scan::runs::Class;
 
 /// Operations of a pattern, at most.
@@ -13,32 +13,32 @@ const MOST_START: usize = 4;
 /// Ways that are looked at for what a pattern begins with, one inside the other.
 const MOST_BRANCHES: usize = 16;
 
-/// The operations of a pattern, and how many slots they use. `keeps` says of which groups the places are wanted. `None`:
+/// The program of a pattern, and how many slots it uses. `keeps` says of which groups the places are wanted. `None`:
 /// another engine has to do it.
-pub(super) fn ops(hir: &Hir, keeps: &dyn Fn(usize) -> bool) -> Option<(Vec<Op>, usize)> {
-    let mut writer = Writer { ops: Vec::new(), keeps, slots: 0 };
+pub(super) fn program(hir: &Hir, keeps: &dyn Fn(usize) -> bool) -> Option<(Program, usize)> {
+    let mut writer = Writer { program: Program::default(), keeps, slots: 0 };
     writer.write(hir)?;
     writer.push(Op::Done)?;
-    let Writer { mut ops, slots, .. } = writer;
-    for at in 0..ops.len() {
-        if !matches!(ops[at], Op::Many(_)) {
-            continue;
-        }
-        let next = next(&ops, at);
-        if let Op::Many(many) = &mut ops[at] {
-            many.settle(&next);
+    let Writer { mut program, slots, .. } = writer;
+    for at in 0..program.ops.len() {
+        if let Op::Many(number) = program.ops[at] {
+            let next = next(&program, at);
+            let class = *program.class(program.many[number as usize].class);
+            program.many[number as usize].settle(&class, &next);
         }
     }
-    Some((ops, slots))
+    program.ops.shrink_to_fit();
+    program.many.shrink_to_fit();
+    program.classes.shrink_to_fit();
+    program.literals.shrink_to_fit();
+    Some((program, slots))
 }
 
 impl Many {
     /// Learns what comes after it.
-    fn settle(&mut self, next: &Next) {
+    fn settle(&mut self, own: &Class, next: &Next) {
         self.follow = match next {
-            Next::Bytes(class) if class.overlaps(&self.class) => {
-                class.only().map_or(Follow::Anything, Follow::Byte)
-            }
+            Next::Bytes(class) if class.overlaps(own) => class.only().map_or(Follow::Anything, Follow::Byte),
             Next::Bytes(_) => {
                 // As many as there are, whatever it would like.
                 self.greedy = true;
@@ -52,25 +52,47 @@ impl Many {
 
 /// Turns HIR into operations.
 struct Writer<'a> {
-    ops: Vec<Op>,
+    program: Program,
     keeps: &'a dyn Fn(usize) -> bool,
     slots: usize,
 }
 
 impl Writer<'_> {
-    fn push(&mut self, op: Op) -> Option<usize> {
-        self.ops.push(op);
-        (self.ops.len() <= MOST_OPS).then(|| self.ops.len() - 1)
+    fn push(&mut self, op: Op) -> Option<u32> {
+        self.program.ops.push(op);
+        (self.program.ops.len() <= MOST_OPS).then(|| self.next() - 1)
+    }
+
+    /// Where the next operation will stand.
+    fn next(&self) -> u32 {
+        self.program.ops.len() as u32
+    }
+
+    fn change(&mut self, at: u32, op: Op) {
+        self.program.ops[at as usize] = op;
+    }
+
+    /// The number of a class; the same for the same class.
+    fn class(&mut self, class: Class) -> u32 {
+        let classes = &mut self.program.classes;
+        let known = classes.iter().position(|known| *known == class);
+        known.unwrap_or_else(|| {
+            classes.push(class);
+            classes.len() - 1
+        }) as u32
     }
 
     fn write(&mut self, hir: &Hir) -> Option<()> {
         match hir.kind() {
             HirKind::Empty => {}
             HirKind::Literal(literal) => {
-                self.push(Op::Literal(literal.0.clone()))?;
+                let from = self.program.literals.len() as u32;
+                self.program.literals.extend_from_slice(&literal.0);
+                self.push(Op::Literal(from, self.program.literals.len() as u32))?;
             }
             HirKind::Class(class) => {
-                self.push(Op::OneOf(Box::new(bytes_of(class)?)))?;
+                let class = self.class(bytes_of(class)?);
+                self.push(Op::OneOf(class))?;
             }
             HirKind::Look(look) => {
                 use Look::{End, EndLF, Start, StartLF, WordAscii, WordAsciiNegate};
@@ -84,9 +106,9 @@ impl Writer<'_> {
                     return self.write(&capture.sub);
                 }
                 self.slots = self.slots.max(2 * group + 2);
-                self.push(Op::Save(2 * group))?;
+                self.push(Op::Save(2 * capture.index))?;
                 self.write(&capture.sub)?;
-                self.push(Op::Save(2 * group + 1))?;
+                self.push(Op::Save(2 * capture.index + 1))?;
             }
             HirKind::Concat(parts) => parts.iter().try_for_each(|part| self.write(part))?,
             HirKind::Alternation(parts) => {
@@ -99,10 +121,10 @@ impl Writer<'_> {
                     let split = self.push(Op::Split(0, 0))?;
                     self.write(part)?;
                     jumps.push(self.push(Op::Jump(0))?);
-                    self.ops[split] = Op::Split(split + 1, self.ops.len());
+                    self.change(split, Op::Split(split + 1, self.next()));
                 }
-                let end = self.ops.len();
-                jumps.into_iter().for_each(|jump| self.ops[jump] = Op::Jump(end));
+                let end = self.next();
+                jumps.into_iter().for_each(|jump| self.change(jump, Op::Jump(end)));
             }
         }
         Some(())
@@ -116,10 +138,10 @@ impl Writer<'_> {
             _ => None,
         };
         if let Some(class) = single {
-            let max = max.map_or(usize::MAX, |max| max as usize);
-            let (min, greedy) = (*min as usize, *greedy);
-            let many = Many { class, reach: reach(&class), min, max, greedy, follow: Follow::Anything };
-            self.push(Op::Many(Box::new(many)))?;
+            let (min, max, greedy) = (*min, max.unwrap_or(u32::MAX), *greedy);
+            let (reach, class) = (reach(&class), self.class(class));
+            self.program.many.push(Many { class, reach, min, max, greedy, follow: Follow::Anything });
+            self.push(Op::Many(self.program.many.len() as u32 - 1))?;
             return Some(());
         }
         // Other engines have their own idea of what a loop around the empty text captures.
@@ -134,7 +156,7 @@ impl Writer<'_> {
                 let split = self.push(Op::Split(0, 0))?;
                 self.write(sub)?;
                 self.push(Op::Jump(split))?;
-                self.ops[split] = branch(split + 1, self.ops.len());
+                self.change(split, branch(split + 1, self.next()));
             }
             Some(max) => {
                 let mut splits = Vec::new();
@@ -142,8 +164,8 @@ impl Writer<'_> {
                     splits.push(self.push(Op::Split(0, 0))?);
                     self.write(sub)?;
                 }
-                let end = self.ops.len();
-                splits.into_iter().for_each(|split| self.ops[split] = branch(split + 1, end));
+                let end = self.next();
+                splits.into_iter().for_each(|split| self.change(split, branch(split + 1, end)));
             }
         }
         Some(())
@@ -187,39 +209,46 @@ enum Next {
     Unknown,
 }
 
-fn next(ops: &[Op], mut at: usize) -> Next {
+fn next(program: &Program, mut at: usize) -> Next {
     loop {
         at += 1;
-        match &ops[at] {
-            Op::Literal(literal) => return Next::Bytes(literal.first().copied().into_iter().collect()),
-            Op::OneOf(class) => return Next::Bytes(**class),
-            Op::Many(many) if many.min > 0 => return Next::Bytes(many.class),
+        match program.ops[at] {
+            Op::Literal(from, to) => {
+                return Next::Bytes(program.literal(from, to).iter().copied().take(1).collect());
+            }
+            Op::OneOf(class) => return Next::Bytes(*program.class(class)),
+            Op::Many(many) if program.repeat(many).min() > 0 => {
+                return Next::Bytes(*program.repeat(many).class);
+            }
             Op::Done => return Next::Nothing,
             Op::Save(_) => {}
             // Only forwards: a loop that comes back here would go round for ever.
-            Op::Jump(to) if *to > at => at = *to - 1,
+            Op::Jump(to) if to as usize > at => at = to as usize - 1,
             Op::Many(_) | Op::Split(..) | Op::Jump(_) | Op::Look(_) => return Next::Unknown,
         }
     }
 }
 
 /// Where a match may begin.
-pub(super) fn start(hir: &Hir, ops: &[Op]) -> Start {
+pub(super) fn start(hir: &Hir, program: &Program) -> Start {
     if hir.properties().look_set_prefix().contains(Look::Start) {
         return Start::Beginning;
     }
     // What takes no room does not move the beginning.
-    let mut wide = ops.iter().filter(|op| !matches!(op, Op::Save(_) | Op::Look(_))).peekable();
-    if let Some(Op::Literal(literal)) = wide.peek() {
-        return Start::Literal(Box::new(memmem::Finder::new(literal).into_owned()));
+    let mut wide = program.ops.iter().filter(|op| !matches!(op, Op::Save(_) | Op::Look(_))).peekable();
+    if let Some(Op::Literal(from, to)) = wide.peek() {
+        return Start::Literal(Box::new(memmem::Finder::new(program.literal(*from, *to)).into_owned()));
     }
     let mut classes = Vec::new();
     for op in wide {
-        match op {
-            Op::OneOf(class) => classes.push(**class),
-            Op::Literal(literal) => classes.extend(literal.iter().map(|byte| Class::from_iter([*byte]))),
+        match *op {
+            Op::OneOf(class) => classes.push(*program.class(class)),
+            Op::Literal(from, to) => {
+                classes.extend(program.literal(from, to).iter().map(|byte| Class::from_iter([*byte])));
+            }
             Op::Many(many) => {
-                classes.extend(std::iter::repeat_n(many.class, many.min.min(MOST_START)));
+                let many = program.repeat(many);
+                classes.extend(std::iter::repeat_n(*many.class, many.min().min(MOST_START)));
                 break;
             }
             _ => break,
@@ -227,28 +256,29 @@ pub(super) fn start(hir: &Hir, ops: &[Op]) -> Start {
     }
     classes.truncate(MOST_START);
     if classes.is_empty() {
-        classes.extend(first_of(ops, 0, MOST_BRANCHES));
+        classes.extend(first_of(program, 0, MOST_BRANCHES));
     }
     if classes.is_empty() { Start::Anywhere } else { Start::Classes(classes.into()) }
 }
 
 /// What a match of the operations from `at` on begins with; `None`: it may be empty, or there are too many ways.
-fn first_of(ops: &[Op], mut at: usize, branches: usize) -> Option<Class> {
+fn first_of(program: &Program, mut at: usize, branches: usize) -> Option<Class> {
     loop {
-        match &ops[at] {
-            Op::Literal(literal) => return Some(literal.iter().copied().take(1).collect()),
-            Op::OneOf(class) => return Some(**class),
-            Op::Many(many) if many.min > 0 => return Some(many.class),
+        match program.ops[at] {
+            Op::Literal(from, to) => {
+                return Some(program.literal(from, to).iter().copied().take(1).collect());
+            }
+            Op::OneOf(class) => return Some(*program.class(class)),
+            Op::Many(many) if program.repeat(many).min() > 0 => return Some(*program.repeat(many).class),
             Op::Save(_) | Op::Look(_) => at += 1,
-            Op::Jump(to) if *to > at => at = *to,
+            Op::Jump(to) if to as usize > at => at = to as usize,
             Op::Many(many) => {
-                let others = first_of(ops, at + 1, branches.checked_sub(1)?)?;
-                return Some(many.class.bytes().chain(others.bytes()).collect());
+                let others = first_of(program, at + 1, branches.checked_sub(1)?)?;
+                return Some(program.repeat(many).class.or(&others));
             }
             Op::Split(one, other) => {
-                let one = first_of(ops, *one, branches.checked_sub(1)?)?;
-                let other = first_of(ops, *other, branches - 1)?;
-                return Some(one.bytes().chain(other.bytes()).collect());
+                let one = first_of(program, one as usize, branches.checked_sub(1)?)?;
+                return Some(one.or(&first_of(program, other as usize, branches - 1)?));
             }
             Op::Jump(_) | Op::Done => return None,
         }

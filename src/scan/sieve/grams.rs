@@ -104,6 +104,9 @@ pub(super) struct Entry {
     pub(super) place: u32,
     pub(super) watched: u32,
     pub(super) around: Surroundings,
+    /// True if what looks like its surroundings is its run but for upper and lower case and what lies farther away:
+    /// nothing in it is so wide that a look does not decide.
+    pub(super) narrow: bool,
 }
 
 /// What the sixteen bytes from six before a gram must look like, as far as they belong to its run: folded, and of each
@@ -181,7 +184,8 @@ impl Grams {
         Grams { means, bitmap, slots: (0..=slots).map(begin).collect(), entries, shift }
     }
 
-    pub(super) fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize)) {
+    /// Tells `stands` of places where a window may begin: whose, where, and whether its whole run is to be looked at.
+    pub(super) fn sift(&self, bytes: &[u8], stands: &mut impl FnMut(usize, usize, bool)) {
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         let mut sets = [0; AT_ONCE];
         for (blocks, from) in blocks.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE * BLOCK)) {
@@ -195,12 +199,12 @@ impl Grams {
 
     /// Which of the watched windows may have their gram at `at`.
     #[inline(never)]
-    fn look(&self, bytes: &[u8], at: usize, stands: &mut impl FnMut(usize, usize)) {
+    fn look(&self, bytes: &[u8], at: usize, stands: &mut impl FnMut(usize, usize, bool)) {
         let slot = (hash(folded(&bytes[at..])) >> self.shift) as usize;
         let near = Surroundings::read(bytes, at);
         for entry in &self.entries[self.slots[slot] as usize..self.slots[slot + 1] as usize] {
             if entry.around.looks_like(near) && entry.place as usize <= at {
-                stands(entry.watched as usize, at - entry.place as usize);
+                stands(entry.watched as usize, at - entry.place as usize, !entry.narrow);
             }
         }
     }

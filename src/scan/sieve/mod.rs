@@ -129,6 +129,7 @@ impl Sieve {
             let (Window { run, at, spelled }, number) = (window, sieve.watched.len());
             match spelled {
                 Spelled::Grams(all) => grams.extend(all.iter().map(|(gram, place)| Entry {
+                    narrow: run.iter().all(|class| class.is_letter()),
                     gram: *gram,
                     place: *place as u32,
                     watched: number as u32,
@@ -164,9 +165,13 @@ impl Sieve {
 
     /// Tells of every place of `bytes` where something that is waited for stands: who waits, and a place inside.
     pub(super) fn sift(&self, bytes: &[u8], mut found: impl FnMut(u32, usize)) {
-        // What surrounds a gram has been looked at; the rest of its run seldom says more.
         if let Some(grams) = &self.grams {
-            grams.sift(bytes, &mut |number, place| found(self.watched[number].waiting, place));
+            grams.sift(bytes, &mut |number, place, wide| {
+                let watched = &self.watched[number];
+                if !wide || watched.stands(bytes, place) {
+                    found(watched.waiting, place);
+                }
+            });
         }
         let mut stands = |number: usize, place: usize| {
             let watched = &self.watched[number];
