@@ -97,8 +97,8 @@ impl Matcher {
 
     fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, gate_size: usize) -> Matcher {
         let rules: Vec<(RuleIx, &Rule)> = ruleset.iter().filter(|(_, rule)| sees(rule)).collect();
-        let seen: Arc<[Seen]> = rules.iter().map(|(ix, rule)| Seen::new(*ix, rule)).collect();
         let rates = Rates::usual();
+        let seen: Arc<[Seen]> = rules.iter().map(|(ix, rule)| Seen::new(*ix, rule, &rates)).collect();
         let deciding = (0u32..).zip(&rules).flat_map(|(seen, (_, rule))| {
             (0u32..).zip(deciding(rule)).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
         });
@@ -199,12 +199,12 @@ impl Candidate {
 }
 
 impl Seen {
-    fn new(ix: RuleIx, rule: &Rule) -> Seen {
+    fn new(ix: RuleIx, rule: &Rule, rates: &Rates) -> Seen {
         Seen {
             ix,
             captures: rule.captures.len(),
             ignore: rule.ignore.iter().map(|pattern| pattern.regex.clone()).collect(),
-            deciding: deciding(rule).map(Deciding::new).collect(),
+            deciding: deciding(rule).map(|pattern| Deciding::new(pattern, rates)).collect(),
             recoveries: rule.resolve.len(),
         }
     }
@@ -212,7 +212,7 @@ impl Seen {
     /// One pattern by itself.
     pub(super) fn alone(pattern: &Pattern) -> Seen {
         let captures = pattern.slots.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0);
-        let deciding = vec![Deciding::new(pattern)];
+        let deciding = vec![Deciding::new(pattern, &Rates::usual())];
         Seen { ix: RuleIx(0), captures, ignore: Vec::new(), deciding, recoveries: 0 }
     }
 
@@ -225,9 +225,9 @@ impl Seen {
 }
 
 impl Deciding {
-    fn new(pattern: &Pattern) -> Deciding {
+    fn new(pattern: &Pattern, rates: &Rates) -> Deciding {
         let keeps = |group| pattern.slots.iter().any(|(kept, _)| *kept == group);
-        let backtracker = Backtracker::new(&pattern.hir, &keeps);
+        let backtracker = Backtracker::new(&pattern.hir, &keeps, rates);
         Deciding { regex: pattern.regex.clone(), slots: pattern.slots.clone(), backtracker }
     }
 

@@ -7,10 +7,11 @@
 
 mod write;
 
-use memchr::{memchr, memchr2, memchr3, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memchr3, memrchr};
 use regex_syntax::hir::{Hir, Look};
 
 use super::runs::Class;
+use super::sieve::Rates;
 
 /// Steps that every line is worth.
 const STEPS: usize = 4000;
@@ -40,7 +41,8 @@ struct Program {
 #[derive(Clone, Debug)]
 enum Start {
     Beginning,
-    Literal(Box<memmem::Finder<'static>>),
+    /// Each match has this byte so many places behind its beginning.
+    Byte(u8, usize),
     /// Each match begins with bytes of these classes, one or more.
     Classes(Box<[Class]>),
     Anywhere,
@@ -131,10 +133,11 @@ pub(super) struct Room {
 pub(super) struct TooLong;
 
 impl Backtracker {
-    /// `keeps` says of which groups the places are wanted. `None`: another engine has to do it.
-    pub(super) fn new(hir: &Hir, keeps: &dyn Fn(usize) -> bool) -> Option<Backtracker> {
+    /// `keeps` says of which groups the places are wanted, `rates` how common bytes are. `None`: another engine has to do
+    /// it.
+    pub(super) fn new(hir: &Hir, keeps: &dyn Fn(usize) -> bool, rates: &Rates) -> Option<Backtracker> {
         let (program, slots) = write::program(hir, keeps)?;
-        let start = write::start(hir, &program);
+        let start = write::start(hir, &program, rates);
         Some(Backtracker { program, start, slots })
     }
 
@@ -146,15 +149,8 @@ impl Backtracker {
         let mut try_at = |at| self.fits_at(line, at, room, &mut steps);
         match &self.start {
             Start::Beginning => try_at(0),
-            Start::Literal(finder) => {
-                let mut from = 0;
-                while let Some(found) = finder.find(&line[from..]) {
-                    if try_at(from + found)? {
-                        return Ok(true);
-                    }
-                    from += found + 1;
-                }
-                Ok(false)
+            Start::Byte(byte, behind) => {
+                first(memchr_iter(*byte, line.get(*behind..).unwrap_or_default()), try_at)
             }
             Start::Classes(classes) => {
                 let begins =
@@ -374,7 +370,7 @@ mod tests {
     use crate::scan::samples::{any_pattern, compiled, crowded, is_unicode, parsed};
 
     fn of(pattern: &str) -> Option<Backtracker> {
-        Backtracker::new(&parsed(pattern).expect("a valid pattern"), &|_| true)
+        Backtracker::new(&parsed(pattern).expect("a valid pattern"), &|_| true, &Rates::usual())
     }
 
     /// Where the simplest engine there is finds the groups.

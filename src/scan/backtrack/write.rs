@@ -1,10 +1,10 @@
 //! A pattern's HIR as operations that are tried from left to right.
 
-use memchr::memmem;
 use regex_syntax::hir::{Class as HirClass, Hir, HirKind, Look, Repetition};
 
 use super::{Follow, Many, Op, Program, Reach, Start};
 use crate::scan::runs::Class;
+use crate::scan::sieve::Rates;
 
 /// Operations of a pattern, at most.
 const MOST_OPS: usize = 2000;
@@ -230,14 +230,17 @@ fn next(program: &Program, mut at: usize) -> Next {
 }
 
 /// Where a match may begin.
-pub(super) fn start(hir: &Hir, program: &Program) -> Start {
+pub(super) fn start(hir: &Hir, program: &Program, rates: &Rates) -> Start {
     if hir.properties().look_set_prefix().contains(Look::Start) {
         return Start::Beginning;
     }
     // What takes no room does not move the beginning.
     let mut wide = program.ops.iter().filter(|op| !matches!(op, Op::Save(_) | Op::Look(_))).peekable();
     if let Some(Op::Literal(from, to)) = wide.peek() {
-        return Start::Literal(Box::new(memmem::Finder::new(program.literal(*from, *to)).into_owned()));
+        let literal = program.literal(*from, *to);
+        let rarest = (0..literal.len())
+            .min_by(|one, other| rates.of_byte(literal[*one]).total_cmp(&rates.of_byte(literal[*other])));
+        return rarest.map_or(Start::Anywhere, |at| Start::Byte(literal[at], at));
     }
     let mut classes = Vec::new();
     for op in wide {

@@ -73,6 +73,10 @@ impl Rates {
         Rates { bytes: rates, sample: Some(Sample { grams: GramCounts::of(sample), excerpt }) }
     }
 
+    pub(in crate::scan) fn of_byte(&self, byte: u8) -> Rate {
+        self.bytes[usize::from(byte)]
+    }
+
     fn of(&self, class: &Class) -> Rate {
         class.bytes().map(|byte| self.bytes[usize::from(byte)]).sum::<Rate>().min(1.0)
     }
