@@ -354,6 +354,8 @@ mod tests {
         check("colou?r of", Some(&["colour of", "color of"]));
         check("größe", Some(&[r"gr\xc3\xb6\xc3\x9fe"]));
         check("(?:ab|c.*d)e", Some(&["abe", "de"]));
+        check("a[xy]{1,3}/8", Some(&["a[xy]/8", "a[xy][xy]/8", "a[xy][xy][xy]/8"]));
+        check("a[xy]{1,4}/8", Some(&["[xy]/8"]));
     }
 
     #[test]

@@ -268,6 +268,15 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_chosen_by_what_stands_together_in_the_sample() {
+        let run = run("QXZ# error at tea");
+        let at = |rates: &Rates| gram_window(&run, rates).expect("it can be spelled out").0;
+        assert_eq!(at(&Rates::usual()), 0, "rare bytes");
+        // Of the last window one gram at least is not there.
+        assert_eq!(at(&Rates::of_log("QXZ# error at ten\n".repeat(100).as_bytes())), 10);
+    }
+
+    #[test]
     fn what_is_unknown_empty_or_everywhere_cannot_be_watched_for() {
         let waiting =
             [None, Some(vec![vec![class(b"0123456789e ")]]), Some(vec![run("Connection")]), Some(Vec::new())];
