@@ -235,8 +235,10 @@ impl Deciding {
         let Room { backtrack, slots, spans, .. } = room;
         if let Some(Ok(fits)) = self.backtracker.as_ref().map(|quick| quick.fits(line, backtrack)) {
             for (group, slot) in self.slots.iter().filter(|_| fits) {
-                let (from, to) = (backtrack.slots[2 * group], backtrack.slots[2 * group + 1]);
-                spans[*slot] = (to != usize::MAX).then(|| Span::new(from, to));
+                // A group that can take no part, as in `(?<x>a){0}`, has no place at all.
+                let place = |at: usize| backtrack.slots.get(at).filter(|place| **place != usize::MAX);
+                let ends = place(2 * group).zip(place(2 * group + 1));
+                spans[*slot] = ends.map(|(from, to)| Span::new(*from, *to));
             }
             return fits;
         }
@@ -246,9 +248,9 @@ impl Deciding {
             return false;
         }
         for (group, slot) in &self.slots {
-            if let (Some(from), Some(to)) = (slots[2 * group], slots[2 * group + 1]) {
-                spans[*slot] = Some(Span::new(from.get(), to.get()));
-            }
+            let place = |at: usize| slots.get(at).copied().flatten();
+            spans[*slot] =
+                place(2 * group).zip(place(2 * group + 1)).map(|(from, to)| Span::new(from.get(), to.get()));
         }
         true
     }

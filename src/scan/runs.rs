@@ -160,6 +160,7 @@ impl Around<'_> {
         if let (Part::Exact(runs), Some(most)) = (&once, repetition.max)
             && most <= FEW_COPIES
             && runs.len() == 1
+            && runs[0].len() * most as usize <= LONGEST
         {
             let copies = (repetition.min..=most).map(|copies| runs[0].repeat(copies as usize));
             return Part::Exact(copies.collect());

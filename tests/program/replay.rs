@@ -19,6 +19,19 @@ fn timeline(finished: &Finished) -> Vec<String> {
 }
 
 #[test]
+fn a_named_group_that_can_take_no_part_captures_nothing() {
+    let sandbox = Sandbox::new();
+    let patterns = ["b(?<x>a){0}c", "(?<y>b)(?<x>a){0}c", "(?<x>a){0}(?<y>\\S)c", "(?:(?<x>a){0}|(?u)\\w+)c"];
+    for pattern in patterns {
+        let rule = format!("[[rule]]\nname = 'r'\nsource = 's'\nmatch = '{pattern}'\ncritical = '>= 1'\n");
+        sandbox.write("rules.toml", rule);
+        sandbox.write("a.log", "no\nbc\n");
+        let finished = sandbox.run(&["replay", "--rules", "rules.toml", "a.log"]).expect(0);
+        assert!(finished.talk().contains("from 1 matches"), "{pattern}: {finished:?}");
+    }
+}
+
+#[test]
 fn a_real_log_leads_to_exactly_these_transitions() {
     let Some(log) = sample("OpenSSH_2k.log") else { return };
     let log = log.to_str().unwrap();

@@ -200,7 +200,7 @@ impl Backtracker {
             };
             (op, at) = match next {
                 Some(next) => next,
-                None => match self.back(line, choices, slots) {
+                None => match self.back(line, choices, slots, steps)? {
                     Some(next) => next,
                     None => {
                         slots.fill(usize::MAX);
@@ -212,14 +212,21 @@ impl Backtracker {
     }
 
     /// The newest choice that was not tried.
-    fn back(&self, line: &[u8], choices: &mut Vec<Choice>, slots: &mut [usize]) -> Option<(usize, usize)> {
+    fn back(
+        &self,
+        line: &[u8],
+        choices: &mut Vec<Choice>,
+        slots: &mut [usize],
+        steps: &mut usize,
+    ) -> Result<Option<(usize, usize)>, TooLong> {
         loop {
-            let (choice, op, at) = match choices.pop()? {
+            let Some(choice) = choices.pop() else { return Ok(None) };
+            let (choice, op, at) = match choice {
                 Choice::Undo { slot, was } => {
                     slots[slot] = was;
                     continue;
                 }
-                Choice::Try { op, at } => return Some((op, at)),
+                Choice::Try { op, at } => return Ok(Some((op, at))),
                 Choice::Shrink { op, low, high } => {
                     let Op::Many(many) = self.program.ops[op] else { continue };
                     let (ends, choice) = self.program.repeat(many).shrink(op, line, low, high);
@@ -227,13 +234,13 @@ impl Backtracker {
                 }
                 Choice::Grow { op, at, left } => {
                     let Op::Many(many) = self.program.ops[op] else { continue };
-                    let (ends, choice) = self.program.repeat(many).grow(op, line, at, left);
+                    let (ends, choice) = self.program.repeat(many).grow(op, line, at, left, steps)?;
                     (choice, op, ends)
                 }
             };
             choices.extend(choice);
             if let Some(at) = at {
-                return Some((op + 1, at));
+                return Ok(Some((op + 1, at)));
             }
         }
     }
@@ -322,16 +329,31 @@ impl Repeat<'_> {
     }
 
     /// Where it ends next beyond `at`, and what else there is.
-    fn grow(&self, op: usize, line: &[u8], at: usize, left: usize) -> (Option<usize>, Option<Choice>) {
+    fn grow(
+        &self,
+        op: usize,
+        line: &[u8],
+        at: usize,
+        left: usize,
+        steps: &mut usize,
+    ) -> Result<(Option<usize>, Option<Choice>), TooLong> {
         let ahead = &line[at..];
         let ahead = &ahead[..ahead.len().min(left)];
         let step = match self.many.follow {
-            Follow::Byte(byte) => memchr(byte, &line[(at + 1).min(line.len())..]).map(|found| found + 1),
+            Follow::Byte(byte) => {
+                let to = at.saturating_add(left).saturating_add(1).min(line.len());
+                let behind = &line[(at + 1).min(to)..to];
+                let found = memchr(byte, behind);
+                // It is looked for once more by class, a byte at a time.
+                let looked = found.unwrap_or(behind.len());
+                *steps = steps.checked_sub(looked / 4).ok_or(TooLong)?;
+                found.map(|found| found + 1)
+            }
             Follow::Anything | Follow::Other => Some(1),
         };
         let step = step.filter(|step| *step <= ahead.len() && self.reach(&ahead[..*step]) == *step);
         let choice = step.map(|step| Choice::Grow { op, at: at + step, left: left - step });
-        (step.map(|step| at + step), choice)
+        Ok((step.map(|step| at + step), choice))
     }
 
     /// How many of the first of `bytes` are of the class.
@@ -453,6 +475,11 @@ mod tests {
         }
         let slow = of("(?:a+)+b").expect("it can be done");
         assert_eq!(found(&slow, &[b'a'; 1000]), None);
+        let far = of(r"user=(?<u>\S+?): denied").expect("it can be done");
+        let line = format!(": denied {}:", "user=".repeat(13_000));
+        assert_eq!(found(&far, line.as_bytes()), None);
+        let near = format!("{}user=bob: denied", "user= ".repeat(100));
+        assert!(found(&far, near.as_bytes()).expect("in time").is_some());
     }
 
     proptest! {
