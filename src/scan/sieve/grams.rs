@@ -3,7 +3,7 @@
 use super::super::runs::{Class, Rate};
 use super::AT_ONCE;
 use super::rates::Rates;
-use super::simd::{BLOCK, Bitmap, FOLD, GRAM_BITS, Means, hash, places};
+use super::simd::{BLOCK, Bitmap, FOLD, GRAM_BITS, Means, folded, hash, mark, places};
 
 /// Places between two looks.
 const STRIDE: usize = 4;
@@ -14,7 +14,7 @@ const MOST_SPELLINGS: usize = 64;
 
 /// The rarest window of a run that grams can watch: where it begins, and its grams with their places in it.
 pub(super) fn gram_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<(u32, usize)>)> {
-    let at_each: Vec<Option<(Rate, Spelled)>> = run
+    let at_each: Vec<Option<(Rate, Spellings)>> = run
         .windows(GRAM)
         .map(|gram| {
             let spelled = grams(gram)?;
@@ -36,12 +36,12 @@ pub(super) fn gram_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<(u
 
 /// A few grams.
 #[derive(Clone, Debug)]
-pub(super) struct Spelled {
+pub(super) struct Spellings {
     all: [u32; MOST_SPELLINGS],
     len: usize,
 }
 
-impl std::ops::Deref for Spelled {
+impl std::ops::Deref for Spellings {
     type Target = [u32];
 
     fn deref(&self) -> &[u32] {
@@ -50,12 +50,12 @@ impl std::ops::Deref for Spelled {
 }
 
 /// All spellings of [`GRAM`] classes, folded, if there are not too many.
-pub(super) fn grams(classes: &[Class]) -> Option<Spelled> {
-    let mut spelled = Spelled { all: [0; MOST_SPELLINGS], len: 1 };
+pub(super) fn grams(classes: &[Class]) -> Option<Spellings> {
+    let mut spelled = Spellings { all: [0; MOST_SPELLINGS], len: 1 };
     for (class, place) in classes.iter().zip(0..) {
         let folded: Class = class.bytes().map(|byte| byte | FOLD).collect();
         let so_far = spelled;
-        spelled = Spelled { all: [0; MOST_SPELLINGS], len: 0 };
+        spelled = Spellings { all: [0; MOST_SPELLINGS], len: 0 };
         for byte in folded.bytes() {
             for gram in so_far.iter() {
                 *spelled.all.get_mut(spelled.len)? = gram | u32::from(byte) << (8 * place);
@@ -77,8 +77,8 @@ pub(super) struct GramCounts {
 impl GramCounts {
     pub(super) fn of(sample: &[u8]) -> GramCounts {
         let mut counts = vec![0u16; 1 << GRAM_BITS];
-        for gram in sample.windows(GRAM) {
-            let count = &mut counts[(hash(folded(gram)) >> (32 - GRAM_BITS)) as usize];
+        for gram in sample.windows(GRAM).filter_map(|bytes| bytes.first_chunk()) {
+            let count = &mut counts[hash(folded(*gram)) as usize];
             *count = count.saturating_add(1);
         }
         GramCounts { counts, places: sample.len().max(1) as Rate }
@@ -86,7 +86,7 @@ impl GramCounts {
 
     /// Of one of those grams, at a place.
     pub(super) fn rate(&self, grams: &[u32]) -> Rate {
-        let count = |gram: &u32| u64::from(self.counts[(hash(*gram) >> (32 - GRAM_BITS)) as usize]);
+        let count = |gram: &u32| u64::from(self.counts[hash(*gram) as usize]);
         grams.iter().map(count).sum::<u64>() as Rate / self.places
     }
 
@@ -171,13 +171,10 @@ pub(super) struct Grams {
 
 impl Grams {
     pub(super) fn new(mut entries: Vec<Entry>, means: Means) -> Grams {
-        let slots = (entries.len() * 2).next_power_of_two().max(2);
-        let shift = 32 - slots.trailing_zeros();
+        let slots = (entries.len() * 2).next_power_of_two().clamp(2, 1 << GRAM_BITS);
+        let shift = GRAM_BITS - slots.trailing_zeros();
         let mut bitmap = Box::new([0; 1 << (GRAM_BITS - 5)]);
-        for entry in &entries {
-            let hash = hash(entry.gram) >> (32 - GRAM_BITS);
-            bitmap[(hash >> 5) as usize] |= 1 << (hash & 31);
-        }
+        entries.iter().for_each(|entry| mark(&mut bitmap, entry.gram));
         let slot = |entry: &Entry| hash(entry.gram) >> shift;
         entries.sort_by_key(slot);
         let begin = |number: usize| entries.partition_point(|entry| (slot(entry) as usize) < number) as u32;
@@ -193,14 +190,14 @@ impl Grams {
             self.means.grams(&self.bitmap, blocks, sets);
             places(sets, |place| self.look(bytes, from + place, stands));
         }
-        let last = bytes.len().saturating_sub(GRAM - 1);
-        (bytes.len() - rest.len()..last).step_by(STRIDE).for_each(|at| self.look(bytes, at, stands));
+        (bytes.len() - rest.len()..bytes.len()).step_by(STRIDE).for_each(|at| self.look(bytes, at, stands));
     }
 
     /// Which of the watched windows may have their gram at `at`.
     #[inline(never)]
     fn look(&self, bytes: &[u8], at: usize, stands: &mut impl FnMut(usize, usize, bool)) {
-        let slot = (hash(folded(&bytes[at..])) >> self.shift) as usize;
+        let Some(gram) = bytes[at..].first_chunk() else { return };
+        let slot = (hash(folded(*gram)) >> self.shift) as usize;
         let near = Surroundings::read(bytes, at);
         for entry in &self.entries[self.slots[slot] as usize..self.slots[slot + 1] as usize] {
             if entry.around.looks_like(near) && entry.place as usize <= at {
@@ -208,9 +205,4 @@ impl Grams {
             }
         }
     }
-}
-
-/// The gram at the beginning of `bytes`, folded.
-fn folded(bytes: &[u8]) -> u32 {
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) | u32::from_le_bytes([FOLD; GRAM])
 }

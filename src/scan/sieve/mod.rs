@@ -10,8 +10,8 @@
 //! - classes: up to eight classes of any width, of which four are looked at everywhere, in tables of which byte may
 //!   stand where.
 //!
-//! A window that is there makes a candidate once its whole run is there. Nothing that a pattern matches is passed over;
-//! whether it does match is for the caller to find out.
+//! A window that is there makes a candidate if its run is there too, or looks as if it was. Nothing that a pattern
+//! matches is passed over; whether it does match is for the caller to find out.
 
 mod classes;
 mod grams;
@@ -120,20 +120,19 @@ impl Sieve {
     fn by(means: Means, waiting: &[Option<&Choice<'_>>], rates: &Rates) -> Sieve {
         let mut sieve = Sieve::default();
         let (mut grams, mut words, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        let windows = waiting.iter().zip(0..);
-        let windows =
-            windows.flat_map(|(choice, waiting)| choice.iter().map(move |choice| (choice, waiting)));
-        let windows =
-            windows.flat_map(|(choice, waiting)| choice.windows.iter().map(move |window| (window, waiting)));
-        for (window, waiting) in windows {
-            let (Window { run, at, spelled }, number) = (window, sieve.watched.len());
+        let windows = waiting.iter().zip(0..).flat_map(|(choice, waiting)| {
+            choice.iter().flat_map(|choice| &choice.windows).map(move |window| (window, waiting))
+        });
+        for (Window { run, at, spelled }, waiting) in windows {
+            let number = sieve.watched.len();
+            let narrow = run.iter().all(Class::is_letter);
             match spelled {
                 Spelled::Grams(all) => grams.extend(all.iter().map(|(gram, place)| Entry {
-                    narrow: run.iter().all(|class| class.is_letter()),
                     gram: *gram,
                     place: *place as u32,
                     watched: number as u32,
                     around: Surroundings::new(run, at + place),
+                    narrow,
                 })),
                 Spelled::Words(all) if words.len() + all.len() <= MOST_WORDS => {
                     words.extend(all.iter().map(|word| (word.clone(), number)));
@@ -186,22 +185,6 @@ impl Sieve {
             classes.sift(bytes, &mut stands);
         }
     }
-}
-
-/// All spellings of a few classes, if there are at most so many.
-fn spellings(classes: &[Class], most: usize) -> Option<Vec<Vec<u8>>> {
-    let mut all = vec![Vec::with_capacity(classes.len())];
-    for class in classes {
-        let bytes: Vec<u8> = class.bytes().collect();
-        if all.len() * bytes.len() > most {
-            return None;
-        }
-        all = all
-            .iter()
-            .flat_map(|so_far| bytes.iter().map(|byte| [so_far.as_slice(), &[*byte]].concat()))
-            .collect();
-    }
-    Some(all)
 }
 
 #[cfg(test)]

@@ -17,10 +17,10 @@
 pub(super) const BLOCK: usize = 64;
 /// Places of a window that a search for classes looks at, if the first few are as wanted.
 pub(super) const WINDOW: usize = 8;
-/// A block and the bytes after it that a window may need.
-const AHEAD: usize = BLOCK + WINDOW;
 /// Those few.
 pub(super) const LOOK: usize = 4;
+/// A block and the bytes after it that a window may need.
+const AHEAD: usize = BLOCK + WINDOW;
 /// Bits of the hash of a gram: 32 KiB of bitmap, which stays in the nearest cache.
 pub(super) const GRAM_BITS: u32 = 18;
 /// Grams are looked for with this bit set in every byte, in the log too: upper case is lower case, and a few signs are
@@ -146,21 +146,31 @@ impl Tables {
     }
 }
 
-/// The hash of a folded gram, of [`GRAM_BITS`] bits if shifted right by the others.
+/// The hash of a folded gram, of [`GRAM_BITS`] bits.
 pub(super) fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(SPREAD)
+    gram.wrapping_mul(SPREAD) >> (32 - GRAM_BITS)
+}
+
+/// Watches for a folded gram.
+pub(super) fn mark(bitmap: &mut Bitmap, gram: u32) {
+    let hash = hash(gram);
+    bitmap[(hash >> 5) as usize] |= 1 << (hash & 31);
+}
+
+/// A gram, folded.
+pub(super) fn folded(gram: [u8; 4]) -> u32 {
+    u32::from_le_bytes(gram) | u32::from_le_bytes([FOLD; 4])
 }
 
 /// The twins.
 mod plain {
-    use super::{AHEAD, BLOCK, Bitmap, FOLD, GRAM_BITS, LOOK, Tables, WINDOW, hash};
+    use super::{AHEAD, BLOCK, Bitmap, LOOK, Tables, WINDOW, folded, hash};
 
     pub(super) fn grams(bitmap: &Bitmap, blocks: &[[u8; BLOCK]], sets: &mut [u64]) {
         for (block, set) in blocks.iter().zip(sets) {
             let (quads, _) = block.as_chunks::<4>();
             *set = quads.iter().zip((0..).step_by(4)).fold(0, |set, (quad, place)| {
-                let gram = u32::from_le_bytes(*quad) | u32::from_le_bytes([FOLD; 4]);
-                let hash = hash(gram) >> (32 - GRAM_BITS);
+                let hash = hash(folded(*quad));
                 set | u64::from(bitmap[(hash >> 5) as usize] >> (hash & 31) & 1) << place
             });
         }
@@ -329,8 +339,7 @@ mod tests {
         ) {
             let mut bitmap: Box<Bitmap> = vec![0; 1 << (GRAM_BITS - 5)].try_into().unwrap();
             for gram in watched.iter().filter_map(|at| bytes.get(at / 4 * 4..)?.first_chunk()) {
-                let hash = hash(u32::from_le_bytes(*gram) | u32::from_le_bytes([FOLD; 4])) >> (32 - GRAM_BITS);
-                bitmap[(hash >> 5) as usize] |= 1 << (hash & 31);
+                mark(&mut bitmap, folded(*gram));
             }
             let (blocks, _) = bytes.as_chunks::<BLOCK>();
             let plain = found(blocks.len(), |sets| Means::PLAIN.grams(&bitmap, blocks, sets));

@@ -6,7 +6,6 @@ use aho_corasick::packed;
 
 use super::super::runs::Class;
 use super::rates::Rates;
-use super::spellings;
 
 /// Places of a word.
 pub(super) const WORD: RangeInclusive<usize> = 3..=8;
@@ -14,12 +13,29 @@ pub(super) const WORD: RangeInclusive<usize> = 3..=8;
 const MOST_SPELLINGS: usize = 8;
 /// Spellings of all words at most: what the vector search takes.
 pub(super) const MOST_WORDS: usize = 64;
+
 /// The rarest window of a run that has few spellings: where it begins, and those.
 pub(super) fn word_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<Vec<u8>>)> {
     WORD.flat_map(|len| run.windows(len).enumerate())
-        .filter_map(|(at, window)| Some((rates.of_run(window), at, spellings(window, MOST_SPELLINGS)?)))
+        .filter_map(|(at, window)| Some((rates.of_run(window), at, spellings(window)?)))
         .min_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, at, spelled)| (at, spelled))
+}
+
+/// All spellings of a few classes, if there are not too many.
+fn spellings(classes: &[Class]) -> Option<Vec<Vec<u8>>> {
+    let mut all = vec![Vec::with_capacity(classes.len())];
+    for class in classes {
+        let bytes: Vec<u8> = class.bytes().collect();
+        if all.len() * bytes.len() > MOST_SPELLINGS {
+            return None;
+        }
+        all = all
+            .iter()
+            .flat_map(|so_far| bytes.iter().map(|byte| [so_far.as_slice(), &[*byte]].concat()))
+            .collect();
+    }
+    Some(all)
 }
 
 #[derive(Clone, Debug)]
