@@ -63,6 +63,21 @@ impl Class {
         folded.all(|byte| Some(byte) == first)
     }
 
+    /// Its bytes with bit 0x20 set: letters are lower-case then, and little else is mixed up.
+    pub(super) fn folded(&self) -> Class {
+        Class(self.0.map(|bits| (bits | bits << 32) & (u64::MAX << 32)))
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> u32 {
+        self.0.iter().map(|bits| bits.count_ones()).sum()
+    }
+
+    /// The bytes that are not in it.
+    pub(super) fn others(&self) -> Class {
+        Class(self.0.map(|bits| !bits))
+    }
+
     pub(super) fn or(&self, other: &Class) -> Class {
         Class(std::array::from_fn(|at| self.0[at] | other.0[at]))
     }

@@ -12,58 +12,77 @@ pub(super) const GRAM: usize = 4;
 /// Spellings of one gram at most.
 const MOST_SPELLINGS: usize = 64;
 
-/// The rarest window of a run that grams can watch: where it begins, and its grams with their places in it.
-pub(super) fn gram_window(run: &[Class], rates: &Rates) -> Option<(usize, Vec<(u32, usize)>)> {
-    let at_each: Vec<Option<(Rate, Spellings)>> = run
-        .windows(GRAM)
-        .map(|gram| {
-            let spelled = grams(gram)?;
-            Some((rates.of_grams(gram, &spelled), spelled))
-        })
-        .collect();
-    let (_, at) = at_each
-        .windows(STRIDE)
-        .zip(0..)
-        .filter_map(|(window, at)| {
-            let rates: Option<Vec<Rate>> = window.iter().map(|seen| Some(seen.as_ref()?.0)).collect();
-            Some((rates?.iter().sum::<Rate>(), at))
-        })
-        .min_by(|one, other| one.0.total_cmp(&other.0))?;
-    let window = at_each[at..at + STRIDE].iter().flatten().zip(0..);
-    let spelled = window.flat_map(|((_, spelled), place)| spelled.iter().map(move |gram| (*gram, place)));
-    Some((at, spelled.collect()))
-}
-
-/// A few grams.
+/// The grams of a run.
 #[derive(Clone, Debug)]
-pub(super) struct Spellings {
-    all: [u32; MOST_SPELLINGS],
-    len: usize,
+pub(super) struct RunGrams {
+    /// All spellings of all of them, folded.
+    all: Vec<u32>,
+    /// Of each place where one begins: nothing, if it has too many spellings.
+    pub(super) at: Vec<Option<Gram>>,
 }
 
-impl std::ops::Deref for Spellings {
-    type Target = [u32];
+/// Four classes in a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gram {
+    /// Where its spellings begin and end.
+    spellings: (usize, usize),
+    /// How often it was seen at a place, if there is a sample.
+    pub(super) seen: Option<Rate>,
+}
 
-    fn deref(&self) -> &[u32] {
-        &self.all[..self.len]
+impl RunGrams {
+    pub(super) fn new(run: &[Class], counts: Option<&GramCounts>) -> RunGrams {
+        let folded: Vec<Class> = run.iter().map(Class::folded).collect();
+        let mut all = Vec::new();
+        let at = folded.windows(GRAM).map(|gram| {
+            let from = all.len();
+            if !spell(gram, &mut all) {
+                all.truncate(from);
+                return None;
+            }
+            let seen = counts.map(|counts| counts.rate(&all[from..]));
+            Some(Gram { spellings: (from, all.len()), seen })
+        });
+        RunGrams { at: at.collect(), all }
+    }
+
+    /// The rarest window of the run that grams can watch: where it begins, and its grams with their places in it.
+    pub(super) fn window(&self, run: &[Class], rates: &Rates) -> Option<(usize, Vec<(u32, usize)>)> {
+        let rate = |gram: &Option<Gram>, at: usize| Some(rates.of_gram(&run[at..at + GRAM], gram.as_ref()?));
+        let each: Vec<Option<Rate>> = self.at.iter().zip(0..).map(|(gram, at)| rate(gram, at)).collect();
+        let (_, at) = each
+            .windows(STRIDE)
+            .zip(0..)
+            .filter_map(|(window, at)| Some((window.iter().copied().sum::<Option<Rate>>()?, at)))
+            .min_by(|one, other| one.0.total_cmp(&other.0))?;
+        let window = self.at[at..at + STRIDE].iter().flatten().zip(0..);
+        let spelled = window.flat_map(|(gram, place)| {
+            let (from, to) = gram.spellings;
+            self.all[from..to].iter().map(move |gram| (*gram, place))
+        });
+        Some((at, spelled.collect()))
     }
 }
 
-/// All spellings of [`GRAM`] classes, folded, if there are not too many.
-pub(super) fn grams(classes: &[Class]) -> Option<Spellings> {
-    let mut spelled = Spellings { all: [0; MOST_SPELLINGS], len: 1 };
-    for (class, place) in classes.iter().zip(0..) {
-        let folded: Class = class.bytes().map(|byte| byte | FOLD).collect();
-        let so_far = spelled;
-        spelled = Spellings { all: [0; MOST_SPELLINGS], len: 0 };
-        for byte in folded.bytes() {
-            for gram in so_far.iter() {
-                *spelled.all.get_mut(spelled.len)? = gram | u32::from(byte) << (8 * place);
-                spelled.len += 1;
+/// Adds to `all` the spellings of [`GRAM`] classes that are folded; false, if there are too many of them.
+fn spell(gram: &[Class], all: &mut Vec<u32>) -> bool {
+    let from = all.len();
+    all.push(0);
+    for (class, place) in gram.iter().zip(0..) {
+        let spelled = all.len() - from;
+        let mut more = class.bytes().map(|byte| u32::from(byte) << (8 * place));
+        let Some(first) = more.next() else { return false };
+        for other in more {
+            if all.len() - from + spelled > MOST_SPELLINGS {
+                return false;
+            }
+            for at in from..from + spelled {
+                all.push(all[at] | other);
             }
         }
+        all[from..from + spelled].iter_mut().for_each(|gram| *gram |= first);
     }
-    Some(spelled)
+    true
 }
 
 /// How often grams stand in a sample.
@@ -127,8 +146,9 @@ impl Surroundings {
         for (place, (want, mask)) in want.iter_mut().zip(&mut mask).enumerate() {
             let class = (at + place).checked_sub(Surroundings::BEFORE).and_then(|place| run.get(place));
             if let Some(class) = class {
-                let folded = || class.bytes().map(|byte| byte | FOLD);
-                let (all, any) = folded().fold((u8::MAX, 0), |(all, any), byte| (all & byte, any | byte));
+                let folded = class.folded();
+                let (all, any) =
+                    folded.bytes().fold((u8::MAX, 0), |(all, any), byte| (all & byte, any | byte));
                 (*want, *mask) = (all, !(all ^ any));
             }
         }
@@ -175,10 +195,11 @@ impl Grams {
         let shift = GRAM_BITS - slots.trailing_zeros();
         let mut bitmap = Box::new([0; 1 << (GRAM_BITS - 5)]);
         entries.iter().for_each(|entry| mark(&mut bitmap, entry.gram));
-        let slot = |entry: &Entry| hash(entry.gram) >> shift;
-        entries.sort_by_key(slot);
-        let begin = |number: usize| entries.partition_point(|entry| (slot(entry) as usize) < number) as u32;
-        Grams { means, bitmap, slots: (0..=slots).map(begin).collect(), entries, shift }
+        entries.sort_by_key(|entry| hash(entry.gram) >> shift);
+        let mut begins = vec![0; slots + 1];
+        entries.iter().for_each(|entry| begins[(hash(entry.gram) >> shift) as usize + 1] += 1);
+        (0..slots).for_each(|slot| begins[slot + 1] += begins[slot]);
+        Grams { means, bitmap, slots: begins, entries, shift }
     }
 
     /// Tells `stands` of places where a window may begin: whose, where, and whether its whole run is to be looked at.

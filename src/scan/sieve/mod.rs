@@ -22,7 +22,7 @@ mod words;
 use super::plan::Tier;
 use super::runs::{Class, OneOf, Rate, Run};
 use classes::{BUCKETS, Classes, class_window};
-use grams::{Entry, Grams, Surroundings, gram_window};
+use grams::{Entry, Grams, Surroundings};
 pub(super) use rates::Rates;
 use simd::Means;
 use words::{MOST_WORDS, Words, word_window};
@@ -88,8 +88,11 @@ enum Spelled {
 
 impl Choice<'_> {
     pub(super) fn new<'a>(runs: &'a OneOf, rates: &Rates) -> Choice<'a> {
+        let mut rate = 0.0;
         let window = |run: &'a Run| {
-            let (at, spelled) = if let Some((at, grams)) = gram_window(run, rates) {
+            let grams = rates.grams_of(run);
+            rate += rates.of_run_with(run, &grams);
+            let (at, spelled) = if let Some((at, grams)) = grams.window(run, rates) {
                 (at, Spelled::Grams(grams))
             } else if let Some((at, words)) = word_window(run, rates) {
                 (at, Spelled::Words(words))
@@ -98,8 +101,8 @@ impl Choice<'_> {
             };
             Window { run, at, spelled }
         };
-        let rate = runs.iter().map(|run| rates.of_run(run)).sum();
-        Choice { rate, windows: runs.iter().map(window).collect() }
+        let windows = runs.iter().map(window).collect();
+        Choice { rate, windows }
     }
 }
 
@@ -127,13 +130,16 @@ impl Sieve {
             let number = sieve.watched.len();
             let narrow = run.iter().all(Class::is_letter);
             match spelled {
-                Spelled::Grams(all) => grams.extend(all.iter().map(|(gram, place)| Entry {
-                    gram: *gram,
-                    place: *place as u32,
-                    watched: number as u32,
-                    around: Surroundings::new(run, at + place),
-                    narrow,
-                })),
+                Spelled::Grams(all) => {
+                    let around = [0, 1, 2, 3].map(|place| Surroundings::new(run, at + place));
+                    grams.extend(all.iter().map(|(gram, place)| Entry {
+                        gram: *gram,
+                        place: *place as u32,
+                        watched: number as u32,
+                        around: around[*place],
+                        narrow,
+                    }));
+                }
                 Spelled::Words(all) if words.len() + all.len() <= MOST_WORDS => {
                     words.extend(all.iter().map(|word| (word.clone(), number)));
                 }
@@ -253,7 +259,7 @@ mod tests {
     #[test]
     fn a_window_is_chosen_by_what_stands_together_in_the_sample() {
         let run = run("QXZ# error at tea");
-        let at = |rates: &Rates| gram_window(&run, rates).expect("it can be spelled out").0;
+        let at = |rates: &Rates| rates.grams_of(&run).window(&run, rates).expect("it can be spelled out").0;
         assert_eq!(at(&Rates::usual()), 0, "rare bytes");
         // Of the last window one gram at least is not there.
         assert_eq!(at(&Rates::of_log("QXZ# error at ten\n".repeat(100).as_bytes())), 10);

@@ -1,7 +1,7 @@
 //! How common bytes are, and so what is rare.
 
 use super::super::runs::{Class, Rate};
-use super::grams::{GRAM, GramCounts, grams};
+use super::grams::{Gram, GramCounts, RunGrams};
 use super::words::WORD;
 
 /// Words of 64 places in an excerpt.
@@ -78,32 +78,50 @@ impl Rates {
     }
 
     fn of(&self, class: &Class) -> Rate {
-        class.bytes().map(|byte| self.bytes[usize::from(byte)]).sum::<Rate>().min(1.0)
+        let sum = |class: &Class| class.bytes().map(|byte| self.bytes[usize::from(byte)]).sum::<Rate>();
+        // The fewer are summed up of those that are in it and those that are not.
+        let rate = if class.len() <= 128 { sum(class) } else { 1.0 - sum(&class.others()) };
+        rate.clamp(0.0, 1.0)
     }
 
     /// How often a run stands at a place.
-    ///
-    /// Bytes of a log go in company: where there is a sample, nothing is more common than the rarest of its grams.
     pub(in crate::scan) fn of_run(&self, run: &[Class]) -> Rate {
-        let each: Vec<Rate> = run.iter().map(|class| self.of(class)).collect();
-        let apart = each.windows(run.len().min(*WORD.end())).map(|window| window.iter().product());
-        let apart = apart.fold(1.0, Rate::min);
-        let counted = self.sample.iter().flat_map(|sample| {
-            run.windows(GRAM)
-                .filter_map(|gram| Some((sample.grams.rate(&grams(gram)?), sample.grams.least())))
-        });
-        match counted.min_by(|one, other| one.0.total_cmp(&other.0)) {
-            Some((seen, least)) => settled(seen, least, apart),
-            None => apart,
+        match &self.sample {
+            Some(_) => self.of_run_with(run, &self.grams_of(run)),
+            None => self.apart(run),
         }
     }
 
-    /// How often one of these grams stands at a place; they are the spellings of `classes`.
-    pub(super) fn of_grams(&self, classes: &[Class], grams: &[u32]) -> Rate {
+    /// The same, of a run whose grams are at hand.
+    ///
+    /// Bytes of a log go in company: where there is a sample, nothing is more common than the rarest of its grams.
+    pub(super) fn of_run_with(&self, run: &[Class], grams: &RunGrams) -> Rate {
+        let apart = self.apart(run);
+        let seen = grams.at.iter().flatten().filter_map(|gram| gram.seen);
+        match (seen.min_by(Rate::total_cmp), &self.sample) {
+            (Some(seen), Some(sample)) => settled(seen, sample.grams.least(), apart),
+            _ => apart,
+        }
+    }
+
+    /// How often a run stands at a place if bytes knew nothing of each other.
+    fn apart(&self, run: &[Class]) -> Rate {
+        let each: Vec<Rate> = run.iter().map(|class| self.of(class)).collect();
+        let windows = each.windows(run.len().min(*WORD.end())).map(|window| window.iter().product());
+        windows.fold(1.0, Rate::min)
+    }
+
+    /// The grams of a run, and how often they were seen.
+    pub(super) fn grams_of(&self, run: &[Class]) -> RunGrams {
+        RunGrams::new(run, self.sample.as_ref().map(|sample| &sample.grams))
+    }
+
+    /// How often a gram of these classes stands at a place.
+    pub(super) fn of_gram(&self, classes: &[Class], gram: &Gram) -> Rate {
         let apart = classes.iter().map(|class| self.of(class)).product();
-        match &self.sample {
-            Some(Sample { grams: counts, .. }) => settled(counts.rate(grams), counts.least(), apart),
-            None => apart,
+        match (gram.seen, &self.sample) {
+            (Some(seen), Some(sample)) => settled(seen, sample.grams.least(), apart),
+            _ => apart,
         }
     }
 
