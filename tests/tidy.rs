@@ -52,7 +52,7 @@ const PURE: &[&str] = &[
     "src/engine/",
     "src/model.rs",
     "src/route.rs",
-    "src/rule.rs",
+    "src/rule/",
     "src/saved.rs",
     "src/scan/",
     "src/settings.rs",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::rule::{Op, Pattern, Rule};
+use crate::rule::{Pattern, Rule};
 
 /// The first 16 bytes of SHA-256 over the condition of a rule: patterns, window, ladder, times, sources. Texts,
 /// labels, pictures and bounds are not part of it. Every field is its length as a little-endian `u32` and its bytes;
@@ -17,11 +17,8 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         patterns.iter().for_each(|Pattern { expanded, .. }| field(&mut hash, expanded.as_bytes()));
     }
     for comparison in &rule.ladder {
-        let written = comparison.map_or_else(String::new, |comparison| match comparison.op {
-            Op::AtLeast => format!(">= {}", comparison.than),
-            Op::Above => format!("> {}", comparison.than),
-        });
-        field(&mut hash, written.as_bytes());
+        let written = comparison.map(|comparison| format!("{} {}", comparison.op.as_str(), comparison.than));
+        field(&mut hash, written.unwrap_or_default().as_bytes());
     }
     for time in [Some(rule.within), Some(rule.hold), rule.resolve_after, rule.expire_after] {
         let written = time.as_ref().map(Duration::as_millis).map_or_else(String::new, |ms| ms.to_string());
@@ -31,6 +28,11 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
     sources.sort_unstable();
     count(&mut hash, sources.len());
     sources.iter().for_each(|source| field(&mut hash, source.as_bytes()));
+    // What is not there is left out, so that rules without it keep the digest that they had before it was known.
+    if let Some(filter) = &rule.filter {
+        field(&mut hash, b"where");
+        field(&mut hash, filter.text.as_bytes());
+    }
     let digest = hash.finalize();
     std::array::from_fn(|at| digest[at])
 }

@@ -47,6 +47,8 @@ pub enum Kind {
     Switch,
     /// A comparison of the count.
     Comparison,
+    /// A condition over captures; it is read where these are known.
+    Condition,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A table from label names to strings.
@@ -78,6 +80,7 @@ impl Kind {
             Kind::Count => "a whole number, 1 or more",
             Kind::Switch => "`true` or `false`",
             Kind::Comparison => "a comparison such as \">= 5\"",
+            Kind::Condition => "a condition such as 'status >= 500'",
             Kind::Choice(_) => "one of a few words",
             Kind::Labels => "a table of strings such as `{ team = \"db\" }`",
             Kind::PatternTable => "a table of patterns",
@@ -229,6 +232,12 @@ pub const RULE_OWN: &[Key] = &[
     key("name", Kind::RuleName, "", "The rule's identity; another name makes another rule."),
     key("match", Kind::Patterns, "", "A line that fits any of them is a match."),
     key("resolve", Kind::Patterns, "none", "A line that fits any of them ends the alert of its key."),
+    key(
+        "where",
+        Kind::Condition,
+        "none",
+        "What has to be true of a match besides, or it counts for nothing.",
+    ),
 ];
 
 /// `[[rule]]`, and `[defaults]` for all rules of a file.
@@ -303,7 +312,6 @@ pub const DEFAULTS: &[Key] = &[
 /// Keys of rules that a later version will have.
 pub const RULE_LATER: &[&str] = &[
     "match_all",
-    "where",
     "set",
     "measure",
     "min_lines",

@@ -17,6 +17,7 @@ use crate::rule::Ruleset;
 use crate::settings::{self, Settings};
 use probe::Probe;
 
+mod condition;
 mod diagnostic;
 mod digest;
 pub mod keys;

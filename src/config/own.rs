@@ -30,6 +30,7 @@ pub fn own_rules() -> Vec<Rule> {
             patterns: Vec::new(),
             ignore: Vec::new(),
             resolve: Vec::new(),
+            filter: None,
             latch: true,
             captures,
             by,

@@ -16,7 +16,6 @@ use regex_syntax::hir::Hir;
 use super::diagnostic::{Problems, short};
 use super::macros::{Expanded, Macros};
 use super::probe;
-use super::template::built_in;
 use super::walk::{Said, is_identifier};
 use crate::rule::Pattern;
 
@@ -196,12 +195,7 @@ fn captures_are_sound(
     for name in &survey.names {
         let at = expanded.origin(name.span.start.offset..name.span.end.offset);
         let span = said.place(problems, &at);
-        if built_in(&name.name).is_some() {
-            let title = format!("the capture name `{}` is taken", name.name);
-            problems.error("reserved-capture", span, title, "a built-in value has this name").help =
-                Some("choose another name".to_owned());
-            sound = false;
-        } else if !is_identifier(&name.name) {
+        if !is_identifier(&name.name) {
             let title = format!("`{}` is not a capture name", short(&name.name));
             problems.error("bad-capture-name", span, title, "a letter or `_`, then letters, digits and `_`");
             sound = false;
@@ -318,7 +312,7 @@ mod tests {
     fn what_is_too_large_together_is_said_once_with_the_largest_rules() {
         let mut problems = Problems::new(Path::new("f"), "'x' 'y' 'z'");
         let mut budget = Budget::of(10_000);
-        let said = |at: usize, text| Said { text, span: at..at + 3 };
+        let said = |at: usize, text| Said::new(text, at..at + 3);
         let mut take = |at, text, rule, bytes| budget.take(&mut problems, &said(at, text), rule, bytes);
         assert!(take(0, "x", "small", 2000) && take(0, "x", "large", 4000) && take(0, "x", "small", 1000));
         assert!(!take(4, "y", "larger", 5000) && !take(8, "z", "huge", 1));

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::condition::{self, Names};
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
 use super::macros::Macros;
@@ -17,8 +18,17 @@ use super::probe::Probe;
 use super::walk::{Fields, Said, check, parse, require, said};
 use super::{Diagnostic, Second, Severity, Text, digest, ladder, template};
 use crate::model::{RuleName, SourceName};
-use crate::rule::{By, ImageTemplate, Pattern, Rule, Ruleset, Template, Value};
+use crate::rule::{By, Filter, ImageTemplate, Pattern, Rule, Ruleset, Template, Value};
 use crate::settings::Source;
+
+/// What can be said of every match, besides its captures.
+const OF_A_MATCH: [(&str, Value); 5] = [
+    ("file", Value::File),
+    ("source", Value::Source),
+    ("line", Value::Line),
+    ("instance", Value::Instance),
+    ("rule", Value::Rule),
+];
 
 /// What a rule is read against.
 struct Around<'a> {
@@ -116,6 +126,7 @@ impl<'t> Reader<'t, '_> {
             names
         });
         let by = self.by(problems, matches.as_deref(), captures.as_deref());
+        let filter = self.filter(problems, around, matches.as_deref(), captures.as_deref());
         let ladder = ladder::read(problems, self.fields);
         let within = self.fields.duration("within").unwrap_or_default();
         let hold = self.fields.duration("for").unwrap_or_default();
@@ -131,7 +142,7 @@ impl<'t> Reader<'t, '_> {
         let default = |text: &str| {
             let span = self.header.clone();
             let mut silent = Problems::new(std::path::Path::new(""), "");
-            template::parse(&mut silent, &Said { text, span }, Some(&[]))
+            template::parse(&mut silent, &Said::new(text, span), Some(&[]))
         };
         let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
         let description = text(problems, "description").unwrap_or_else(|| default("{lines}"));
@@ -152,6 +163,7 @@ impl<'t> Reader<'t, '_> {
             patterns: slots(matches),
             ignore: slots(ignore),
             resolve: slots(resolve),
+            filter,
             latch: has_resolve && within.is_zero(),
             captures: captures.clone(),
             by,
@@ -225,19 +237,11 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn patterns(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Patterns {
-        let rule = self.fields.own().text("name").map_or("", |name| name.text);
-        let allowed = self.fields.switch("allow_slow").unwrap_or(false);
+        let rule = self.name_text();
         let mut compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
-            let each: Vec<Option<Compiled>> = fields
-                .texts(key)
-                .iter()
-                .map(|said| {
-                    let budget = &mut around.budget;
-                    let compiled = pattern::compile(problems, key, said, self.macros, rule, budget)?;
-                    around.probe.judge(problems, said, &compiled, allowed);
-                    Some(compiled)
-                })
-                .collect();
+            let texts = fields.texts(key);
+            let each: Vec<Option<Compiled>> =
+                texts.iter().map(|said| self.compile(problems, around, key, said, rule)).collect();
             each.into_iter().collect::<Option<Vec<Compiled>>>()
         };
         let matches = compile(problems, "match", self.fields.own());
@@ -253,6 +257,26 @@ impl<'t> Reader<'t, '_> {
         Patterns { matches: matches.filter(|patterns| !patterns.is_empty()), ignore, resolve }
     }
 
+    /// The name as it is typed, for those who speak of the rule.
+    fn name_text(&self) -> &'t str {
+        self.fields.own().text("name").map_or("", |name| name.text)
+    }
+
+    /// Compiles a pattern of `key` and tries what it costs.
+    fn compile(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        key: &str,
+        said: &Said<'_>,
+        rule: &str,
+    ) -> Option<Compiled> {
+        let compiled = pattern::compile(problems, key, said, self.macros, rule, &mut around.budget)?;
+        let allowed = self.fields.switch("allow_slow").unwrap_or(false);
+        around.probe.judge(problems, said, &compiled, allowed);
+        Some(compiled)
+    }
+
     fn by(
         &self,
         problems: &mut Problems<'_>,
@@ -266,10 +290,12 @@ impl<'t> Reader<'t, '_> {
                 problems.error("duplicate-name", said.span.clone(), title, "used again");
                 continue;
             }
-            let from = match said.text {
-                "file" => Some(Value::File),
-                "source" => Some(Value::Source),
-                name => captures.unwrap_or_default().iter().position(|c| **c == *name).map(Value::Capture),
+            let captured = captures.unwrap_or_default().iter().position(|c| **c == *said.text);
+            let from = match (captured, said.text) {
+                (Some(capture), _) => Some(Value::Capture(capture)),
+                (None, "file") => Some(Value::File),
+                (None, "source") => Some(Value::Source),
+                (None, _) => None,
             };
             if let (Some(matches), None | Some(Value::Capture(_))) = (matches, &from) {
                 check_captured(problems, &said, matches);
@@ -278,6 +304,34 @@ impl<'t> Reader<'t, '_> {
         }
         by.sort_by(|a, b| a.name.cmp(&b.name));
         by
+    }
+
+    fn filter(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        matches: Option<&[Compiled]>,
+        captures: Option<&[Arc<str>]>,
+    ) -> Option<Filter> {
+        let said = self.fields.own().text("where")?;
+        let rule = self.name_text();
+        // What only `resolve` captures is never there when a match is judged.
+        let captured: Option<BTreeSet<&str>> = matches.map(|matches| {
+            matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str()).collect()
+        });
+        let find = |name: &str| {
+            if captured.as_ref().is_some_and(|captured| captured.contains(name)) {
+                return captures?.iter().position(|capture| **capture == *name).map(Value::Capture);
+            }
+            OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        };
+        let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
+        let all = captured.as_ref().map(|captured| captured.iter().copied().chain(built_in).collect());
+        let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
+            self.compile(problems, around, "where", said, rule).map(|compiled| compiled.regex)
+        };
+        let condition = condition::parse(problems, &said, &Names { find: &find, all }, &mut compile)?;
+        Some(Filter { text: said.text.into(), condition })
     }
 
     fn resolve_after(&self, problems: &mut Problems<'_>, has_resolve: bool) -> Option<Duration> {

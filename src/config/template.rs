@@ -7,7 +7,7 @@ use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::walk::{Said, is_identifier};
 use crate::rule::{Segment, Template, Value};
 
-/// The names that every text may use, besides the rule's captures, with what they say.
+/// The names that every text may use, besides the rule's captures, which come first, with what they say.
 pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("file", Value::File, "path of the file the line stands in"),
     ("source", Value::Source, "name of the source"),
@@ -24,11 +24,6 @@ pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("since", Value::Since, "when the alert was raised"),
     ("time", Value::Time, "when this happened"),
 ];
-
-/// The value of a built-in name.
-pub(super) fn built_in(name: &str) -> Option<Value> {
-    BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| value.clone())
-}
 
 /// Reads a text. `captures` is what may be used besides the built-in names; `None`: it is not known, because a
 /// pattern is wrong.
@@ -80,12 +75,11 @@ fn name_value(
     captures: Option<&[Arc<str>]>,
 ) -> Option<Value> {
     let name = &said.text[at.clone()];
-    if let Some(value) = built_in(name) {
-        return Some(value);
-    }
+    // What the author has named wins.
     let position = captures.unwrap_or_default().iter().position(|capture| **capture == *name);
-    if let Some(capture) = position {
-        return Some(Value::Capture(capture));
+    let built_in = || BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| value.clone());
+    if let Some(value) = position.map(Value::Capture).or_else(built_in) {
+        return Some(value);
     }
     let captures = captures?;
     let known = || captures.iter().map(|capture| &**capture).chain(BUILT_IN.iter().map(|(known, ..)| *known));
@@ -110,8 +104,8 @@ mod tests {
     fn check(text: &str, expected: Result<&[Segment], (&str, &str)>) {
         let file = format!("'{text}'");
         let mut problems = Problems::new(Path::new("f"), &file);
-        let said = Said { text, span: 0..file.len() };
-        let template = parse(&mut problems, &said, Some(&["user".into()]));
+        let said = Said::new(text, 0..file.len());
+        let template = parse(&mut problems, &said, Some(&["user".into(), "status".into()]));
         let list = problems.finish();
         match expected {
             Ok(segments) => {
@@ -130,6 +124,7 @@ mod tests {
         check("", Ok(&[]));
         check("a {user} b", Ok(&[text("a "), Segment::Value(Value::Capture(0)), text(" b")]));
         check("{count}{line}", Ok(&[Segment::Value(Value::Count), Segment::Value(Value::Line)]));
+        check("{status}", Ok(&[Segment::Value(Value::Capture(1))]));
         check("{{user}} }}{{", Ok(&[text("{user} }{")]));
         check("{{{user}}}", Ok(&[text("{"), Segment::Value(Value::Capture(0)), text("}")]));
     }

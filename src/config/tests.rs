@@ -126,8 +126,7 @@ fn patterns_are_checked_at_the_character() {
     check_rule(r"match = '(?u)\p{Greek}'", &[]);
     check_rule(r"match = '(?<a>x)(?<a>y)'", &[("bad-pattern", "a")]);
     check_rule(r"match = '%{ip:a} %{ip:a}'", &[("bad-pattern", "%{ip:a}")]);
-    check_rule(r"match = '(?<count>x)'", &[("reserved-capture", "count")]);
-    check_rule(r"match = '%{ip:file}'", &[("reserved-capture", "%{ip:file}")]);
+    check_rule("match = '(?<count>x) %{ip:file}'\nby = ['file']\nsummary = '{count} {total}'", &[]);
     check_rule(r"match = '(?<a.b>x)'", &[("bad-capture-name", "a.b")]);
     check_rule(r"match = 'x*'", &[("matches-everything", "'x*'")]);
     check_rule(r"match = '\w{1000}{50}'", &[("pattern-too-big", r"'\w{1000}{50}'")]);
@@ -175,6 +174,33 @@ fn texts_are_checked_at_the_character() {
     check_rule("match = 'x'\nimages = [{ src = 'x', alt = '}' }]", &[("bad-template", "}")]);
     let (_, problems) = rules("[[rule]]\nname='r'\nsource='s'\nmatch='(?<user>x)'\nrunbook='{usr}'\n");
     assert_eq!(problems[0].help.as_deref(), Some("did you mean `user`?"));
+}
+
+#[test]
+fn conditions_are_checked_at_the_character() {
+    let rule =
+        |condition: &str| format!(r"match = '(?<path>\S+) (?<status>\d+)'{}where = '{condition}'", '\n');
+    check_rule(&rule("status >= 500 and not path =~ \"^/health\" or file == source"), &[]);
+    check_rule(&rule("stats >= 500"), &[("unknown-name", "stats")]);
+    check_rule(&rule("status >= five"), &[("unknown-name", "five")]);
+    check_rule(&rule("status > 5parsec"), &[("bad-condition", "parsec")]);
+    check_rule(&rule("path =~ \"[z-a]\""), &[("bad-pattern", "z-a")]);
+    check_rule(&rule("path =~ \"%{ipp}\""), &[("unknown-macro", "ipp")]);
+    check_rule(&rule("path =~ \"x{1,20000}\""), &[("pattern-too-big", "{1,20000}")]);
+    check_rule(
+        "match = 'x'\nwhere = \"y == 'a\\u0062' and\"",
+        &[("unknown-name", "y"), ("bad-condition", "")],
+    );
+    check_rule("match = 'x'\nwhere = \"\\u006cine =~ '\\u005bz-a]'\"", &[("bad-pattern", "z-a")]);
+    check_rule("match = 'x'\nresolve = '(?<only>y)'\nwhere = 'only == \"y\"'", &[("unknown-name", "only")]);
+    check_rule("match = 'x'\nwhere = 5", &[("wrong-type", "5")]);
+    let (_, problems) =
+        rules("[[rule]]\nname='r'\nsource='s'\nmatch='(?<user>x)'\nwhere='usr == \"root\"'\n");
+    assert_eq!(problems[0].help.as_deref(), Some("did you mean `user`?"));
+    assert_eq!(
+        problems[0].note.as_deref(),
+        Some("the names are `user`, `file`, `source`, `line`, `instance`, `rule`")
+    );
 }
 
 #[test]
@@ -273,6 +299,8 @@ fn only_what_decides_enters_the_digest() {
         "within='1m'\nfor='1m'",
         "within='1m'\nwarning='> 1'",
         "within='1m'\nwarning='>= 1.5'",
+        "where='line == \"x\"'",
+        "where='line == \"y\"'",
     ];
     let mut seen = vec![plain];
     for other in others {

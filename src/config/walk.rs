@@ -18,17 +18,32 @@ use super::units::{parse_duration, parse_size};
 /// A value of a table, with its place.
 pub(super) type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
 
-/// A string and where its literal stands, quotes included.
+/// A string, or a part of one, and where it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Said<'t> {
     pub(super) text: &'t str,
+    /// Of a whole string with its quotes.
     pub(super) span: Range<usize>,
+    /// The string that it is a part of, where the literal of that stands, and where in the string the part begins.
+    whole: (&'t str, Range<usize>, usize),
 }
 
-impl Said<'_> {
+impl<'t> Said<'t> {
+    pub(super) fn new(text: &'t str, span: Range<usize>) -> Said<'t> {
+        Said { text, span: span.clone(), whole: (text, span, 0) }
+    }
+
     /// Where a part of the string was typed.
     pub(super) fn place(&self, problems: &Problems<'_>, inner: &Range<usize>) -> Range<usize> {
-        typed(problems.text, &self.span, self.text, inner)
+        let (whole, literal, from) = &self.whole;
+        typed(problems.text, literal, whole, &(from + inner.start..from + inner.end))
+    }
+
+    /// A part of the string by itself.
+    pub(super) fn part(&self, problems: &Problems<'_>, inner: &Range<usize>) -> Said<'t> {
+        let (whole, literal, from) = &self.whole;
+        let span = self.place(problems, inner);
+        Said { text: &self.text[inner.clone()], span, whole: (whole, literal.clone(), from + inner.start) }
     }
 }
 
@@ -77,7 +92,8 @@ pub(super) fn check(
 
 fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     match (key.kind, value.get_ref()) {
-        (Kind::Text | Kind::Secret, DeValue::String(_)) | (Kind::Switch, DeValue::Boolean(_)) => {}
+        (Kind::Text | Kind::Secret | Kind::Condition, DeValue::String(_))
+        | (Kind::Switch, DeValue::Boolean(_)) => {}
         (Kind::Table, DeValue::Table(_)) => {}
         (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs, DeValue::String(_)) => {
             check_text(problems, key, value);
@@ -97,7 +113,7 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         }
         (Kind::Name | Kind::RuleName, DeValue::String(_)) => check_text(problems, key, value),
         (Kind::Duration(_) | Kind::DurationOrNever, DeValue::String(text)) => {
-            check_duration(problems, key, &Said { text, span: value.span() });
+            check_duration(problems, key, &Said::new(text, value.span()));
         }
         (Kind::Size(least, most), DeValue::String(_) | DeValue::Integer(_)) => match size(value) {
             Ok(bytes) if (least..=most).contains(&bytes) => {}
@@ -374,5 +390,5 @@ impl<'t, 'i> Fields<'t, 'i> {
 
 /// The string of a value.
 pub(super) fn said<'t>(value: Value<'t, '_>) -> Option<Said<'t>> {
-    Some(Said { text: value.get_ref().as_str()?, span: value.span() })
+    Some(Said::new(value.get_ref().as_str()?, value.span()))
 }

@@ -49,6 +49,8 @@ pub(super) fn view<D: Disk>(
         matches: counts.matches,
         recoveries: counts.recoveries,
         keys: keys as u64,
+        dismissed: counts.dismissed,
+        unreadable: counts.unreadable,
         late: counts.late,
         overflow: counts.overflow,
     });

@@ -5,7 +5,7 @@ use super::merge::Timed;
 use super::text::Scene;
 use super::{Engine, Phase, digest};
 use crate::model::{FileId, KeyHash, Timestamp, Transition};
-use crate::rule::{By, Rule, RuleIx, Ruleset, Value};
+use crate::rule::{By, Filter, NotComparable, Rule, RuleIx, Ruleset, Value};
 use crate::saved::SavedFlush;
 use crate::scan::{Match, MatchKind};
 
@@ -60,6 +60,18 @@ impl Engine {
                 }
             }
             MatchKind::Match => {
+                if let Some(filter) = &rule.filter {
+                    let holds = self.holds(rule, filter, hit);
+                    let counts = &mut self.counts[hit.rule.0 as usize];
+                    match holds {
+                        Ok(true) => {}
+                        Ok(false) => counts.dismissed += 1,
+                        Err(NotComparable) => counts.unreadable += 1,
+                    }
+                    if holds != Ok(true) {
+                        return;
+                    }
+                }
                 let hash = self.hash_of(rule, hit);
                 if !self.counts_once(rule, hash, hit) {
                     return;
@@ -109,6 +121,16 @@ impl Engine {
             // The configuration allows no other value in a key.
             _ => None,
         }
+    }
+
+    /// True if what a rule wants of its matches besides their patterns is true of this one.
+    fn holds(&self, rule: &Rule, filter: &Filter, hit: &Match<'_>) -> Result<bool, NotComparable> {
+        filter.condition.holds(&|value| match value {
+            Value::Line => hit.line,
+            Value::Instance => self.scope_of(rule).as_bytes(),
+            Value::Rule => rule.name.as_str().as_bytes(),
+            _ => self.by_value(value, hit).unwrap_or_default(),
+        })
     }
 
     pub(super) fn hash_of(&self, rule: &Rule, hit: &Match<'_>) -> KeyHash {

@@ -104,6 +104,10 @@ pub struct RuleCounts {
     pub matches: u64,
     /// Lines that fitted `resolve`.
     pub recoveries: u64,
+    /// Lines that fitted, but of which `where` does not hold.
+    pub dismissed: u64,
+    /// Lines that fitted, but hold no number where one is to be compared.
+    pub unreadable: u64,
     /// Lines that fitted, but were older than the window their key had reached.
     pub late: u64,
     /// Lines that fitted, but had no room for their key.

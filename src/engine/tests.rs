@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::rule::{By, Comparison, Op, Segment, Template, Value};
+use crate::rule::{By, Comparison, Condition, Filter, Number, Op, Quantity, Segment, Template, Unit, Value};
 use crate::scan::KeptMatch;
 
 const FILE: FileId = FileId(1);
@@ -47,6 +47,7 @@ fn rule(name: &str, n: u32, within: u64, resolve_after: Option<u64>) -> Rule {
         description: Template(vec![Segment::Value(Value::Lines)]),
         runbook: None,
         images: Vec::new(),
+        filter: None,
         latch: false,
         condition_digest: [0; 16],
     }
@@ -228,6 +229,26 @@ fn a_recovery_line_ends_the_alert_of_its_key_and_empties_the_window() {
     let mut sorted = said.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, expected);
+}
+
+#[test]
+fn a_match_counts_if_its_condition_holds_and_is_counted_otherwise() {
+    let mut one = rule("r", 2, 60, Some(10));
+    let condition = Condition::Compared(
+        Number::Of(Value::Capture(0)),
+        Op::AtLeast,
+        Number::Is(Quantity { value: 500.0, unit: Unit::One }),
+    );
+    one.filter = Some(Filter { text: "k >= 500".into(), condition });
+    let mut bench = Bench::new(vec![one]);
+    for (time, key) in [(0, "503"), (1, "404"), (2, "none"), (3, "503")] {
+        bench.line(time, key, MatchKind::Match);
+    }
+    // A recovery is not asked for it.
+    bench.line(4, "503", MatchKind::Resolve);
+    assert_eq!(bench.said, [(3, "503".to_owned(), "warning"), (4, "503".to_owned(), "ok")]);
+    let (_, counts, keys) = bench.engine.rule_counts().next().expect("one rule");
+    assert_eq!((counts.matches, counts.dismissed, counts.unreadable, keys), (2, 1, 1, 0));
 }
 
 #[test]

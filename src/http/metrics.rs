@@ -144,6 +144,13 @@ impl Scrape {
         to.counter("rule_matches", "Records that fit the rule", each(view, |r| r.matches))?;
         to.counter("rule_recoveries", "Records that fit its `resolve`", each(view, |r| r.recoveries))?;
         to.gauge("rule_keys", "Keys held now", each(view, |r| r.keys))?;
+        to.counter(
+            "rule_dismissed",
+            "Records of which its `where` does not hold",
+            each(view, |r| r.dismissed),
+        )?;
+        let unreadable = "Records without a number where one is to be compared";
+        to.counter("rule_unreadable", unreadable, each(view, |r| r.unreadable))?;
         to.counter("rule_late", "Matches that came after their window was decided", each(view, |r| r.late))?;
         to.counter("rule_overflow", "Matches folded for too many keys", each(view, |r| r.overflow))?;
         let alerts = view
@@ -199,6 +206,8 @@ mod tests {
                 matches: 7,
                 recoveries: 8,
                 keys: 9,
+                dismissed: 71,
+                unreadable: 72,
                 late: 10,
                 overflow: 11,
             }],
@@ -258,6 +267,8 @@ mod tests {
             r#"tripline_rule_matches_total{rule="ssh"} 7"#,
             r#"tripline_rule_recoveries_total{rule="ssh"} 8"#,
             r#"tripline_rule_keys{rule="ssh"} 9"#,
+            r#"tripline_rule_dismissed_total{rule="ssh"} 71"#,
+            r#"tripline_rule_unreadable_total{rule="ssh"} 72"#,
             r#"tripline_rule_late_total{rule="ssh"} 10"#,
             r#"tripline_rule_overflow_total{rule="ssh"} 11"#,
             r#"tripline_alerts{rule="ssh",status="warning"} 1"#,

@@ -108,6 +108,10 @@ pub struct RuleView {
     pub recoveries: u64,
     /// Keys it holds now.
     pub keys: u64,
+    /// Matches of which `where` does not hold.
+    pub dismissed: u64,
+    /// Matches without a number where one is to be compared.
+    pub unreadable: u64,
     /// Matches that came after their window was decided.
     pub late: u64,
     /// Matches folded because there were too many keys.

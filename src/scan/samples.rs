@@ -75,6 +75,7 @@ pub(crate) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
         description: Template::default(),
         runbook: None,
         images: Vec::new(),
+        filter: None,
         latch: false,
         condition_digest: [0; 16],
     }

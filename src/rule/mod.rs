@@ -2,11 +2,22 @@
 //!
 //! Knows nothing of TOML: `config` is one way to make a ruleset, a library user may take another.
 
+mod comparison;
+mod condition;
+mod quantity;
+mod template;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use regex_automata::meta::{self, Regex};
 use regex_syntax::hir::Hir;
+
+pub use comparison::{Comparison, Op};
+pub use condition::{Condition, NotComparable, Number, Word};
+pub(crate) use quantity::number_len;
+pub use quantity::{Quantity, Unit};
+pub use template::{ImageTemplate, Segment, Template};
 
 use crate::model::{RuleName, Severity, SourceName};
 
@@ -54,6 +65,8 @@ pub struct Rule {
     pub ignore: Vec<Pattern>,
     /// A line that fits any of them ends the alert of its key.
     pub resolve: Vec<Pattern>,
+    /// `where`: what has to be true of a match besides, or it counts for nothing.
+    pub filter: Option<Filter>,
     /// True if a match stays true until it is told otherwise: by a recovery line (`resolve` without `within`), or by
     /// tripline itself for its own rules.
     pub latch: bool,
@@ -99,6 +112,15 @@ impl Rule {
     pub fn most_needed(&self) -> u64 {
         self.ladder.iter().flatten().map(Comparison::needed).max().unwrap_or(1)
     }
+}
+
+/// A condition of a rule, with what was written.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// As the author wrote it.
+    pub text: Arc<str>,
+    /// What it means. Captures are those of [`Rule::captures`].
+    pub condition: Condition<Value>,
 }
 
 /// A compiled pattern.
@@ -173,96 +195,6 @@ pub enum Value {
     Since,
     /// `{time}`: when the transition happened, RFC 3339.
     Time,
-}
-
-/// A comparison of the ladder: `>= 5`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Comparison {
-    /// The operator.
-    pub op: Op,
-    /// The right-hand side.
-    pub than: f64,
-}
-
-/// Operators that a count can be compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// `>=`
-    AtLeast,
-    /// `>`
-    Above,
-}
-
-impl Comparison {
-    /// True if it holds for `value`.
-    pub fn holds(&self, value: f64) -> bool {
-        match self.op {
-            Op::AtLeast => value >= self.than,
-            Op::Above => value > self.than,
-        }
-    }
-
-    /// The smallest count for which it holds, at least 1.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "float to int casts saturate"
-    )]
-    pub fn needed(&self) -> u64 {
-        let needed = match self.op {
-            Op::AtLeast => self.than.ceil(),
-            Op::Above => self.than.floor() + 1.0,
-        };
-        (needed as u64).max(1)
-    }
-}
-
-/// Text with `{name}` places, parsed and checked: every name is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Template(pub Vec<Segment>);
-
-/// A piece of a [`Template`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// Said as it is.
-    Text(Arc<str>),
-    /// Filled in.
-    Value(Value),
-}
-
-impl Template {
-    /// A template without places.
-    pub fn constant(text: &str) -> Template {
-        Template(vec![Segment::Text(text.into())])
-    }
-
-    /// True if nothing is filled in, so that the text is the same for every alert of the rule.
-    pub fn is_constant(&self) -> bool {
-        self.0.iter().all(|segment| matches!(segment, Segment::Text(_)))
-    }
-
-    /// Fills the places by asking `fill` for each.
-    pub fn render(&self, mut fill: impl FnMut(&Value, &mut String)) -> String {
-        let mut text = String::new();
-        for segment in &self.0 {
-            match segment {
-                Segment::Text(constant) => text.push_str(constant),
-                Segment::Value(value) => fill(value, &mut text),
-            }
-        }
-        text
-    }
-}
-
-/// A picture whose address and words may have places.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageTemplate {
-    /// See [`crate::model::Image::src`].
-    pub src: Template,
-    /// See [`crate::model::Image::href`].
-    pub href: Option<Template>,
-    /// See [`crate::model::Image::alt`].
-    pub alt: Option<Template>,
 }
 
 /// The status a rung of [`Rule::ladder`] stands for.

@@ -1,0 +1,77 @@
+//! A number held against another one.
+
+/// A comparison of the ladder: `>= 5`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison {
+    /// The operator.
+    pub op: Op,
+    /// The right-hand side.
+    pub than: f64,
+}
+
+/// How two numbers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// `>=`
+    AtLeast,
+    /// `>`
+    Above,
+    /// `<=`
+    AtMost,
+    /// `<`
+    Below,
+    /// `==`
+    Equal,
+    /// `!=`
+    Other,
+}
+
+impl Op {
+    /// All of them, those first that begin like a shorter one.
+    pub const ALL: [Op; 6] = [Op::AtLeast, Op::AtMost, Op::Equal, Op::Other, Op::Above, Op::Below];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Op::AtLeast => ">=",
+            Op::Above => ">",
+            Op::AtMost => "<=",
+            Op::Below => "<",
+            Op::Equal => "==",
+            Op::Other => "!=",
+        }
+    }
+
+    /// True if it holds for these two.
+    pub fn holds(self, left: f64, right: f64) -> bool {
+        match self {
+            Op::AtLeast => left >= right,
+            Op::Above => left > right,
+            Op::AtMost => left <= right,
+            Op::Below => left < right,
+            Op::Equal => left == right,
+            Op::Other => left != right,
+        }
+    }
+}
+
+impl Comparison {
+    /// True if it holds for `value`.
+    pub fn holds(&self, value: f64) -> bool {
+        self.op.holds(value, self.than)
+    }
+
+    /// The smallest count for which it holds, at least 1.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "float to int casts saturate"
+    )]
+    pub fn needed(&self) -> u64 {
+        let needed = match self.op {
+            Op::Above | Op::AtMost => self.than.floor() + 1.0,
+            _ => self.than.ceil(),
+        };
+        (needed as u64).max(1)
+    }
+}
