@@ -263,6 +263,8 @@ pub enum Reason {
     Quiet,
     /// A line that fits `resolve`.
     RecoveryLine,
+    /// A line whose number says that it is over, where silence says nothing.
+    Cleared,
     /// `expire_after` passed without a recovery line.
     NoRecoveryLine,
     /// The rule is gone, disabled, or is keyed in another way since a reload or start.
@@ -279,6 +281,7 @@ impl Reason {
             Reason::LevelLeft => "level left",
             Reason::Quiet => "quiet",
             Reason::RecoveryLine => "recovery line seen",
+            Reason::Cleared => "clear",
             Reason::NoRecoveryLine => "no recovery line seen",
             Reason::RuleGone => "rule gone",
             Reason::Stopped => "stopped",
@@ -299,8 +302,8 @@ pub struct Transition {
     pub previous: Status,
     /// Why.
     pub reason: Reason,
-    /// The measure at that moment.
-    pub value: f64,
+    /// The measure at that moment; `None`: there is nothing to measure, as the mean of no numbers.
+    pub value: Option<f64>,
     /// Matches inside the window at that moment (without a window: of this episode so far).
     pub count: u64,
     /// Matches of this episode so far, those that led to the raise included.

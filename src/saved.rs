@@ -93,13 +93,15 @@ pub struct SavedFlush {
     pub counted: Vec<(RuleName, KeyHash)>,
 }
 
-/// A run of equal times in a window.
+/// A run of equal times in a window, or of what a coarse window takes for equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The record time.
     pub time: Timestamp,
     /// How many matches had it.
     pub n: u64,
+    /// What the rule's measure keeps of them: the bits of a number, or a digest of a text; else 0.
+    pub x: u64,
 }
 
 /// One comparison of a ladder, for one key.
@@ -148,6 +150,10 @@ pub struct SavedKey {
     pub line: String,
     /// Number of the window's first chunk that is still needed.
     pub first_chunk: u64,
+    /// The step to which times of a coarse window are cut, in microseconds; 0: they are exact.
+    pub step_us: i64,
+    /// The number of the newest match, for rules that look at that alone.
+    pub newest_number: Option<f64>,
 }
 
 /// What a sink was last told of an alert. A missing row means `ok`.

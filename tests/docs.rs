@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use tripline::config::keys::{self, Key, Kind};
+use tripline::config::measure::MEASURES;
 use tripline::config::{self, Text, macros, own, template};
 use tripline::model::duration_text;
 use tripline::rule::Value;
@@ -19,6 +20,7 @@ fn made(name: &str) -> Option<String> {
         "rule file" => table(&[keys::RULE_FILE]),
         "rule" => table(&[keys::RULE_OWN, keys::DEFAULTS]),
         "image" => table(&[keys::IMAGE]),
+        "measures" => Some(measures()),
         "names" => Some(names()),
         "patterns" => Some(patterns()),
         "own rules" => Some(own_rules()),
@@ -71,6 +73,15 @@ fn names() -> String {
     let mut text = "| name | what it is |\n|---|---|\n".to_owned();
     for (name, _, about) in template::BUILT_IN {
         let _ = writeln!(text, "| `{{{name}}}` | {} |", cell(about));
+    }
+    text
+}
+
+fn measures() -> String {
+    let mut text = "| measure | what it is |\n|---|---|\n".to_owned();
+    for (name, takes, about) in MEASURES {
+        let takes = if takes.is_empty() { String::new() } else { format!("({takes})") };
+        let _ = writeln!(text, "| `{name}{takes}` | {} |", cell(about));
     }
     text
 }
@@ -160,7 +171,7 @@ fn tables_say_what_the_code_says() {
             assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
         }
     }
-    assert_eq!(tables, 12, "every table is on a page");
+    assert_eq!(tables, 13, "every table is on a page");
 }
 
 /// Blocks of TOML on the pages are whole rule files or whole configurations.

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use regex_automata::meta::Regex;
 
 use super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::units::{QUANTITY_UNITS, parse_quantity};
 use super::walk::Said;
-use crate::rule::{Condition, Number, Op, Quantity, Unit, Word, number_len};
+use crate::rule::{Condition, Number, Op, Quantity, Word};
 
 /// The deepest nesting of brackets and `not`.
 const MOST_NESTED: usize = 50;
@@ -145,7 +146,10 @@ fn token(text: &str, first: char) -> Result<(Token<'_>, usize), Wrong> {
             };
             Ok((Token::Text(&text[1..1 + len]), len + 2))
         }
-        '0'..='9' | '-' | '+' => number(text),
+        '0'..='9' | '-' | '+' => match parse_quantity(text) {
+            Ok((quantity, len)) => Ok((Token::Number(quantity), len)),
+            Err(wrong) => Err(Wrong::new(wrong.at, "a number is wrong", wrong.why).help(QUANTITY_UNITS)),
+        },
         'a'..='z' | 'A'..='Z' | '_' => {
             let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
             let len = text.find(|c| !fits(c)).unwrap_or(text.len());
@@ -169,33 +173,6 @@ fn token(text: &str, first: char) -> Result<(Token<'_>, usize), Wrong> {
                 _ => wrong,
             })
         }
-    }
-}
-
-/// A number with its unit: times may have several parts.
-fn number(text: &str) -> Result<(Token<'_>, usize), Wrong> {
-    let sign = usize::from(text.starts_with(['-', '+']));
-    let Some(mut len) = number_len(&text[sign..]).map(|len| sign + len) else {
-        return Err(Wrong::new(0..sign, "a number is missing", "expected a digit behind it"));
-    };
-    let is_unit = |c: char| c.is_alphabetic() || c == '%';
-    loop {
-        let unit_len = text[len..].find(|c| !is_unit(c)).unwrap_or(text.len() - len);
-        let unit = &text[len..len + unit_len];
-        if unit_len > 0 && Unit::named(unit).is_none() {
-            let title = "a unit is not known";
-            let units = "times are `ns us ms s m h d w`, sizes `B kB MB GB TB KiB MiB GiB TiB`, shares `%`";
-            return Err(Wrong::new(len..len + unit_len, title, "unknown unit").help(units));
-        }
-        len += unit_len;
-        match number_len(&text[len..]) {
-            Some(more) if unit_len > 0 => len += more,
-            _ => break,
-        }
-    }
-    match Quantity::read(&text.as_bytes()[..len]) {
-        Some(quantity) => Ok((Token::Number(quantity), len)),
-        None => Err(Wrong::new(0..len, "this is not a number", "only times have several parts: `1h30m`")),
     }
 }
 

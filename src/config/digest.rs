@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::rule::{Pattern, Rule};
+use crate::rule::{Comparison, Measure, Pattern, Rule, Value};
 
 /// The first 16 bytes of SHA-256 over the condition of a rule: patterns, window, ladder, times, sources. Texts,
 /// labels, pictures and bounds are not part of it. Every field is its length as a little-endian `u32` and its bytes;
@@ -17,8 +17,7 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         patterns.iter().for_each(|Pattern { expanded, .. }| field(&mut hash, expanded.as_bytes()));
     }
     for comparison in &rule.ladder {
-        let written = comparison.map(|comparison| format!("{} {}", comparison.op.as_str(), comparison.than));
-        field(&mut hash, written.unwrap_or_default().as_bytes());
+        field(&mut hash, comparison.as_ref().map(written).unwrap_or_default().as_bytes());
     }
     for time in [Some(rule.within), Some(rule.hold), rule.resolve_after, rule.expire_after] {
         let written = time.as_ref().map(Duration::as_millis).map_or_else(String::new, |ms| ms.to_string());
@@ -33,8 +32,44 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         field(&mut hash, b"where");
         field(&mut hash, filter.text.as_bytes());
     }
+    if let Some(measure) = measure(rule) {
+        field(&mut hash, b"measure");
+        field(&mut hash, measure.as_bytes());
+    }
+    if rule.min_lines > 0 {
+        field(&mut hash, b"min_lines");
+        field(&mut hash, rule.min_lines.to_string().as_bytes());
+    }
+    if let Some(clear) = &rule.clear {
+        field(&mut hash, b"clear");
+        field(&mut hash, written(clear).as_bytes());
+    }
     let digest = hash.finalize();
     std::array::from_fn(|at| digest[at])
+}
+
+fn written(comparison: &Comparison) -> String {
+    format!("{} {}", comparison.op.as_str(), comparison.than)
+}
+
+/// The measure of a rule in words; nothing for a count.
+fn measure(rule: &Rule) -> Option<String> {
+    let of = |name: &str, of: &Value| match of {
+        Value::Capture(ix) => Some(format!("{name} {}", rule.captures[*ix])),
+        other => Some(format!("{name} {other:?}")),
+    };
+    match &rule.measure {
+        Measure::Count => None,
+        Measure::Rate => Some("rate".to_owned()),
+        Measure::Ratio(filter) => Some(format!("ratio {}", filter.text)),
+        Measure::Distinct(value) => of("distinct", value),
+        Measure::Sum(value) => of("sum", value),
+        Measure::Average(value) => of("avg", value),
+        Measure::Least(value) => of("min", value),
+        Measure::Most(value) => of("max", value),
+        Measure::Last(value) => of("last", value),
+        Measure::Percentile(percent, value) => of(&format!("p{percent}"), value),
+    }
 }
 
 fn count(hash: &mut Sha256, length: usize) {

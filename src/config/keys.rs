@@ -45,8 +45,10 @@ pub enum Kind {
     Count,
     /// `true` or `false`.
     Switch,
-    /// A comparison of the count.
+    /// A comparison of the measure.
     Comparison,
+    /// A measure, of a capture or a condition; it is read where these are known.
+    Measure,
     /// A condition over captures; it is read where these are known.
     Condition,
     /// One of these words.
@@ -80,6 +82,7 @@ impl Kind {
             Kind::Count => "a whole number, 1 or more",
             Kind::Switch => "`true` or `false`",
             Kind::Comparison => "a comparison such as \">= 5\"",
+            Kind::Measure => "a measure such as \"p95(latency)\"",
             Kind::Condition => "a condition such as 'status >= 500'",
             Kind::Choice(_) => "one of a few words",
             Kind::Labels => "a table of strings such as `{ team = \"db\" }`",
@@ -232,6 +235,13 @@ pub const RULE_OWN: &[Key] = &[
     key("name", Kind::RuleName, "", "The rule's identity; another name makes another rule."),
     key("match", Kind::Patterns, "", "A line that fits any of them is a match."),
     key("resolve", Kind::Patterns, "none", "A line that fits any of them ends the alert of its key."),
+    key("measure", Kind::Measure, "\"count\"", "The number that is compared, from the matches of a key."),
+    key(
+        "clear",
+        Kind::Comparison,
+        "none",
+        "What has to be true of the measure before the lowest level ends.",
+    ),
     key(
         "where",
         Kind::Condition,
@@ -256,9 +266,10 @@ pub const DEFAULTS: &[Key] = &[
         "none: each matching line by itself",
         "The window over which matches are counted.",
     ),
-    key("info", Kind::Comparison, "none", "The count at which the alert is `info`."),
-    key("warning", Kind::Comparison, "none", "The count at which the alert is `warning`."),
-    key("critical", Kind::Comparison, "none", "The count at which the alert is `critical`."),
+    key("min_lines", Kind::Count, "1", "With fewer matches inside the window there is nothing to compare."),
+    key("info", Kind::Comparison, "none", "What the measure is compared with for `info`."),
+    key("warning", Kind::Comparison, "none", "What the measure is compared with for `warning`."),
+    key("critical", Kind::Comparison, "none", "What the measure is compared with for `critical`."),
     key(
         "severity",
         Kind::Choice(&["info", "warning", "critical"]),
@@ -313,10 +324,7 @@ pub const DEFAULTS: &[Key] = &[
 pub const RULE_LATER: &[&str] = &[
     "match_all",
     "set",
-    "measure",
-    "min_lines",
     "renotify",
-    "clear",
     "flap",
     "max_raises",
     "active",

@@ -1,143 +1,268 @@
-//! Which count raises which level.
+//! Which number raises which level.
 
 use std::ops::Range;
 
 use super::diagnostic::Problems;
-use super::walk::Fields;
+use super::units::{QUANTITY_UNITS, parse_quantity};
+use super::walk::{Fields, Said};
 use crate::model::Severity;
-use crate::rule::{Comparison, Op};
+use crate::rule::{Comparison, Measure, Op, Quantity, Unit};
 
 /// Why a comparison is not believed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Misread {
     /// The wrong bytes of the string.
     pub(super) at: Range<usize>,
-    what: What,
     pub(super) label: String,
     pub(super) help: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum What {
-    Form,
-    /// As it was typed.
-    Operator(&'static str),
-    Always,
-    TooLarge,
-}
-
-impl Misread {
-    /// The message, for the key that holds the comparison.
-    pub(super) fn title(&self, key: &str) -> String {
-        match self.what {
-            What::Form => format!("`{key}` is not a comparison"),
-            What::Operator(op) => format!("`{key}` compares a count with `{op}`"),
-            What::Always => format!("`{key}` is true without any match"),
-            What::TooLarge => format!("`{key}` waits for more matches than are remembered"),
-        }
-    }
 }
 
 /// The most matches a comparison may wait for: so many are remembered one by one for each key.
 const MOST: f64 = 1_000_000.0;
 
-/// Reads `>= 5` or `> 4`.
+/// The levels, from mild to bad.
+const WORDS: [&str; 3] = ["info", "warning", "critical"];
+
+/// A comparison as it was written: its operator, what stands behind it, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Written {
+    op: Op,
+    op_at: Range<usize>,
+    than: Quantity,
+    than_at: Range<usize>,
+}
+
+impl Written {
+    pub(super) fn comparison(&self) -> Comparison {
+        Comparison { op: self.op, than: self.than.value }
+    }
+}
+
+/// Reads `>= 5`, `> 500ms`, `< 2%`.
 ///
 /// # Errors
 /// What is wrong, where, and the way out.
-pub(super) fn parse_comparison(text: &str) -> Result<Comparison, Misread> {
+pub(super) fn parse_comparison(text: &str) -> Result<Written, Misread> {
     let start = text.len() - text.trim_start().len();
     let rest = &text[start..];
     let operator = rest.len() - rest.trim_start_matches(['<', '>', '=', '!']).len();
-    let at = start..start + operator;
-    let wrong = |at, what, label: &str, help: Option<&str>| {
-        Err(Misread { at, what, label: label.to_owned(), help: help.map(str::to_owned) })
+    let op_at = start..start + operator;
+    let wrong = |at, label: &str, help: Option<&str>| {
+        Err(Misread { at, label: label.to_owned(), help: help.map(str::to_owned) })
     };
-    let op = match &rest[..operator] {
-        ">=" => Op::AtLeast,
-        ">" => Op::Above,
-        written @ ("<" | "<=" | "=" | "==" | "!=") => {
-            let op = ["<", "<=", "=", "==", "!="].into_iter().find(|op| *op == written).unwrap_or_default();
-            let help = if op.starts_with('<') {
-                "a quiet log has no line to look at, so few matches cannot raise an alert in this version"
-            } else {
-                "a count grows past any single number; write `>=`"
-            };
-            return wrong(
-                at,
-                What::Operator(op),
-                "a count can only be compared with `>=` and `>`",
-                Some(help),
-            );
-        }
-        _ => return wrong(0..text.len(), What::Form, "expected `>=` or `>` and a number", None),
+    let Some(op) = Op::ALL.into_iter().find(|op| op.as_str() == &rest[..operator]) else {
+        let help = if &rest[..operator] == "=" { Some("write `==`") } else { None };
+        let at = if operator == 0 { 0..text.len() } else { op_at };
+        return wrong(at, "expected `>=`, `>`, `<=`, `<`, `==` or `!=`, and a number", help);
     };
-    let number = rest[operator..].trim();
-    let from = start + operator + (rest[operator..].len() - rest[operator..].trim_start().len());
-    let at = from..from + number.len();
-    let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let Some(than) = number.parse::<f64>().ok().filter(|_| plain) else {
-        let at = if number.is_empty() { 0..text.len() } else { at };
-        return wrong(at, What::Form, "expected a number such as `5`", None);
-    };
-    if than > MOST {
-        return wrong(at, What::TooLarge, "at most 1000000", None);
+    let behind = rest[operator..].trim_start();
+    let from = text.len() - behind.len();
+    let number = behind.trim_end();
+    // Alone it may have a blank before its unit.
+    if let Some(than) = Quantity::read(number.as_bytes()).filter(|_| !number.is_empty()) {
+        return Ok(Written { op, op_at, than, than_at: from..from + number.len() });
     }
-    if (Comparison { op, than }).holds(0.0) {
+    match parse_quantity(number) {
+        Ok((_, len)) => wrong(from + len..from + number.len(), "expected nothing behind the number", None),
+        Err(_) if number.is_empty() => wrong(0..text.len(), "expected a number such as `5`", None),
+        Err(misread) if misread.at.is_empty() => {
+            wrong(from..from + number.len(), "expected a number such as `5`", None)
+        }
+        Err(misread) => {
+            let at = from + misread.at.start..from + misread.at.end;
+            wrong(at, &misread.why, Some(QUANTITY_UNITS))
+        }
+    }
+}
+
+/// What a comparison can not be for this measure: what is wrong with it, in words for its key.
+fn misfit(
+    written: &Written,
+    measure: &Measure,
+    seconds: f64,
+    clears: bool,
+) -> Option<(&'static str, Misread)> {
+    let Written { op, op_at, than, than_at } = written;
+    let wrong = |at: &Range<usize>, title, label: &str, help: &str| {
+        let help = Some(help.to_owned()).filter(|help| !help.is_empty());
+        Some((title, Misread { at: at.clone(), label: label.to_owned(), help }))
+    };
+    let rises = matches!(op, Op::AtLeast | Op::Above);
+    if let Measure::Ratio(_) = measure {
+        return match than.unit {
+            Unit::Time | Unit::Size => {
+                wrong(than_at, "compares a share with something else", "expected a share such as `2%`", "")
+            }
+            _ if !(0.0..=1.0).contains(&than.value) => wrong(
+                than_at,
+                "is never or always true",
+                "a share lies between 0 and 1",
+                "write `2%` for two of a hundred",
+            ),
+            _ if !clears && rises && op.holds(0.0, than.value) => {
+                wrong(than_at, "is always true", "holds for a share of 0", "")
+            }
+            _ => None,
+        };
+    }
+    if !measure.counts() {
+        return None;
+    }
+    if !rises && !clears {
+        let label = "a count can only be compared with `>=` and `>`";
+        let help = if matches!(op, Op::Below | Op::AtMost) {
+            "a quiet log has no line to look at, so few matches cannot raise an alert in this version"
+        } else {
+            "a count grows past any single number; write `>=`"
+        };
+        return wrong(op_at, "waits for few matches", label, help);
+    }
+    if than.unit != Unit::One {
+        return wrong(than_at, "compares a count with something else", "a count has no unit", "");
+    }
+    if than.value * seconds > MOST {
         return wrong(
-            at,
-            What::Always,
-            "holds for a count of 0",
-            Some("the smallest sensible comparison is `>= 1`"),
+            than_at,
+            "waits for more matches than are remembered",
+            "at most 1000000 in the window",
+            "",
         );
     }
-    Ok(Comparison { op, than })
+    if !clears && op.holds(0.0, than.value) {
+        let help = "the smallest sensible comparison is `>= 1`";
+        return wrong(than_at, "is true without any match", "holds for a count of 0", help);
+    }
+    None
+}
+
+/// What a rule compares its measure with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ladder {
+    pub(super) levels: [Option<Comparison>; 3],
+    pub(super) clear: Option<Comparison>,
+    pub(super) unit: Option<Unit>,
+    /// Where the first level is, if one is written.
+    pub(super) written: Option<Range<usize>>,
 }
 
 /// The ladder of a rule: from the rule if it says anything of it, else from `[defaults]`, else `warning = ">= 1"`.
-pub(super) fn read(problems: &mut Problems<'_>, fields: Fields<'_, '_>) -> [Option<Comparison>; 3] {
-    const WORDS: [&str; 3] = ["info", "warning", "critical"];
-    let mentioned = |table: Fields<'_, '_>| {
-        table.value("severity").is_some() || WORDS.iter().any(|word| table.value(word).is_some())
-    };
-    let fields = match fields.defaults {
+/// `seconds`: by how much a comparison is multiplied to be one of matches.
+pub(super) fn read(
+    problems: &mut Problems<'_>,
+    fields: Fields<'_, '_>,
+    measure: Option<&Measure>,
+    seconds: f64,
+) -> Ladder {
+    let own = match fields.defaults {
         Some(defaults) if !mentioned(fields.own()) => Fields { table: defaults, defaults: None },
         _ => fields.own(),
     };
-    let mut ladder = WORDS.map(|word| parse_comparison(fields.text(word)?.text).ok());
+    let mut ladder = Ladder::default();
+    let mut each: Vec<(&str, Said<'_>, Written)> = Vec::new();
+    for (word, fields) in WORDS.map(|word| (word, own)).into_iter().chain([("clear", fields.own())]) {
+        let Some(said) = fields.text(word) else { continue };
+        if word != "clear" {
+            ladder.written.get_or_insert(said.span.clone());
+        }
+        let Ok(written) = parse_comparison(said.text) else { continue };
+        if let Some((title, misfit)) =
+            measure.and_then(|measure| misfit(&written, measure, seconds, word == "clear"))
+        {
+            let span = said.place(problems, &misfit.at);
+            let title = format!("`{word}` {title}");
+            problems.error("bad-comparison", span, title, misfit.label).help = misfit.help;
+            continue;
+        }
+        each.push((word, said, written));
+    }
+    let ratio = measure.is_some_and(|measure| matches!(measure, Measure::Ratio(_)));
+    let unit = |written: &Written| if ratio { Unit::Share } else { written.than.unit };
+    if let Some((first_word, first_said, first)) = each.first() {
+        ladder.unit = Some(unit(first));
+        for (word, said, written) in &each[1..] {
+            if unit(written) != unit(first) {
+                let span = said.place(problems, &written.than_at);
+                let title = format!("`{first_word}` and `{word}` compare with different things");
+                let second = Some(super::Second {
+                    file: problems.file.to_path_buf(),
+                    span: first_said.place(problems, &first.than_at),
+                    label: "the first is here".to_owned(),
+                });
+                problems.error("mixed-units", span, title, "another kind of number").second = second;
+            }
+        }
+    }
+    for (word, _, written) in &each {
+        let comparison = Some(written.comparison());
+        match WORDS.iter().position(|known| known == word) {
+            Some(rung) => ladder.levels[rung] = comparison,
+            None => ladder.clear = comparison,
+        }
+    }
+    let counts = measure.is_none_or(|measure| matches!(measure, Measure::Count));
+    severity(problems, own, counts, &mut ladder);
+    order(problems, own, &ladder, measure, seconds);
+    ladder
+}
+
+fn mentioned(fields: Fields<'_, '_>) -> bool {
+    fields.value("severity").is_some() || WORDS.iter().any(|word| fields.value(word).is_some())
+}
+
+/// `severity`, which is short for a comparison.
+fn severity(problems: &mut Problems<'_>, fields: Fields<'_, '_>, counts: bool, ladder: &mut Ladder) {
     let severity = fields.text("severity");
-    if let (Some(severity), Some(word)) = (&severity, WORDS.iter().find(|word| fields.value(word).is_some()))
-    {
-        let title = format!("`severity` and `{word}` are given");
-        let label = "`severity` is short for one comparison";
-        let second = fields.key_span(word, &severity.span);
-        let file = problems.file.to_path_buf();
-        let problem =
-            problems.error("severity-and-ladder", fields.key_span("severity", &severity.span), title, label);
-        problem.help = Some(format!("write `{} = \">= 1\"` instead, or leave it out", severity.text));
-        problem.second = Some(super::Second { file, span: second, label: "the ladder is here".to_owned() });
-        return ladder;
+    let word = WORDS.iter().find(|word| fields.value(word).is_some());
+    match (severity, word) {
+        (Some(severity), Some(word)) => {
+            let title = format!("`severity` and `{word}` are given");
+            let label = "`severity` is short for one comparison";
+            let second = fields.key_span(word, &severity.span);
+            let file = problems.file.to_path_buf();
+            let span = fields.key_span("severity", &severity.span);
+            let problem = problems.error("severity-and-ladder", span, title, label);
+            problem.help = Some(format!("write `{} = \">= 1\"` instead, or leave it out", severity.text));
+            problem.second =
+                Some(super::Second { file, span: second, label: "the ladder is here".to_owned() });
+        }
+        (_, Some(_)) => {}
+        // Only of a count it can be said what one match is worth.
+        (_, None) if !counts => {}
+        (severity, None) => {
+            let word = severity.map_or("warning", |severity| severity.text);
+            let rung = Severity::ALL.iter().position(|severity| severity.as_str() == word).unwrap_or(1);
+            ladder.levels[rung] = Some(Comparison { op: Op::AtLeast, than: 1.0 });
+        }
     }
-    if WORDS.iter().all(|word| fields.value(word).is_none()) {
-        let word = severity.map_or("warning", |severity| severity.text);
-        let rung = Severity::ALL.iter().position(|severity| severity.as_str() == word).unwrap_or(1);
-        ladder[rung] = Some(Comparison { op: Op::AtLeast, than: 1.0 });
-    }
-    let rungs: Vec<(&str, u64)> =
-        WORDS.iter().zip(&ladder).filter_map(|(word, rung)| Some((*word, rung.as_ref()?.needed()))).collect();
+}
+
+/// Says that a level is never shown because a worse one is reached no later.
+fn order(
+    problems: &mut Problems<'_>,
+    fields: Fields<'_, '_>,
+    ladder: &Ladder,
+    measure: Option<&Measure>,
+    seconds: f64,
+) {
+    let rungs: Vec<(&str, Comparison)> =
+        WORDS.iter().zip(ladder.levels).filter_map(|(word, level)| Some((*word, level?))).collect();
     for pair in rungs.windows(2) {
         let ((mild, later), (bad, sooner)) = (pair[0], pair[1]);
-        if sooner <= later {
+        let hides = if measure.is_some_and(Measure::counts) {
+            sooner.needed(seconds) <= later.needed(seconds)
+        } else {
+            sooner.holds_wherever(&later)
+        };
+        if hides {
             let span = fields.text(bad).map_or(0..0, |said| said.span);
             let title = format!("`{mild}` is never shown");
             let label = format!("`{bad}` is reached no later");
             let second = fields.text(mild).map(|said| said.span).unwrap_or_default();
             let file = problems.file.to_path_buf();
             problems.warning("ladder-order", span, title, label).second =
-                Some(super::Second { file, span: second, label: format!("`{mild}` needs {later}") });
+                Some(super::Second { file, span: second, label: format!("`{mild}` is here") });
         }
     }
-    ladder
 }
 
 #[cfg(test)]
@@ -146,32 +271,37 @@ mod tests {
 
     #[test]
     fn a_comparison_is_read() {
-        for (text, needed) in
-            [(">= 5", 5), ("> 4", 5), (">=5", 5), (" >  4.5 ", 5), (">= 1", 1), (">= 2.5", 3)]
-        {
-            assert_eq!(parse_comparison(text).unwrap().needed(), needed, "{text}");
+        for (text, op, than, unit) in [
+            (">= 5", Op::AtLeast, 5.0, Unit::One),
+            (" >  4.5 ", Op::Above, 4.5, Unit::One),
+            (">=5", Op::AtLeast, 5.0, Unit::One),
+            ("< -3", Op::Below, -3.0, Unit::One),
+            ("<= 1h30m", Op::AtMost, 5400.0, Unit::Time),
+            ("== 0", Op::Equal, 0.0, Unit::One),
+            ("!= 2%", Op::Other, 0.02, Unit::Share),
+            ("> 512 MB", Op::Above, 512e6, Unit::Size),
+        ] {
+            let read = parse_comparison(text);
+            let read = read.map(|written| (written.op, written.than.value, written.than.unit));
+            assert_eq!(read, Ok((op, than, unit)), "{text}");
         }
     }
 
     #[test]
     fn the_wrong_part_of_a_comparison_is_named() {
-        for (text, at, what) in [
-            ("< 5", 0..1, What::Operator("<")),
-            (" <= 5", 1..3, What::Operator("<=")),
-            ("== 5", 0..2, What::Operator("==")),
-            ("5", 0..1, What::Form),
-            (">= five", 3..7, What::Form),
-            (">= 2%", 3..5, What::Form),
-            (">= -1", 3..5, What::Form),
-            (">= inf", 3..6, What::Form),
-            (">=", 0..2, What::Form),
-            (">>= 1", 0..5, What::Form),
-            (">= 0", 3..4, What::Always),
-            (">= 1000001", 3..10, What::TooLarge),
-            ("", 0..0, What::Form),
+        for (text, at) in [
+            ("5", 0..1),
+            (">= five", 3..7),
+            (">= 2parsec", 4..10),
+            (">= 2MB3MB", 3..9),
+            (">= 5 6", 4..6),
+            (">= inf", 3..6),
+            (">=", 0..2),
+            (">>= 1", 0..3),
+            ("= 1", 0..1),
+            ("", 0..0),
         ] {
-            let wrong = parse_comparison(text).unwrap_err();
-            assert_eq!((wrong.at, wrong.what), (at, what), "{text}");
+            assert_eq!(parse_comparison(text).map_err(|wrong| wrong.at), Err(at), "{text}");
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod keys;
 mod ladder;
 pub mod macros;
 mod main_file;
+pub mod measure;
 pub mod own;
 mod pattern;
 mod place;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::digest;
-use crate::model::{RuleName, Severity};
+use crate::model::Severity;
 use crate::rule::{By, Comparison, Op, Rule, Segment, Template, Value};
 
 /// Names that only tripline's own rules have.
@@ -25,28 +25,13 @@ pub fn own_rules() -> Vec<Rule> {
         let by = captures.iter().map(|name| By { name: name.clone(), from: Value::Capture(0) }).collect();
         let rung = |level| (level == severity).then_some(Comparison { op: Op::AtLeast, than: 1.0 });
         let mut rule = Rule {
-            name: RuleName::new(name),
-            sources: Vec::new(),
-            patterns: Vec::new(),
-            ignore: Vec::new(),
-            resolve: Vec::new(),
-            filter: None,
             latch: true,
             captures,
             by,
-            scoped: true,
-            within: Duration::ZERO,
             ladder: Severity::ALL.map(rung),
-            hold: Duration::ZERO,
-            resolve_after: None,
-            expire_after: None,
-            max_keys: 1000,
-            labels: Vec::new(),
             summary: Template(summary),
             description: Template(vec![Segment::Value(Value::Lines)]),
-            runbook: None,
-            images: Vec::new(),
-            condition_digest: [0; 16],
+            ..Rule::bare(name)
         };
         rule.condition_digest = digest::condition(&rule);
         rule

@@ -11,14 +11,15 @@ use toml::de::{DeTable, DeValue};
 use super::condition::{self, Names};
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
+use super::ladder::{self, Ladder};
 use super::macros::Macros;
 use super::own::{OWN_PREFIX, own_rules};
 use super::pattern::{self, Budget, Compiled};
 use super::probe::Probe;
 use super::walk::{Fields, Said, check, parse, require, said};
-use super::{Diagnostic, Second, Severity, Text, digest, ladder, template};
+use super::{Diagnostic, Second, Severity, Text, digest, measure, template};
 use crate::model::{RuleName, SourceName};
-use crate::rule::{By, Filter, ImageTemplate, Pattern, Rule, Ruleset, Template, Value};
+use crate::rule::{By, Filter, ImageTemplate, Measure, Pattern, Rule, Ruleset, Template, Unit, Value};
 use crate::settings::Source;
 
 /// What can be said of every match, besides its captures.
@@ -126,14 +127,34 @@ impl<'t> Reader<'t, '_> {
             names
         });
         let by = self.by(problems, matches.as_deref(), captures.as_deref());
-        let filter = self.filter(problems, around, matches.as_deref(), captures.as_deref());
-        let ladder = ladder::read(problems, self.fields);
+        // What only `resolve` captures is never there when a match is judged.
+        let captured: Option<BTreeSet<&str>> = matches.as_ref().map(|matches| {
+            matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str()).collect()
+        });
+        let find = |name: &str| {
+            if captured.as_ref().is_some_and(|captured| captured.contains(name)) {
+                return captures.as_ref()?.iter().position(|known| **known == *name).map(Value::Capture);
+            }
+            OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        };
+        let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
+        let all = captured.as_ref().map(|captured| captured.iter().copied().chain(built_in).collect());
+        let names = Names { find: &find, all };
+        let filter = self.filter(problems, around, &names);
+        let measure = self.measure(problems, around, &names);
         let within = self.fields.duration("within").unwrap_or_default();
+        let seconds = if matches!(measure, Some(Measure::Rate)) { within.as_secs_f64() } else { 1.0 };
+        let ladder = ladder::read(problems, self.fields, measure.as_ref(), seconds);
+        let unit = ladder.unit.unwrap_or(Unit::One);
         let hold = self.fields.duration("for").unwrap_or_default();
         let has_resolve = self.fields.table.contains_key("resolve");
         let resolve_after = self.resolve_after(problems, has_resolve);
         let expire_after = self.expire_after(problems, has_resolve);
-        self.check_window(problems, has_resolve);
+        if let Some(measure) = &measure {
+            self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default());
+        }
+        let counts = matches!(measure, None | Some(Measure::Count));
+        self.check_window(problems, has_resolve, counts);
 
         let known = captures.as_deref();
         let text = |problems: &mut Problems<'_>, key: &str| {
@@ -164,12 +185,16 @@ impl<'t> Reader<'t, '_> {
             ignore: slots(ignore),
             resolve: slots(resolve),
             filter,
-            latch: has_resolve && within.is_zero(),
+            latch: has_resolve && within.is_zero() && counts,
             captures: captures.clone(),
             by,
             scoped: self.fields.value("scope").is_none(),
+            measure: measure?,
             within,
-            ladder,
+            min_lines: self.fields.count("min_lines").unwrap_or(0) as u64,
+            ladder: ladder.levels,
+            unit,
+            clear: ladder.clear,
             hold,
             resolve_after,
             expire_after,
@@ -237,11 +262,10 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn patterns(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Patterns {
-        let rule = self.name_text();
         let mut compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
             let texts = fields.texts(key);
             let each: Vec<Option<Compiled>> =
-                texts.iter().map(|said| self.compile(problems, around, key, said, rule)).collect();
+                texts.iter().map(|said| self.compile(problems, around, key, said)).collect();
             each.into_iter().collect::<Option<Vec<Compiled>>>()
         };
         let matches = compile(problems, "match", self.fields.own());
@@ -257,11 +281,6 @@ impl<'t> Reader<'t, '_> {
         Patterns { matches: matches.filter(|patterns| !patterns.is_empty()), ignore, resolve }
     }
 
-    /// The name as it is typed, for those who speak of the rule.
-    fn name_text(&self) -> &'t str {
-        self.fields.own().text("name").map_or("", |name| name.text)
-    }
-
     /// Compiles a pattern of `key` and tries what it costs.
     fn compile(
         &self,
@@ -269,8 +288,8 @@ impl<'t> Reader<'t, '_> {
         around: &mut Around<'_>,
         key: &str,
         said: &Said<'_>,
-        rule: &str,
     ) -> Option<Compiled> {
+        let rule = self.fields.own().text("name").map_or("", |name| name.text);
         let compiled = pattern::compile(problems, key, said, self.macros, rule, &mut around.budget)?;
         let allowed = self.fields.switch("allow_slow").unwrap_or(false);
         around.probe.judge(problems, said, &compiled, allowed);
@@ -310,28 +329,28 @@ impl<'t> Reader<'t, '_> {
         &self,
         problems: &mut Problems<'_>,
         around: &mut Around<'_>,
-        matches: Option<&[Compiled]>,
-        captures: Option<&[Arc<str>]>,
+        names: &Names<'_, Value>,
     ) -> Option<Filter> {
         let said = self.fields.own().text("where")?;
-        let rule = self.name_text();
-        // What only `resolve` captures is never there when a match is judged.
-        let captured: Option<BTreeSet<&str>> = matches.map(|matches| {
-            matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str()).collect()
-        });
-        let find = |name: &str| {
-            if captured.as_ref().is_some_and(|captured| captured.contains(name)) {
-                return captures?.iter().position(|capture| **capture == *name).map(Value::Capture);
-            }
-            OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
-        };
-        let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
-        let all = captured.as_ref().map(|captured| captured.iter().copied().chain(built_in).collect());
         let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
-            self.compile(problems, around, "where", said, rule).map(|compiled| compiled.regex)
+            self.compile(problems, around, "where", said).map(|compiled| compiled.regex)
         };
-        let condition = condition::parse(problems, &said, &Names { find: &find, all }, &mut compile)?;
+        let condition = condition::parse(problems, &said, names, &mut compile)?;
         Some(Filter { text: said.text.into(), condition })
+    }
+
+    /// `None`: it is wrong, which has been said.
+    fn measure(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        names: &Names<'_, Value>,
+    ) -> Option<Measure> {
+        let Some(said) = self.fields.own().text("measure") else { return Some(Measure::Count) };
+        let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
+            self.compile(problems, around, "measure", said).map(|compiled| compiled.regex)
+        };
+        measure::parse(problems, &said, names, &mut compile)
     }
 
     fn resolve_after(&self, problems: &mut Problems<'_>, has_resolve: bool) -> Option<Duration> {
@@ -364,9 +383,47 @@ impl<'t> Reader<'t, '_> {
         None
     }
 
+    /// Whether a measure has what it needs.
+    fn check_measure(
+        &self,
+        problems: &mut Problems<'_>,
+        measure: &Measure,
+        ladder: &Ladder,
+        matches: &[Compiled],
+    ) {
+        let Some(said) = self.fields.own().text("measure") else { return };
+        let name = short(said.text);
+        let needs_window = !matches!(measure, Measure::Count | Measure::Last(_));
+        if needs_window && self.fields.value("within").is_none() {
+            let title = format!("`{name}` needs `within`");
+            problems.error("measure-without-window", said.span.clone(), title, "of which matches?").help =
+                Some("say over which time: `within = \"5m\"`".to_owned());
+        }
+        if !matches!(measure, Measure::Count) && ladder.written.is_none() {
+            let title = format!("`{name}` is compared with nothing");
+            problems.error("measure-without-level", said.span.clone(), title, "no level is given").help =
+                Some("say from which value on: `warning = \"> …\"`".to_owned());
+        }
+        let is_number = !matches!(measure, Measure::Distinct(_));
+        if let (Some(Value::Capture(_)), true, Some(unit), Some(span)) =
+            (measure.of(), is_number, ladder.unit, &ladder.written)
+        {
+            let behind = said.text.split_once('(').map_or("", |(_, behind)| behind);
+            let capture = behind.trim_end().trim_end_matches(')').trim();
+            measure::check_unit(problems, span.clone(), unit, capture, matches);
+        }
+    }
+
     /// Things that only make sense with a window.
-    fn check_window(&self, problems: &mut Problems<'_>, has_resolve: bool) {
+    fn check_window(&self, problems: &mut Problems<'_>, has_resolve: bool, counts: bool) {
         if self.fields.value("within").is_some() {
+            return;
+        }
+        if let Some(value) = self.fields.own().value("min_lines") {
+            let title = "`min_lines` has no effect without `within`";
+            problems.warning("no-effect", value.span(), title, "each line counts by itself");
+        }
+        if !counts {
             return;
         }
         let (span, label) = (self.header.clone(), "in this rule".to_owned());
@@ -381,7 +438,8 @@ impl<'t> Reader<'t, '_> {
         }
         for word in ["info", "warning", "critical"] {
             let Some(said) = self.fields.text(word) else { continue };
-            let needed = ladder::parse_comparison(said.text).map_or(1, |comparison| comparison.needed());
+            let written = ladder::parse_comparison(said.text);
+            let needed = written.map_or(1, |written| written.comparison().needed(1.0));
             let used = self.fields.own().value(word).is_some() || !self.says_ladder();
             if needed > 1 && used {
                 let title = format!("`{word}` waits for {needed} matches, and there is no `within`");

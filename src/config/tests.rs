@@ -58,7 +58,7 @@ fn good(text: &str) -> Ruleset {
 #[test]
 fn keys_and_values_of_rules_are_checked() {
     check_rule("match = 'x'\nmach = 'y'", &[("unknown-key", "mach")]);
-    check_rule("match = 'x'\nmeasure = 'p95(x)'", &[("not-yet", "measure")]);
+    check_rule("match = 'x'\nrenotify = '1h'", &[("not-yet", "renotify")]);
     check_rule("match = 'x'\nwithin = 600", &[("wrong-type", "600")]);
     check_rule("match = ['x', 5]", &[("wrong-type", "5")]);
     check_rule("match = 'x'\nwithin = '10min'", &[("bad-duration", "min")]);
@@ -204,6 +204,64 @@ fn conditions_are_checked_at_the_character() {
 }
 
 #[test]
+fn measures_are_checked_at_the_character() {
+    let rule =
+        |lines: &str| format!("match = '(?<path>\\S+) (?<took>\\S+) (?<n>\\d+)'\nwithin = '5m'\n{lines}");
+    for sound in [
+        "measure = 'count'\nwarning = '>= 5'",
+        "measure = 'rate'\nwarning = '> 2.5'",
+        "measure = 'ratio( n >= 500 and path != \"/\" )'\nwarning = '>= 2%'\ncritical = '> 0.1'\nmin_lines = 50",
+        "measure = 'distinct(path)'\nwarning = '> 10'",
+        "measure = 'p95(took)'\nwarning = '> 500ms'\ncritical = '> 2s'\nclear = '< 400ms'",
+        "measure = 'p1(n)'\nwarning = '< 5'",
+        "measure = ' last( n ) '\nwarning = '== 3'",
+        "measure = 'sum(took)'\nwarning = '>= 1 GiB'",
+        "measure = 'min(n)'\ninfo = '<= 3'\nwarning = '< 2'",
+    ] {
+        check_rule(&rule(sound), &[]);
+    }
+    for (lines, id, place) in [
+        ("measure = 'p95'\nwarning = '> 5'", "bad-measure", ""),
+        ("measure = 'avg()'\nwarning = '> 5'", "bad-measure", "()"),
+        ("measure = 'count(n)'", "bad-measure", "(n)"),
+        ("measure = 'p0(n)'\nwarning = '> 5'", "unknown-measure", "p0"),
+        ("measure = 'p100(n)'\nwarning = '> 5'", "unknown-measure", "p100"),
+        ("measure = 'averag(n)'\nwarning = '> 5'", "unknown-measure", "averag"),
+        ("measure = 'avg(m)'\nwarning = '> 5'", "unknown-name", "m"),
+        ("measure = 'avg(n + 1)'\nwarning = '> 5'", "unknown-name", "n + 1"),
+        ("measure = 'ratio(n >= )'\nwarning = '> 5%'", "bad-condition", ""),
+        ("measure = \"ratio(path =~ '\\u005bz-a]')\"\nwarning = '> 5%'", "bad-pattern", "z-a"),
+        ("measure = 'avg(n)'", "measure-without-level", "'avg(n)'"),
+        ("measure = 'avg(n)'\nseverity = 'info'", "measure-without-level", "'avg(n)'"),
+        ("measure = 'avg(n)'\nwarning = '> 5ms'", "unit-mismatch", "'> 5ms'"),
+        ("measure = 'avg(took)'\nwarning = '> 5ms'\ncritical = '> 1'", "mixed-units", "1"),
+        ("measure = 'avg(took)'\nwarning = '> 5ms'\nclear = '< 1MB'", "mixed-units", "1MB"),
+        ("measure = 'ratio(n > 5)'\nwarning = '>= 2'", "bad-comparison", "2"),
+        ("measure = 'ratio(n > 5)'\nwarning = '>= 2s'", "bad-comparison", "2s"),
+        ("measure = 'ratio(n > 5)'\nwarning = '>= 0%'", "bad-comparison", "0%"),
+        ("measure = 'distinct(path)'\nwarning = '< 2'", "bad-comparison", "<"),
+        ("measure = 'rate'\nwarning = '> 1ms'", "bad-comparison", "1ms"),
+        ("measure = 'rate'\nwarning = '> 10000'", "bad-comparison", "10000"),
+        ("measure = 'avg(n)'\nwarning = '=> 5'", "bad-comparison", "=>"),
+        ("measure = 'avg(n)'\nwarning = '> 5parsec'", "bad-comparison", "parsec"),
+        ("measure = 'avg(n)'\ninfo = '< 5'\nwarning = '< 6'", "ladder-order", "'< 6'"),
+        ("measure = 5", "wrong-type", "5"),
+    ] {
+        check_rule(&rule(lines), &[(id, place)]);
+    }
+    check_rule(
+        "match = '(?<n>x)'\nmeasure = 'avg(n)'\nwarning = '> 5'",
+        &[("measure-without-window", "'avg(n)'")],
+    );
+    check_rule("match = '(?<n>x)'\nmeasure = 'last(n)'\nwarning = '> 5'\nfor = '1m'", &[]);
+    check_rule("match = 'x'\nmin_lines = 5", &[("no-effect", "5")]);
+    check_rules(
+        "[defaults]\nmeasure = 'count'\nclear = '< 5'\n",
+        &[("not-a-default", "measure"), ("not-a-default", "clear")],
+    );
+}
+
+#[test]
 fn what_cannot_work_together_is_said() {
     check_rule("match = 'x'\nfor = '1m'", &[("for-without-window", "'1m'")]);
     check_rule("match = 'x'\nwarning = '> 1'", &[("threshold-without-window", "'> 1'")]);
@@ -301,6 +359,10 @@ fn only_what_decides_enters_the_digest() {
         "within='1m'\nwarning='>= 1.5'",
         "where='line == \"x\"'",
         "where='line == \"y\"'",
+        "within='1m'\nmeasure='rate'\nwarning='>= 1'",
+        "within='1m'\nmeasure='distinct(line)'\nwarning='>= 1'",
+        "within='1m'\nmin_lines=5",
+        "within='1m'\nclear='< 1'",
     ];
     let mut seen = vec![plain];
     for other in others {
@@ -453,7 +515,7 @@ match  = "sshd\\[\\d+\\]: \"Failed\" [z-a]"
 name     = "ssh"
 source   = "auth"
 match    = 'from %{ipp:src_ip}'
-measure  = "count"
+renotify = "1h"
 
 [[rule]]
 name     = "disk"

@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::rule::{Quantity, Unit, number_len};
+
 /// Units of a duration, from large to small, with their length in milliseconds.
 const UNITS: [(&str, u64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -67,6 +69,36 @@ pub fn parse_duration(text: &str) -> Result<Duration, Misread> {
         at = letters;
     }
     Ok(Duration::from_millis(total))
+}
+
+/// The units that [`parse_quantity`] knows, for those who wrote another one.
+pub const QUANTITY_UNITS: &str =
+    "times are `ns us ms s m h d w`, sizes `B kB MB GB TB KiB MiB GiB TiB`, shares `%`";
+
+/// Reads the number that `text` begins with, with its sign and its unit; times may have several parts. Also gives how
+/// long it is.
+///
+/// # Errors
+/// The place of the first wrong byte and what is wrong there.
+pub fn parse_quantity(text: &str) -> Result<(Quantity, usize), Misread> {
+    let sign = usize::from(text.starts_with(['-', '+']));
+    let Some(mut len) = number_len(&text[sign..]).map(|len| sign + len) else {
+        return Err(Misread::new(0..sign, "expected a number"));
+    };
+    loop {
+        let unit_len = run(text, len, |c| c.is_alphabetic() || c == '%') - len;
+        let unit = &text[len..len + unit_len];
+        if unit_len > 0 && Unit::named(unit).is_none() {
+            return Err(Misread::new(len..len + unit_len, "unknown unit"));
+        }
+        len += unit_len;
+        match number_len(&text[len..]) {
+            Some(more) if unit_len > 0 => len += more,
+            _ => break,
+        }
+    }
+    let quantity = Quantity::read(&text.as_bytes()[..len]).map(|quantity| (quantity, len));
+    quantity.ok_or_else(|| Misread::new(0..len, "only times have several parts, as `1h30m`"))
 }
 
 /// Reads a size in bytes: a whole number, alone or with `B`, `KiB` or `MiB`.

@@ -92,7 +92,7 @@ pub(super) fn check(
 
 fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     match (key.kind, value.get_ref()) {
-        (Kind::Text | Kind::Secret | Kind::Condition, DeValue::String(_))
+        (Kind::Text | Kind::Secret | Kind::Condition | Kind::Measure, DeValue::String(_))
         | (Kind::Switch, DeValue::Boolean(_)) => {}
         (Kind::Table, DeValue::Table(_)) => {}
         (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs, DeValue::String(_)) => {
@@ -144,8 +144,8 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         (Kind::Comparison, DeValue::String(text)) => {
             if let Err(wrong) = ladder::parse_comparison(text) {
                 let span = inside(problems, value, &wrong.at);
-                let problem = problems.error("bad-comparison", span, wrong.title(key.name), wrong.label);
-                problem.help = wrong.help;
+                let title = format!("`{}` is not a comparison", key.name);
+                problems.error("bad-comparison", span, title, wrong.label).help = wrong.help;
             }
         }
         (Kind::Choice(words), DeValue::String(text)) => {

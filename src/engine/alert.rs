@@ -9,12 +9,13 @@ use std::time::Duration;
 use crate::model::{
     AlertKey, Episode, FileId, KeyHash, Labels, Position, Reason, Status, Timestamp, Transition,
 };
-use crate::rule::{Rule, rung_severity};
+use crate::rule::{Measure, Rule, rung_severity};
 use crate::saved::{Rung, SavedKey};
 use crate::scan::Match;
 
+use super::tally::{Keep, Sample};
 use super::text::Scene;
-use super::window::Window;
+use super::window::{Use, Window};
 
 /// Lines kept of an episode.
 pub(super) const LINES_KEPT: usize = 5;
@@ -54,6 +55,8 @@ pub(super) struct Key {
     rungs: [Rung; 3],
     latched: bool,
     pub(super) window: Window,
+    /// The number of the newest match, for rules that look at that alone.
+    newest_number: Option<f64>,
     /// Set while a rung is true or an alert is open.
     pub(super) episode: Option<Episode>,
     pub(super) total: u64,
@@ -91,7 +94,8 @@ impl Key {
             last_match: clock,
             rungs: [Rung::default(); 3],
             latched: false,
-            window: Window::new(rule.within, rule.most_needed()),
+            window: Window::new(used(rule)),
+            newest_number: None,
             episode: None,
             total: 0,
             last: None,
@@ -117,7 +121,8 @@ impl Key {
             last_match: saved.last_match,
             rungs: saved.rungs,
             latched: saved.latched,
-            window: Window::load(rule.within, rule.most_needed(), saved.first_chunk, chunks),
+            window: Window::load(used(rule), saved.first_chunk, saved.step_us, chunks),
+            newest_number: saved.newest_number,
             episode: saved.episode,
             total: saved.total,
             last: saved.open,
@@ -157,13 +162,16 @@ impl Key {
             lines: self.lines.iter().map(|line| text(line)).collect(),
             line: text(&self.line),
             first_chunk: self.window.first_chunk(),
+            step_us: self.window.step(),
+            newest_number: self.newest_number,
         }
     }
 
     /// The rule's condition has another definition: the window starts anew, an open alert stays.
     pub(super) fn restart(&mut self, rule: &Rule) {
-        let kept = std::mem::replace(&mut self.window, Window::new(rule.within, rule.most_needed()));
+        let kept = std::mem::replace(&mut self.window, Window::new(used(rule)));
         self.window.continue_after(&kept);
+        self.newest_number = None;
         let open = self.status();
         for (rung, state) in self.rungs.iter_mut().enumerate() {
             let shown = Status::from(rung_severity(rung)) == open;
@@ -202,13 +210,18 @@ impl Key {
     /// The next moment at which something may change if no line comes.
     pub(super) fn next_due(&self, rule: &Rule) -> Option<Timestamp> {
         let windowed = !rule.within.is_zero() && !self.latched;
-        if windowed && self.status() == Status::Ok && self.rungs.iter().all(|rung| rung.since.is_none()) {
+        let watches_leaves = rule.watches_leaves();
+        if windowed
+            && !watches_leaves
+            && self.status() == Status::Ok
+            && self.rungs.iter().all(|rung| rung.since.is_none())
+        {
             // As it comes out below, for most keys and most lines.
             return self.window.empty_at();
         }
         let leave = if !windowed {
             None
-        } else if self.rungs.iter().any(|rung| rung.since.is_some()) {
+        } else if watches_leaves || self.rungs.iter().any(|rung| rung.since.is_some()) {
             self.window.next_leave()
         } else {
             self.window.empty_at()
@@ -224,9 +237,8 @@ impl Key {
     /// lines with the same stamp may follow.
     fn next_fall(&self, rule: &Rule) -> Option<Timestamp> {
         let value = self.value(rule);
-        let mut rungs = self.rungs.iter().zip(&rule.ladder);
-        let fallen =
-            rungs.any(|(rung, level)| rung.since.is_some() && !level.is_some_and(|level| level.holds(value)));
+        let mut rungs = self.rungs.iter().enumerate();
+        let fallen = rungs.any(|(at, rung)| rung.since.is_some() && !stays(rule, at, value));
         fallen.then_some(self.clock)
     }
 
@@ -294,6 +306,7 @@ impl Key {
         scene: &Scene<'_>,
         time: Timestamp,
         hit: &Match<'_>,
+        sample: Sample,
         out: &mut Vec<Transition>,
     ) -> Taken {
         let rule = scene.rule;
@@ -310,9 +323,15 @@ impl Key {
         let mut room = None;
         if windowed {
             self.window.expire(now);
-            self.window.insert(time);
+            self.window.insert(time, sample);
         } else if rule.latches() {
             self.latched = true;
+        }
+        // Of two lines the one that was written later says what is.
+        if let Sample::Number(number) = sample
+            && time >= self.last_match
+        {
+            self.newest_number = Some(number);
         }
         self.total = self.total.saturating_add(1);
         if idle {
@@ -322,12 +341,16 @@ impl Key {
             room = self.lines.drain(..self.lines.len().saturating_sub(keep)).next();
         }
         self.remember(hit, room.unwrap_or_default());
-        if windowed || rule.latches() {
+        if rule.lasts() {
             self.judge(rule, now, Fall::Later);
             if idle && self.rungs.iter().any(|rung| rung.since.is_some()) {
                 self.episode = Some(Episode(hit.at));
             }
             self.show(scene, now, out);
+            // Silence ends nothing here, so a number does.
+            if rule.resolve_after.is_none() && self.status() != Status::Ok && self.is_clear(rule) {
+                self.end(scene, now, Reason::Cleared, out);
+            }
         } else {
             // One moment: true at `now`, false right after it.
             self.episode.get_or_insert(Episode(hit.at));
@@ -364,6 +387,7 @@ impl Key {
         out: &mut Vec<Transition>,
     ) {
         self.latched = false;
+        self.newest_number = None;
         self.rungs = [Rung::default(); 3];
         if self.status() == Status::Ok {
             self.episode = None;
@@ -374,15 +398,16 @@ impl Key {
 
     /// Measures, and holds the measure against the ladder.
     fn judge(&mut self, rule: &Rule, now: Timestamp, fall: Fall) {
-        if rule.within.is_zero() && !rule.latches() {
+        if !rule.lasts() {
             return;
         }
         let value = self.value(rule);
-        for (rung, level) in self.rungs.iter_mut().zip(&rule.ladder) {
-            let holds = match level {
-                Some(level) => level.holds(value),
-                None => false,
+        for (at, (rung, level)) in self.rungs.iter_mut().zip(&rule.ladder).enumerate() {
+            let holds = match (level, value) {
+                (Some(level), Some(value)) => level.holds(value),
+                _ => false,
             };
+            let holds = holds || rung.since.is_some() && stays(rule, at, value);
             match (holds, rung.since) {
                 (true, None) => rung.since = Some(now),
                 (false, Some(_)) if fall == Fall::Now => {
@@ -483,15 +508,37 @@ impl Key {
         out.push(last.clone());
     }
 
-    /// The measure.
-    fn value(&self, rule: &Rule) -> f64 {
-        let count = if rule.latches() { u64::from(self.latched) } else { self.count(rule.within) };
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "counts beyond 2^52 are out of reach of a bounded window"
-        )]
-        let value = count as f64;
-        value
+    /// True if the measure says that it is over: `clear` is true, or, of a number that does not just grow with matches,
+    /// the lowest level is not.
+    fn is_clear(&self, rule: &Rule) -> bool {
+        let Some(value) = self.value(rule) else { return false };
+        match (&rule.clear, rule.ladder.iter().flatten().next()) {
+            (Some(clear), _) => clear.holds(value),
+            (None, Some(lowest)) => !rule.measure.counts() && !rule.latches() && !lowest.holds(value),
+            (None, None) => false,
+        }
+    }
+
+    /// The measure; nothing, if there is nothing to measure.
+    #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^52 are out of reach of a bounded window")]
+    fn value(&self, rule: &Rule) -> Option<f64> {
+        if rule.latches() {
+            return Some(f64::from(u8::from(self.latched)));
+        }
+        let windowed = !rule.within.is_zero();
+        let count = self.count(rule.within);
+        if windowed && count < rule.min_lines {
+            return None;
+        }
+        match &rule.measure {
+            Measure::Count => Some(count as f64),
+            Measure::Rate => Some(count as f64 / rule.within.as_secs_f64()),
+            Measure::Distinct(_) => Some(self.window.texts() as f64),
+            Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
+            Measure::Sum(_) | Measure::Least(_) | Measure::Most(_) => self.window.number(),
+            Measure::Percentile(percent, _) => self.window.percentile(*percent),
+            Measure::Last(_) => self.newest_number.filter(|_| !windowed || count > 0),
+        }
     }
 
     /// Keeps of a line what texts may speak of; `room` is for one of the first lines.
@@ -527,6 +574,18 @@ impl Key {
     pub(super) fn count(&self, within: Duration) -> u64 {
         if within.is_zero() { self.total } else { self.window.count() }
     }
+}
+
+/// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet.
+fn stays(rule: &Rule, rung: usize, value: Option<f64>) -> bool {
+    let Some(value) = value else { return false };
+    let holds = rule.ladder[rung].is_some_and(|level| level.holds(value));
+    let lowest = rule.ladder[..rung].iter().all(Option::is_none);
+    holds || lowest && rule.clear.is_some_and(|clear| !clear.holds(value))
+}
+
+fn used(rule: &Rule) -> Use {
+    Use { span: rule.within, keep: Keep::of(&rule.measure), needed: rule.most_needed() }
 }
 
 /// Log text as it is saved.

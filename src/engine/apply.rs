@@ -1,11 +1,13 @@
 //! A match reaches its key, or a recovery line the keys that agree with it.
 
 use super::alert::{Key, Taken};
+use super::key;
 use super::merge::Timed;
+use super::tally::Sample;
 use super::text::Scene;
 use super::{Engine, Phase, digest};
 use crate::model::{FileId, KeyHash, Timestamp, Transition};
-use crate::rule::{By, Filter, NotComparable, Rule, RuleIx, Ruleset, Value};
+use crate::rule::{By, Filter, Measure, NotComparable, Quantity, Rule, RuleIx, Ruleset, Value};
 use crate::saved::SavedFlush;
 use crate::scan::{Match, MatchKind};
 
@@ -72,13 +74,17 @@ impl Engine {
                         return;
                     }
                 }
+                let Ok(sample) = self.sample(rule, hit) else {
+                    self.counts[hit.rule.0 as usize].unreadable += 1;
+                    return;
+                };
                 let hash = self.hash_of(rule, hit);
                 if !self.counts_once(rule, hash, hit) {
                     return;
                 }
                 let mut taken = Taken::Late;
                 let mut meet = |key: &mut Key, scene: &Scene<'_>, out: &mut Vec<Transition>| {
-                    taken = key.meet(scene, time, hit, out);
+                    taken = key.meet(scene, time, hit, sample, out);
                 };
                 if !self.with_key(hit.rule, hash, Some(hit.at.file), &mut meet) {
                     if !self.admit(rule, hash, time, hit) {
@@ -123,14 +129,40 @@ impl Engine {
         }
     }
 
+    /// What a match brings to the rule's measure.
+    fn sample(&self, rule: &Rule, hit: &Match<'_>) -> Result<Sample, NotComparable> {
+        Ok(match &rule.measure {
+            Measure::Count | Measure::Rate => Sample::Match,
+            Measure::Ratio(filter) => Sample::Number(f64::from(u8::from(self.holds(rule, filter, hit)?))),
+            Measure::Distinct(of) => Sample::Text(key::text_digest(self.value_of(rule, of, hit))),
+            Measure::Sum(of)
+            | Measure::Average(of)
+            | Measure::Least(of)
+            | Measure::Most(of)
+            | Measure::Last(of)
+            | Measure::Percentile(_, of) => {
+                let read = Quantity::read(self.value_of(rule, of, hit)).ok_or(NotComparable)?;
+                if read.unit != rule.unit {
+                    return Err(NotComparable);
+                }
+                Sample::Number(read.value)
+            }
+        })
+    }
+
     /// True if what a rule wants of its matches besides their patterns is true of this one.
     fn holds(&self, rule: &Rule, filter: &Filter, hit: &Match<'_>) -> Result<bool, NotComparable> {
-        filter.condition.holds(&|value| match value {
+        filter.condition.holds(&|value| self.value_of(rule, value, hit))
+    }
+
+    /// What a name says of a match; nothing is the empty text.
+    fn value_of<'a>(&'a self, rule: &'a Rule, value: &Value, hit: &Match<'a>) -> &'a [u8] {
+        match value {
             Value::Line => hit.line,
             Value::Instance => self.scope_of(rule).as_bytes(),
             Value::Rule => rule.name.as_str().as_bytes(),
             _ => self.by_value(value, hit).unwrap_or_default(),
-        })
+        }
     }
 
     pub(super) fn hash_of(&self, rule: &Rule, hit: &Match<'_>) -> KeyHash {

@@ -30,6 +30,12 @@ pub fn digest<'a>(rule: &str, scope: &str, by: impl Iterator<Item = (&'a str, &'
     KeyHash(hash)
 }
 
+/// A digest of a text, to tell different ones apart: the first eight bytes of its SHA-256, little-endian.
+pub(super) fn text_digest(text: &[u8]) -> u64 {
+    let digest = Sha256::digest(text);
+    u64::from_le_bytes(std::array::from_fn(|at| digest[at]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ mod apply;
 mod clock;
 mod key;
 mod merge;
+mod tally;
 mod text;
 mod timers;
 mod window;

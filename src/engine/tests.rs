@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::rule::{By, Comparison, Condition, Filter, Number, Op, Quantity, Segment, Template, Unit, Value};
+use crate::rule::{
+    By, Comparison, Condition, Filter, Measure, Number, Op, Quantity, Segment, Template, Unit, Value,
+};
 use crate::scan::KeptMatch;
 
 const FILE: FileId = FileId(1);
@@ -24,32 +26,19 @@ fn rule(name: &str, n: u32, within: u64, resolve_after: Option<u64>) -> Rule {
     let mut ladder = [None; 3];
     ladder[1] = Some(Comparison { op: Op::AtLeast, than: f64::from(n) });
     Rule {
-        name: RuleName::new(name),
         sources: vec![SourceName::new("s")],
-        patterns: Vec::new(),
-        ignore: Vec::new(),
-        resolve: Vec::new(),
         captures: vec!["k".into()],
         by: vec![By { name: "k".into(), from: Value::Capture(0) }],
-        scoped: true,
         within: secs(within),
         ladder,
-        hold: Duration::ZERO,
         resolve_after: resolve_after.map(secs),
-        expire_after: None,
-        max_keys: 1000,
-        labels: Vec::new(),
         summary: Template(vec![
             Segment::Value(Value::Count),
             Segment::Text(" of ".into()),
             Segment::Value(Value::Capture(0)),
         ]),
         description: Template(vec![Segment::Value(Value::Lines)]),
-        runbook: None,
-        images: Vec::new(),
-        filter: None,
-        latch: false,
-        condition_digest: [0; 16],
+        ..Rule::bare(name)
     }
 }
 
@@ -249,6 +238,113 @@ fn a_match_counts_if_its_condition_holds_and_is_counted_otherwise() {
     assert_eq!(bench.said, [(3, "503".to_owned(), "warning"), (4, "503".to_owned(), "ok")]);
     let (_, counts, keys) = bench.engine.rule_counts().next().expect("one rule");
     assert_eq!((counts.matches, counts.dismissed, counts.unreadable, keys), (2, 1, 1, 0));
+}
+
+/// A rule with one key and one level, over numbers.
+fn measured(measure: Measure, within: u64, op: Op, than: f64) -> Rule {
+    Rule {
+        by: Vec::new(),
+        measure,
+        ladder: [None, Some(Comparison { op, than }), None],
+        ..rule("r", 1, within, Some(0))
+    }
+}
+
+/// What a rule says of lines with these numbers, up to `until`.
+fn check_numbers(rule: Rule, lines: &[(i64, &str)], until: i64, expected: &[(i64, &str)]) {
+    let shown = format!("{:?} {lines:?}", rule.measure);
+    let mut bench = Bench::new(vec![rule]);
+    for (time, number) in lines {
+        bench.line(*time, number, MatchKind::Match);
+    }
+    bench.run_until(until);
+    let said: Vec<_> = bench.said.iter().map(|(time, _, status)| (*time, *status)).collect();
+    assert_eq!(said, expected, "{shown}");
+}
+
+#[test]
+fn a_measure_is_held_against_the_ladder_with_every_line_and_as_lines_leave() {
+    let x = || Value::Capture(0);
+    let bad = Condition::Compared(
+        Number::Of(x()),
+        Op::AtLeast,
+        Number::Is(Quantity { value: 500.0, unit: Unit::One }),
+    );
+    let ratio = Measure::Ratio(Filter { text: "x >= 500".into(), condition: bad });
+    let half = &[(0, "200"), (1, "500"), (2, "200"), (30, "200")];
+    check_numbers(measured(ratio.clone(), 60, Op::AtLeast, 0.5), half, 200, &[(1, "warning"), (2, "ok")]);
+    // The good line of the beginning has left, and half of the rest is bad.
+    let later = &[(0, "200"), (1, "500"), (30, "200")];
+    check_numbers(
+        measured(ratio.clone(), 60, Op::AtLeast, 0.5),
+        later,
+        200,
+        &[(1, "warning"), (30, "ok"), (60, "warning"), (61, "ok")],
+    );
+    let enough = Rule { min_lines: 3, ..measured(ratio, 60, Op::AtLeast, 0.3) };
+    check_numbers(
+        enough,
+        &[(0, "500"), (1, "500"), (2, "200"), (70, "500")],
+        200,
+        &[(2, "warning"), (60, "ok")],
+    );
+    let numbers = &[(0, "10"), (10, "30"), (20, "20")];
+    let over = |measure| measured(measure, 60, Op::Above, 19.0);
+    check_numbers(over(Measure::Average(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
+    check_numbers(over(Measure::Sum(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
+    check_numbers(over(Measure::Most(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
+    check_numbers(over(Measure::Least(x())), numbers, 200, &[(60, "warning"), (80, "ok")]);
+    check_numbers(over(Measure::Percentile(50, x())), numbers, 200, &[(20, "warning"), (80, "ok")]);
+    check_numbers(over(Measure::Last(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
+    let different = measured(Measure::Distinct(x()), 60, Op::AtLeast, 2.0);
+    check_numbers(
+        different,
+        &[(0, "a"), (1, "a"), (30, "b"), (40, "b")],
+        200,
+        &[(30, "warning"), (61, "ok")],
+    );
+    let rate = measured(Measure::Rate, 10, Op::AtLeast, 0.3);
+    check_numbers(rate, &[(0, "-"), (1, "-"), (2, "-")], 200, &[(2, "warning"), (10, "ok")]);
+}
+
+#[test]
+fn the_lowest_level_ends_when_clear_is_true() {
+    let band = || Rule {
+        clear: Some(Comparison { op: Op::Below, than: 400.0 }),
+        ..measured(Measure::Last(Value::Capture(0)), 0, Op::Above, 500.0)
+    };
+    let numbers = &[(0, "501"), (1, "450"), (2, "499"), (3, "399"), (4, "450")];
+    check_numbers(band(), numbers, 200, &[(0, "warning"), (3, "ok")]);
+    // Silence ends nothing: neither does a number between the two.
+    let never = || Rule { resolve_after: None, ..band() };
+    check_numbers(never(), &numbers[..3], 1_000_000, &[(0, "warning")]);
+    check_numbers(never(), numbers, 200, &[(0, "warning"), (3, "ok")]);
+    let plain = Rule { clear: None, ..never() };
+    check_numbers(plain, &numbers[..3], 200, &[(0, "warning"), (1, "ok")]);
+}
+
+#[test]
+fn the_last_number_stays_until_its_window_is_over_or_a_line_resolves_it() {
+    let last = |within| measured(Measure::Last(Value::Capture(0)), within, Op::Above, 5.0);
+    check_numbers(last(0), &[(0, "6")], 1_000_000, &[(0, "warning")]);
+    check_numbers(last(60), &[(0, "6")], 1_000_000, &[(0, "warning"), (60, "ok")]);
+    let mut bench = Bench::new(vec![Rule { expire_after: Some(secs(100)), ..last(0) }]);
+    bench.line(0, "6", MatchKind::Match);
+    bench.line(1, "", MatchKind::Resolve);
+    bench.line(2, "7", MatchKind::Match);
+    bench.run_until(1000);
+    let said: Vec<_> = bench.said.iter().map(|(time, _, status)| (*time, *status)).collect();
+    assert_eq!(said, [(0, "warning"), (1, "ok"), (2, "warning"), (102, "ok")]);
+}
+
+#[test]
+fn a_line_without_the_number_that_is_measured_is_no_match() {
+    let mut bench = Bench::new(vec![measured(Measure::Sum(Value::Capture(0)), 60, Op::Above, 5.0)]);
+    for (time, number) in [(0, "6"), (1, "-"), (2, "5s"), (3, "")] {
+        bench.line(time, number, MatchKind::Match);
+    }
+    let (_, counts, _) = bench.engine.rule_counts().next().expect("one rule");
+    assert_eq!((counts.matches, counts.unreadable), (1, 3));
 }
 
 #[test]

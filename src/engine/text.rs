@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::model::{FileId, Image, Labels, Transition, duration_text};
-use crate::rule::{ImageTemplate, Rule, Template, Value};
+use crate::rule::{ImageTemplate, Rule, Template, Value, number_text};
 
 use super::alert::Key;
 
@@ -68,7 +68,10 @@ impl Scene<'_> {
             Value::Lines => write!(text, "{}", String::from_utf8_lossy(&key.lines.join(b"\n".as_slice()))),
             Value::Count => write!(text, "{}", transition.count),
             Value::Total => write!(text, "{}", transition.total),
-            Value::Value => write!(text, "{}", transition.value),
+            Value::Value => match transition.value {
+                Some(value) => write!(text, "{}", number_text(value, self.rule.unit)),
+                None => write!(text, "-"),
+            },
             Value::Within => write!(text, "{}", duration_text(self.rule.within)),
             Value::For => write!(text, "{}", duration_text(self.rule.hold)),
             Value::Status => write!(text, "{}", transition.status.as_str()),

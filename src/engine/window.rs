@@ -2,26 +2,48 @@
 //!
 //! Kept as chunks so that a commit writes what changed: matches arrive at the end, hence only the last chunk is
 //! rewritten; chunks that have left the window are removed as a whole.
+//!
+//! Memory is bounded. Where only the number of matches counts, the oldest are forgotten beyond what any comparison needs.
+//! Otherwise a window that gets too full becomes coarse: times are cut to steps, and numbers whose order counts are
+//! rounded by 1 % at most; what is alike then is one entry.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::model::Timestamp;
+use super::tally::{Keep, Sample, Tally, number};
+use crate::model::{Timestamp, micros};
 use crate::saved::Entry;
 
-/// Entries of a chunk: 4 KiB of memory, less on disk. Few in tests, which shall see many chunks.
+/// Entries of a chunk: 6 KiB of memory, less on disk. Few in tests, which shall see many chunks.
 const CHUNK_ENTRIES: usize = if cfg!(test) { 8 } else { 256 };
 
-/// Entries a window holds at least before it forgets the oldest ones.
-const ENTRIES_MIN: u64 = 4096;
+/// Entries a window holds at least before it forgets the oldest ones or becomes coarse.
+pub(super) const ENTRIES_MIN: u64 = if cfg!(test) { 256 } else { 8192 };
+
+/// The first step of a coarse window, as a part of its span.
+const FIRST_STEP: i64 = 64;
+/// The longest step, as a part of its span. Beyond that the oldest entries are forgotten here too.
+const LAST_STEP: i64 = 8;
+/// Numbers of a coarse window are powers of this: 1 % to either side of the middle.
+const ROUNDED: f64 = 1.02;
 
 /// The chunks of one key as they are saved, by their numbers.
 pub(super) type Chunks = Vec<(u64, Vec<Entry>)>;
+
+/// What a window is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Use {
+    pub(super) span: Duration,
+    pub(super) keep: Keep,
+    /// The largest count that must be told apart.
+    pub(super) needed: u64,
+}
 
 /// Matches of one key, in the order of time.
 #[derive(Debug)]
 pub(super) struct Window {
     span: Duration,
+    keep: Keep,
     chunks: VecDeque<Chunk>,
     /// Number of the chunk in front; numbers only grow.
     first: u64,
@@ -34,42 +56,59 @@ pub(super) struct Window {
     count: u64,
     /// How many entries there are.
     entries: u64,
-    /// More entries than this are never held; the count saturates. At least twice what any comparison needs,
-    /// so comparisons stay exact.
+    /// More entries than this are never held. At least twice what any comparison of a count needs, so comparisons stay
+    /// exact.
     entries_max: u64,
+    /// Times are cut to multiples of so many microseconds; 0: they are exact.
+    step: i64,
+    tally: Tally,
 }
 
-/// Never empty, except as the only one.
+/// Never empty, except as the only one, or where newer matches of its texts took the places of all of its entries.
 #[derive(Debug, Default)]
 struct Chunk {
     entries: VecDeque<Entry>,
     dirty: bool,
+    /// [`Keep::fold`] over its entries.
+    number: Option<f64>,
 }
 
 impl Window {
-    /// An empty window. `needed` is the largest count that must be told apart.
-    pub(super) fn new(span: Duration, needed: u64) -> Window {
+    /// An empty window.
+    pub(super) fn new(used: Use) -> Window {
         Window {
-            span,
+            span: used.span,
+            keep: used.keep,
             chunks: VecDeque::new(),
             first: 0,
             dirty: 0..0,
             gone: None,
             count: 0,
             entries: 0,
-            entries_max: ENTRIES_MIN.max(needed.saturating_mul(2)),
+            entries_max: match used.keep {
+                Keep::Matches | Keep::Texts => ENTRIES_MIN.max(used.needed.saturating_mul(2)),
+                _ => ENTRIES_MIN,
+            },
+            step: 0,
+            tally: Tally::new(used.keep),
         }
     }
 
-    /// A window from its saved chunks. Chunks below `first` are leftovers and ignored.
-    pub(super) fn load(span: Duration, needed: u64, first: u64, saved: Chunks) -> Window {
-        let mut window = Window::new(span, needed);
+    /// A window from its saved chunks, whose times were cut to `step`. Chunks below `first` are leftovers and ignored.
+    pub(super) fn load(used: Use, first: u64, step: i64, saved: Chunks) -> Window {
+        let mut window = Window::new(used);
+        window.step = step;
         window.first =
             saved.iter().map(|(number, _)| *number).find(|number| *number >= first).unwrap_or(first);
         for (_, entries) in saved.into_iter().filter(|(number, _)| *number >= first) {
             window.entries += entries.len() as u64;
             window.count = entries.iter().fold(window.count, |sum, entry| sum.saturating_add(entry.n));
-            window.chunks.push_back(Chunk { entries: entries.into(), dirty: false });
+            entries.iter().for_each(|entry| window.tally.add(entry));
+            window.chunks.push_back(Chunk {
+                number: window.keep.fold(entries.iter()),
+                entries: entries.into(),
+                dirty: false,
+            });
         }
         while window.entries > window.entries_max {
             window.pop_front();
@@ -82,9 +121,31 @@ impl Window {
         self.count
     }
 
+    /// What the numbers of all matches come to, summed up or the lowest or highest of them; `None` without a match.
+    pub(super) fn number(&self) -> Option<f64> {
+        let mut numbers = self.chunks.iter().filter_map(|chunk| chunk.number);
+        let first = numbers.next()?;
+        numbers.try_fold(first, |so_far, number| self.keep.join(so_far, number))
+    }
+
+    /// See [`Tally::percentile`].
+    pub(super) fn percentile(&self, percent: u8) -> Option<f64> {
+        self.tally.percentile(percent, self.count)
+    }
+
+    /// How many different texts there are.
+    pub(super) fn texts(&self) -> usize {
+        self.tally.texts()
+    }
+
     /// Number of the first chunk that is still needed.
     pub(super) fn first_chunk(&self) -> u64 {
         self.first
+    }
+
+    /// The step to which times are cut, in microseconds.
+    pub(super) fn step(&self) -> i64 {
+        self.step
     }
 
     /// When the oldest entry leaves.
@@ -94,49 +155,118 @@ impl Window {
 
     /// When the newest entry leaves.
     pub(super) fn empty_at(&self) -> Option<Timestamp> {
-        self.chunks.back()?.entries.back().map(|entry| entry.time.plus(self.span))
+        let newest = self.chunks.iter().rev().find_map(|chunk| chunk.entries.back());
+        newest.map(|entry| entry.time.plus(self.span))
     }
 
     /// Adds a match. Late ones are put in their place.
-    pub(super) fn insert(&mut self, time: Timestamp) {
-        self.count = self.count.saturating_add(1);
+    pub(super) fn insert(&mut self, time: Timestamp, sample: Sample) {
+        let entry = self.cut(self.keep.entry(time, sample));
+        if self.keep == Keep::Texts {
+            match self.tally.newest(entry.x) {
+                Some(newest) if newest >= entry.time => return,
+                Some(older) => self.take_out(older, entry.x),
+                None => {}
+            }
+        }
+        self.place(entry);
+        if self.entries > self.entries_max {
+            match self.keep {
+                Keep::Matches | Keep::Texts => self.pop_front(),
+                _ => self.become_coarse(),
+            }
+        }
+    }
+
+    fn place(&mut self, entry: Entry) {
+        self.count = self.count.saturating_add(entry.n);
+        self.tally.add(&entry);
         if self.chunks.is_empty() {
             self.chunks.push_back(Chunk::default());
         }
         // From the back: late lines are late by little.
         let mut at = self.chunks.len() - 1;
-        while at > 0 && self.chunks[at].entries.front().is_some_and(|entry| time < entry.time) {
+        while at > 0 && self.chunks[at].entries.front().is_none_or(|first| entry.time < first.time) {
             at -= 1;
+        }
+        let keep = self.keep;
+        if self.step > 0 && self.merge_alike(&entry) {
+            return;
         }
         self.touch(at);
         let chunk = &mut self.chunks[at];
         let place = match chunk.entries.back() {
-            Some(newest) if newest.time <= time => chunk.entries.len(),
-            _ => chunk.entries.partition_point(|entry| entry.time <= time),
+            Some(newest) if newest.time <= entry.time => chunk.entries.len(),
+            _ => chunk.entries.partition_point(|known| known.time <= entry.time),
         };
-        if place > 0 && chunk.entries[place - 1].time == time {
-            chunk.entries[place - 1].n = chunk.entries[place - 1].n.saturating_add(1);
+        let is_last = place == chunk.entries.len();
+        if place > 0
+            && chunk.entries[place - 1].time == entry.time
+            && keep.merge(&mut chunk.entries[place - 1], &entry)
+        {
+            chunk.refresh(keep);
             return;
         }
-        chunk.entries.insert(place, Entry { time, n: 1 });
+        chunk.entries.insert(place, entry);
+        // As a fold over all of it would: at the end of it there is nothing else to do.
+        match chunk.number.filter(|_| is_last) {
+            Some(so_far) => chunk.number = keep.join(so_far, number(&entry)),
+            None => chunk.refresh(keep),
+        }
         self.entries += 1;
         self.spill(at);
-        if self.entries > self.entries_max {
-            self.pop_front();
+    }
+
+    /// Takes an entry into one that is alike: in a coarse window there are few different ones, but many of each.
+    fn merge_alike(&mut self, entry: &Entry) -> bool {
+        let keep = self.keep;
+        for at in (0..self.chunks.len()).rev() {
+            let chunk = &mut self.chunks[at];
+            let from = chunk.entries.partition_point(|known| known.time < entry.time);
+            let mut alike = chunk.entries.range_mut(from..).take_while(|known| known.time == entry.time);
+            if alike.any(|known| keep.merge(known, entry)) {
+                chunk.refresh(keep);
+                self.touch(at);
+                return true;
+            }
+            if from > 0 {
+                break;
+            }
         }
+        false
     }
 
     /// Hands what a chunk holds too much to the next one.
     fn spill(&mut self, mut at: usize) {
         while self.chunks[at].entries.len() > CHUNK_ENTRIES {
             let Some(entry) = self.chunks[at].entries.pop_back() else { return };
+            self.chunks[at].refresh(self.keep);
             if at + 1 == self.chunks.len() {
                 self.chunks.push_back(Chunk::default());
             }
             at += 1;
             self.chunks[at].entries.push_front(entry);
+            self.chunks[at].refresh(self.keep);
             self.touch(at);
         }
+    }
+
+    /// Takes out the entry of a text.
+    fn take_out(&mut self, time: Timestamp, digest: u64) {
+        let found = self.chunks.iter().enumerate().rev().find_map(|(at, chunk)| {
+            let from = chunk.entries.partition_point(|entry| entry.time < time);
+            let place =
+                chunk.entries.range(from..).position(|entry| entry.time == time && entry.x == digest)?;
+            Some((at, from + place))
+        });
+        let Some((at, place)) = found else { return };
+        if let Some(entry) = self.chunks[at].entries.remove(place) {
+            self.count = self.count.saturating_sub(entry.n);
+            self.entries -= 1;
+            self.tally.remove(&entry);
+            self.touch(at);
+        }
+        self.drop_empty();
     }
 
     /// Notes that the chunk at `at` has to be written.
@@ -150,22 +280,67 @@ impl Window {
         };
     }
 
-    /// Drops what lies at or before `at` − span.
-    pub(super) fn expire(&mut self, at: Timestamp) {
-        while self.next_leave().is_some_and(|leave| leave <= at) {
+    /// As much of an entry as is kept in a coarse window.
+    fn cut(&self, entry: Entry) -> Entry {
+        if self.step == 0 {
+            return entry;
+        }
+        let time = Timestamp(entry.time.0.div_euclid(self.step).saturating_mul(self.step));
+        let x = if self.keep == Keep::Numbers { rounded(number(&entry)).to_bits() } else { entry.x };
+        Entry { time, x, ..entry }
+    }
+
+    /// Makes room: cuts times, and rounds numbers whose order counts.
+    fn become_coarse(&mut self) {
+        let span = micros(self.span);
+        let last = (span / LAST_STEP).max(1);
+        while self.entries > self.entries_max / 2 && self.step < last {
+            self.step = if self.step == 0 { (span / FIRST_STEP).max(1) } else { (self.step * 2).min(last) };
+            let mut all: Vec<Entry> =
+                self.chunks.iter().flat_map(|chunk| &chunk.entries).map(|entry| self.cut(*entry)).collect();
+            all.sort_by_key(|entry| (entry.time, entry.x));
+            all.dedup_by(|next, entry| next.time == entry.time && self.keep.merge(entry, next));
+            let used = self.all_chunks();
+            self.chunks.clear();
+            (self.first, self.gone) = (used.end, Some((used.start, used.end)));
+            (self.entries, self.tally) = (all.len() as u64, Tally::new(self.keep));
+            all.iter().for_each(|entry| self.tally.add(entry));
+            for entries in all.chunks(CHUNK_ENTRIES) {
+                let number = self.keep.fold(entries.iter());
+                let entries = entries.iter().copied().collect();
+                self.chunks.push_back(Chunk { entries, dirty: true, number });
+            }
+            self.dirty = self.first..self.first + self.chunks.len() as u64;
+        }
+        while self.entries > self.entries_max {
             self.pop_front();
         }
     }
 
+    /// Drops what lies at or before `at` − span.
+    pub(super) fn expire(&mut self, at: Timestamp) {
+        self.drop_while(|entry, span| entry.time.plus(span) <= at);
+    }
+
     /// Drops what lies at or before `time`: a recovery line empties the window up to its own time.
     pub(super) fn clear_up_to(&mut self, time: Timestamp) {
-        while self.front().is_some_and(|entry| entry.time <= time) {
-            self.pop_front();
-        }
+        self.drop_while(|entry, _| entry.time <= time);
         // Entries of the front chunk may have gone although the chunk stays: unlike an expiry, that can not be
         // told from the clock when the chunk is loaded again.
         if !self.chunks.is_empty() {
             self.touch(0);
+        }
+    }
+
+    fn drop_while(&mut self, leaves: impl Fn(&Entry, Duration) -> bool) {
+        let before = self.entries;
+        while self.front().is_some_and(|entry| leaves(entry, self.span)) {
+            self.drop_front();
+        }
+        if self.entries < before
+            && let Some(chunk) = self.chunks.front_mut()
+        {
+            chunk.refresh(self.keep);
         }
     }
 
@@ -174,15 +349,31 @@ impl Window {
     }
 
     fn pop_front(&mut self) {
+        self.drop_front();
+        if let Some(chunk) = self.chunks.front_mut() {
+            chunk.refresh(self.keep);
+        }
+    }
+
+    fn drop_front(&mut self) {
         let Some(chunk) = self.chunks.front_mut() else { return };
         if let Some(entry) = chunk.entries.pop_front() {
             self.count = self.count.saturating_sub(entry.n);
             self.entries -= 1;
+            self.tally.remove(&entry);
         }
-        if chunk.entries.is_empty() {
+        self.drop_empty();
+    }
+
+    /// Drops chunks in front that hold nothing.
+    fn drop_empty(&mut self) {
+        while self.chunks.front().is_some_and(|chunk| chunk.entries.is_empty()) {
             self.chunks.pop_front();
             self.gone = Some((self.gone.map_or(self.first, |(from, _)| from), self.first + 1));
             self.first += 1;
+        }
+        if self.chunks.is_empty() {
+            self.step = 0;
         }
     }
 
@@ -218,21 +409,45 @@ impl Window {
     }
 }
 
+impl Chunk {
+    /// Computes its number anew: to take out what was put in would leave the rounding errors of both behind.
+    fn refresh(&mut self, keep: Keep) {
+        self.number = keep.fold(self.entries.iter());
+    }
+}
+
+/// The middle of those numbers that a coarse window takes for one.
+fn rounded(number: f64) -> f64 {
+    if number == 0.0 || !number.is_normal() {
+        return 0.0;
+    }
+    let power = (number.abs().ln() / ROUNDED.ln()).round();
+    (power * ROUNDED.ln()).exp().copysign(number)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use proptest::prelude::*;
 
     use super::*;
+
+    const SPAN: i64 = 20;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_secs(seconds)
     }
 
+    fn used(keep: Keep) -> Use {
+        Use { span: Duration::from_secs(SPAN.unsigned_abs()), keep, needed: 5 }
+    }
+
     #[test]
     fn the_left_edge_is_open_and_the_right_edge_closed() {
-        let mut window = Window::new(Duration::from_secs(60), 3);
+        let mut window = Window::new(Use { span: Duration::from_secs(60), keep: Keep::Matches, needed: 3 });
         for second in [0, 30, 60] {
-            window.insert(at(second));
+            window.insert(at(second), Sample::Match);
             window.expire(at(second));
         }
         assert_eq!(window.count(), 2, "the match at 0 s has left at 60 s");
@@ -240,34 +455,171 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_is_too_full_forgets_the_oldest() {
-        let mut window = Window::new(Duration::from_secs(1 << 40), 10);
-        (0..10_000).for_each(|second| window.insert(at(second)));
+    fn a_window_that_is_too_full_forgets_the_oldest_where_only_their_number_counts() {
+        let long = Duration::from_secs(1 << 40);
+        let mut window = Window::new(Use { span: long, keep: Keep::Matches, needed: 10 });
+        (0..10_000).for_each(|second| window.insert(at(second), Sample::Match));
         assert_eq!(window.count(), ENTRIES_MIN);
-        assert_eq!(window.front().map(|entry| entry.time), Some(at(10_000 - 4096)));
+        assert_eq!(window.front().map(|entry| entry.time), Some(at(10_000 - ENTRIES_MIN as i64)));
+    }
+
+    /// What a window is asked for.
+    #[derive(Debug, PartialEq)]
+    struct Answer {
+        count: u64,
+        number: Option<f64>,
+        percentiles: Vec<Option<f64>>,
+        texts: usize,
+        next_leave: Option<Timestamp>,
+    }
+
+    fn answer(window: &Window) -> Answer {
+        Answer {
+            count: window.count(),
+            number: window.number(),
+            percentiles: [1, 50, 95, 99].map(|percent| window.percentile(percent)).into(),
+            texts: window.texts(),
+            next_leave: window.next_leave(),
+        }
+    }
+
+    /// The same of a list of times and numbers.
+    fn naive(keep: Keep, all: &[(i64, f64)]) -> Answer {
+        let mut all = all.to_vec();
+        if keep == Keep::Texts {
+            // The newest of each.
+            let newest: BTreeMap<u64, i64> =
+                all.iter().fold(BTreeMap::new(), |mut newest, (time, number)| {
+                    let known = newest.entry(number.to_bits()).or_insert(*time);
+                    *known = (*known).max(*time);
+                    newest
+                });
+            all = newest.into_iter().map(|(bits, time)| (time, f64::from_bits(bits))).collect();
+        }
+        let mut numbers: Vec<f64> = all.iter().map(|(_, number)| *number).collect();
+        numbers.sort_by(f64::total_cmp);
+        let rank = |percent: usize| (numbers.len() * percent).div_ceil(100).checked_sub(1);
+        let percentile = |percent| rank(percent).filter(|_| keep == Keep::Numbers).map(|rank| numbers[rank]);
+        Answer {
+            count: all.len() as u64,
+            number: match keep {
+                Keep::Sum => numbers.iter().copied().reduce(|one, two| one + two),
+                Keep::Least => numbers.first().copied(),
+                Keep::Most => numbers.last().copied(),
+                _ => None,
+            },
+            percentiles: [1, 50, 95, 99].map(percentile).into(),
+            texts: if keep == Keep::Texts { all.len() } else { 0 },
+            next_leave: all.iter().map(|(time, _)| at(time + SPAN)).min(),
+        }
+    }
+
+    fn sample(keep: Keep, number: f64) -> Sample {
+        if keep == Keep::Texts { Sample::Text(number.to_bits()) } else { Sample::Number(number) }
+    }
+
+    const KEEPS: [Keep; 6] = [Keep::Matches, Keep::Sum, Keep::Least, Keep::Most, Keep::Numbers, Keep::Texts];
+
+    fn keep_rows(window: &mut Window, stored: &mut BTreeMap<u64, Vec<Entry>>) {
+        window.take_changes(|number, entries| match entries {
+            Some(entries) => _ = stored.insert(number, entries),
+            None => _ = stored.remove(&number),
+        });
     }
 
     proptest! {
         #[test]
-        fn counts_like_a_list_and_survives_a_reload(steps in prop::collection::vec((0i64..40, 0u8..12), 1..400)) {
-            let span = Duration::from_secs(20);
-            let (mut window, mut naive, mut stored) = (Window::new(span, 5), Vec::new(), std::collections::BTreeMap::new());
+        fn computes_like_a_list_and_survives_a_reload(
+            keep in proptest::sample::select(KEEPS.to_vec()),
+            steps in prop::collection::vec((0i64..40, 0u8..12, -3i32..4), 1..240),
+        ) {
+            let (mut window, mut list, mut stored) = (Window::new(used(keep)), Vec::new(), BTreeMap::new());
             let mut now = 0;
-            for (seconds, what) in steps {
+            for (seconds, what, number) in steps {
+                // Small whole numbers, so that sums do not hang on their order.
+                let number = f64::from(number);
                 match what {
-                    0 => { now += 15; window.expire(at(now)); naive.retain(|t| *t > now - 20); }
-                    1 => { let to = now - seconds / 2; window.clear_up_to(at(to)); naive.retain(|t| *t > to); }
+                    0 => {
+                        now += 15;
+                        window.expire(at(now));
+                        list.retain(|(time, _)| *time > now - SPAN);
+                    }
+                    1 => {
+                        let to = now - seconds / 2;
+                        window.clear_up_to(at(to));
+                        list.retain(|(time, _)| *time > to);
+                    }
                     2 => {
-                        window.take_changes(|number, entries| { match entries { Some(e) => { stored.insert(number, e); } None => { stored.remove(&number); } } });
-                        window = Window::load(span, 5, window.first_chunk(), stored.clone().into_iter().collect());
+                        keep_rows(&mut window, &mut stored);
+                        let rows = stored.clone().into_iter().collect();
+                        window = Window::load(used(keep), window.first_chunk(), window.step(), rows);
                         window.expire(at(now));
                     }
                     // Mostly forward, sometimes late.
-                    3 => { let t = now - seconds % 20; window.insert(at(t)); naive.push(t); }
-                    _ => { now += seconds / 13; window.expire(at(now)); naive.retain(|t| *t > now - 20); window.insert(at(now)); naive.push(now); }
+                    3 => {
+                        let time = now - seconds % SPAN;
+                        window.insert(at(time), sample(keep, number));
+                        list.push((time, number));
+                    }
+                    _ => {
+                        now += seconds / 13;
+                        window.expire(at(now));
+                        list.retain(|(time, _)| *time > now - SPAN);
+                        window.insert(at(now), sample(keep, number));
+                        list.push((now, number));
+                    }
                 }
-                prop_assert_eq!(window.count(), naive.len() as u64);
-                prop_assert_eq!(window.next_leave(), naive.iter().min().map(|t| at(t + 20)));
+                prop_assert_eq!(answer(&window), naive(keep, &list));
+            }
+        }
+
+        #[test]
+        fn a_coarse_window_is_bounded_and_off_by_little(
+            keep in proptest::sample::select(vec![Keep::Sum, Keep::Least, Keep::Most, Keep::Numbers]),
+            seed in any::<u64>(),
+            // Few enough different numbers, once they are rounded, for the little room that tests have.
+            spread in 0.01f64..0.3,
+        ) {
+            let span = Duration::from_secs(1000);
+            let mut window = Window::new(Use { span, keep, needed: 1 });
+            let (mut all, mut state, mut steps) = (Vec::new(), seed, BTreeSet::new());
+            let mut stored = BTreeMap::new();
+            for millisecond in 0..3_000_000i64 / 997 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let number = 1.0 + (state >> 40) as f64 / f64::from(1 << 24) * spread;
+                let time = Timestamp(millisecond * 997 * 1000);
+                window.expire(time);
+                window.insert(time, Sample::Number(number));
+                all.push((time, number));
+                prop_assert!(window.entries <= ENTRIES_MIN);
+                steps.insert(window.step());
+            }
+            keep_rows(&mut window, &mut stored);
+            prop_assert_eq!(stored.values().map(Vec::len).sum::<usize>() as u64, window.entries);
+            let now = all[all.len() - 1].0;
+            let inside = |less: i64| -> Vec<f64> {
+                let from = Timestamp(now.0 - micros(span) + less);
+                all.iter().filter(|(time, _)| *time > from).map(|(_, number)| *number).collect()
+            };
+            // The left edge lies at most a step too far to the right.
+            let step = window.step();
+            prop_assert!(step > 0 && step <= micros(span) / LAST_STEP, "{:?}", steps);
+            let (most, least) = (inside(0), inside(step));
+            let bounds = least.len()..=most.len();
+            prop_assert!(bounds.contains(&(window.count() as usize)), "{} in {:?}, steps {:?}", window.count(), bounds, steps);
+            match keep {
+                Keep::Sum => {
+                    let bounds = least.iter().sum::<f64>() * 0.999..=most.iter().sum::<f64>() * 1.001;
+                    prop_assert!(bounds.contains(&window.number().unwrap()));
+                }
+                Keep::Numbers => {
+                    let mut sorted = most;
+                    sorted.sort_by(f64::total_cmp);
+                    let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
+                    let found = window.percentile(50).unwrap();
+                    prop_assert!((at(0.35) * 0.989..=at(0.65) * 1.011).contains(&found), "{}", found);
+                }
+                _ => prop_assert!(most.contains(&window.number().unwrap())),
             }
         }
     }

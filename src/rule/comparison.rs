@@ -61,16 +61,31 @@ impl Comparison {
         self.op.holds(value, self.than)
     }
 
-    /// The smallest count for which it holds, at least 1.
+    /// True if it holds wherever `other` does.
+    pub fn holds_wherever(&self, other: &Comparison) -> bool {
+        let (own, than) = (self.than, other.than);
+        match (self.op, other.op) {
+            (Op::AtLeast, Op::AtLeast | Op::Above) | (Op::Above, Op::Above) => own <= than,
+            (Op::Above, Op::AtLeast) => own < than,
+            (Op::AtMost, Op::AtMost | Op::Below) | (Op::Below, Op::Below) => own >= than,
+            (Op::Below, Op::AtMost) => own > than,
+            (op, Op::Equal) => op.holds(than, own),
+            (Op::Other, Op::Other) => own == than,
+            _ => false,
+        }
+    }
+
+    /// The count from which on it holds, or does no longer, if it is compared by so many; at least 1.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "float to int casts saturate"
     )]
-    pub fn needed(&self) -> u64 {
+    pub fn needed(&self, by: f64) -> u64 {
+        let than = self.than * by;
         let needed = match self.op {
-            Op::Above | Op::AtMost => self.than.floor() + 1.0,
-            _ => self.than.ceil(),
+            Op::Above | Op::AtMost => than.floor() + 1.0,
+            _ => than.ceil(),
         };
         (needed as u64).max(1)
     }

@@ -4,6 +4,7 @@
 
 mod comparison;
 mod condition;
+mod measure;
 mod quantity;
 mod template;
 
@@ -15,6 +16,7 @@ use regex_syntax::hir::Hir;
 
 pub use comparison::{Comparison, Op};
 pub use condition::{Condition, NotComparable, Number, Word};
+pub use measure::{Measure, number_text};
 pub(crate) use quantity::number_len;
 pub use quantity::{Quantity, Unit};
 pub use template::{ImageTemplate, Segment, Template};
@@ -76,10 +78,18 @@ pub struct Rule {
     pub by: Vec<By>,
     /// Whether the observer's scope enters the key. `scope = "none"` shares the alert on purpose.
     pub scoped: bool,
+    /// The number that is compared.
+    pub measure: Measure,
     /// The window: (t − within, t]. Zero: each matching line by itself.
     pub within: Duration,
-    /// Comparisons of the count, `info`, `warning`, `critical`; at least one is there.
+    /// With fewer matches than this inside the window there is nothing to measure.
+    pub min_lines: u64,
+    /// Comparisons of the measure, `info`, `warning`, `critical`; at least one is there.
     pub ladder: [Option<Comparison>; 3],
+    /// What these comparisons count.
+    pub unit: Unit,
+    /// What has to be true before the lowest level ends.
+    pub clear: Option<Comparison>,
     /// How long a comparison must be true before its level holds.
     pub hold: Duration,
     /// Quiet after which a level leaves; `None`: never.
@@ -108,9 +118,56 @@ impl Rule {
         self.latch
     }
 
+    /// True if what a match makes true stays so for a while: inside a window, until a recovery line or until another
+    /// number comes.
+    pub fn lasts(&self) -> bool {
+        !self.within.is_zero() || self.latch || matches!(self.measure, Measure::Last(_))
+    }
+
+    /// A rule that sees no line and counts by itself what it is given, `warning` from the first on.
+    pub fn bare(name: &str) -> Rule {
+        Rule {
+            name: RuleName::new(name),
+            sources: Vec::new(),
+            patterns: Vec::new(),
+            ignore: Vec::new(),
+            resolve: Vec::new(),
+            filter: None,
+            latch: false,
+            captures: Vec::new(),
+            by: Vec::new(),
+            scoped: true,
+            measure: Measure::Count,
+            within: Duration::ZERO,
+            min_lines: 0,
+            ladder: [None, Some(Comparison { op: Op::AtLeast, than: 1.0 }), None],
+            unit: Unit::One,
+            clear: None,
+            hold: Duration::ZERO,
+            resolve_after: None,
+            expire_after: None,
+            max_keys: 1000,
+            labels: Vec::new(),
+            summary: Template::default(),
+            description: Template::default(),
+            runbook: None,
+            images: Vec::new(),
+            condition_digest: [0; 16],
+        }
+    }
+
     /// The largest count any comparison needs; windows must remember at least so many matches exactly.
     pub fn most_needed(&self) -> u64 {
-        self.ladder.iter().flatten().map(Comparison::needed).max().unwrap_or(1)
+        let seconds = if matches!(self.measure, Measure::Rate) { self.within.as_secs_f64() } else { 1.0 };
+        let comparisons = self.ladder.iter().chain([&self.clear]).flatten();
+        let needed = comparisons.map(|comparison| comparison.needed(seconds)).max().unwrap_or(1);
+        needed.max(self.min_lines)
+    }
+
+    /// True if the measure may rise, or a comparison become true, because a match leaves the window.
+    pub fn watches_leaves(&self) -> bool {
+        let rises = |comparison: &Comparison| matches!(comparison.op, Op::AtLeast | Op::Above);
+        !self.measure.counts() || !self.ladder.iter().chain([&self.clear]).flatten().all(rises)
     }
 }
 

@@ -1,15 +1,13 @@
 //! Rules for the tests of this room, made from patterns alone.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use regex_automata::meta::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
-use crate::model::RuleName;
-use crate::rule::{Comparison, Op, Pattern, Rule, Template};
+use crate::rule::{Pattern, Rule};
 
 /// Compiled as rules are: ASCII, unless the pattern asks for more.
 pub(super) fn compiled(text: &str) -> Regex {
@@ -55,30 +53,7 @@ pub(crate) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
     let patterns = patterns.iter().map(&mut pattern).collect();
     let resolve = resolve.iter().map(&mut pattern).collect();
     let ignore = ignore.iter().map(&mut pattern).collect();
-    Rule {
-        name: RuleName::new("sample"),
-        sources: Vec::new(),
-        patterns,
-        ignore,
-        resolve,
-        captures,
-        by: Vec::new(),
-        scoped: true,
-        within: Duration::ZERO,
-        ladder: [None, Some(Comparison { op: Op::AtLeast, than: 1.0 }), None],
-        hold: Duration::ZERO,
-        resolve_after: None,
-        expire_after: None,
-        max_keys: 1,
-        labels: Vec::new(),
-        summary: Template::default(),
-        description: Template::default(),
-        runbook: None,
-        images: Vec::new(),
-        filter: None,
-        latch: false,
-        condition_digest: [0; 16],
-    }
+    Rule { patterns, ignore, resolve, captures, max_keys: 1, ..Rule::bare("sample") }
 }
 
 /// Any pattern over a small alphabet, so that some of the lines of [`crowded`] fit it.

@@ -21,7 +21,7 @@ pub(crate) fn transition() -> Transition {
         status: Status::Warning,
         previous: Status::Ok,
         reason: Reason::LevelReached,
-        value: 5.0,
+        value: Some(5.0),
         count: 5,
         total: 7,
         since: time,

@@ -19,7 +19,7 @@ struct Line<'a> {
     previous: &'static str,
     reason: &'static str,
     #[serde(serialize_with = "whole_if_whole")]
-    value: f64,
+    value: Option<f64>,
     count: u64,
     since: String,
     labels: BTreeMap<&'a str, &'a str>,
@@ -44,8 +44,9 @@ struct Picture<'a> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number that an i64 holds exactly")]
-fn whole_if_whole<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+fn whole_if_whole<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
+    let Some(value) = value else { return serializer.serialize_none() };
     if value.fract() == 0.0 && value.abs() <= EXACT {
         serializer.serialize_i64(*value as i64)
     } else {
@@ -151,7 +152,7 @@ mod tests {
     fn a_value_is_whole_where_it_can_be() {
         for (value, shown) in [(0.0, "0"), (-3.0, "-3"), (0.5, "0.5"), (f64::NAN, "null"), (1e300, "1e+300")]
         {
-            let line = json(&Transition { value, ..sample::transition() });
+            let line = json(&Transition { value: Some(value), ..sample::transition() });
             assert!(line.contains(&format!(r#""value":{shown},"#)), "{line}");
         }
     }

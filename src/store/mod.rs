@@ -331,7 +331,7 @@ mod tests {
         for key in 0..6 {
             let hash = KeyHash([u8::try_from(key).unwrap(); 16]);
             let time = Timestamp::from_secs(i64::try_from(n).unwrap());
-            batch.put_chunk(&rule, hash, n, &vec![Entry { time, n }; 40]);
+            batch.put_chunk(&rule, hash, n, &vec![Entry { time, n, x: 0 }; 40]);
             if let Some(old) = n.checked_sub(3) {
                 batch.remove_chunk(&rule, hash, old);
             }

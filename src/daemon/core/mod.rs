@@ -600,7 +600,7 @@ fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
         status: Status::Info,
         previous: Status::Info,
         reason: Reason::LevelReached,
-        value: 1.0,
+        value: Some(1.0),
         count: 1,
         total: 1,
         since: now,

@@ -1,0 +1,158 @@
+//! `measure = "p95(latency)"`: what a rule computes, and of which capture.
+
+use std::ops::Range;
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::condition::{self, Compile, Names};
+use super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::pattern::Compiled;
+use super::walk::{Said, is_identifier};
+use crate::rule::{Filter, Measure, Unit, Value};
+
+/// Every measure: its name, what it takes between brackets, and what it is.
+pub const MEASURES: &[(&str, &str, &str)] = &[
+    ("count", "", "how many matches there are"),
+    ("rate", "", "how many matches there are a second"),
+    ("ratio", "a condition", "of how many matches the condition holds, as a part of all: `>= 2%`"),
+    ("distinct", "a capture", "how many different values there are"),
+    ("sum", "a capture", "all numbers together"),
+    ("avg", "a capture", "their mean"),
+    ("min", "a capture", "the lowest"),
+    ("max", "a capture", "the highest"),
+    ("last", "a capture", "the newest; it stays until another one comes, or until it has left the window"),
+    ("p50", "a capture", "so many of a hundred are this or less; `p1` to `p99`"),
+];
+
+/// Reads a measure. `None`: something is wrong, which has been said.
+pub(super) fn parse<'i>(
+    problems: &mut Problems<'i>,
+    said: &Said<'_>,
+    names: &Names<'_, Value>,
+    compile: Compile<'_, 'i>,
+) -> Option<Measure> {
+    let text = said.text;
+    let name_len = text.find('(').unwrap_or(text.len());
+    let name = text[..name_len].trim();
+    let from = text.len() - text.trim_start().len();
+    let at = from..from + name.len();
+    let inner = match text.trim_end().strip_suffix(')') {
+        Some(open) if name_len < open.len() => Some(name_len + 1..open.len()),
+        _ => None,
+    };
+    let percent = name.strip_prefix('p').and_then(|percent| percent.parse::<u8>().ok());
+    let percent = percent.filter(|percent| (1..=99).contains(percent) && !name.starts_with("p0"));
+    let known = MEASURES.iter().find(|(known, ..)| *known == name).map(|(_, takes, _)| *takes);
+    let Some(takes) = known.or(percent.map(|_| "a capture")) else {
+        let title = format!("`{}` is not a measure", short(name));
+        let problem = problems.error("unknown-measure", said.place(problems, &at), title, "unknown measure");
+        problem.help = did_you_mean(name, MEASURES.iter().map(|(name, ..)| *name));
+        problem.note = Some(format!("the measures are {}", listed(MEASURES.iter().map(|(name, ..)| *name))));
+        return None;
+    };
+    let wrong = |problems: &mut Problems<'_>, at: Range<usize>, title: String, help: String| {
+        let span = said.place(problems, &at);
+        problems.error("bad-measure", span, title, if takes.is_empty() { "" } else { takes }).help =
+            Some(help);
+        None
+    };
+    if takes.is_empty() {
+        let behind = at.end..text.trim_end().len();
+        return match name {
+            _ if !behind.is_empty() => {
+                wrong(problems, behind, format!("`{name}` takes nothing"), format!("write `{name}`"))
+            }
+            "rate" => Some(Measure::Rate),
+            _ => Some(Measure::Count),
+        };
+    }
+    let Some(inner) = inner.filter(|inner| !text[inner.clone()].trim().is_empty()) else {
+        let example =
+            if name == "ratio" { "ratio(status >= 500)".to_owned() } else { format!("{name}(latency)") };
+        let behind = at.end..text.trim_end().len().max(at.end);
+        return wrong(
+            problems,
+            behind,
+            format!("`{name}` takes {takes} between brackets"),
+            format!("`{example}`"),
+        );
+    };
+    if name == "ratio" {
+        let part = said.part(problems, &inner);
+        let condition = condition::parse(problems, &part, names, compile)?;
+        return Some(Measure::Ratio(Filter { text: part.text.trim().into(), condition }));
+    }
+    let capture = text[inner.clone()].trim();
+    let from = inner.start + (text[inner.clone()].len() - text[inner.clone()].trim_start().len());
+    let at = from..from + capture.len();
+    let Some(value) = (names.find)(capture) else {
+        if let Some(all) = &names.all {
+            let span = said.place(problems, &at);
+            let title = format!("`{}` is not known", short(capture));
+            let label = if is_identifier(capture) { "nothing has this name" } else { "not a name" };
+            let problem = problems.error("unknown-name", span, title, label);
+            problem.help = did_you_mean(capture, all.iter().copied());
+            problem.note = Some(format!("the names are {}", listed(all.iter().copied())));
+        }
+        return None;
+    };
+    Some(match name {
+        "distinct" => Measure::Distinct(value),
+        "sum" => Measure::Sum(value),
+        "avg" => Measure::Average(value),
+        "min" => Measure::Least(value),
+        "max" => Measure::Most(value),
+        "last" => Measure::Last(value),
+        _ => Measure::Percentile(percent.unwrap_or(50), value),
+    })
+}
+
+/// Says that numbers without a unit can not be held against one with a unit, where that can be seen. `compared`: where
+/// the comparison is.
+pub(super) fn check_unit(
+    problems: &mut Problems<'_>,
+    compared: Range<usize>,
+    unit: Unit,
+    capture: &str,
+    matches: &[Compiled],
+) {
+    let groups: Vec<&Hir> = matches.iter().filter_map(|pattern| group(&pattern.hir, capture)).collect();
+    if unit != Unit::One && !groups.is_empty() && groups.iter().all(|group| is_bare(group)) {
+        let title = format!("`{}` has no unit to compare with", short(capture));
+        let label = "compares a number with a unit";
+        let problem = problems.error("unit-mismatch", compared, title, label);
+        problem.note = Some(format!("`{}` captures digits only", short(capture)));
+        problem.help = Some("compare with a bare number, or capture the unit too".to_owned());
+    }
+}
+
+/// What a named group holds.
+fn group<'h>(hir: &'h Hir, name: &str) -> Option<&'h Hir> {
+    match hir.kind() {
+        HirKind::Capture(capture) if capture.name.as_deref() == Some(name) => Some(&capture.sub),
+        HirKind::Capture(capture) => group(&capture.sub, name),
+        HirKind::Repetition(repetition) => group(&repetition.sub, name),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().find_map(|part| group(part, name))
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => None,
+    }
+}
+
+/// True if it fits nothing but what numbers are made of.
+fn is_bare(hir: &Hir) -> bool {
+    let number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => literal.0.iter().all(|byte| number(*byte)),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().all(|range| (range.start()..=range.end()).all(number))
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            class.iter().all(|range| (range.start()..=range.end()).all(|c| u8::try_from(c).is_ok_and(number)))
+        }
+        HirKind::Repetition(repetition) => is_bare(&repetition.sub),
+        HirKind::Capture(capture) => is_bare(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().all(is_bare),
+    }
+}

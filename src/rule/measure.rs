@@ -1,0 +1,104 @@
+//! The one number per key that a rule computes.
+
+use super::{Filter, Unit, Value};
+
+/// What is computed of the matches in a window.
+#[derive(Clone, Debug)]
+pub enum Measure {
+    /// How many there are.
+    Count,
+    /// How many there are a second.
+    Rate,
+    /// Of how many of them a condition holds, as a part of all.
+    Ratio(Filter),
+    /// How many different texts there are.
+    Distinct(Value),
+    /// All numbers together.
+    Sum(Value),
+    /// Their mean.
+    Average(Value),
+    /// The lowest of them.
+    Least(Value),
+    /// The highest of them.
+    Most(Value),
+    /// The newest of them, whatever its window.
+    Last(Value),
+    /// So many of a hundred are this or less: 1 to 99.
+    Percentile(u8, Value),
+}
+
+impl Measure {
+    /// True if it counts matches or texts, so that it grows with them and shrinks as they leave.
+    pub fn counts(&self) -> bool {
+        matches!(self, Measure::Count | Measure::Rate | Measure::Distinct(_))
+    }
+
+    /// The capture that it takes of each match.
+    pub fn of(&self) -> Option<&Value> {
+        match self {
+            Measure::Count | Measure::Rate | Measure::Ratio(_) => None,
+            Measure::Distinct(value)
+            | Measure::Sum(value)
+            | Measure::Average(value)
+            | Measure::Least(value)
+            | Measure::Most(value)
+            | Measure::Last(value)
+            | Measure::Percentile(_, value) => Some(value),
+        }
+    }
+}
+
+/// A number of that unit as people read it: `3.2%`, `1.5s`, `512MB`, `17`.
+pub fn number_text(value: f64, unit: Unit) -> String {
+    let (value, name) = match unit {
+        Unit::One => (value, ""),
+        Unit::Share => (value * 100.0, "%"),
+        Unit::Time => {
+            scaled(value, &[("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 1e-3)])
+        }
+        Unit::Size => scaled(value, &[("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)]),
+    };
+    // Three digits tell what there is to know of a measured number; whole ones are shown as they are.
+    let decimals = match value.abs() {
+        _ if value.fract() == 0.0 => 0,
+        large if large >= 100.0 => 0,
+        middle if middle >= 10.0 => 1,
+        small if small >= 1.0 => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.decimals$}");
+    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{name}")
+}
+
+/// In the largest of these units of which it is at least one, else in the last.
+fn scaled(value: f64, units: &[(&'static str, f64)]) -> (f64, &'static str) {
+    let fits = units.iter().find(|(_, size)| value.abs() >= *size).or(units.last());
+    fits.map_or((value, ""), |(name, size)| (value / size, *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_with_three_digits_and_a_unit() {
+        for (value, unit, text) in [
+            (5.0, Unit::One, "5"),
+            (1_234_567.0, Unit::One, "1234567"),
+            (0.5, Unit::One, "0.5"),
+            (2.0 / 3.0, Unit::One, "0.667"),
+            (-12.34, Unit::One, "-12.3"),
+            (0.032, Unit::Share, "3.2%"),
+            (1.0, Unit::Share, "100%"),
+            (1.5, Unit::Time, "1.5s"),
+            (0.25, Unit::Time, "250ms"),
+            (0.000_05, Unit::Time, "0.05ms"),
+            (95_400.0, Unit::Time, "1.1d"),
+            (512e6, Unit::Size, "512MB"),
+            (0.0, Unit::Size, "0B"),
+        ] {
+            assert_eq!(number_text(value, unit), text);
+        }
+    }
+}
