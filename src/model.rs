@@ -265,6 +265,10 @@ pub enum Reason {
     RecoveryLine,
     /// A line whose number says that it is over, where silence says nothing.
     Cleared,
+    /// What was missed is there again.
+    SeenAgain,
+    /// It was missed, and has not been seen for so long that nobody expects it any more.
+    Forgotten,
     /// `expire_after` passed without a recovery line.
     NoRecoveryLine,
     /// The rule is gone, disabled, or is keyed in another way since a reload or start.
@@ -282,6 +286,8 @@ impl Reason {
             Reason::Quiet => "quiet",
             Reason::RecoveryLine => "recovery line seen",
             Reason::Cleared => "clear",
+            Reason::SeenAgain => "seen again",
+            Reason::Forgotten => "not seen for long",
             Reason::NoRecoveryLine => "no recovery line seen",
             Reason::RuleGone => "rule gone",
             Reason::Stopped => "stopped",

@@ -67,10 +67,11 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     if !loaded.diagnostics.is_empty() {
         talk(&render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stderr())));
     }
-    let Some((settings, ruleset)) = loaded.believed else { return Ok(COULD_NOT) };
+    let Some((settings, mut ruleset)) = loaded.believed else { return Ok(COULD_NOT) };
+    let source = SourceName::new("files");
+    ruleset.see_instead(std::slice::from_ref(&source));
     let max_line = settings.sources.first().map_or(64 * 1024, |source| source.max_line);
     let mut scanner = Scanner::new(&ruleset, |rule| !rule.sources.is_empty(), max_line);
-    let source = SourceName::new("files");
     let timing = Timing { name: source.clone(), tz, max_age: std::time::Duration::MAX, year: args.year };
     let scope = settings.scope.clone().unwrap_or_else(crate::daemon::scope::hostname);
     let start = Timestamp::from_secs(0);

@@ -55,6 +55,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A table from label names to strings.
     Labels,
+    /// A table from names of `by` to strings or lists of them.
+    Expected,
     /// A table from pattern names to patterns.
     PatternTable,
     /// A list of addresses or tables with [`IMAGE`] keys.
@@ -86,6 +88,7 @@ impl Kind {
             Kind::Condition => "a condition such as 'status >= 500'",
             Kind::Choice(_) => "one of a few words",
             Kind::Labels => "a table of strings such as `{ team = \"db\" }`",
+            Kind::Expected => "a table such as `{ job = [\"db-main\", \"db-audit\"] }`",
             Kind::PatternTable => "a table of patterns",
             Kind::Images => "a list of addresses or of tables such as `{ src = \"https://…\" }`",
             Kind::Table => "a table",
@@ -237,6 +240,12 @@ pub const RULE_OWN: &[Key] = &[
     key("resolve", Kind::Patterns, "none", "A line that fits any of them ends the alert of its key."),
     key("measure", Kind::Measure, "\"count\"", "The number that is compared, from the matches of a key."),
     key(
+        "expect",
+        Kind::Expected,
+        "none",
+        "Keys that are missed though they were never seen: for each name of `by` its values.",
+    ),
+    key(
         "clear",
         Kind::Comparison,
         "none",
@@ -333,7 +342,6 @@ pub const RULE_LATER: &[&str] = &[
     "after",
     "after_within",
     "kind",
-    "expect",
     "repeats",
     "sinks",
     "links",

@@ -105,6 +105,27 @@ fn misfit(
             _ => None,
         };
     }
+    if let Measure::Absent = measure {
+        if !rises {
+            return wrong(
+                op_at,
+                "is true as long as nothing is missed",
+                "an absence only grows; write `>`",
+                "",
+            );
+        }
+        if than.unit != Unit::Time {
+            return wrong(
+                than_at,
+                "compares a time with something else",
+                "expected a time such as `26h`",
+                "",
+            );
+        }
+        if than.value <= 0.0 {
+            return wrong(than_at, "is always true", "expected a time after the last match", "");
+        }
+    }
     if !measure.counts() {
         return None;
     }

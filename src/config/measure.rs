@@ -21,6 +21,7 @@ pub const MEASURES: &[(&str, &str, &str)] = &[
     ("min", "a capture", "the lowest"),
     ("max", "a capture", "the highest"),
     ("last", "a capture", "the newest; it stays until another one comes, or until it has left the window"),
+    ("absent", "", "for how long there has been no match: `> 26h`"),
     ("p50", "a capture", "so many of a hundred are this or less; `p1` to `p99`"),
 ];
 
@@ -63,6 +64,7 @@ pub(super) fn parse<'i>(
                 wrong(problems, behind, format!("`{name}` takes nothing"), format!("write `{name}`"))
             }
             "rate" => Some(Measure::Rate),
+            "absent" => Some(Measure::Absent),
             _ => Some(Measure::Count),
         };
     }

@@ -127,6 +127,7 @@ impl<'t> Reader<'t, '_> {
             names
         });
         let by = self.by(problems, matches.as_deref(), captures.as_deref());
+        let max_keys = self.fields.count("max_keys").unwrap_or(1000);
         // What only `resolve` captures is never there when a match is judged.
         let captured: Option<BTreeSet<&str>> = matches.as_ref().map(|matches| {
             matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str()).collect()
@@ -148,7 +149,9 @@ impl<'t> Reader<'t, '_> {
         let unit = ladder.unit.unwrap_or(Unit::One);
         let hold = self.fields.duration("for").unwrap_or_default();
         let has_resolve = self.fields.table.contains_key("resolve");
-        let resolve_after = self.resolve_after(problems, has_resolve);
+        let absent = matches!(measure, Some(Measure::Absent));
+        let expect = self.expect(problems, absent, &by, max_keys);
+        let resolve_after = self.resolve_after(problems, has_resolve, absent);
         let expire_after = self.expire_after(problems, has_resolve);
         if let Some(measure) = &measure {
             self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default());
@@ -198,7 +201,8 @@ impl<'t> Reader<'t, '_> {
             hold,
             resolve_after,
             expire_after,
-            max_keys: self.fields.count("max_keys").unwrap_or(1000),
+            expect,
+            max_keys,
             labels,
             summary,
             description,
@@ -353,10 +357,58 @@ impl<'t> Reader<'t, '_> {
         measure::parse(problems, &said, names, &mut compile)
     }
 
-    fn resolve_after(&self, problems: &mut Problems<'_>, has_resolve: bool) -> Option<Duration> {
+    /// The keys that are missed though they were never seen, as lists of values in the order of `by`.
+    fn expect(
+        &self,
+        problems: &mut Problems<'_>,
+        absent: bool,
+        by: &[By],
+        max_keys: usize,
+    ) -> Vec<Vec<Box<str>>> {
+        let Some(value) = self.fields.own().value("expect") else {
+            return if absent && by.is_empty() { vec![Vec::new()] } else { Vec::new() };
+        };
+        let Some(table) = value.get_ref().as_table() else { return Vec::new() };
+        if !absent {
+            let title = "`expect` has no effect without `measure = \"absent\"`";
+            problems.error("expect-without-absent", value.span(), title, "nothing is ever missed");
+        }
+        for (name, _) in table.iter().filter(|(name, _)| by.iter().all(|by| *by.name != **name.get_ref())) {
+            let title = format!("`{}` is not in `by`", short(name.get_ref()));
+            let problem = problems.error("unknown-name", name.span(), title, "no part of the key");
+            problem.help = did_you_mean(name.get_ref(), by.iter().map(|by| &*by.name));
+        }
+        let mut all: Vec<Vec<Box<str>>> = vec![Vec::new()];
+        for by in by {
+            let own = Fields { table, defaults: None };
+            let values = own.texts(&by.name);
+            if own.value(&by.name).is_none() {
+                let title = format!("`expect` does not say which `{}`", by.name);
+                problems.error("missing-key", value.span(), title, "a key needs each name of `by`");
+            }
+            let with = |known: &Vec<Box<str>>, said: &Said<'_>| {
+                known.iter().cloned().chain([said.text.into()]).collect()
+            };
+            all = all.iter().flat_map(|known| values.iter().map(move |said| with(known, said))).collect();
+            if all.len() > max_keys {
+                let title = format!("`expect` names more than {max_keys} keys");
+                problems.error("out-of-range", value.span(), title, "more than `max_keys`");
+                return Vec::new();
+            }
+        }
+        all
+    }
+
+    fn resolve_after(
+        &self,
+        problems: &mut Problems<'_>,
+        has_resolve: bool,
+        absent: bool,
+    ) -> Option<Duration> {
         const DEFAULT: Duration = Duration::from_secs(30 * 60);
         let own = self.fields.own().duration_or_never("resolve_after");
-        let implied = has_resolve.then_some(None);
+        let at_once = absent.then_some(Some(Duration::ZERO));
+        let implied = at_once.or(has_resolve.then_some(None));
         let written = self.fields.duration_or_never("resolve_after");
         let after = own.or(implied).or(written).unwrap_or(Some(DEFAULT));
         if after.is_none()
@@ -393,7 +445,16 @@ impl<'t> Reader<'t, '_> {
     ) {
         let Some(said) = self.fields.own().text("measure") else { return };
         let name = short(said.text);
-        let needs_window = !matches!(measure, Measure::Count | Measure::Last(_));
+        let needs_window = !matches!(measure, Measure::Count | Measure::Last(_) | Measure::Absent);
+        if let (Measure::Absent, Some(value)) = (measure, self.fields.own().value("within")) {
+            let title = "`within` has no effect with `absent`";
+            problems.error("no-effect", value.span(), title, "the time is what is compared").help =
+                Some("say in the level for how long: `warning = \"> 26h\"`".to_owned());
+        }
+        if let (Measure::Absent, Some(value)) = (measure, self.fields.own().value("resolve")) {
+            let title = "`resolve` has no effect with `absent`";
+            problems.error("no-effect", value.span(), title, "a line that fits `match` ends the alert");
+        }
         if needs_window && self.fields.value("within").is_none() {
             let title = format!("`{name}` needs `within`");
             problems.error("measure-without-window", said.span.clone(), title, "of which matches?").help =

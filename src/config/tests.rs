@@ -210,6 +210,7 @@ fn measures_are_checked_at_the_character() {
     for sound in [
         "measure = 'count'\nwarning = '>= 5'",
         "measure = 'rate'\nwarning = '> 2.5'",
+        "measure = 'sum(n)'\nwarning = '> 2.5'\nresolve = 'x'",
         "measure = 'ratio( n >= 500 and path != \"/\" )'\nwarning = '>= 2%'\ncritical = '> 0.1'\nmin_lines = 50",
         "measure = 'distinct(path)'\nwarning = '> 10'",
         "measure = 'p95(took)'\nwarning = '> 500ms'\ncritical = '> 2s'\nclear = '< 400ms'",
@@ -255,6 +256,37 @@ fn measures_are_checked_at_the_character() {
     );
     check_rule("match = '(?<n>x)'\nmeasure = 'last(n)'\nwarning = '> 5'\nfor = '1m'", &[]);
     check_rule("match = 'x'\nmin_lines = 5", &[("no-effect", "5")]);
+    let absent = |lines: &str| {
+        format!("match = '(?<job>\\w+) (?<host>\\w+)'\nby = ['job', 'host']\nmeasure = 'absent'\n{lines}")
+    };
+    for (lines, expected) in [
+        ("warning = '> 26h'\ncritical = '>= 50h'", &[][..]),
+        ("warning = '> 26h'\nexpect = { job = ['a', 'b'], host = 'h' }", &[]),
+        ("warning = '> 26h'\nexpect = { job = ['a'] }", &[("missing-key", "{ job = ['a'] }")]),
+        (
+            "warning = '> 1h'\nexpect = { job = 5, host = ['h', 6] }",
+            &[("wrong-type", "5"), ("wrong-type", "6")],
+        ),
+        (
+            "warning = '> 1h'\nexpect = { job = 'a', hots = 'h' }",
+            &[("missing-key", "{ job = 'a', hots = 'h' }"), ("unknown-name", "hots")],
+        ),
+        (
+            "warning = '> 1h'\nmax_keys = 3\nexpect = { job = ['a', 'b'], host = ['g', 'h'] }",
+            &[("out-of-range", "{ job = ['a', 'b'], host = ['g', 'h'] }")],
+        ),
+        ("warning = '< 26h'", &[("bad-comparison", "<")]),
+        ("warning = '> 26'", &[("bad-comparison", "26")]),
+        ("warning = '> 0s'", &[("bad-comparison", "0s")]),
+        ("warning = '> 26h'\nwithin = '1h'", &[("no-effect", "'1h'")]),
+        ("warning = '> 26h'\nresolve = 'x'", &[("no-effect", "'x'")]),
+    ] {
+        check_rule(&absent(lines), expected);
+    }
+    check_rule(
+        "match = '(?<job>x)'\nby = ['job']\nexpect = { job = 'a' }",
+        &[("expect-without-absent", "{ job = 'a' }")],
+    );
     check_rules(
         "[defaults]\nmeasure = 'count'\nclear = '< 5'\n",
         &[("not-a-default", "measure"), ("not-a-default", "clear")],
@@ -362,6 +394,7 @@ fn only_what_decides_enters_the_digest() {
         "within='1m'\nmeasure='rate'\nwarning='>= 1'",
         "within='1m'\nmeasure='distinct(line)'\nwarning='>= 1'",
         "within='1m'\nmin_lines=5",
+        "measure='absent'\nwarning='> 1h'",
         "within='1m'\nclear='< 1'",
     ];
     let mut seen = vec![plain];

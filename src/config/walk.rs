@@ -157,6 +157,15 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
             }
         }
         (Kind::Labels, DeValue::Table(labels)) => check_labels(problems, key, labels),
+        (Kind::Expected, DeValue::Table(names)) => {
+            let lists = names.iter().map(|(_, value)| (value, value.get_ref().as_array()));
+            for (value, list) in lists {
+                let wrong = |value: &Value<'_, '_>| !value.get_ref().is_str();
+                let items: Vec<Value<'_, '_>> =
+                    list.map_or_else(|| vec![value], |list| list.iter().collect());
+                items.into_iter().filter(wrong).for_each(|item| wrong_type(problems, key, item));
+            }
+        }
         (Kind::PatternTable, DeValue::Table(patterns)) => {
             for (_, item) in patterns.iter().filter(|(_, item)| !item.get_ref().is_str()) {
                 wrong_type(problems, key, item);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::model::{
     AlertKey, Episode, FileId, KeyHash, Labels, Position, Reason, Status, Timestamp, Transition,
 };
-use crate::rule::{Measure, Rule, rung_severity};
+use crate::rule::{Comparison, Measure, Op, Rule, rung_severity};
 use crate::saved::{Rung, SavedKey};
 use crate::scan::Match;
 
@@ -70,6 +70,10 @@ pub(super) struct Key {
     pub(super) lines: Vec<Vec<u8>>,
     /// The newest match, cut; any bytes, made text where it is shown.
     pub(super) line: Vec<u8>,
+    /// True if it is remembered though nothing has come of it, because it would be missed.
+    missed: bool,
+    /// True if it is watched whether it has been seen or not.
+    expected: bool,
     /// True if its row was not written since something happened to it.
     pub(super) changed: bool,
     /// Where the engine's timer tables hold this key; never later than it is due.
@@ -89,6 +93,8 @@ impl Key {
     pub(super) fn new(rule: &Rule, hash: KeyHash, by: Vec<Vec<u8>>, clock: Timestamp) -> Key {
         Key {
             hash,
+            missed: rule.notices_absence(),
+            expected: rule.expects(&by),
             by,
             clock,
             last_match: clock,
@@ -114,9 +120,12 @@ impl Key {
         let capture = |name: &Arc<str>| {
             saved.captures.iter().find(|(saved, _)| saved == name).map(|(_, value)| value.clone())
         };
+        let by: Vec<Vec<u8>> = saved.by.into_iter().map(|(_, value)| value).collect();
         let mut key = Key {
             hash: saved.hash,
-            by: saved.by.into_iter().map(|(_, value)| value).collect(),
+            missed: rule.notices_absence(),
+            expected: rule.expects(&by),
+            by,
             clock: saved.clock,
             last_match: saved.last_match,
             rungs: saved.rungs,
@@ -197,6 +206,7 @@ impl Key {
     pub(super) fn is_idle(&self) -> bool {
         !self.untold
             && !self.latched
+            && !self.missed
             && self.status() == Status::Ok
             && self.window.count() == 0
             && self.rungs.iter().all(|rung| rung.since.is_none())
@@ -204,7 +214,10 @@ impl Key {
 
     /// True if forgetting it loses at most a count that has not led to anything.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.untold && self.status() == Status::Ok && self.rungs.iter().all(|rung| rung.since.is_none())
+        !self.untold
+            && !self.expected
+            && self.status() == Status::Ok
+            && self.rungs.iter().all(|rung| rung.since.is_none())
     }
 
     /// The next moment at which something may change if no line comes.
@@ -229,8 +242,29 @@ impl Key {
         let waiting = |rung: &&Rung| rung.held != Some(Timestamp::MAX);
         let hold =
             self.rungs.iter().filter(waiting).filter_map(|rung| Some(rung.since?.plus(rule.hold))).min();
-        let due = [leave, hold, self.next_leave_of_level(rule), self.expires(rule), self.next_fall(rule)];
-        due.into_iter().flatten().min()
+        let level = self.next_leave_of_level(rule);
+        let due = [leave, hold, level, self.expires(rule), self.next_fall(rule), self.next_miss(rule)];
+        due.into_iter().flatten().chain(self.forgotten(rule)).min()
+    }
+
+    /// When it will next have been missed for so long that a level begins.
+    fn next_miss(&self, rule: &Rule) -> Option<Timestamp> {
+        if !self.missed {
+            return None;
+        }
+        let after = |level: &Comparison| {
+            let span = Duration::try_from_secs_f64(level.than).unwrap_or(Duration::MAX);
+            let least = Duration::from_micros(u64::from(level.op == Op::Above));
+            self.last_match.plus(span.saturating_add(least))
+        };
+        let waiting = self.rungs.iter().zip(&rule.ladder).filter(|(rung, _)| rung.since.is_none());
+        waiting.filter_map(|(_, level)| level.as_ref().map(after)).min()
+    }
+
+    /// When nobody expects it any more.
+    fn forgotten(&self, rule: &Rule) -> Option<Timestamp> {
+        let after = rule.forget_after().filter(|_| self.missed && !self.expected)?;
+        Some(self.last_match.plus(after))
     }
 
     /// A comparison that became false with the newest line is seen to be false once that moment is over: more
@@ -297,6 +331,11 @@ impl Key {
             self.window.clear_up_to(due);
             return;
         }
+        if self.forgotten(rule).is_some_and(|forgotten| forgotten <= due) {
+            self.end(scene, due, Reason::Forgotten, out);
+            self.missed = false;
+            return;
+        }
         self.show(scene, due, out);
     }
 
@@ -318,6 +357,7 @@ impl Key {
             return Taken::Late;
         }
         self.clock = now;
+        self.missed = rule.notices_absence();
         self.last_match = self.last_match.max(time);
         let idle = self.episode.is_none();
         let mut room = None;
@@ -342,7 +382,9 @@ impl Key {
         }
         self.remember(hit, room.unwrap_or_default());
         if rule.lasts() {
-            self.judge(rule, now, Fall::Later);
+            // Whatever more lines may follow, what was missed is there.
+            let fall = if rule.notices_absence() { Fall::Now } else { Fall::Later };
+            self.judge(rule, now, fall);
             if idle && self.rungs.iter().any(|rung| rung.since.is_some()) {
                 self.episode = Some(Episode(hit.at));
             }
@@ -441,6 +483,7 @@ impl Key {
         }
         let reason = match () {
             () if status > shown => Reason::LevelReached,
+            () if rule.notices_absence() => Reason::SeenAgain,
             () if status == Status::Ok => Reason::Quiet,
             () => Reason::LevelLeft,
         };
@@ -537,6 +580,7 @@ impl Key {
             Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
             Measure::Sum(_) | Measure::Least(_) | Measure::Most(_) => self.window.number(),
             Measure::Percentile(percent, _) => self.window.percentile(*percent),
+            Measure::Absent => Some(self.clock.since(self.last_match).as_secs_f64()),
             Measure::Last(_) => self.newest_number.filter(|_| !windowed || count > 0),
         }
     }

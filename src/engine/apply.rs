@@ -1,6 +1,9 @@
 //! A match reaches its key, or a recovery line the keys that agree with it.
 
+use std::collections::btree_map::Entry;
+
 use super::alert::{Key, Taken};
+use super::clock::Reading;
 use super::key;
 use super::merge::Timed;
 use super::tally::Sample;
@@ -51,6 +54,7 @@ impl Engine {
         if let Some(clock) = self.clocks.files.get_mut(&hit.at.file) {
             clock.applied = clock.applied.max(Some(time));
         }
+        self.expect();
         self.ring_held(hit.at.file, time);
         match hit.kind {
             MatchKind::Resolve => {
@@ -119,6 +123,34 @@ impl Engine {
         false
     }
 
+    /// Begins to watch keys that are expected and were never seen, once it is known what time it is for them.
+    pub(super) fn expect(&mut self) {
+        if self.unexpected.is_empty() {
+            return;
+        }
+        let ruleset = self.ruleset.clone();
+        let mut waiting = std::mem::take(&mut self.unexpected);
+        waiting.retain(|ix| {
+            let rule = ruleset.rule(*ix);
+            let start = match self.clocks.reading_for(rule, &[], self.now) {
+                Reading::Held(_, Timestamp::MIN) => return true,
+                Reading::Held(_, time) | Reading::Running(time, _) => time,
+            };
+            for values in &rule.expect {
+                let by: Vec<Vec<u8>> = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+                let named = rule.by.iter().map(|by| by.name.as_ref()).zip(by.iter().map(Vec::as_slice));
+                let hash = digest(rule.name.as_str(), self.scope_of(rule), named);
+                if let Entry::Vacant(place) = self.keys[ix.0 as usize].entry(hash) {
+                    place.insert(Key::new(rule, hash, by, start)).changed = true;
+                    self.changed_keys.push((*ix, hash));
+                    self.schedule(*ix, hash);
+                }
+            }
+            false
+        });
+        self.unexpected = waiting;
+    }
+
     pub(super) fn by_value<'a>(&'a self, from: &Value, hit: &Match<'a>) -> Option<&'a [u8]> {
         match from {
             Value::Capture(ix) => hit.captures.get(*ix),
@@ -132,7 +164,7 @@ impl Engine {
     /// What a match brings to the rule's measure.
     fn sample(&self, rule: &Rule, hit: &Match<'_>) -> Result<Sample, NotComparable> {
         Ok(match &rule.measure {
-            Measure::Count | Measure::Rate => Sample::Match,
+            Measure::Count | Measure::Rate | Measure::Absent => Sample::Match,
             Measure::Ratio(filter) => Sample::Number(f64::from(u8::from(self.holds(rule, filter, hit)?))),
             Measure::Distinct(of) => Sample::Text(key::text_digest(self.value_of(rule, of, hit))),
             Measure::Sum(of)

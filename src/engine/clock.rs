@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::model::{FileId, SourceName, Timestamp, micros};
+use crate::rule::Rule;
 use crate::saved::{SavedClock, SavedFlush};
 use crate::scan::stamp::Stamp;
 
@@ -246,6 +247,17 @@ impl Clocks {
     /// True if the timers of keys with this file wait for it.
     pub(super) fn holds(&self, id: FileId) -> bool {
         self.files.get(&id).is_some_and(FileClock::holds)
+    }
+
+    /// The time of a key of `rule` whose matches came from `files`. What stays away may come from any file of its
+    /// sources.
+    pub(super) fn reading_for(&self, rule: &Rule, files: &[FileId], now: Timestamp) -> Reading {
+        if !rule.notices_absence() {
+            return self.reading(files, now);
+        }
+        let seen = |file: &FileClock| rule.sources.contains(&self.timings[file.source].name);
+        let all = self.files.iter().filter(|(_, file)| seen(file)).map(|(id, _)| *id);
+        self.reading(&all.collect::<Vec<_>>(), now)
     }
 
     /// The time of a key whose matches came from `files`.

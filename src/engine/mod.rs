@@ -129,6 +129,8 @@ pub struct Engine {
     counts: Vec<RuleCounts>,
     /// Per rule without `by`: its only key.
     only: Vec<Option<KeyHash>>,
+    /// Rules whose expected keys are not yet watched.
+    unexpected: Vec<RuleIx>,
     /// Those with [`Key::changed`], and some that have gone since.
     changed_keys: Vec<(RuleIx, KeyHash)>,
     changed_clocks: BTreeSet<FileId>,
@@ -158,6 +160,7 @@ impl Engine {
             untold: BTreeSet::new(),
             counts: Vec::new(),
             only: Vec::new(),
+            unexpected: Vec::new(),
             changed_keys: Vec::new(),
             changed_clocks: BTreeSet::new(),
             made: Vec::new(),
@@ -186,6 +189,8 @@ impl Engine {
             rule.by.is_empty().then(|| digest(rule.name.as_str(), self.scope_of(rule), std::iter::empty()))
         };
         self.only = ruleset.rules.iter().map(only).collect();
+        let expects = |(_, rule): &(RuleIx, &Rule)| rule.notices_absence() && !rule.expect.is_empty();
+        self.unexpected = ruleset.iter().filter(expects).map(|(ix, _)| ix).collect();
         self.ruleset = ruleset;
     }
 
@@ -199,6 +204,11 @@ impl Engine {
         }
         let values = row.by.iter().map(|(name, value)| (name.as_ref(), value.as_slice()));
         if digest(rule.name.as_str(), self.scope_of(rule), values) != row.hash {
+            return false;
+        }
+        let by: Vec<Vec<u8>> = row.by.iter().map(|(_, value)| value.clone()).collect();
+        if rule.notices_absence() && row.total == 0 && !rule.expects(&by) {
+            // It was only ever watched because it was expected.
             return false;
         }
         let restarted = row.condition_digest != rule.condition_digest;
@@ -284,6 +294,7 @@ impl Engine {
             self.unhold(file);
         }
         self.apply_merged();
+        self.expect();
     }
 
     /// Nothing of a file will come any more.
@@ -333,6 +344,7 @@ impl Engine {
             let upto = clock.applied.unwrap_or(Timestamp::MIN);
             self.ring_held(read.file, upto);
         }
+        self.expect();
     }
 
     /// Patterns of a rule were tried on a line.
@@ -372,6 +384,7 @@ impl Engine {
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
+        self.expect();
         self.ring();
         self.tell_untold();
     }

@@ -38,7 +38,7 @@ impl Keep {
     /// What has to be kept for a measure.
     pub(super) fn of(measure: &Measure) -> Keep {
         match measure {
-            Measure::Count | Measure::Rate | Measure::Last(_) => Keep::Matches,
+            Measure::Count | Measure::Rate | Measure::Last(_) | Measure::Absent => Keep::Matches,
             Measure::Ratio(_) | Measure::Sum(_) | Measure::Average(_) => Keep::Sum,
             Measure::Least(_) => Keep::Least,
             Measure::Most(_) => Keep::Most,

@@ -337,6 +337,94 @@ fn the_last_number_stays_until_its_window_is_over_or_a_line_resolves_it() {
     assert_eq!(said, [(0, "warning"), (1, "ok"), (2, "warning"), (102, "ok")]);
 }
 
+/// A rule that misses each key after 100 s, and badly after 300 s.
+fn missing(expect: &[&str]) -> Rule {
+    let level = |op, than| Some(Comparison { op, than });
+    Rule {
+        measure: Measure::Absent,
+        unit: Unit::Time,
+        ladder: [None, level(Op::AtLeast, 100.0), level(Op::Above, 300.0)],
+        expect: expect.iter().map(|value| vec![(*value).into()]).collect(),
+        ..rule("r", 1, 0, Some(0))
+    }
+}
+
+fn said(bench: &Bench) -> Vec<(i64, &str, &str)> {
+    bench.said.iter().map(|(time, key, status)| (*time, key.as_str(), *status)).collect()
+}
+
+#[test]
+fn what_stays_away_is_missed_and_what_comes_back_is_not() {
+    let mut bench = Bench::new(vec![missing(&[])]);
+    bench.run_until(1000);
+    bench.line(1000, "a", MatchKind::Match);
+    bench.line(1099, "a", MatchKind::Match);
+    bench.run_until(1250);
+    bench.line(1250, "a", MatchKind::Match);
+    bench.run_until(1260);
+    assert_eq!(said(&bench), [(1199, "a", "warning"), (1250, "a", "ok")]);
+    assert_eq!(bench.rows.keys.len(), 1, "it is remembered");
+    // Missed for ten times as long as the worst level it is forgotten.
+    bench.said.clear();
+    bench.run_until(10_000);
+    assert_eq!(said(&bench), [(1350, "a", "warning"), (1550, "a", "critical"), (4250, "a", "ok")]);
+    assert!(bench.rows.keys.is_empty());
+}
+
+#[test]
+fn what_is_expected_is_missed_though_it_was_never_seen_and_never_forgotten() {
+    let mut bench = Bench::new(vec![missing(&["a", "b"])]);
+    bench.engine.phase(FILE, Phase::AtEnd, at(50));
+    bench.line(60, "b", MatchKind::Match);
+    bench.run_until(155);
+    assert_eq!(said(&bench), [(150, "a", "warning")]);
+    // Neither a restart nor a kill begins the waiting anew.
+    let rows = std::mem::take(&mut bench.rows);
+    let mut again = Bench::resume(vec![missing(&["a", "b"])], rows.clone(), at(158));
+    again.engine.phase(FILE, Phase::AtEnd, at(158));
+    again.run_until(10_000);
+    assert_eq!(said(&again), [(160, "b", "warning"), (350, "a", "critical"), (360, "b", "critical")]);
+    // What is not expected any more and was never seen is over.
+    let mut other = Bench::resume(vec![missing(&["b"])], rows, at(158));
+    other.engine.phase(FILE, Phase::AtEnd, at(158));
+    other.run_until(159);
+    assert_eq!(said(&other), [(158, "a", "ok")]);
+}
+
+#[test]
+fn nothing_is_missed_while_a_file_of_the_source_is_behind_or_unreadable() {
+    let mut bench = Bench::new(vec![missing(&["a"])]);
+    bench.engine.opened(FileId(2), &SourceName::new("s"), "/y");
+    bench.engine.phase(FILE, Phase::AtEnd, at(0));
+    bench.run_until(500);
+    assert_eq!(said(&bench), [], "the other file may have it");
+    bench.backlog(FileId(2), &[(40, "a"), (410, "a")], 500);
+    bench.engine.phase(FileId(2), Phase::Unreadable, at(500));
+    bench.run_until(600);
+    // It was missed between the two, long ago.
+    assert_eq!(said(&bench), [(140, "a", "warning"), (340, "a", "critical"), (410, "a", "ok")]);
+    bench.engine.phase(FileId(2), Phase::AtEnd, at(600));
+    bench.run_until(600);
+    assert_eq!(said(&bench)[3..], [(510, "a", "warning")]);
+}
+
+#[test]
+fn what_is_missed_at_different_times_is_missed_in_their_order() {
+    let mut bench = Bench::new(vec![missing(&["a", "b", "c"])]);
+    bench.backlog(FILE, &[(0, "a"), (50, "c"), (90, "a"), (195, "b")], 2000);
+    assert_eq!(
+        said(&bench),
+        [(100, "b", "warning"), (150, "c", "warning"), (190, "a", "warning"), (195, "b", "ok")]
+    );
+}
+
+#[test]
+fn in_a_finished_log_the_waiting_begins_with_its_first_match() {
+    let mut bench = Bench::new(vec![missing(&["a", "b"])]);
+    bench.backlog(FILE, &[(1000, "a"), (1090, "a"), (1180, "a"), (1270, "b")], 2000);
+    assert_eq!(said(&bench), [(1100, "b", "warning"), (1270, "b", "ok")]);
+}
+
 #[test]
 fn a_line_without_the_number_that_is_measured_is_no_match() {
     let mut bench = Bench::new(vec![measured(Measure::Sum(Value::Capture(0)), 60, Op::Above, 5.0)]);

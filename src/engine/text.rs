@@ -57,7 +57,10 @@ impl Scene<'_> {
         // Writing to a String can not fail.
         let _ = match value {
             Value::Capture(ix) => {
-                let capture = key.captures.get(*ix).and_then(Option::as_deref).unwrap_or_default();
+                let captured = key.captures.get(*ix).and_then(Option::as_deref);
+                // Of what was never seen there is no line, but what it would be called.
+                let named = || self.rule.by.iter().position(|by| by.from == *value).map(|at| &*key.by[at]);
+                let capture = captured.or_else(named).unwrap_or_default();
                 write!(text, "{}", String::from_utf8_lossy(capture))
             }
             Value::File => write!(text, "{}", place.0),

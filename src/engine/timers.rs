@@ -35,11 +35,12 @@ impl Timers {
         if let (Some(Timer::Held(by, set)), Some(due)) = (key.timer, due)
             && set <= due
             && key.files.last() == Some(&by)
+            && !rule.notices_absence()
             && clocks.holds(by)
         {
             return;
         }
-        let wanted = due.map(|due| match clocks.reading(&key.files, now) {
+        let wanted = due.map(|due| match clocks.reading_for(rule, &key.files, now) {
             // While a file's timers ring, they ring in the order of time over all keys.
             Reading::Held(file, time) if due >= time || self.ringing == Some(file) => Timer::Held(file, due),
             Reading::Held(..) => Timer::At(now),
@@ -140,7 +141,7 @@ impl Engine {
                 break;
             }
             self.timers.at.pop_first();
-            self.ring_key(ix, hash);
+            self.ring_key(ix, hash, Timer::At(wake));
         }
     }
 
@@ -159,20 +160,25 @@ impl Engine {
             }
             self.timers.held.remove(&(file, due, ix, hash));
             // The key may wait for another file by now, or for later: it is put where it belongs.
-            self.ring_key(ix, hash);
+            self.ring_key(ix, hash, Timer::Held(file, due));
         }
         self.timers.ringing = None;
         self.timers.calm = Some((file, until));
     }
 
-    /// A timer of a key rang, and is gone.
-    fn ring_key(&mut self, ix: RuleIx, hash: KeyHash) {
+    /// That timer of a key rang, and is gone.
+    fn ring_key(&mut self, ix: RuleIx, hash: KeyHash, rang: Timer) {
         let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return };
         key.timer = None;
-        let Some(due) = key.next_due(self.ruleset.rule(ix)) else { return };
-        let is_due = match self.clocks.reading(&key.files, self.now) {
-            Reading::Held(_, time) => due < time,
-            Reading::Running(time, _) => due <= time && self.timers.ringing.is_none(),
+        let rule = self.ruleset.rule(ix);
+        let Some(due) = key.next_due(rule) else { return };
+        // A key may be due later than its timer was set to. Then others may come first, though both are due by now.
+        let is_due = match (self.clocks.reading_for(rule, &key.files, self.now), rang) {
+            (Reading::Held(_, time), Timer::Held(_, set)) => due < time && due <= set,
+            (Reading::Held(_, time), Timer::At(_)) => due < time,
+            (Reading::Running(time, lag), Timer::At(set)) => due <= time && due.plus(lag) <= set,
+            // While a file's timers ring, nobody else's do.
+            (Reading::Running(..), Timer::Held(..)) => false,
         };
         if is_due {
             self.with_key(ix, hash, None, &mut |key, scene, out| key.advance(scene, due, true, out));
@@ -199,7 +205,8 @@ impl Engine {
                 self.untold.remove(&(ix, hash));
                 continue;
             };
-            if let Reading::Running(..) = self.clocks.reading(&key.files, self.now) {
+            let rule = self.ruleset.rule(ix);
+            if let Reading::Running(..) = self.clocks.reading_for(rule, &key.files, self.now) {
                 self.untold.remove(&(ix, hash));
                 key.untold = false;
                 let mut made = Vec::new();

@@ -1,6 +1,9 @@
 //! The one number per key that a rule computes.
 
+use std::time::Duration;
+
 use super::{Filter, Unit, Value};
+use crate::model::duration_text;
 
 /// What is computed of the matches in a window.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub enum Measure {
     Most(Value),
     /// The newest of them, whatever its window.
     Last(Value),
+    /// For how long there has been none.
+    Absent,
     /// So many of a hundred are this or less: 1 to 99.
     Percentile(u8, Value),
 }
@@ -36,7 +41,7 @@ impl Measure {
     /// The capture that it takes of each match.
     pub fn of(&self) -> Option<&Value> {
         match self {
-            Measure::Count | Measure::Rate | Measure::Ratio(_) => None,
+            Measure::Count | Measure::Rate | Measure::Ratio(_) | Measure::Absent => None,
             Measure::Distinct(value)
             | Measure::Sum(value)
             | Measure::Average(value)
@@ -53,9 +58,8 @@ pub fn number_text(value: f64, unit: Unit) -> String {
     let (value, name) = match unit {
         Unit::One => (value, ""),
         Unit::Share => (value * 100.0, "%"),
-        Unit::Time => {
-            scaled(value, &[("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0), ("ms", 1e-3)])
-        }
+        Unit::Time if value.abs() >= 60.0 => return long(value),
+        Unit::Time => scaled(value, &[("s", 1.0), ("ms", 1e-3)]),
         Unit::Size => scaled(value, &[("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)]),
     };
     // Three digits tell what there is to know of a measured number; whole ones are shown as they are.
@@ -69,6 +73,16 @@ pub fn number_text(value: f64, unit: Unit) -> String {
     let text = format!("{value:.decimals$}");
     let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{name}")
+}
+
+/// A time of a minute or more, in its two largest units.
+fn long(seconds: f64) -> String {
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    let seconds = seconds.abs();
+    let step = [(86_400.0, 3_600.0), (3_600.0, 60.0)].into_iter().find(|(unit, _)| seconds >= *unit);
+    let step = step.map_or(1.0, |(_, step)| step);
+    let rounded = Duration::try_from_secs_f64((seconds / step).round() * step).unwrap_or(Duration::MAX);
+    format!("{sign}{}", duration_text(rounded))
 }
 
 /// In the largest of these units of which it is at least one, else in the last.
@@ -94,7 +108,10 @@ mod tests {
             (1.5, Unit::Time, "1.5s"),
             (0.25, Unit::Time, "250ms"),
             (0.000_05, Unit::Time, "0.05ms"),
-            (95_400.0, Unit::Time, "1.1d"),
+            (93_600.000_001, Unit::Time, "1d2h"),
+            (-3_725.0, Unit::Time, "-1h2m"),
+            (61.4, Unit::Time, "1m1s"),
+            (1e9, Unit::Time, "11574d2h"),
             (512e6, Unit::Size, "512MB"),
             (0.0, Unit::Size, "0B"),
         ] {

@@ -48,6 +48,15 @@ impl Ruleset {
         (0u32..).map(RuleIx).zip(&self.rules)
     }
 
+    /// Lets rules of which no source is one of these see all of them instead: for files that were given by hand.
+    pub fn see_instead(&mut self, sources: &[SourceName]) {
+        for rule in self.rules.iter_mut().filter(|rule| !rule.sources.is_empty()) {
+            if !rule.sources.iter().any(|source| sources.contains(source)) {
+                rule.sources = sources.to_vec();
+            }
+        }
+    }
+
     /// The index of the rule of that name.
     pub fn find(&self, name: &str) -> Option<RuleIx> {
         self.iter().find(|(_, rule)| rule.name.as_str() == name).map(|(ix, _)| ix)
@@ -84,6 +93,9 @@ pub struct Rule {
     pub within: Duration,
     /// With fewer matches than this inside the window there is nothing to measure.
     pub min_lines: u64,
+    /// Keys that are watched from the start, whether they have been seen or not: values in the order of `by`. Without `by`
+    /// the only key is expected, if the rule notices absence.
+    pub expect: Vec<Vec<Box<str>>>,
     /// Comparisons of the measure, `info`, `warning`, `critical`; at least one is there.
     pub ladder: [Option<Comparison>; 3],
     /// What these comparisons count.
@@ -121,7 +133,28 @@ impl Rule {
     /// True if what a match makes true stays so for a while: inside a window, until a recovery line or until another
     /// number comes.
     pub fn lasts(&self) -> bool {
-        !self.within.is_zero() || self.latch || matches!(self.measure, Measure::Last(_))
+        !self.within.is_zero() || self.latch || matches!(self.measure, Measure::Last(_) | Measure::Absent)
+    }
+
+    /// True if it notices that matches stay away.
+    pub fn notices_absence(&self) -> bool {
+        matches!(self.measure, Measure::Absent)
+    }
+
+    /// True if a key of these values is watched from the start.
+    pub fn expects(&self, by: &[Vec<u8>]) -> bool {
+        let is = |expected: &Vec<Box<str>>| {
+            expected.iter().map(|value| value.as_bytes()).eq(by.iter().map(Vec::as_slice))
+        };
+        self.notices_absence() && self.expect.iter().any(is)
+    }
+
+    /// After how long a key is forgotten that is not expected and was not seen again: ten times as long as it takes to
+    /// miss it.
+    pub fn forget_after(&self) -> Option<Duration> {
+        let longest = self.ladder.iter().flatten().map(|level| level.than).fold(0.0, f64::max);
+        let after = Duration::try_from_secs_f64(longest * 10.0).unwrap_or(Duration::MAX);
+        self.notices_absence().then_some(after)
     }
 
     /// A rule that sees no line and counts by itself what it is given, `warning` from the first on.
@@ -140,6 +173,7 @@ impl Rule {
             measure: Measure::Count,
             within: Duration::ZERO,
             min_lines: 0,
+            expect: Vec::new(),
             ladder: [None, Some(Comparison { op: Op::AtLeast, than: 1.0 }), None],
             unit: Unit::One,
             clear: None,

@@ -186,7 +186,10 @@ pub struct Setup<D: Disk> {
 impl<D: Disk> Core<D> {
     /// The machine as it stood at its last commit.
     pub fn new(setup: Setup<D>, now: Now) -> Core<D> {
-        let Setup { disk, store, saved, settings, ruleset, scope, every, cores, seed, set_aside } = setup;
+        let Setup { disk, store, saved, settings, mut ruleset, scope, every, cores, seed, set_aside } = setup;
+        if every {
+            ruleset.see_instead(&names(&settings.sources));
+        }
         let ruleset = Arc::new(ruleset);
         let timings = timings(&settings.sources);
         let engine = Engine::new(ruleset, scope.clone(), timings, &saved, now.time);
@@ -269,7 +272,10 @@ impl<D: Disk> Core<D> {
     }
 
     /// Puts other settings and rules in force. Can not fail: everything that could was done before.
-    pub fn reload(&mut self, settings: &Settings, ruleset: Ruleset, seed: u64, now: Now) {
+    pub fn reload(&mut self, settings: &Settings, mut ruleset: Ruleset, seed: u64, now: Now) {
+        if self.every {
+            ruleset.see_instead(&names(&settings.sources));
+        }
         self.engine.adopt(Arc::new(ruleset), timings(&settings.sources), now.time);
         self.tail.reload(&settings.sources, now.time);
         self.place(settings, seed, now);
@@ -277,18 +283,13 @@ impl<D: Disk> Core<D> {
     }
 
     fn place(&mut self, settings: &Settings, seed: u64, now: Now) {
-        let configured: BTreeSet<SourceName> = settings.sources.iter().map(|s| s.name.clone()).collect();
         let ruleset = self.engine.ruleset().clone();
-        let every = self.every;
         self.reviews.clear();
         self.scanners = settings
             .sources
             .iter()
             .map(|source| {
-                let sees = |rule: &crate::rule::Rule| {
-                    let known = rule.sources.iter().any(|name| configured.contains(name));
-                    rule.sources.contains(&source.name) || (every && !known && !rule.sources.is_empty())
-                };
+                let sees = |rule: &crate::rule::Rule| rule.sources.contains(&source.name);
                 (source.name.clone(), Scanner::new(&ruleset, sees, source.max_line))
             })
             .collect();
@@ -572,6 +573,10 @@ impl<D: Disk> Core<D> {
     pub fn store_failed(&self) -> bool {
         self.retry_at.is_some()
     }
+}
+
+fn names(sources: &[Source]) -> Vec<SourceName> {
+    sources.iter().map(|source| source.name.clone()).collect()
 }
 
 fn timings(sources: &[Source]) -> Vec<Timing> {
