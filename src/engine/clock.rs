@@ -244,6 +244,11 @@ impl Clocks {
         time
     }
 
+    /// By how much a file's time trails the clock while it is read to its end.
+    pub(super) fn lag(&self, id: FileId) -> Duration {
+        self.files.get(&id).map_or(Duration::ZERO, |file| file.lag)
+    }
+
     /// True if the timers of keys with this file wait for it.
     pub(super) fn holds(&self, id: FileId) -> bool {
         self.files.get(&id).is_some_and(FileClock::holds)

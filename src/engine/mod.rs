@@ -21,6 +21,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use clock::{Arrival, OddStamp, Phase, Timing};
 pub use key::digest;
@@ -315,6 +316,7 @@ impl Engine {
         self.now = self.now.max(now);
         self.changed_clocks.insert(read.file);
         let live = read.arrival.at.is_some();
+        let lagged = self.clocks.lag(read.file);
         if live {
             // What arrives live never waits, and never overtakes its own file.
             while let Some(timed) = self.merge.pop_of(read.file) {
@@ -343,6 +345,12 @@ impl Engine {
             clock.applied = clock.applied.max(clock.newest);
             let upto = clock.applied.unwrap_or(Timestamp::MIN);
             self.ring_held(read.file, upto);
+        }
+        // Its keys are due that much sooner. Less than a second is what stamps are off anyway.
+        if self.clocks.lag(read.file) + Duration::from_secs(1) < lagged {
+            for (ix, hash) in self.all_keys(|key| key.files.contains(&read.file) || key.files.is_empty()) {
+                self.schedule(ix, hash);
+            }
         }
         self.expect();
     }

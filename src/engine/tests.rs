@@ -337,6 +337,23 @@ fn the_last_number_stays_until_its_window_is_over_or_a_line_resolves_it() {
     assert_eq!(said, [(0, "warning"), (1, "ok"), (2, "warning"), (102, "ok")]);
 }
 
+#[test]
+fn a_key_rings_sooner_when_the_lines_of_its_file_come_in_time_again() {
+    let mut bench = Bench::new(vec![Rule { hold: secs(60), ..rule("r", 1, 6000, Some(0)) }]);
+    let mut line = |arrival: i64, stamp: i64, key: &str| {
+        bench.engine.phase(FILE, Phase::AtEnd, at(arrival));
+        let hit = bench.hit(FILE, MatchKind::Match, stamp, key);
+        let arrival = Arrival { at: Some(at(arrival)), modified: at(arrival), skew_us: 0 };
+        bench.engine.read(Read { file: FILE, matches: [hit.seen()], stamp: None, arrival }, arrival.modified);
+        bench.collect();
+    };
+    // Ten minutes late, then in time.
+    line(1000, 400, "a");
+    line(1001, 1001, "b");
+    bench.run_until(1001);
+    assert_eq!(said(&bench), [(460, "a", "warning")]);
+}
+
 /// A rule that misses each key after 100 s, and badly after 300 s.
 fn missing(expect: &[&str]) -> Rule {
     let level = |op, than| Some(Comparison { op, than });
