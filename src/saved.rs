@@ -126,6 +126,8 @@ pub struct SavedKey {
     pub condition_digest: [u8; 16],
     /// Everything up to here is decided.
     pub clock: Timestamp,
+    /// When it was first seen, or first expected.
+    pub born: Timestamp,
     /// Time of the newest match.
     pub last_match: Timestamp,
     /// The ladder's state.

@@ -61,6 +61,7 @@ fn measure(rule: &Rule) -> Option<String> {
     match &rule.measure {
         Measure::Count => None,
         Measure::Rate => Some("rate".to_owned()),
+        Measure::Spike => Some("spike".to_owned()),
         Measure::Absent => Some(format!("absent {:?}", rule.expect)),
         Measure::Ratio(filter) => Some(format!("ratio {}", filter.text)),
         Measure::Distinct(value) => of("distinct", value),

@@ -105,6 +105,13 @@ fn misfit(
             _ => None,
         };
     }
+    if let Measure::Spike = measure {
+        if than.unit != Unit::One {
+            let label = "expected a number such as `3`, for three times as many";
+            return wrong(than_at, "compares a factor with something else", label, "");
+        }
+        return None;
+    }
     if let Measure::Absent = measure {
         if !rises {
             return wrong(

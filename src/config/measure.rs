@@ -22,6 +22,7 @@ pub const MEASURES: &[(&str, &str, &str)] = &[
     ("max", "a capture", "the highest"),
     ("last", "a capture", "the newest; it stays until another one comes, or until it has left the window"),
     ("absent", "", "for how long there has been no match: `> 26h`"),
+    ("spike", "", "how many times as many matches there are as in the window before: `>= 3`"),
     ("p50", "a capture", "so many of a hundred are this or less; `p1` to `p99`"),
 ];
 
@@ -65,6 +66,7 @@ pub(super) fn parse<'i>(
             }
             "rate" => Some(Measure::Rate),
             "absent" => Some(Measure::Absent),
+            "spike" => Some(Measure::Spike),
             _ => Some(Measure::Count),
         };
     }

@@ -51,6 +51,8 @@ pub(super) struct Key {
     pub(super) by: Vec<Vec<u8>>,
     /// Everything up to here is decided; only [`Key::advance`], [`Key::meet`] and [`Key::recover`] move it.
     pub(super) clock: Timestamp,
+    /// When it was first seen, or first expected.
+    born: Timestamp,
     pub(super) last_match: Timestamp,
     rungs: [Rung; 3],
     latched: bool,
@@ -97,6 +99,7 @@ impl Key {
             expected: rule.expects(&by),
             by,
             clock,
+            born: clock,
             last_match: clock,
             rungs: [Rung::default(); 3],
             latched: false,
@@ -127,6 +130,7 @@ impl Key {
             expected: rule.expects(&by),
             by,
             clock: saved.clock,
+            born: saved.born,
             last_match: saved.last_match,
             rungs: saved.rungs,
             latched: saved.latched,
@@ -159,6 +163,7 @@ impl Key {
             by: rule.by.iter().map(|by| by.name.clone()).zip(self.by.iter().cloned()).collect(),
             condition_digest: rule.condition_digest,
             clock: self.clock,
+            born: self.born,
             last_match: self.last_match,
             rungs: self.rungs,
             latched: self.latched,
@@ -244,7 +249,15 @@ impl Key {
             self.rungs.iter().filter(waiting).filter_map(|rung| Some(rung.since?.plus(rule.hold))).min();
         let level = self.next_leave_of_level(rule);
         let due = [leave, hold, level, self.expires(rule), self.next_fall(rule), self.next_miss(rule)];
-        due.into_iter().flatten().chain(self.forgotten(rule)).min()
+        due.into_iter().flatten().chain(self.forgotten(rule)).chain(self.next_turn(rule)).min()
+    }
+
+    /// When a match will next be one of the window before, or enough is known of that.
+    fn next_turn(&self, rule: &Rule) -> Option<Timestamp> {
+        let Measure::Spike = rule.measure else { return None };
+        let turn = self.window.first_after(self.clock.minus(rule.within)).map(|time| time.plus(rule.within));
+        let known = Some(self.born.plus(rule.remembers())).filter(|known| *known > self.clock);
+        turn.into_iter().chain(known).min()
     }
 
     /// When it will next have been missed for so long that a level begins.
@@ -353,7 +366,7 @@ impl Key {
         let late = time < self.clock;
         let now = self.clock.max(time);
         let windowed = !rule.within.is_zero();
-        if windowed && late && time <= now.minus(rule.within) {
+        if windowed && late && time <= now.minus(rule.remembers()) {
             return Taken::Late;
         }
         self.clock = now;
@@ -513,7 +526,7 @@ impl Key {
             previous,
             reason,
             value: self.value(scene.rule),
-            count: self.count(scene.rule.within),
+            count: self.count(scene.rule),
             total: self.total,
             since: open.as_ref().map_or(time, |open| open.since),
             episode: open.as_ref().map(|open| open.episode).or(self.episode).unwrap_or_else(fallback),
@@ -569,12 +582,17 @@ impl Key {
             return Some(f64::from(u8::from(self.latched)));
         }
         let windowed = !rule.within.is_zero();
-        let count = self.count(rule.within);
+        let count = self.count(rule);
+        if let Measure::Spike = rule.measure {
+            let before = self.window.count().saturating_sub(count);
+            let known = self.clock >= self.born.plus(rule.remembers()) && before >= rule.min_lines.max(1);
+            return known.then(|| count as f64 / before as f64);
+        }
         if windowed && count < rule.min_lines {
             return None;
         }
         match &rule.measure {
-            Measure::Count => Some(count as f64),
+            Measure::Count | Measure::Spike => Some(count as f64),
             Measure::Rate => Some(count as f64 / rule.within.as_secs_f64()),
             Measure::Distinct(_) => Some(self.window.texts() as f64),
             Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
@@ -615,8 +633,12 @@ impl Key {
     }
 
     /// The window as the author thinks of it: matches inside it, or of the episode if there is no window.
-    pub(super) fn count(&self, within: Duration) -> u64 {
-        if within.is_zero() { self.total } else { self.window.count() }
+    pub(super) fn count(&self, rule: &Rule) -> u64 {
+        match &rule.measure {
+            _ if rule.within.is_zero() => self.total,
+            Measure::Spike => self.window.count_after(self.clock.minus(rule.within)),
+            _ => self.window.count(),
+        }
     }
 }
 
@@ -629,7 +651,7 @@ fn stays(rule: &Rule, rung: usize, value: Option<f64>) -> bool {
 }
 
 fn used(rule: &Rule) -> Use {
-    Use { span: rule.within, keep: Keep::of(&rule.measure), needed: rule.most_needed() }
+    Use { span: rule.remembers(), keep: Keep::of(&rule.measure), needed: rule.most_needed() }
 }
 
 /// Log text as it is saved.

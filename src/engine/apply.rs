@@ -164,7 +164,7 @@ impl Engine {
     /// What a match brings to the rule's measure.
     fn sample(&self, rule: &Rule, hit: &Match<'_>) -> Result<Sample, NotComparable> {
         Ok(match &rule.measure {
-            Measure::Count | Measure::Rate | Measure::Absent => Sample::Match,
+            Measure::Count | Measure::Rate | Measure::Absent | Measure::Spike => Sample::Match,
             Measure::Ratio(filter) => Sample::Number(f64::from(u8::from(self.holds(rule, filter, hit)?))),
             Measure::Distinct(of) => Sample::Text(key::text_digest(self.value_of(rule, of, hit))),
             Measure::Sum(of)

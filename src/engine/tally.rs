@@ -11,6 +11,8 @@ use crate::saved::Entry;
 pub(super) enum Keep {
     /// That it was there.
     Matches,
+    /// The same, of all of them.
+    Times,
     /// Its number; those of one time are summed up.
     Sum,
     /// Its number; of those of one time the lowest.
@@ -39,6 +41,7 @@ impl Keep {
     pub(super) fn of(measure: &Measure) -> Keep {
         match measure {
             Measure::Count | Measure::Rate | Measure::Last(_) | Measure::Absent => Keep::Matches,
+            Measure::Spike => Keep::Times,
             Measure::Ratio(_) | Measure::Sum(_) | Measure::Average(_) => Keep::Sum,
             Measure::Least(_) => Keep::Least,
             Measure::Most(_) => Keep::Most,
@@ -50,7 +53,7 @@ impl Keep {
     /// An entry for one match.
     pub(super) fn entry(self, time: Timestamp, sample: Sample) -> Entry {
         let x = match (self, sample) {
-            (Keep::Matches, _) | (_, Sample::Match) => 0,
+            (Keep::Matches | Keep::Times, _) | (_, Sample::Match) => 0,
             (_, Sample::Number(number)) => number.to_bits(),
             (_, Sample::Text(digest)) => digest,
         };
@@ -82,7 +85,7 @@ impl Keep {
             Keep::Sum => Some(one + two),
             Keep::Least => Some(one.min(two)),
             Keep::Most => Some(one.max(two)),
-            Keep::Matches | Keep::Numbers | Keep::Texts => None,
+            Keep::Matches | Keep::Times | Keep::Numbers | Keep::Texts => None,
         }
     }
 

@@ -308,6 +308,23 @@ fn a_measure_is_held_against_the_ladder_with_every_line_and_as_lines_leave() {
 }
 
 #[test]
+fn a_window_is_held_against_the_one_before() {
+    let spike = |op, than| measured(Measure::Spike, 60, op, than);
+    let lines = |times: &[i64]| times.iter().map(|time| (*time, "-")).collect::<Vec<_>>();
+    // Nothing is known before two windows have passed since the first match.
+    let early = lines(&[0, 10, 61, 62, 63, 64, 65, 66, 67]);
+    check_numbers(spike(Op::AtLeast, 3.0), &early, 119, &[]);
+    // At 120 one match lies in the window before, that of 10, and seven in this one.
+    // Two seconds later it is five to three.
+    check_numbers(spike(Op::AtLeast, 3.0), &early, 1000, &[(120, "warning"), (122, "ok")]);
+    let enough = Rule { min_lines: 3, ..spike(Op::AtLeast, 3.0) };
+    check_numbers(enough, &early, 1000, &[]);
+    // A drop is one too: at 130 nothing is left of four, until these are forgotten.
+    let steady = lines(&[0, 20, 40, 60, 70]);
+    check_numbers(spike(Op::Below, 0.5), &steady, 1000, &[(120, "warning"), (190, "ok")]);
+}
+
+#[test]
 fn the_lowest_level_ends_when_clear_is_true() {
     let band = || Rule {
         clear: Some(Comparison { op: Op::Below, than: 400.0 }),

@@ -121,6 +121,27 @@ impl Window {
         self.count
     }
 
+    /// Matches inside after `time`.
+    pub(super) fn count_after(&self, time: Timestamp) -> u64 {
+        let mut count = 0u64;
+        for chunk in self.chunks.iter().rev() {
+            let from = chunk.entries.partition_point(|entry| entry.time <= time);
+            count = chunk.entries.range(from..).fold(count, |sum, entry| sum.saturating_add(entry.n));
+            if from > 0 {
+                break;
+            }
+        }
+        count
+    }
+
+    /// The first match after `time`.
+    pub(super) fn first_after(&self, time: Timestamp) -> Option<Timestamp> {
+        let chunk =
+            self.chunks.iter().find(|chunk| chunk.entries.back().is_some_and(|entry| entry.time > time))?;
+        let from = chunk.entries.partition_point(|entry| entry.time <= time);
+        chunk.entries.get(from).map(|entry| entry.time)
+    }
+
     /// What the numbers of all matches come to, summed up or the lowest or highest of them; `None` without a match.
     pub(super) fn number(&self) -> Option<f64> {
         let mut numbers = self.chunks.iter().filter_map(|chunk| chunk.number);
@@ -518,7 +539,8 @@ mod tests {
         if keep == Keep::Texts { Sample::Text(number.to_bits()) } else { Sample::Number(number) }
     }
 
-    const KEEPS: [Keep; 6] = [Keep::Matches, Keep::Sum, Keep::Least, Keep::Most, Keep::Numbers, Keep::Texts];
+    const KEEPS: [Keep; 7] =
+        [Keep::Matches, Keep::Times, Keep::Sum, Keep::Least, Keep::Most, Keep::Numbers, Keep::Texts];
 
     fn keep_rows(window: &mut Window, stored: &mut BTreeMap<u64, Vec<Entry>>) {
         window.take_changes(|number, entries| match entries {
@@ -570,6 +592,13 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(answer(&window), naive(keep, &list));
+                if keep == Keep::Times {
+                    for time in [now - SPAN, now - SPAN / 2, now] {
+                        let after: Vec<i64> = list.iter().map(|(at, _)| *at).filter(|at| *at > time).collect();
+                        prop_assert_eq!(window.count_after(at(time)), after.len() as u64);
+                        prop_assert_eq!(window.first_after(at(time)), after.into_iter().min().map(at));
+                    }
+                }
             }
         }
 

@@ -28,6 +28,8 @@ pub enum Measure {
     Last(Value),
     /// For how long there has been none.
     Absent,
+    /// How many times as many there are as in the window before.
+    Spike,
     /// So many of a hundred are this or less: 1 to 99.
     Percentile(u8, Value),
 }
@@ -41,7 +43,7 @@ impl Measure {
     /// The capture that it takes of each match.
     pub fn of(&self) -> Option<&Value> {
         match self {
-            Measure::Count | Measure::Rate | Measure::Ratio(_) | Measure::Absent => None,
+            Measure::Count | Measure::Rate | Measure::Ratio(_) | Measure::Absent | Measure::Spike => None,
             Measure::Distinct(value)
             | Measure::Sum(value)
             | Measure::Average(value)

@@ -91,7 +91,7 @@ pub struct Rule {
     pub measure: Measure,
     /// The window: (t − within, t]. Zero: each matching line by itself.
     pub within: Duration,
-    /// With fewer matches than this inside the window there is nothing to measure.
+    /// With fewer matches than this inside the window there is nothing to measure; of a spike: inside the one before.
     pub min_lines: u64,
     /// Keys that are watched from the start, whether they have been seen or not: values in the order of `by`. Without `by`
     /// the only key is expected, if the rule notices absence.
@@ -134,6 +134,11 @@ impl Rule {
     /// number comes.
     pub fn lasts(&self) -> bool {
         !self.within.is_zero() || self.latch || matches!(self.measure, Measure::Last(_) | Measure::Absent)
+    }
+
+    /// For how long matches are remembered.
+    pub fn remembers(&self) -> Duration {
+        if matches!(self.measure, Measure::Spike) { self.within.saturating_mul(2) } else { self.within }
     }
 
     /// True if it notices that matches stay away.

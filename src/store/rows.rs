@@ -345,6 +345,7 @@ pub(super) mod samples {
                 by: vec![("host".into(), vec![0xff])],
                 condition_digest: [7; 16],
                 clock: Timestamp::from_secs(61),
+                born: Timestamp::from_secs(1),
                 last_match: Timestamp::from_secs(60),
                 rungs: [
                     Rung::default(),
@@ -432,7 +433,7 @@ mod tests {
                 "73736800abababababababababababababababab",
                 concat!(
                     "03737368abababababababababababababababab0104686f737401ff",
-                    "0707070707070707070707070707070780a5963a809c9c39",
+                    "0707070707070707070707070707070780a5963a80897a809c9c39",
                     "0000010201feffffffffffffffff010000010103f0a204ac0201809c9c39",
                     "03737368abababababababababababababababab03020001000000000000164005ac02",
                     "8093a23803f0a204010104686f7374016101047573657204c3bc001b01730164010172010169000103616c74",
