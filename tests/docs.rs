@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use tripline::config::keys::{self, Key, Kind};
 use tripline::config::measure::MEASURES;
+use tripline::config::rewrite::FUNCTIONS;
 use tripline::config::{self, Text, macros, own, template};
 use tripline::model::duration_text;
 use tripline::rule::Value;
@@ -20,6 +21,7 @@ fn made(name: &str) -> Option<String> {
         "rule file" => table(&[keys::RULE_FILE]),
         "rule" => table(&[keys::RULE_OWN, keys::DEFAULTS]),
         "image" => table(&[keys::IMAGE]),
+        "functions" => Some(functions()),
         "measures" => Some(measures()),
         "names" => Some(names()),
         "patterns" => Some(patterns()),
@@ -73,6 +75,14 @@ fn names() -> String {
     let mut text = "| name | what it is |\n|---|---|\n".to_owned();
     for (name, _, about) in template::BUILT_IN {
         let _ = writeln!(text, "| `{{{name}}}` | {} |", cell(about));
+    }
+    text
+}
+
+fn functions() -> String {
+    let mut text = "| function | what it does |\n|---|---|\n".to_owned();
+    for (_, form, about) in FUNCTIONS {
+        let _ = writeln!(text, "| `{}` | {} |", cell(form), cell(about));
     }
     text
 }
@@ -171,7 +181,7 @@ fn tables_say_what_the_code_says() {
             assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
         }
     }
-    assert_eq!(tables, 13, "every table is on a page");
+    assert_eq!(tables, 14, "every table is on a page");
 }
 
 /// Blocks of TOML on the pages are whole rule files or whole configurations.

@@ -38,7 +38,7 @@ pub(super) fn parse<'i, N: Clone>(
     let tokens = match tokens(said.text) {
         Ok(tokens) => tokens,
         Err(wrong) => {
-            wrong.say(problems, said);
+            wrong.say(problems, said, "bad-condition");
             return None;
         }
     };
@@ -46,15 +46,15 @@ pub(super) fn parse<'i, N: Clone>(
     match reader.whole() {
         Ok(condition) => condition.filter(|_| reader.sound),
         Err(wrong) => {
-            wrong.say(reader.problems, said);
+            wrong.say(reader.problems, said, "bad-condition");
             None
         }
     }
 }
 
-/// What is wrong with the form of a condition.
+/// What is wrong with the form of a text.
 #[derive(Debug, PartialEq)]
-struct Wrong {
+pub(super) struct Wrong {
     at: Range<usize>,
     title: &'static str,
     label: String,
@@ -62,23 +62,23 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn new(at: Range<usize>, title: &'static str, label: impl Into<String>) -> Wrong {
+    pub(super) fn new(at: Range<usize>, title: &'static str, label: impl Into<String>) -> Wrong {
         Wrong { at, title, label: label.into(), help: None }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Wrong {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Wrong {
         self.help = Some(help.into());
         self
     }
 
-    fn say(self, problems: &mut Problems<'_>, said: &Said<'_>) {
+    pub(super) fn say(self, problems: &mut Problems<'_>, said: &Said<'_>, id: &'static str) {
         let span = said.place(problems, &self.at);
-        problems.error("bad-condition", span, self.title, self.label).help = self.help;
+        problems.error(id, span, self.title, self.label).help = self.help;
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Token<'t> {
+pub(super) enum Token<'t> {
     Name(&'t str),
     Number(Quantity),
     /// Without its quotes.
@@ -99,9 +99,11 @@ enum Token<'t> {
     Comma,
 }
 
-type Placed<'t> = (Token<'t>, Range<usize>);
+/// A token and where it stands.
+pub(super) type Placed<'t> = (Token<'t>, Range<usize>);
 
-fn tokens(text: &str) -> Result<Vec<Placed<'_>>, Wrong> {
+/// What a text is made of, blanks aside.
+pub(super) fn tokens(text: &str) -> Result<Vec<Placed<'_>>, Wrong> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(first) = text[at..].chars().next() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::rule::{Comparison, Measure, Pattern, Rule, Value};
+use crate::rule::{Comparison, Edit, Measure, Pattern, Rule, Text, Value};
 
 /// The first 16 bytes of SHA-256 over the condition of a rule: patterns, window, ladder, times, sources. Texts,
 /// labels, pictures and bounds are not part of it. Every field is its length as a little-endian `u32` and its bytes;
@@ -32,6 +32,14 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         field(&mut hash, b"where");
         field(&mut hash, filter.text.as_bytes());
     }
+    if !rule.set.is_empty() {
+        field(&mut hash, b"set");
+        for rewrite in &rule.set {
+            field(&mut hash, rule.captures[rewrite.capture].as_bytes());
+            field(&mut hash, rewrite.text.as_bytes());
+            tables(&mut hash, &rewrite.to);
+        }
+    }
     if let Some(measure) = measure(rule) {
         field(&mut hash, b"measure");
         field(&mut hash, measure.as_bytes());
@@ -46,6 +54,19 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
     }
     let digest = hash.finalize();
     std::array::from_fn(|at| digest[at])
+}
+
+/// The tables that a text is looked up in.
+fn tables(hash: &mut Sha256, text: &Text) {
+    let Text::Changed(change, text) = text else { return };
+    if let Edit::Lookup(table, _) = change {
+        count(hash, table.len());
+        for (key, value) in &**table {
+            field(hash, key.as_bytes());
+            field(hash, value.as_bytes());
+        }
+    }
+    tables(hash, text);
 }
 
 fn written(comparison: &Comparison) -> String {

@@ -57,6 +57,10 @@ pub enum Kind {
     Labels,
     /// A table from names of `by` to strings or lists of them.
     Expected,
+    /// A table from capture names to rewritings.
+    Rewritings,
+    /// A table of tables of strings.
+    Lookups,
     /// A table from pattern names to patterns.
     PatternTable,
     /// A list of addresses or tables with [`IMAGE`] keys.
@@ -89,6 +93,8 @@ impl Kind {
             Kind::Choice(_) => "one of a few words",
             Kind::Labels => "a table of strings such as `{ team = \"db\" }`",
             Kind::Expected => "a table such as `{ job = [\"db-main\", \"db-audit\"] }`",
+            Kind::Rewritings => "a table of strings such as `{ path = \"mask(path)\" }`",
+            Kind::Lookups => "a table of tables of strings",
             Kind::PatternTable => "a table of patterns",
             Kind::Images => "a list of addresses or of tables such as `{ src = \"https://…\" }`",
             Kind::Table => "a table",
@@ -230,6 +236,12 @@ pub const SINK_TYPES_LATER: &[&str] = &[
 pub const RULE_FILE: &[Key] = &[
     key("defaults", Kind::Table, "", "What holds for every rule of this file that does not say otherwise."),
     key("patterns", Kind::PatternTable, "{}", "Own named patterns, for `%{name}` in the rules of this file."),
+    key(
+        "lookup",
+        Kind::Lookups,
+        "{}",
+        "Tables to look up captures in: `[lookup.hosts]` and then a string for each.",
+    ),
     key("rule", Kind::Tables, "", "One rule."),
 ];
 
@@ -238,6 +250,12 @@ pub const RULE_OWN: &[Key] = &[
     key("name", Kind::RuleName, "", "The rule's identity; another name makes another rule."),
     key("match", Kind::Patterns, "", "A line that fits any of them is a match."),
     key("resolve", Kind::Patterns, "none", "A line that fits any of them ends the alert of its key."),
+    key(
+        "set",
+        Kind::Rewritings,
+        "{}",
+        "What becomes of captures, or new ones that are made of them, before anything looks at them.",
+    ),
     key("measure", Kind::Measure, "\"count\"", "The number that is compared, from the matches of a key."),
     key(
         "expect",
@@ -332,7 +350,6 @@ pub const DEFAULTS: &[Key] = &[
 /// Keys of rules that a later version will have.
 pub const RULE_LATER: &[&str] = &[
     "match_all",
-    "set",
     "renotify",
     "flap",
     "max_raises",

@@ -29,6 +29,7 @@ pub mod own;
 mod pattern;
 mod place;
 pub mod probe;
+pub mod rewrite;
 mod rules;
 pub mod template;
 pub mod units;

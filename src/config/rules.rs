@@ -16,10 +16,13 @@ use super::macros::Macros;
 use super::own::{OWN_PREFIX, own_rules};
 use super::pattern::{self, Budget, Compiled};
 use super::probe::Probe;
+use super::rewrite::{self, Tables};
 use super::walk::{Fields, Said, check, parse, require, said};
 use super::{Diagnostic, Second, Severity, Text, digest, measure, template};
 use crate::model::{RuleName, SourceName};
-use crate::rule::{By, Filter, ImageTemplate, Measure, Pattern, Rule, Ruleset, Template, Unit, Value};
+use crate::rule::{
+    By, Filter, ImageTemplate, Measure, Pattern, Rewrite, Rule, Ruleset, Template, Unit, Value,
+};
 use crate::settings::Source;
 
 /// What can be said of every match, besides its captures.
@@ -76,8 +79,18 @@ fn read_file(problems: &mut Problems<'_>, around: &mut Around<'_>, rules: &mut V
     let macros = Macros::read(problems, &pairs, |name| {
         patterns.and_then(|table| table.get_key_value(name)).map_or(0..0, |(key, _)| key.span())
     });
+    let tables = file.value("lookup").and_then(|value| value.get_ref().as_table());
+    let entries = |table: &DeTable<'_>| {
+        let pairs = table.iter().filter_map(|(key, value)| Some((key, value.get_ref().as_str()?)));
+        Arc::new(pairs.map(|(key, value)| (key.get_ref().as_ref().into(), value.into())).collect())
+    };
+    let named = tables.into_iter().flat_map(|tables| tables.iter());
+    let lookups: Tables = named
+        .filter_map(|(name, table)| Some((name.get_ref().to_string(), entries(table.get_ref().as_table()?))))
+        .collect();
     for (header, table) in file.tables("rule") {
-        let reader = Reader { header, fields: Fields { table, defaults }, macros: &macros };
+        let fields = Fields { table, defaults };
+        let reader = Reader { header, fields, macros: &macros, lookups: &lookups };
         rules.extend(reader.read(problems, around));
     }
 }
@@ -98,6 +111,7 @@ struct Reader<'t, 'i> {
     header: Range<usize>,
     fields: Fields<'t, 'i>,
     macros: &'t Macros,
+    lookups: &'t Tables,
 }
 
 /// The patterns of a rule; `None` where one of them is wrong.
@@ -126,11 +140,14 @@ impl<'t> Reader<'t, '_> {
             }
             names
         });
-        let by = self.by(problems, matches.as_deref(), captures.as_deref());
+        let (set, captures) = self.set(problems, around, captures);
+        let set_names: Vec<&str> = self.fields.own().pairs("set").into_iter().map(|(name, _)| name).collect();
+        let by = self.by(problems, matches.as_deref(), captures.as_deref(), &set_names);
         let max_keys = self.fields.count("max_keys").unwrap_or(1000);
         // What only `resolve` captures is never there when a match is judged.
         let captured: Option<BTreeSet<&str>> = matches.as_ref().map(|matches| {
-            matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str()).collect()
+            let names = matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str());
+            names.chain(set_names.iter().copied()).collect()
         });
         let find = |name: &str| {
             if captured.as_ref().is_some_and(|captured| captured.contains(name)) {
@@ -187,6 +204,7 @@ impl<'t> Reader<'t, '_> {
             patterns: slots(matches),
             ignore: slots(ignore),
             resolve: slots(resolve),
+            set: set.unwrap_or_default(),
             filter,
             latch: has_resolve && within.is_zero() && counts,
             captures: captures.clone(),
@@ -305,6 +323,7 @@ impl<'t> Reader<'t, '_> {
         problems: &mut Problems<'_>,
         matches: Option<&[Compiled]>,
         captures: Option<&[Arc<str>]>,
+        set: &[&str],
     ) -> Vec<By> {
         let mut by: Vec<By> = Vec::new();
         for said in self.fields.texts("by") {
@@ -320,13 +339,54 @@ impl<'t> Reader<'t, '_> {
                 (None, "source") => Some(Value::Source),
                 (None, _) => None,
             };
-            if let (Some(matches), None | Some(Value::Capture(_))) = (matches, &from) {
+            if let (Some(matches), None | Some(Value::Capture(_))) = (matches, &from)
+                && !set.contains(&said.text)
+            {
                 check_captured(problems, &said, matches);
             }
             by.extend(from.map(|from| By { name: said.text.into(), from }));
         }
         by.sort_by(|a, b| a.name.cmp(&b.name));
         by
+    }
+
+    /// What becomes of captures, and all captures that there are then.
+    fn set(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        captures: Option<Vec<Arc<str>>>,
+    ) -> (Option<Vec<Rewrite>>, Option<Vec<Arc<str>>>) {
+        let find = |name: &str| {
+            let captured = captures.as_ref().and_then(|all| all.iter().position(|known| **known == *name));
+            let built_in =
+                || OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            captured.map(Value::Capture).or_else(built_in)
+        };
+        let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
+        let all = captures.as_ref().map(|all| all.iter().map(|name| &**name).chain(built_in).collect());
+        let names = Names { find: &find, all };
+        let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
+            self.compile(problems, around, "set", said).map(|compiled| compiled.regex)
+        };
+        let mut texts = Vec::new();
+        for (name, said) in self.fields.own().pairs("set") {
+            let to = rewrite::parse(problems, &said, &names, self.lookups, &mut compile);
+            texts.push(to.map(|to| (name, said.text, to)));
+        }
+        let mut known = captures.clone();
+        let placed =
+            texts.into_iter().collect::<Option<Vec<_>>>().zip(known.as_mut()).map(|(texts, known)| {
+                let place = |(name, text, to): (&str, &str, _)| {
+                    let capture = known.iter().position(|known| **known == *name).unwrap_or_else(|| {
+                        known.push(name.into());
+                        known.len() - 1
+                    });
+                    Rewrite { text: text.into(), capture, to }
+                };
+                texts.into_iter().map(place).collect()
+            });
+        (placed, known)
     }
 
     fn filter(

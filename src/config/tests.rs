@@ -296,6 +296,49 @@ fn measures_are_checked_at_the_character() {
 }
 
 #[test]
+fn rewritings_are_checked_at_the_character() {
+    let rule = |set: &str| format!("match = '(?<path>\\S+) (?<user>\\w+)'\nset = {{ {set} }}");
+    let table = "[lookup.hosts]\n'10.0.0.1' = 'gateway'\n[[rule]]\nname='r'\nsource='s'\n";
+    let sound = "path = 'mask(path)', user = 'lower(trim(first(user, 8)))', new = 'replace(user, \"^%{int}\", \"#\")'";
+    check_rule(
+        &format!("{}\nby = ['path', 'new']\nsummary = '{{new}}'\nwhere = 'new != \"\"'", rule(sound)),
+        &[],
+    );
+    let looked_up = "role = 'lookup(hosts, path)', other = 'lookup( hosts , lower(path) , \"?\" )'";
+    check_rules(&format!("{table}{}\n", rule(looked_up)), &[]);
+    for (set, id, place) in [
+        ("path = 'masc(path)'", "bad-rewriting", "masc"),
+        ("path = 'mask(pth)'", "unknown-name", "pth"),
+        ("path = 'mask(path'", "bad-rewriting", ""),
+        ("path = 'mask()'", "bad-rewriting", ")"),
+        ("path = 'mask(path) path'", "bad-rewriting", "path"),
+        ("path = 'first(path)'", "bad-rewriting", ")"),
+        ("path = 'first(path, 2s)'", "bad-rewriting", "2s"),
+        ("path = 'first(path, 0)'", "bad-rewriting", "0"),
+        ("path = 'replace(path, user, \"x\")'", "bad-rewriting", "user"),
+        ("path = 'replace(path, \"[z-a]\", \"x\")'", "bad-pattern", "z-a"),
+        ("path = 'lookup(hosts, path)'", "unknown-table", "hosts"),
+        ("path = ''", "bad-rewriting", ""),
+        ("path = '5'", "bad-rewriting", "5"),
+        ("path = '&'", "bad-rewriting", "&"),
+        ("'a b' = 'path'", "bad-capture-name", "'a b'"),
+        ("path = 5", "wrong-type", "5"),
+    ] {
+        check_rule(&rule(set), &[(id, place)]);
+    }
+    let deep = format!("path = '{}path{}'", "trim(".repeat(30), ")".repeat(30));
+    check_rule(&rule(&deep), &[("bad-rewriting", "trim")]);
+    check_rules("[lookup]\na = 5\n[lookup.b]\nc = 5\n", &[("wrong-type", "5"), ("wrong-type", "5")]);
+    let digest = |table: &str| {
+        let text = format!(
+            "[lookup.t]\n{table}\n[[rule]]\nname='r'\nsource='s'\nmatch='(?<a>x)'\nset={{a='lookup(t, a)'}}\n"
+        );
+        good(&text).rules[0].condition_digest
+    };
+    assert_ne!(digest("x = 'y'"), digest("x = 'z'"));
+}
+
+#[test]
 fn what_cannot_work_together_is_said() {
     check_rule("match = 'x'\nfor = '1m'", &[("for-without-window", "'1m'")]);
     check_rule("match = 'x'\nwarning = '> 1'", &[("threshold-without-window", "'> 1'")]);
@@ -391,6 +434,8 @@ fn only_what_decides_enters_the_digest() {
         "within='1m'\nfor='1m'",
         "within='1m'\nwarning='> 1'",
         "within='1m'\nwarning='>= 1.5'",
+        "set={a='line'}",
+        "set={a='lower(line)'}",
         "where='line == \"x\"'",
         "where='line == \"y\"'",
         "within='1m'\nmeasure='rate'\nwarning='>= 1'",

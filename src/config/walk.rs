@@ -166,6 +166,28 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 items.into_iter().filter(wrong).for_each(|item| wrong_type(problems, key, item));
             }
         }
+        (Kind::Rewritings, DeValue::Table(texts)) => {
+            for (name, value) in texts.iter() {
+                if !is_identifier(name.get_ref()) {
+                    let title = format!("`{}` is not a capture name", short(name.get_ref()));
+                    let label = "a letter or `_`, then letters, digits and `_`";
+                    problems.error("bad-capture-name", name.span(), title, label);
+                }
+                if !value.get_ref().is_str() {
+                    wrong_type(problems, key, value);
+                }
+            }
+        }
+        (Kind::Lookups, DeValue::Table(tables)) => {
+            for (_, table) in tables.iter() {
+                let Some(entries) = table.get_ref().as_table() else {
+                    wrong_type(problems, key, table);
+                    continue;
+                };
+                let wrong = entries.iter().filter(|(_, value)| !value.get_ref().is_str());
+                wrong.for_each(|(_, value)| wrong_type(problems, key, value));
+            }
+        }
         (Kind::PatternTable, DeValue::Table(patterns)) => {
             for (_, item) in patterns.iter().filter(|(_, item)| !item.get_ref().is_str()) {
                 wrong_type(problems, key, item);

@@ -12,7 +12,7 @@ use super::{Engine, Phase, digest};
 use crate::model::{FileId, KeyHash, Timestamp, Transition};
 use crate::rule::{By, Filter, Measure, NotComparable, Quantity, Rule, RuleIx, Ruleset, Value};
 use crate::saved::SavedFlush;
-use crate::scan::{Match, MatchKind};
+use crate::scan::{Captures, Match, MatchKind};
 
 impl Engine {
     pub(super) fn apply_merged(&mut self) {
@@ -51,6 +51,29 @@ impl Engine {
     /// `ruleset`: the engine's own.
     pub(super) fn apply(&mut self, ruleset: &Ruleset, time: Timestamp, hit: &Match<'_>) {
         let Some(rule) = ruleset.rules.get(hit.rule.0 as usize) else { return };
+        if rule.set.is_empty() {
+            return self.apply_set(rule, time, hit);
+        }
+        let captures = self.rewritten(rule, hit);
+        self.apply_set(rule, time, &Match { captures: Captures::Each(&captures), ..*hit });
+    }
+
+    /// The captures of a match as the rule wants them.
+    fn rewritten(&self, rule: &Rule, hit: &Match<'_>) -> Vec<Option<Box<[u8]>>> {
+        let mut captures: Vec<Option<Box<[u8]>>> =
+            hit.captures.iter().map(|capture| Some(capture?.into())).collect();
+        captures.resize(rule.captures.len(), None);
+        for rewrite in &rule.set {
+            // All are made of what was captured, whatever became of that.
+            let is_there = rewrite.to.is_there(&|capture| hit.captures.get(capture).is_some());
+            let text = || rewrite.to.of(&|value: &Value| self.value_of(rule, value, hit));
+            captures[rewrite.capture] = is_there.then(|| text().into());
+        }
+        captures
+    }
+
+    /// Applies a match whose captures are as the rule wants them.
+    fn apply_set(&mut self, rule: &Rule, time: Timestamp, hit: &Match<'_>) {
         if let Some(clock) = self.clocks.files.get_mut(&hit.at.file) {
             clock.applied = clock.applied.max(Some(time));
         }

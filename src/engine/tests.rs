@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rule::{
-    By, Comparison, Condition, Filter, Measure, Number, Op, Quantity, Segment, Template, Unit, Value,
+    By, Comparison, Condition, Edit, Filter, Measure, Number, Op, Quantity, Rewrite, Segment, Template, Text,
+    Unit, Value,
 };
 use crate::scan::KeptMatch;
 
@@ -467,6 +468,24 @@ fn a_line_without_the_number_that_is_measured_is_no_match() {
     }
     let (_, counts, _) = bench.engine.rule_counts().next().expect("one rule");
     assert_eq!((counts.matches, counts.unreadable), (1, 3));
+}
+
+#[test]
+fn captures_are_rewritten_for_matches_and_recoveries_alike() {
+    let mask = Text::Changed(Edit::Mask, Box::new(Text::Of(Value::Capture(0))));
+    let set = vec![Rewrite { text: "mask(k)".into(), capture: 0, to: mask }];
+    let mut bench = Bench::new(vec![Rule { set, ..rule("r", 2, 60, None) }]);
+    bench.line(0, "/a/1", MatchKind::Match);
+    bench.line(1, "/a/22", MatchKind::Match);
+    bench.line(2, "/b/1", MatchKind::Match);
+    bench.line(3, "/b/2", MatchKind::Match);
+    bench.line(4, "/a/333", MatchKind::Resolve);
+    // What a recovery does not name fits every key, also when it would be rewritten.
+    bench.line(5, "", MatchKind::Resolve);
+    assert_eq!(
+        said(&bench),
+        [(1, "/a/<n>", "warning"), (3, "/b/<n>", "warning"), (4, "/a/<n>", "ok"), (5, "/b/<n>", "ok")]
+    );
 }
 
 #[test]

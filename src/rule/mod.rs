@@ -6,6 +6,7 @@ mod comparison;
 mod condition;
 mod measure;
 mod quantity;
+mod rewrite;
 mod template;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use condition::{Condition, NotComparable, Number, Word};
 pub use measure::{Measure, number_text};
 pub(crate) use quantity::number_len;
 pub use quantity::{Quantity, Unit};
+pub use rewrite::{Edit, Rewrite, Table, Text};
 pub use template::{ImageTemplate, Segment, Template};
 
 use crate::model::{RuleName, Severity, SourceName};
@@ -76,6 +78,8 @@ pub struct Rule {
     pub ignore: Vec<Pattern>,
     /// A line that fits any of them ends the alert of its key.
     pub resolve: Vec<Pattern>,
+    /// `set`: what becomes of captures, of matches and of recovery lines, before anything looks at them.
+    pub set: Vec<Rewrite>,
     /// `where`: what has to be true of a match besides, or it counts for nothing.
     pub filter: Option<Filter>,
     /// True if a match stays true until it is told otherwise: by a recovery line (`resolve` without `within`), or by
@@ -170,6 +174,7 @@ impl Rule {
             patterns: Vec::new(),
             ignore: Vec::new(),
             resolve: Vec::new(),
+            set: Vec::new(),
             filter: None,
             latch: false,
             captures: Vec::new(),
