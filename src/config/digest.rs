@@ -32,6 +32,11 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         field(&mut hash, b"where");
         field(&mut hash, filter.text.as_bytes());
     }
+    for pattern in rule.patterns.iter().filter(|pattern| !pattern.also.is_empty()) {
+        field(&mut hash, b"also");
+        count(&mut hash, pattern.also.len());
+        pattern.also.iter().for_each(|also| field(&mut hash, also.expanded.as_bytes()));
+    }
     if !rule.set.is_empty() {
         field(&mut hash, b"set");
         for rewrite in &rule.set {

@@ -249,6 +249,7 @@ pub const RULE_FILE: &[Key] = &[
 pub const RULE_OWN: &[Key] = &[
     key("name", Kind::RuleName, "", "The rule's identity; another name makes another rule."),
     key("match", Kind::Patterns, "", "A line that fits any of them is a match."),
+    key("match_all", Kind::Patterns, "none", "A line that fits all of them is a match too."),
     key("resolve", Kind::Patterns, "none", "A line that fits any of them ends the alert of its key."),
     key(
         "set",
@@ -349,7 +350,6 @@ pub const DEFAULTS: &[Key] = &[
 
 /// Keys of rules that a later version will have.
 pub const RULE_LATER: &[&str] = &[
-    "match_all",
     "renotify",
     "flap",
     "max_raises",

@@ -120,7 +120,8 @@ pub(super) fn check_unit(
     capture: &str,
     matches: &[Compiled],
 ) {
-    let groups: Vec<&Hir> = matches.iter().filter_map(|pattern| group(&pattern.hir, capture)).collect();
+    let each = matches.iter().flat_map(|pattern| std::iter::once(pattern).chain(&pattern.also));
+    let groups: Vec<&Hir> = each.filter_map(|pattern| group(&pattern.hir, capture)).collect();
     if unit != Unit::One && !groups.is_empty() && groups.iter().all(|group| is_bare(group)) {
         let title = format!("`{}` has no unit to compare with", short(capture));
         let label = "compares a number with a unit";

@@ -46,6 +46,8 @@ pub(super) struct Compiled {
     pub(super) names: Vec<(usize, String)>,
     /// See [`probe::width`].
     pub(super) width: u64,
+    /// See [`Pattern::also`].
+    pub(super) also: Vec<Compiled>,
 }
 
 /// What the patterns of all files take, compiled.
@@ -176,7 +178,15 @@ pub(super) fn compile(
     }
     let Survey { hir, width, .. } = survey;
     let names = survey.names.into_iter().map(|name| (name.index as usize, name.name)).collect();
-    Some(Compiled { text: said.text.into(), expanded: expanded.text.into(), hir, regex, names, width })
+    Some(Compiled {
+        text: said.text.into(),
+        expanded: expanded.text.into(),
+        hir,
+        regex,
+        names,
+        width,
+        also: Vec::new(),
+    })
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.

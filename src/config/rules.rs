@@ -133,9 +133,9 @@ impl<'t> Reader<'t, '_> {
 
         let captures = matches.as_ref().zip(resolve.as_ref()).map(|(matches, resolve)| {
             let mut names: Vec<Arc<str>> = Vec::new();
-            for (_, name) in matches.iter().chain(resolve).flat_map(|pattern| &pattern.names) {
-                if !names.iter().any(|known| **known == **name) {
-                    names.push(name.as_str().into());
+            for name in matches.iter().chain(resolve).flat_map(Compiled::names) {
+                if !names.iter().any(|known| **known == *name) {
+                    names.push(name.into());
                 }
             }
             names
@@ -146,8 +146,7 @@ impl<'t> Reader<'t, '_> {
         let max_keys = self.fields.count("max_keys").unwrap_or(1000);
         // What only `resolve` captures is never there when a match is judged.
         let captured: Option<BTreeSet<&str>> = matches.as_ref().map(|matches| {
-            let names = matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str());
-            names.chain(set_names.iter().copied()).collect()
+            matches.iter().flat_map(Compiled::names).chain(set_names.iter().copied()).collect()
         });
         let find = |name: &str| {
             if captured.as_ref().is_some_and(|captured| captured.contains(name)) {
@@ -291,10 +290,18 @@ impl<'t> Reader<'t, '_> {
             each.into_iter().collect::<Option<Vec<Compiled>>>()
         };
         let matches = compile(problems, "match", self.fields.own());
-        if require(problems, self.fields.table, &self.header, "match", "a rule") {
-            let none = matches.as_ref().is_some_and(Vec::is_empty);
-            self.not_empty(problems, "match", none, "a rule without a pattern matches no line");
+        let all = compile(problems, "match_all", self.fields.own());
+        let has_all = self.fields.own().value("match_all").is_some();
+        if has_all || require(problems, self.fields.table, &self.header, "match", "a rule") {
+            for (key, patterns) in [("match", &matches), ("match_all", &all)] {
+                let none = patterns.as_ref().is_some_and(Vec::is_empty);
+                self.not_empty(problems, key, none, "a rule without a pattern matches no line");
+            }
         }
+        let matches = matches.zip(all).and_then(|(mut matches, all)| {
+            matches.extend(self.together(problems, all)?);
+            Some(matches)
+        });
         let ignore = compile(problems, "ignore", self.fields);
         let resolve = compile(problems, "resolve", self.fields.own());
         let none = resolve.as_ref().is_some_and(Vec::is_empty);
@@ -316,6 +323,24 @@ impl<'t> Reader<'t, '_> {
         let allowed = self.fields.switch("allow_slow").unwrap_or(false);
         around.probe.judge(problems, said, &compiled, allowed);
         Some(compiled)
+    }
+
+    /// The patterns of `match_all` as one; the inner `None`: there are none.
+    #[expect(clippy::option_option, reason = "nothing is wrong with having none")]
+    fn together(&self, problems: &mut Problems<'_>, all: Vec<Compiled>) -> Option<Option<Compiled>> {
+        let mut names = BTreeSet::new();
+        for (pattern, said) in all.iter().zip(self.fields.own().texts("match_all")) {
+            if let Some(name) = pattern.names().find(|name| !names.insert((*name).to_owned())) {
+                let title = format!("`{}` is captured twice", short(name));
+                let label = "captured by an earlier pattern too";
+                problems.error("duplicate-capture", said.span, title, label).help =
+                    Some("choose another name, or leave it out here".to_owned());
+                return None;
+            }
+        }
+        let mut all = all.into_iter();
+        let first = all.next();
+        Some(first.map(|first| Compiled { also: all.collect(), ..first }))
     }
 
     fn by(
@@ -628,19 +653,26 @@ impl Compiled {
             captures.iter().position(|capture| **capture == **name).map(|slot| (*group, slot))
         };
         let slots = self.names.iter().filter_map(slot).collect();
-        Pattern { text: self.text, expanded: self.expanded, hir: self.hir, regex: self.regex, slots }
+        let also = self.also.into_iter().map(|also| also.placed(captures)).collect();
+        let Compiled { text, expanded, hir, regex, .. } = self;
+        Pattern { text, expanded, hir, regex, slots, also }
+    }
+
+    /// The names that a line has captured which it fits.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let own = self.names.iter().chain(self.also.iter().flat_map(|also| &also.names));
+        own.map(|(_, name)| name.as_str())
     }
 }
 
 /// A name of `by` that no pattern of `match` captures is wrong; one that some do not capture is empty for those.
 fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compiled]) {
-    let has = |pattern: &Compiled| pattern.names.iter().any(|(_, name)| name == said.text);
+    let has = |pattern: &Compiled| pattern.names().any(|name| name == said.text);
     let with = matches.iter().filter(|pattern| has(pattern)).count();
     let span = said.span.clone();
     let name = short(said.text);
     if with == 0 {
-        let names: BTreeSet<&str> =
-            matches.iter().flat_map(|pattern| &pattern.names).map(|(_, name)| name.as_str()).collect();
+        let names: BTreeSet<&str> = matches.iter().flat_map(Compiled::names).collect();
         let known = || names.iter().copied().chain(["file", "source"]);
         let title = format!("no pattern of `match` captures `{name}`");
         let problem = problems.error("by-not-captured", span, title, "captured nowhere");

@@ -296,6 +296,16 @@ fn measures_are_checked_at_the_character() {
 }
 
 #[test]
+fn patterns_that_have_to_fit_together_are_checked() {
+    check_rule("match_all = ['a(?<x>.)', 'b(?<y>.)']\nby = ['x', 'y']", &[]);
+    check_rule("match = '(?<x>c)'\nmatch_all = ['a(?<x>.)', 'b']\nby = ['x']", &[]);
+    check_rule("match_all = ['a(?<x>.)', 'b(?<x>.)']", &[("duplicate-capture", "'b(?<x>.)'")]);
+    check_rule("match_all = []", &[("empty-list", "[]")]);
+    check_rule("match_all = ['a', '[z-a]']", &[("bad-pattern", "z-a")]);
+    check_rule("match_all = ['a', 'b']\nby = ['x']", &[("by-not-captured", "'x'")]);
+}
+
+#[test]
 fn rewritings_are_checked_at_the_character() {
     let rule = |set: &str| format!("match = '(?<path>\\S+) (?<user>\\w+)'\nset = {{ {set} }}");
     let table = "[lookup.hosts]\n'10.0.0.1' = 'gateway'\n[[rule]]\nname='r'\nsource='s'\n";
@@ -434,6 +444,8 @@ fn only_what_decides_enters_the_digest() {
         "within='1m'\nfor='1m'",
         "within='1m'\nwarning='> 1'",
         "within='1m'\nwarning='>= 1.5'",
+        "match_all=['y', 'z']",
+        "match_all=['y', 'a']",
         "set={a='line'}",
         "set={a='lower(line)'}",
         "where='line == \"x\"'",

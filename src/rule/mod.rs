@@ -237,6 +237,8 @@ pub struct Pattern {
     pub regex: Regex,
     /// For each named group: (group index, index into [`Rule::captures`]).
     pub slots: Vec<(usize, usize)>,
+    /// Others that have to fit the same line too, or it does not fit; these have none themselves.
+    pub also: Vec<Pattern>,
 }
 
 impl Pattern {

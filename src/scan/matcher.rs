@@ -51,6 +51,8 @@ struct Deciding {
     slots: Vec<(usize, usize)>,
     /// The quicker one, for patterns and lines that it is made for.
     backtracker: Option<Backtracker>,
+    /// See [`Pattern::also`].
+    also: Vec<Deciding>,
 }
 
 /// A rule that a line fits.
@@ -103,7 +105,7 @@ impl Matcher {
             (0u32..).zip(deciding(rule)).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
         });
         let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding.unzip();
-        let mut choices: Vec<_> = patterns.iter().map(|pattern| required(&pattern.hir, &rates)).collect();
+        let mut choices: Vec<_> = patterns.iter().map(|pattern| required(pattern, &rates)).collect();
         let first: Vec<_> =
             choices.iter().map(|choices| choices.first().map(|runs| Choice::new(runs, &rates))).collect();
         let first: Vec<_> = first.iter().map(Option::as_ref).collect();
@@ -228,10 +230,15 @@ impl Deciding {
     fn new(pattern: &Pattern, rates: &Rates) -> Deciding {
         let keeps = |group| pattern.slots.iter().any(|(kept, _)| *kept == group);
         let backtracker = Backtracker::new(&pattern.hir, &keeps, rates);
-        Deciding { regex: pattern.regex.clone(), slots: pattern.slots.clone(), backtracker }
+        let also = pattern.also.iter().map(|pattern| Deciding::new(pattern, rates)).collect();
+        Deciding { regex: pattern.regex.clone(), slots: pattern.slots.clone(), backtracker, also }
     }
 
     fn fits(&self, line: &[u8], room: &mut Room) -> bool {
+        self.fits_alone(line, room) && self.also.iter().all(|also| also.fits_alone(line, room))
+    }
+
+    fn fits_alone(&self, line: &[u8], room: &mut Room) -> bool {
         let Room { backtrack, slots, spans, .. } = room;
         if let Some(Ok(fits)) = self.backtracker.as_ref().map(|quick| quick.fits(line, backtrack)) {
             for (group, slot) in self.slots.iter().filter(|_| fits) {
@@ -261,9 +268,17 @@ fn deciding(rule: &Rule) -> impl Iterator<Item = &Pattern> {
     rule.resolve.iter().chain(&rule.patterns)
 }
 
-/// What every match of a pattern holds, as far as that is known.
-fn required(hir: &Hir, rates: &Rates) -> Vec<OneOf> {
-    runs::required(hir, &|run| rates.of_run(run))
+/// What every match of a pattern holds, as far as that is known, the rarest first.
+fn required(pattern: &Pattern, rates: &Rates) -> Vec<OneOf> {
+    let of = |hir: &Hir| runs::required(hir, &|run| rates.of_run(run));
+    let mut all = of(&pattern.hir);
+    if !pattern.also.is_empty() {
+        // Each of them has to fit, so each of their requirements will do.
+        all.extend(pattern.also.iter().flat_map(|also| of(&also.hir)));
+        let rate = |runs: &OneOf| runs.iter().map(|run| rates.of_run(run)).sum::<f64>();
+        all.sort_by(|one, other| rate(one).total_cmp(&rate(other)));
+    }
+    all
 }
 
 #[cfg(test)]

@@ -220,7 +220,7 @@ mod tests {
 
     use super::samples::{any_pattern, crowded, rule};
     use super::*;
-    use crate::rule::RuleIx;
+    use crate::rule::{Pattern, RuleIx};
 
     /// All that is to be found in `text`, found in the plainest way. `cut_lines` too.
     fn naive(text: &[u8], rules: &[Rule], max_line: usize) -> (Vec<KeptMatch>, u64) {
@@ -253,15 +253,20 @@ mod tests {
                 if rule.ignore.iter().any(|pattern| pattern.regex.is_match(raw)) {
                     continue;
                 }
-                let recovery = rule.resolve.iter().find(|pattern| pattern.regex.is_match(raw));
-                let failure = rule.patterns.iter().find(|pattern| pattern.regex.is_match(raw));
+                let fits = |pattern: &&Pattern| {
+                    pattern.regex.is_match(raw) && pattern.also.iter().all(|also| also.regex.is_match(raw))
+                };
+                let recovery = rule.resolve.iter().find(fits);
+                let failure = rule.patterns.iter().find(fits);
                 let kind = if recovery.is_some() { MatchKind::Resolve } else { MatchKind::Match };
                 let Some(pattern) = recovery.or(failure) else { continue };
-                let mut groups = pattern.regex.create_captures();
-                pattern.regex.captures(raw, &mut groups);
                 let mut captures = vec![None; rule.captures.len()];
-                for (group, slot) in &pattern.slots {
-                    captures[*slot] = groups.get_group(*group).map(|group| raw[group.range()].into());
+                for pattern in std::iter::once(pattern).chain(&pattern.also) {
+                    let mut groups = pattern.regex.create_captures();
+                    pattern.regex.captures(raw, &mut groups);
+                    for (group, slot) in &pattern.slots {
+                        captures[*slot] = groups.get_group(*group).map(|group| raw[group.range()].into());
+                    }
                 }
                 let at = Position { file: FileId(7), offset: 1000 + start as u64 };
                 matches.push(KeptMatch {
@@ -372,10 +377,15 @@ mod tests {
         fn texts(all: &[String]) -> Vec<&str> {
             all.iter().map(String::as_str).collect()
         }
-        let one =
-            (patterns(1..4), patterns(0..2), patterns(0..2)).prop_map(move |(patterns, ignore, resolve)| {
-                rule(&texts(&patterns), &texts(&ignore), &texts(&resolve))
-            });
+        let one = (patterns(1..4), patterns(0..2), patterns(0..2), 0..3usize).prop_map(
+            move |(patterns, ignore, resolve, also)| {
+                let mut rule = rule(&texts(&patterns), &texts(&ignore), &texts(&resolve));
+                // Some have to fit together.
+                let from = rule.patterns.len() - also.min(rule.patterns.len() - 1);
+                rule.patterns[0].also = rule.patterns.split_off(from);
+                rule
+            },
+        );
         proptest::collection::vec(one, 0..12)
     }
 

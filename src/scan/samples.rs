@@ -48,7 +48,7 @@ pub(crate) fn rule(patterns: &[&str], ignore: &[&str], resolve: &[&str]) -> Rule
             })
             .collect();
         let hir = parsed(text).expect("a valid pattern");
-        Pattern { text: (*text).into(), expanded: (*text).into(), hir, slots, regex }
+        Pattern { text: (*text).into(), expanded: (*text).into(), hir, slots, regex, also: Vec::new() }
     };
     let patterns = patterns.iter().map(&mut pattern).collect();
     let resolve = resolve.iter().map(&mut pattern).collect();
