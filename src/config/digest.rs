@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::rule::{Comparison, Edit, Measure, Pattern, Rule, Text, Value};
+use crate::rule::{Comparison, Edit, Measure, Pattern, Rule, Text, Unit, Value};
 
 /// The first 16 bytes of SHA-256 over the condition of a rule: patterns, window, ladder, times, sources. Texts,
 /// labels, pictures and bounds are not part of it. Every field is its length as a little-endian `u32` and its bytes;
@@ -48,6 +48,9 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
     if let Some(measure) = measure(rule) {
         field(&mut hash, b"measure");
         field(&mut hash, measure.as_bytes());
+    }
+    if rule.unit != Unit::One {
+        field(&mut hash, format!("unit {:?}", rule.unit).as_bytes());
     }
     if rule.min_lines > 0 {
         field(&mut hash, b"min_lines");

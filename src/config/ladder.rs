@@ -20,6 +20,9 @@ pub(super) struct Misread {
 /// The most matches a comparison may wait for: so many are remembered one by one for each key.
 const MOST: f64 = 1_000_000.0;
 
+/// The longest absence that is believed, in seconds: 100 years.
+const LONGEST_ABSENCE: f64 = 36_500.0 * 86_400.0;
+
 /// The levels, from mild to bad.
 const WORDS: [&str; 3] = ["info", "warning", "critical"];
 
@@ -113,6 +116,12 @@ fn misfit(
         return None;
     }
     if let Measure::Absent = measure {
+        if clears {
+            return None;
+        }
+        if than.value > LONGEST_ABSENCE {
+            return wrong(than_at, "waits for too long", "longer than 100 years", "");
+        }
         if !rises {
             return wrong(
                 op_at,

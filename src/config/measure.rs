@@ -42,7 +42,8 @@ pub(super) fn parse<'i>(
         Some(open) if name_len < open.len() => Some(name_len + 1..open.len()),
         _ => None,
     };
-    let percent = name.strip_prefix('p').and_then(|percent| percent.parse::<u8>().ok());
+    let digits = name.strip_prefix('p').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let percent = digits.and_then(|percent| percent.parse::<u8>().ok());
     let percent = percent.filter(|percent| (1..=99).contains(percent) && !name.starts_with("p0"));
     let known = MEASURES.iter().find(|(known, ..)| *known == name).map(|(_, takes, _)| *takes);
     let Some(takes) = known.or(percent.map(|_| "a capture")) else {

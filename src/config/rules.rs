@@ -159,13 +159,15 @@ impl<'t> Reader<'t, '_> {
         let names = Names { find: &find, all };
         let filter = self.filter(problems, around, &names);
         let measure = self.measure(problems, around, &names);
-        let within = self.fields.duration("within").unwrap_or_default();
+        // What stays away is measured by itself, whatever the defaults say of windows.
+        let absent = matches!(measure, Some(Measure::Absent));
+        let within = self.fields.duration("within").filter(|_| !absent).unwrap_or_default();
+        let min_lines = self.fields.count("min_lines").filter(|_| !absent).unwrap_or(0) as u64;
         let seconds = if matches!(measure, Some(Measure::Rate)) { within.as_secs_f64() } else { 1.0 };
         let ladder = ladder::read(problems, self.fields, measure.as_ref(), seconds);
         let unit = ladder.unit.unwrap_or(Unit::One);
         let hold = self.fields.duration("for").unwrap_or_default();
         let has_resolve = self.fields.table.contains_key("resolve");
-        let absent = matches!(measure, Some(Measure::Absent));
         let expect = self.expect(problems, absent, &by, max_keys);
         let resolve_after = self.resolve_after(problems, has_resolve, absent);
         let expire_after = self.expire_after(problems, has_resolve);
@@ -211,7 +213,7 @@ impl<'t> Reader<'t, '_> {
             scoped: self.fields.value("scope").is_none(),
             measure: measure?,
             within,
-            min_lines: self.fields.count("min_lines").unwrap_or(0) as u64,
+            min_lines,
             ladder: ladder.levels,
             unit,
             clear: ladder.clear,
@@ -535,6 +537,10 @@ impl<'t> Reader<'t, '_> {
             let title = "`within` has no effect with `absent`";
             problems.error("no-effect", value.span(), title, "the time is what is compared").help =
                 Some("say in the level for how long: `warning = \"> 26h\"`".to_owned());
+        }
+        if let (Measure::Absent, Some(value)) = (measure, self.fields.own().value("clear")) {
+            let title = "`clear` has no effect with `absent`";
+            problems.error("no-effect", value.span(), title, "a line that fits `match` ends the alert");
         }
         if let (Measure::Absent, Some(value)) = (measure, self.fields.own().value("resolve")) {
             let title = "`resolve` has no effect with `absent`";

@@ -228,6 +228,8 @@ fn measures_are_checked_at_the_character() {
         ("measure = 'count(n)'", "bad-measure", "(n)"),
         ("measure = 'p0(n)'\nwarning = '> 5'", "unknown-measure", "p0"),
         ("measure = 'p100(n)'\nwarning = '> 5'", "unknown-measure", "p100"),
+        ("measure = 'p+5(n)'\nwarning = '> 5'", "unknown-measure", "p+5"),
+        ("measure = 'avg(n)'\nwarning = '> 1e400'", "bad-comparison", "1e400"),
         ("measure = 'averag(n)'\nwarning = '> 5'", "unknown-measure", "averag"),
         ("measure = 'avg(m)'\nwarning = '> 5'", "unknown-name", "m"),
         ("measure = 'avg(n + 1)'\nwarning = '> 5'", "unknown-name", "n + 1"),
@@ -282,6 +284,9 @@ fn measures_are_checked_at_the_character() {
         ("warning = '> 0s'", &[("bad-comparison", "0s")]),
         ("warning = '> 26h'\nwithin = '1h'", &[("no-effect", "'1h'")]),
         ("warning = '> 26h'\nresolve = 'x'", &[("no-effect", "'x'")]),
+        ("warning = '> 26h'\nclear = '> 1h'", &[("no-effect", "'> 1h'")]),
+        ("warning = '> 26h'\nmin_lines = 2", &[("no-effect", "2")]),
+        ("warning = '> 99999w'", &[("bad-comparison", "99999w")]),
     ] {
         check_rule(&absent(lines), expected);
     }
@@ -303,6 +308,13 @@ fn patterns_that_have_to_fit_together_are_checked() {
     check_rule("match_all = []", &[("empty-list", "[]")]);
     check_rule("match_all = ['a', '[z-a]']", &[("bad-pattern", "z-a")]);
     check_rule("match_all = ['a', 'b']\nby = ['x']", &[("by-not-captured", "'x'")]);
+}
+
+#[test]
+fn what_stays_away_has_no_window_whatever_the_defaults_say() {
+    let text = "[defaults]\nwithin='1h'\nmin_lines=2\n[[rule]]\nname='r'\nsource='s'\nmatch='x'\nmeasure='absent'\nwarning='> 1h'\n";
+    let rule = &good(text).rules[0];
+    assert_eq!((rule.within, rule.min_lines), (Duration::ZERO, 0));
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub fn parse_quantity(text: &str) -> Result<(Quantity, usize), Misread> {
         }
     }
     let quantity = Quantity::read(&text.as_bytes()[..len]).map(|quantity| (quantity, len));
-    quantity.ok_or_else(|| Misread::new(0..len, "only times have several parts, as `1h30m`"))
+    quantity.ok_or_else(|| Misread::new(0..len, "too large, or of several parts that are not all times"))
 }
 
 /// Reads a size in bytes: a whole number, alone or with `B`, `KiB` or `MiB`.

@@ -4,12 +4,11 @@
 //! Each change of what the alert shows is one [`Transition`], decided here and nowhere else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::model::{
     AlertKey, Episode, FileId, KeyHash, Labels, Position, Reason, Status, Timestamp, Transition,
 };
-use crate::rule::{Comparison, Measure, Op, Rule, rung_severity};
+use crate::rule::{Comparison, Measure, Rule, rung_severity};
 use crate::saved::{Rung, SavedKey};
 use crate::scan::Match;
 
@@ -73,7 +72,7 @@ pub(super) struct Key {
     /// The newest match, cut; any bytes, made text where it is shown.
     pub(super) line: Vec<u8>,
     /// True if it is remembered though nothing has come of it, because it would be missed.
-    missed: bool,
+    pub(super) missed: bool,
     /// True if it is watched whether it has been seen or not.
     expected: bool,
     /// True if its row was not written since something happened to it.
@@ -198,7 +197,8 @@ impl Key {
         }
         if open == Status::Ok {
             self.episode = None;
-            self.total = 0;
+            // That it was seen at all is what makes it missed.
+            self.total = if rule.notices_absence() { self.total } else { 0 };
         }
     }
 
@@ -265,11 +265,7 @@ impl Key {
         if !self.missed {
             return None;
         }
-        let after = |level: &Comparison| {
-            let span = Duration::try_from_secs_f64(level.than).unwrap_or(Duration::MAX);
-            let least = Duration::from_micros(u64::from(level.op == Op::Above));
-            self.last_match.plus(span.saturating_add(least))
-        };
+        let after = |level: &Comparison| self.last_match.plus(level.lasts());
         let waiting = self.rungs.iter().zip(&rule.ladder).filter(|(rung, _)| rung.since.is_none());
         waiting.filter_map(|(_, level)| level.as_ref().map(after)).min()
     }
@@ -285,7 +281,7 @@ impl Key {
     fn next_fall(&self, rule: &Rule) -> Option<Timestamp> {
         let value = self.value(rule);
         let mut rungs = self.rungs.iter().enumerate();
-        let fallen = rungs.any(|(at, rung)| rung.since.is_some() && !stays(rule, at, value));
+        let fallen = rungs.any(|(at, rung)| rung.since.is_some() && !self.stays(rule, at, value));
         fallen.then_some(self.clock)
     }
 
@@ -442,13 +438,13 @@ impl Key {
         out: &mut Vec<Transition>,
     ) {
         self.latched = false;
-        self.newest_number = None;
         self.rungs = [Rung::default(); 3];
         if self.status() == Status::Ok {
             self.episode = None;
         } else {
             self.shift(scene, time, Status::Ok, reason, out);
         }
+        self.newest_number = None;
     }
 
     /// Measures, and holds the measure against the ladder.
@@ -457,12 +453,10 @@ impl Key {
             return;
         }
         let value = self.value(rule);
-        for (at, (rung, level)) in self.rungs.iter_mut().zip(&rule.ladder).enumerate() {
-            let holds = match (level, value) {
-                (Some(level), Some(value)) => level.holds(value),
-                _ => false,
-            };
-            let holds = holds || rung.since.is_some() && stays(rule, at, value);
+        let holds: [bool; 3] = std::array::from_fn(|at| self.level_holds(rule, at, value));
+        let stays: [bool; 3] = std::array::from_fn(|at| self.stays(rule, at, value));
+        for (at, rung) in self.rungs.iter_mut().enumerate() {
+            let holds = holds[at] || rung.since.is_some() && stays[at];
             match (holds, rung.since) {
                 (true, None) => rung.since = Some(now),
                 (false, Some(_)) if fall == Fall::Now => {
@@ -475,6 +469,23 @@ impl Key {
                 rung.held = Some(Timestamp::MAX);
             }
         }
+    }
+
+    /// True if the comparison of a level holds.
+    fn level_holds(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
+        match (&rule.ladder[rung], value) {
+            // To the microsecond, as the moment is at which it is looked at.
+            (Some(level), _) if rule.notices_absence() => self.clock.since(self.last_match) >= level.lasts(),
+            (Some(level), Some(value)) => level.holds(value),
+            _ => false,
+        }
+    }
+
+    /// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet.
+    fn stays(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
+        let lowest = rule.ladder[..rung].iter().all(Option::is_none);
+        let is_clear = || value.is_none_or(|value| rule.clear.is_none_or(|clear| clear.holds(value)));
+        self.level_holds(rule, rung, value) || lowest && !is_clear()
     }
 
     /// Compares what holds with what is shown.
@@ -565,13 +576,13 @@ impl Key {
     }
 
     /// True if the measure says that it is over: `clear` is true, or, of a number that does not just grow with matches,
-    /// the lowest level is not.
+    /// no level is.
     fn is_clear(&self, rule: &Rule) -> bool {
         let Some(value) = self.value(rule) else { return false };
-        match (&rule.clear, rule.ladder.iter().flatten().next()) {
-            (Some(clear), _) => clear.holds(value),
-            (None, Some(lowest)) => !rule.measure.counts() && !rule.latches() && !lowest.holds(value),
-            (None, None) => false,
+        let mut levels = rule.ladder.iter().flatten();
+        match &rule.clear {
+            Some(clear) => clear.holds(value),
+            None => !rule.measure.counts() && !rule.latches() && !levels.any(|level| level.holds(value)),
         }
     }
 
@@ -640,14 +651,6 @@ impl Key {
             _ => self.window.count(),
         }
     }
-}
-
-/// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet.
-fn stays(rule: &Rule, rung: usize, value: Option<f64>) -> bool {
-    let Some(value) = value else { return false };
-    let holds = rule.ladder[rung].is_some_and(|level| level.holds(value));
-    let lowest = rule.ladder[..rung].iter().all(Option::is_none);
-    holds || lowest && rule.clear.is_some_and(|clear| !clear.holds(value))
 }
 
 fn used(rule: &Rule) -> Use {

@@ -77,7 +77,7 @@ impl Engine {
         if let Some(clock) = self.clocks.files.get_mut(&hit.at.file) {
             clock.applied = clock.applied.max(Some(time));
         }
-        self.expect();
+        self.expect(true);
         self.ring_held(hit.at.file, time);
         match hit.kind {
             MatchKind::Resolve => {
@@ -146,8 +146,9 @@ impl Engine {
         false
     }
 
-    /// Begins to watch keys that are expected and were never seen, once it is known what time it is for them.
-    pub(super) fn expect(&mut self) {
+    /// Begins to watch keys that are expected and were never seen, once it is known what time it is for them: with the
+    /// first match of a backlog, else with the clock.
+    pub(super) fn expect(&mut self, matched: bool) {
         if self.unexpected.is_empty() {
             return;
         }
@@ -156,13 +157,14 @@ impl Engine {
         waiting.retain(|ix| {
             let rule = ruleset.rule(*ix);
             let start = match self.clocks.reading_for(rule, &[], self.now) {
-                Reading::Held(_, Timestamp::MIN) => return true,
+                Reading::Held(_, time) if !matched || time == Timestamp::MIN => return true,
                 Reading::Held(_, time) | Reading::Running(time, _) => time,
             };
             for values in &rule.expect {
                 let by: Vec<Vec<u8>> = values.iter().map(|value| value.as_bytes().to_vec()).collect();
                 let named = rule.by.iter().map(|by| by.name.as_ref()).zip(by.iter().map(Vec::as_slice));
                 let hash = digest(rule.name.as_str(), self.scope_of(rule), named);
+                self.make_room(*ix, rule);
                 if let Entry::Vacant(place) = self.keys[ix.0 as usize].entry(hash) {
                     place.insert(Key::new(rule, hash, by, start)).changed = true;
                     self.changed_keys.push((*ix, hash));

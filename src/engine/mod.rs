@@ -295,7 +295,7 @@ impl Engine {
             self.unhold(file);
         }
         self.apply_merged();
-        self.expect();
+        self.expect(false);
     }
 
     /// Nothing of a file will come any more.
@@ -348,11 +348,10 @@ impl Engine {
         }
         // Its keys are due that much sooner. Less than a second is what stamps are off anyway.
         if self.clocks.lag(read.file) + Duration::from_secs(1) < lagged {
-            for (ix, hash) in self.all_keys(|key| key.files.contains(&read.file) || key.files.is_empty()) {
+            for (ix, hash) in self.all_keys(|key| key.missed || key.files.contains(&read.file)) {
                 self.schedule(ix, hash);
             }
         }
-        self.expect();
     }
 
     /// Patterns of a rule were tried on a line.
@@ -392,7 +391,7 @@ impl Engine {
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
-        self.expect();
+        self.expect(false);
         self.ring();
         self.tell_untold();
     }

@@ -127,7 +127,8 @@ impl Tally {
                 Err(at) => all.insert(at, (number(entry), entry.n)),
             },
             Tally::Newest(newest) => {
-                newest.insert(entry.x, entry.time);
+                let known = newest.entry(entry.x).or_insert(entry.time);
+                *known = (*known).max(entry.time);
             }
         }
     }
@@ -143,8 +144,11 @@ impl Tally {
                     }
                 }
             }
+            // An older one may be left of a text whose newer one is there too: it had left when the process ended.
             Tally::Newest(newest) => {
-                newest.remove(&entry.x);
+                if newest.get(&entry.x) == Some(&entry.time) {
+                    newest.remove(&entry.x);
+                }
             }
         }
     }

@@ -444,6 +444,41 @@ fn nothing_is_missed_while_a_file_of_the_source_is_behind_or_unreadable() {
 }
 
 #[test]
+fn any_level_is_reached_at_a_moment_and_not_before() {
+    let hours = |hours: f64| hours * 3600.0;
+    for than in [hours(1.1), hours(0.07), hours(0.54), hours(2.2), 1.36, 0.009, 1e-9, 1.5e-6, 1e9] {
+        for op in [Op::AtLeast, Op::Above] {
+            let mut rule = missing(&[]);
+            rule.ladder = [None, Some(Comparison { op, than }), None];
+            let mut bench = Bench::new(vec![rule]);
+            bench.line(0, "a", MatchKind::Match);
+            bench.run_until(20_000_000_000);
+            let statuses: Vec<&str> = bench.said.iter().map(|(_, _, status)| *status).collect();
+            assert_eq!(statuses, ["warning", "ok"], "{op:?} {than}");
+            assert!((bench.said[0].0 as f64 - than).abs() <= 1.0, "{op:?} {than}: {:?}", bench.said);
+        }
+    }
+}
+
+#[test]
+fn what_was_seen_once_is_missed_also_after_its_rule_was_changed_twice() {
+    let mut bench = Bench::new(vec![missing(&[])]);
+    bench.line(0, "a", MatchKind::Match);
+    let mut rows = std::mem::take(&mut bench.rows);
+    for digest in [1, 2] {
+        let changed = Rule { condition_digest: [digest; 16], ..missing(&[]) };
+        let mut again = Bench::resume(vec![changed], rows, at(10));
+        again.engine.phase(FILE, Phase::AtEnd, at(10));
+        again.run_until(11);
+        rows = std::mem::take(&mut again.rows);
+    }
+    let mut last = Bench::resume(vec![Rule { condition_digest: [2; 16], ..missing(&[]) }], rows, at(20));
+    last.engine.phase(FILE, Phase::AtEnd, at(20));
+    last.run_until(100);
+    assert_eq!(said(&last), [(100, "a", "warning")]);
+}
+
+#[test]
 fn what_is_missed_at_different_times_is_missed_in_their_order() {
     let mut bench = Bench::new(vec![missing(&["a", "b", "c"])]);
     bench.backlog(FILE, &[(0, "a"), (50, "c"), (90, "a"), (195, "b")], 2000);

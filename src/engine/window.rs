@@ -549,6 +549,19 @@ mod tests {
         });
     }
 
+    #[test]
+    fn a_text_is_counted_though_an_older_match_of_it_was_left_on_the_disk() {
+        let text = |time: i64, text: u64| Entry { time: at(time), n: 1, x: text };
+        let saved = vec![(0, vec![text(0, 1), text(1, 2)]), (1, vec![text(19, 1)])];
+        let mut window = Window::load(used(Keep::Texts), 0, 0, saved);
+        window.expire(at(20));
+        window.insert(at(20), Sample::Text(3));
+        assert_eq!((window.texts(), window.count()), (3, 3));
+        window.insert(at(20), Sample::Text(1));
+        window.expire(at(39));
+        assert_eq!((window.texts(), window.count()), (2, 2));
+    }
+
     proptest! {
         #[test]
         fn computes_like_a_list_and_survives_a_reload(

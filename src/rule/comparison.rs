@@ -1,5 +1,7 @@
 //! A number held against another one.
 
+use std::time::Duration;
+
 /// A comparison of the ladder: `>= 5`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Comparison {
@@ -59,6 +61,18 @@ impl Comparison {
     /// True if it holds for `value`.
     pub fn holds(&self, value: f64) -> bool {
         self.op.holds(value, self.than)
+    }
+
+    /// How long something must have lasted so that it holds of the seconds, to the microsecond; for `>=` and `>`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "float to int casts saturate"
+    )]
+    pub fn lasts(&self) -> Duration {
+        let micros = self.than * 1e6;
+        let needed = if self.op == Op::Above { micros.floor() + 1.0 } else { micros.ceil() };
+        Duration::from_micros(needed as u64)
     }
 
     /// True if it holds wherever `other` does.

@@ -161,9 +161,8 @@ impl Rule {
     /// After how long a key is forgotten that is not expected and was not seen again: ten times as long as it takes to
     /// miss it.
     pub fn forget_after(&self) -> Option<Duration> {
-        let longest = self.ladder.iter().flatten().map(|level| level.than).fold(0.0, f64::max);
-        let after = Duration::try_from_secs_f64(longest * 10.0).unwrap_or(Duration::MAX);
-        self.notices_absence().then_some(after)
+        let longest = self.ladder.iter().flatten().map(Comparison::lasts).max().unwrap_or_default();
+        self.notices_absence().then_some(longest.saturating_mul(10))
     }
 
     /// A rule that sees no line and counts by itself what it is given, `warning` from the first on.
