@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::condition::{self, Compile, Names};
+use super::condition;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::pattern::Compiled;
-use super::walk::{Said, is_identifier};
+use super::tokens::{Compile, Names};
+use super::walk::Said;
 use crate::rule::{Filter, Measure, Unit, Value};
 
 /// Every measure: its name, what it takes between brackets, and what it is.
@@ -90,17 +91,7 @@ pub(super) fn parse<'i>(
     let capture = text[inner.clone()].trim();
     let from = inner.start + (text[inner.clone()].len() - text[inner.clone()].trim_start().len());
     let at = from..from + capture.len();
-    let Some(value) = (names.find)(capture) else {
-        if let Some(all) = &names.all {
-            let span = said.place(problems, &at);
-            let title = format!("`{}` is not known", short(capture));
-            let label = if is_identifier(capture) { "nothing has this name" } else { "not a name" };
-            let problem = problems.error("unknown-name", span, title, label);
-            problem.help = did_you_mean(capture, all.iter().copied());
-            problem.note = Some(format!("the names are {}", listed(all.iter().copied())));
-        }
-        return None;
-    };
+    let value = names.look_up(problems, said, &at, None)?;
     Some(match name {
         "distinct" => Measure::Distinct(value),
         "sum" => Measure::Sum(value),

@@ -32,6 +32,7 @@ pub mod probe;
 pub mod rewrite;
 mod rules;
 pub mod template;
+mod tokens;
 pub mod units;
 mod walk;
 

@@ -50,6 +50,25 @@ pub(super) struct Compiled {
     pub(super) also: Vec<Compiled>,
 }
 
+impl Compiled {
+    /// With the places of its groups among the rule's captures.
+    pub(super) fn placed(self, captures: &[Arc<str>]) -> Pattern {
+        let slot = |(group, name): &(usize, String)| {
+            captures.iter().position(|capture| **capture == **name).map(|slot| (*group, slot))
+        };
+        let slots = self.names.iter().filter_map(slot).collect();
+        let also = self.also.into_iter().map(|also| also.placed(captures)).collect();
+        let Compiled { text, expanded, hir, regex, .. } = self;
+        Pattern { text, expanded, hir, regex, slots, also }
+    }
+
+    /// The names that a line has captured which it fits.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let own = self.names.iter().chain(self.also.iter().flat_map(|also| &also.names));
+        own.map(|(_, name)| name.as_str())
+    }
+}
+
 /// What the patterns of all files take, compiled.
 #[derive(Debug)]
 pub(super) struct Budget {

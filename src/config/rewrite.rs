@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::condition::{Compile, Names, Placed, Token, Wrong, tokens};
 use super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::tokens::{Compile, Names, Placed, Token, Wrong, tokens};
 use super::walk::Said;
 use crate::rule::{Edit, Table, Text, Unit, Value};
 
@@ -110,21 +110,14 @@ impl<'t> Reader<'_, '_, 't> {
             Token::Name(name) if matches!(self.tokens.get(self.at), Some((Token::Open, _))) => {
                 self.call(name, at, depth)
             }
-            Token::Name(name) => Ok(self.named(name, &at).map(Text::Of)),
+            Token::Name(_) => Ok(self.named(&at).map(Text::Of)),
             _ => Err(Wrong::new(at, "a rewriting is wrong here", format!("expected {WHAT}"))),
         }
     }
 
-    fn named(&mut self, name: &str, at: &Range<usize>) -> Option<Value> {
-        let found = (self.names.find)(name);
+    fn named(&mut self, at: &Range<usize>) -> Option<Value> {
+        let found = self.names.look_up(self.problems, self.said, at, None);
         self.sound &= found.is_some();
-        if let (None, Some(all)) = (&found, &self.names.all) {
-            let span = self.said.place(self.problems, at);
-            let title = format!("`{}` is not known", short(name));
-            let problem = self.problems.error("unknown-name", span, title, "nothing has this name");
-            problem.help = did_you_mean(name, all.iter().copied());
-            problem.note = Some(format!("the names are {}", listed(all.iter().copied())));
-        }
         found
     }
 

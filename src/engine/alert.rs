@@ -8,13 +8,14 @@ use std::sync::Arc;
 use crate::model::{
     AlertKey, Episode, FileId, KeyHash, Labels, Position, Reason, Status, Timestamp, Transition,
 };
-use crate::rule::{Comparison, Measure, Rule, rung_severity};
+use crate::rule::{Rule, rung_severity};
 use crate::saved::{Rung, SavedKey};
 use crate::scan::Match;
 
-use super::tally::{Keep, Sample};
+use super::measured::kept_for;
+use super::tally::Sample;
 use super::text::Scene;
-use super::window::{Use, Window};
+use super::window::Window;
 
 /// Lines kept of an episode.
 pub(super) const LINES_KEPT: usize = 5;
@@ -51,13 +52,13 @@ pub(super) struct Key {
     /// Everything up to here is decided; only [`Key::advance`], [`Key::meet`] and [`Key::recover`] move it.
     pub(super) clock: Timestamp,
     /// When it was first seen, or first expected.
-    born: Timestamp,
+    pub(super) born: Timestamp,
     pub(super) last_match: Timestamp,
-    rungs: [Rung; 3],
-    latched: bool,
+    pub(super) rungs: [Rung; 3],
+    pub(super) latched: bool,
     pub(super) window: Window,
     /// The number of the newest match, for rules that look at that alone.
-    newest_number: Option<f64>,
+    pub(super) newest_number: Option<f64>,
     /// Set while a rung is true or an alert is open.
     pub(super) episode: Option<Episode>,
     pub(super) total: u64,
@@ -72,9 +73,9 @@ pub(super) struct Key {
     /// The newest match, cut; any bytes, made text where it is shown.
     pub(super) line: Vec<u8>,
     /// True if it is remembered though nothing has come of it, because it would be missed.
-    pub(super) missed: bool,
+    pub(super) watched: bool,
     /// True if it is watched whether it has been seen or not.
-    expected: bool,
+    pub(super) expected: bool,
     /// True if its row was not written since something happened to it.
     pub(super) changed: bool,
     /// Where the engine's timer tables hold this key; never later than it is due.
@@ -94,15 +95,15 @@ impl Key {
     pub(super) fn new(rule: &Rule, hash: KeyHash, by: Vec<Vec<u8>>, clock: Timestamp) -> Key {
         Key {
             hash,
-            missed: rule.notices_absence(),
-            expected: rule.expects(&by),
+            watched: rule.notices_absence(),
+            expected: rule.expects(by.iter().map(Vec::as_slice)),
             by,
             clock,
             born: clock,
             last_match: clock,
             rungs: [Rung::default(); 3],
             latched: false,
-            window: Window::new(used(rule)),
+            window: Window::new(kept_for(rule)),
             newest_number: None,
             episode: None,
             total: 0,
@@ -125,15 +126,15 @@ impl Key {
         let by: Vec<Vec<u8>> = saved.by.into_iter().map(|(_, value)| value).collect();
         let mut key = Key {
             hash: saved.hash,
-            missed: rule.notices_absence(),
-            expected: rule.expects(&by),
+            watched: rule.notices_absence(),
+            expected: rule.expects(by.iter().map(Vec::as_slice)),
             by,
             clock: saved.clock,
             born: saved.born,
             last_match: saved.last_match,
             rungs: saved.rungs,
             latched: saved.latched,
-            window: Window::load(used(rule), saved.first_chunk, saved.step_us, chunks),
+            window: Window::load(kept_for(rule), saved.first_chunk, saved.step_us, chunks),
             newest_number: saved.newest_number,
             episode: saved.episode,
             total: saved.total,
@@ -182,7 +183,7 @@ impl Key {
 
     /// The rule's condition has another definition: the window starts anew, an open alert stays.
     pub(super) fn restart(&mut self, rule: &Rule) {
-        let kept = std::mem::replace(&mut self.window, Window::new(used(rule)));
+        let kept = std::mem::replace(&mut self.window, Window::new(kept_for(rule)));
         self.window.continue_after(&kept);
         self.newest_number = None;
         let open = self.status();
@@ -211,7 +212,7 @@ impl Key {
     pub(super) fn is_idle(&self) -> bool {
         !self.untold
             && !self.latched
-            && !self.missed
+            && !self.watched
             && self.status() == Status::Ok
             && self.window.count() == 0
             && self.rungs.iter().all(|rung| rung.since.is_none())
@@ -250,30 +251,6 @@ impl Key {
         let level = self.next_leave_of_level(rule);
         let due = [leave, hold, level, self.expires(rule), self.next_fall(rule), self.next_miss(rule)];
         due.into_iter().flatten().chain(self.forgotten(rule)).chain(self.next_turn(rule)).min()
-    }
-
-    /// When a match will next be one of the window before, or enough is known of that.
-    fn next_turn(&self, rule: &Rule) -> Option<Timestamp> {
-        let Measure::Spike = rule.measure else { return None };
-        let turn = self.window.first_after(self.clock.minus(rule.within)).map(|time| time.plus(rule.within));
-        let known = Some(self.born.plus(rule.remembers())).filter(|known| *known > self.clock);
-        turn.into_iter().chain(known).min()
-    }
-
-    /// When it will next have been missed for so long that a level begins.
-    fn next_miss(&self, rule: &Rule) -> Option<Timestamp> {
-        if !self.missed {
-            return None;
-        }
-        let after = |level: &Comparison| self.last_match.plus(level.lasts());
-        let waiting = self.rungs.iter().zip(&rule.ladder).filter(|(rung, _)| rung.since.is_none());
-        waiting.filter_map(|(_, level)| level.as_ref().map(after)).min()
-    }
-
-    /// When nobody expects it any more.
-    fn forgotten(&self, rule: &Rule) -> Option<Timestamp> {
-        let after = rule.forget_after().filter(|_| self.missed && !self.expected)?;
-        Some(self.last_match.plus(after))
     }
 
     /// A comparison that became false with the newest line is seen to be false once that moment is over: more
@@ -342,7 +319,7 @@ impl Key {
         }
         if self.forgotten(rule).is_some_and(|forgotten| forgotten <= due) {
             self.end(scene, due, Reason::Forgotten, out);
-            self.missed = false;
+            self.watched = false;
             return;
         }
         self.show(scene, due, out);
@@ -366,7 +343,7 @@ impl Key {
             return Taken::Late;
         }
         self.clock = now;
-        self.missed = rule.notices_absence();
+        self.watched = rule.notices_absence();
         self.last_match = self.last_match.max(time);
         let idle = self.episode.is_none();
         let mut room = None;
@@ -471,23 +448,6 @@ impl Key {
         }
     }
 
-    /// True if the comparison of a level holds.
-    fn level_holds(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
-        match (&rule.ladder[rung], value) {
-            // To the microsecond, as the moment is at which it is looked at.
-            (Some(level), _) if rule.notices_absence() => self.clock.since(self.last_match) >= level.lasts(),
-            (Some(level), Some(value)) => level.holds(value),
-            _ => false,
-        }
-    }
-
-    /// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet.
-    fn stays(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
-        let lowest = rule.ladder[..rung].iter().all(Option::is_none);
-        let is_clear = || value.is_none_or(|value| rule.clear.is_none_or(|clear| clear.holds(value)));
-        self.level_holds(rule, rung, value) || lowest && !is_clear()
-    }
-
     /// Compares what holds with what is shown.
     fn show(&mut self, scene: &Scene<'_>, now: Timestamp, out: &mut Vec<Transition>) {
         let rule = scene.rule;
@@ -575,45 +535,6 @@ impl Key {
         out.push(last.clone());
     }
 
-    /// True if the measure says that it is over: `clear` is true, or, of a number that does not just grow with matches,
-    /// no level is.
-    fn is_clear(&self, rule: &Rule) -> bool {
-        let Some(value) = self.value(rule) else { return false };
-        let mut levels = rule.ladder.iter().flatten();
-        match &rule.clear {
-            Some(clear) => clear.holds(value),
-            None => !rule.measure.counts() && !rule.latches() && !levels.any(|level| level.holds(value)),
-        }
-    }
-
-    /// The measure; nothing, if there is nothing to measure.
-    #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^52 are out of reach of a bounded window")]
-    fn value(&self, rule: &Rule) -> Option<f64> {
-        if rule.latches() {
-            return Some(f64::from(u8::from(self.latched)));
-        }
-        let windowed = !rule.within.is_zero();
-        let count = self.count(rule);
-        if let Measure::Spike = rule.measure {
-            let before = self.window.count().saturating_sub(count);
-            let known = self.clock >= self.born.plus(rule.remembers()) && before >= rule.min_lines.max(1);
-            return known.then(|| count as f64 / before as f64);
-        }
-        if windowed && count < rule.min_lines {
-            return None;
-        }
-        match &rule.measure {
-            Measure::Count | Measure::Spike => Some(count as f64),
-            Measure::Rate => Some(count as f64 / rule.within.as_secs_f64()),
-            Measure::Distinct(_) => Some(self.window.texts() as f64),
-            Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
-            Measure::Sum(_) | Measure::Least(_) | Measure::Most(_) => self.window.number(),
-            Measure::Percentile(percent, _) => self.window.percentile(*percent),
-            Measure::Absent => Some(self.clock.since(self.last_match).as_secs_f64()),
-            Measure::Last(_) => self.newest_number.filter(|_| !windowed || count > 0),
-        }
-    }
-
     /// Keeps of a line what texts may speak of; `room` is for one of the first lines.
     fn remember(&mut self, hit: &Match<'_>, mut room: Vec<u8>) {
         for (kept, capture) in self.captures.iter_mut().zip(hit.captures.iter()) {
@@ -642,19 +563,6 @@ impl Key {
             self.files.push(file);
         }
     }
-
-    /// The window as the author thinks of it: matches inside it, or of the episode if there is no window.
-    pub(super) fn count(&self, rule: &Rule) -> u64 {
-        match &rule.measure {
-            _ if rule.within.is_zero() => self.total,
-            Measure::Spike => self.window.count_after(self.clock.minus(rule.within)),
-            _ => self.window.count(),
-        }
-    }
-}
-
-fn used(rule: &Rule) -> Use {
-    Use { span: rule.remembers(), keep: Keep::of(&rule.measure), needed: rule.most_needed() }
 }
 
 /// Log text as it is saved.

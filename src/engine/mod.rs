@@ -10,6 +10,7 @@ mod alert;
 mod apply;
 mod clock;
 mod key;
+mod measured;
 mod merge;
 mod tally;
 mod text;
@@ -207,9 +208,9 @@ impl Engine {
         if digest(rule.name.as_str(), self.scope_of(rule), values) != row.hash {
             return false;
         }
-        let by: Vec<Vec<u8>> = row.by.iter().map(|(_, value)| value.clone()).collect();
-        if rule.notices_absence() && row.total == 0 && !rule.expects(&by) {
-            // It was only ever watched because it was expected.
+        // It was only ever watched because it was expected.
+        let seen = row.total > 0 || !rule.notices_absence();
+        if !seen && !rule.expects(row.by.iter().map(|(_, value)| value.as_slice())) {
             return false;
         }
         let restarted = row.condition_digest != rule.condition_digest;
@@ -348,7 +349,7 @@ impl Engine {
         }
         // Its keys are due that much sooner. Less than a second is what stamps are off anyway.
         if self.clocks.lag(read.file) + Duration::from_secs(1) < lagged {
-            for (ix, hash) in self.all_keys(|key| key.missed || key.files.contains(&read.file)) {
+            for (ix, hash) in self.all_keys(|key| key.watched || key.files.contains(&read.file)) {
                 self.schedule(ix, hash);
             }
         }

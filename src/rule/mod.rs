@@ -151,10 +151,8 @@ impl Rule {
     }
 
     /// True if a key of these values is watched from the start.
-    pub fn expects(&self, by: &[Vec<u8>]) -> bool {
-        let is = |expected: &Vec<Box<str>>| {
-            expected.iter().map(|value| value.as_bytes()).eq(by.iter().map(Vec::as_slice))
-        };
+    pub fn expects<'a>(&self, by: impl Iterator<Item = &'a [u8]> + Clone) -> bool {
+        let is = |expected: &Vec<Box<str>>| expected.iter().map(|value| value.as_bytes()).eq(by.clone());
         self.notices_absence() && self.expect.iter().any(is)
     }
 

@@ -1,0 +1,183 @@
+//! What a line has to fit, and what is known of it then: patterns, captures and what becomes of them, keys.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::super::pattern::{self, Compiled};
+use super::super::rewrite;
+use super::super::tokens::Names;
+use super::super::walk::{Fields, Said, is_identifier, require};
+use super::{Around, Reader};
+use crate::rule::{By, Rewrite, Value};
+
+/// What can be said of every match, besides its captures.
+pub(super) const OF_A_MATCH: [(&str, Value); 5] = [
+    ("file", Value::File),
+    ("source", Value::Source),
+    ("line", Value::Line),
+    ("instance", Value::Instance),
+    ("rule", Value::Rule),
+];
+
+/// The patterns of a rule; `None` where one of them is wrong.
+pub(super) struct Patterns {
+    pub(super) matches: Option<Vec<Compiled>>,
+    pub(super) ignore: Option<Vec<Compiled>>,
+    pub(super) resolve: Option<Vec<Compiled>>,
+}
+
+impl<'t> Reader<'t, '_> {
+    pub(super) fn patterns(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Patterns {
+        let mut compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
+            let texts = fields.texts(key);
+            let each: Vec<Option<Compiled>> =
+                texts.iter().map(|said| self.compile(problems, around, key, said)).collect();
+            each.into_iter().collect::<Option<Vec<Compiled>>>()
+        };
+        let matches = compile(problems, "match", self.fields.own());
+        let all = compile(problems, "match_all", self.fields.own());
+        let has_all = self.fields.own().value("match_all").is_some();
+        if has_all || require(problems, self.fields.table, &self.header, "match", "a rule") {
+            for (key, patterns) in [("match", &matches), ("match_all", &all)] {
+                let none = patterns.as_ref().is_some_and(Vec::is_empty);
+                self.not_empty(problems, key, none, "a rule without a pattern matches no line");
+            }
+        }
+        let matches = matches.zip(all).and_then(|(mut matches, all)| {
+            matches.extend(self.together(problems, all)?);
+            Some(matches)
+        });
+        let ignore = compile(problems, "ignore", self.fields);
+        let resolve = compile(problems, "resolve", self.fields.own());
+        let none = resolve.as_ref().is_some_and(Vec::is_empty);
+        self.not_empty(problems, "resolve", none, "leave it out instead");
+        // Without a single sound pattern nothing is known of captures.
+        Patterns { matches: matches.filter(|patterns| !patterns.is_empty()), ignore, resolve }
+    }
+
+    /// Compiles a pattern of `key` and tries what it costs.
+    pub(super) fn compile(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        key: &str,
+        said: &Said<'_>,
+    ) -> Option<Compiled> {
+        let rule = self.fields.own().text("name").map_or("", |name| name.text);
+        let compiled = pattern::compile(problems, key, said, self.macros, rule, &mut around.budget)?;
+        let allowed = self.fields.switch("allow_slow").unwrap_or(false);
+        around.probe.judge(problems, said, &compiled, allowed);
+        Some(compiled)
+    }
+
+    /// The patterns of `match_all` as one, if there are any.
+    fn together(&self, problems: &mut Problems<'_>, all: Vec<Compiled>) -> Option<Vec<Compiled>> {
+        let mut names = BTreeSet::new();
+        for (pattern, said) in all.iter().zip(self.fields.own().texts("match_all")) {
+            if let Some(name) = pattern.names().find(|name| !names.insert((*name).to_owned())) {
+                let title = format!("`{}` is captured twice", short(name));
+                let label = "captured by an earlier pattern too";
+                problems.error("duplicate-capture", said.span, title, label).help =
+                    Some("choose another name, or leave it out here".to_owned());
+                return None;
+            }
+        }
+        let mut all = all.into_iter();
+        let first = all.next();
+        Some(first.map(|first| Compiled { also: all.collect(), ..first }).into_iter().collect())
+    }
+
+    pub(super) fn by(
+        &self,
+        problems: &mut Problems<'_>,
+        matches: Option<&[Compiled]>,
+        captures: Option<&[Arc<str>]>,
+        set: &[&str],
+    ) -> Vec<By> {
+        let mut by: Vec<By> = Vec::new();
+        for said in self.fields.texts("by") {
+            if by.iter().any(|earlier| *earlier.name == *said.text) {
+                let title = format!("`{}` is in `by` twice", short(said.text));
+                problems.error("duplicate-name", said.span.clone(), title, "used again");
+                continue;
+            }
+            let captured = captures.unwrap_or_default().iter().position(|c| **c == *said.text);
+            let from = match (captured, said.text) {
+                (Some(capture), _) => Some(Value::Capture(capture)),
+                (None, "file") => Some(Value::File),
+                (None, "source") => Some(Value::Source),
+                (None, _) => None,
+            };
+            if let (Some(matches), None | Some(Value::Capture(_))) = (matches, &from)
+                && !set.contains(&said.text)
+            {
+                check_captured(problems, &said, matches);
+            }
+            by.extend(from.map(|from| By { name: said.text.into(), from }));
+        }
+        by.sort_by(|a, b| a.name.cmp(&b.name));
+        by
+    }
+
+    /// What becomes of captures, and all captures that there are then.
+    pub(super) fn set(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        captures: Option<Vec<Arc<str>>>,
+    ) -> (Option<Vec<Rewrite>>, Option<Vec<Arc<str>>>) {
+        let find = |name: &str| {
+            let captured = captures.as_ref().and_then(|all| all.iter().position(|known| **known == *name));
+            let built_in =
+                || OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            captured.map(Value::Capture).or_else(built_in)
+        };
+        let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
+        let all = captures.as_ref().map(|all| all.iter().map(|name| &**name).chain(built_in).collect());
+        let names = Names { find: &find, all };
+        let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
+            self.compile(problems, around, "set", said).map(|compiled| compiled.regex)
+        };
+        let mut texts = Vec::new();
+        for (name, said) in self.fields.own().pairs("set") {
+            let to = rewrite::parse(problems, &said, &names, self.lookups, &mut compile);
+            texts.push(to.map(|to| (name, said.text, to)));
+        }
+        let mut known = captures.clone();
+        let placed =
+            texts.into_iter().collect::<Option<Vec<_>>>().zip(known.as_mut()).map(|(texts, known)| {
+                let place = |(name, text, to): (&str, &str, _)| {
+                    let capture = known.iter().position(|known| **known == *name).unwrap_or_else(|| {
+                        known.push(name.into());
+                        known.len() - 1
+                    });
+                    Rewrite { text: text.into(), capture, to }
+                };
+                texts.into_iter().map(place).collect()
+            });
+        (placed, known)
+    }
+}
+
+/// A name of `by` that no pattern of `match` captures is wrong; one that some do not capture is empty for those.
+fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compiled]) {
+    let has = |pattern: &Compiled| pattern.names().any(|name| name == said.text);
+    let with = matches.iter().filter(|pattern| has(pattern)).count();
+    let span = said.span.clone();
+    let name = short(said.text);
+    if with == 0 {
+        let names: BTreeSet<&str> = matches.iter().flat_map(Compiled::names).collect();
+        let known = || names.iter().copied().chain(["file", "source"]);
+        let title = format!("no pattern of `match` captures `{name}`");
+        let problem = problems.error("by-not-captured", span, title, "captured nowhere");
+        problem.help = did_you_mean(said.text, known())
+            .or_else(|| Some(format!("capture it: `(?<{name}>…)`")).filter(|_| is_identifier(said.text)));
+        problem.note = Some(format!("the names are {}", listed(known())));
+    } else if with < matches.len() {
+        let title = format!("`{name}` is not captured by every pattern of `match`");
+        let label = format!("captured by {with} of {} patterns", matches.len());
+        problems.warning("by-not-captured", span, title, label).help =
+            Some("lines of the other patterns share one alert with an empty value".to_owned());
+    }
+}

@@ -1,0 +1,206 @@
+//! What is measured of a rule's matches, and what a level needs to begin and to end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::diagnostic::{Problems, did_you_mean, short};
+use super::super::ladder::{self, Ladder};
+use super::super::pattern::Compiled;
+use super::super::tokens::Names;
+use super::super::walk::{Fields, Said};
+use super::super::{Second, condition, measure};
+use super::{Around, Reader};
+use crate::rule::{By, Filter, Measure, Value};
+
+impl Reader<'_, '_> {
+    pub(super) fn filter(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        names: &Names<'_, Value>,
+    ) -> Option<Filter> {
+        let said = self.fields.own().text("where")?;
+        let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
+            self.compile(problems, around, "where", said).map(|compiled| compiled.regex)
+        };
+        let condition = condition::parse(problems, &said, names, &mut compile)?;
+        Some(Filter { text: said.text.into(), condition })
+    }
+
+    /// `None`: it is wrong, which has been said.
+    pub(super) fn measure(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        names: &Names<'_, Value>,
+    ) -> Option<Measure> {
+        let Some(said) = self.fields.own().text("measure") else { return Some(Measure::Count) };
+        let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
+            self.compile(problems, around, "measure", said).map(|compiled| compiled.regex)
+        };
+        measure::parse(problems, &said, names, &mut compile)
+    }
+
+    /// The keys that are missed though they were never seen, as lists of values in the order of `by`.
+    pub(super) fn expect(
+        &self,
+        problems: &mut Problems<'_>,
+        absent: bool,
+        by: &[By],
+        max_keys: usize,
+    ) -> Vec<Vec<Box<str>>> {
+        let Some(value) = self.fields.own().value("expect") else {
+            return if absent && by.is_empty() { vec![Vec::new()] } else { Vec::new() };
+        };
+        let Some(table) = value.get_ref().as_table() else { return Vec::new() };
+        if !absent {
+            let title = "`expect` has no effect without `measure = \"absent\"`";
+            problems.error("expect-without-absent", value.span(), title, "nothing is ever missed");
+        }
+        for (name, _) in table.iter().filter(|(name, _)| by.iter().all(|by| *by.name != **name.get_ref())) {
+            let title = format!("`{}` is not in `by`", short(name.get_ref()));
+            let problem = problems.error("unknown-name", name.span(), title, "no part of the key");
+            problem.help = did_you_mean(name.get_ref(), by.iter().map(|by| &*by.name));
+        }
+        let mut all: Vec<Vec<Box<str>>> = vec![Vec::new()];
+        for by in by {
+            let own = Fields { table, defaults: None };
+            let values = own.texts(&by.name);
+            if own.value(&by.name).is_none() {
+                let title = format!("`expect` does not say which `{}`", by.name);
+                problems.error("missing-key", value.span(), title, "a key needs each name of `by`");
+            }
+            let with = |known: &Vec<Box<str>>, said: &Said<'_>| {
+                known.iter().cloned().chain([said.text.into()]).collect()
+            };
+            all = all.iter().flat_map(|known| values.iter().map(move |said| with(known, said))).collect();
+            if all.len() > max_keys {
+                let title = format!("`expect` names more than {max_keys} keys");
+                problems.error("out-of-range", value.span(), title, "more than `max_keys`");
+                return Vec::new();
+            }
+        }
+        all
+    }
+
+    pub(super) fn resolve_after(
+        &self,
+        problems: &mut Problems<'_>,
+        has_resolve: bool,
+        absent: bool,
+    ) -> Option<Duration> {
+        const DEFAULT: Duration = Duration::from_secs(30 * 60);
+        let own = self.fields.own().duration_or_never("resolve_after");
+        let at_once = absent.then_some(Some(Duration::ZERO));
+        let implied = at_once.or(has_resolve.then_some(None));
+        let written = self.fields.duration_or_never("resolve_after");
+        let after = own.or(implied).or(written).unwrap_or(Some(DEFAULT));
+        if after.is_none()
+            && !has_resolve
+            && let Some(value) = self.fields.text("resolve_after")
+        {
+            let title = "nothing will ever end this alert";
+            problems.warning("never-ends", value.span, title, "silence never ends it").help =
+                Some("give the rule a `resolve` pattern, or a duration here".to_owned());
+        }
+        after
+    }
+
+    pub(super) fn expire_after(&self, problems: &mut Problems<'_>, has_resolve: bool) -> Option<Duration> {
+        const DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
+        if has_resolve {
+            return self.fields.duration_or_never("expire_after").unwrap_or(Some(DEFAULT));
+        }
+        if let Some(value) = self.fields.own().value("expire_after") {
+            let title = "`expire_after` has no effect without `resolve`";
+            problems.warning("no-effect", value.span(), title, "no recovery line is waited for").help =
+                Some("`resolve_after` ends an alert after quiet".to_owned());
+        }
+        None
+    }
+
+    /// Whether a measure has what it needs.
+    pub(super) fn check_measure(
+        &self,
+        problems: &mut Problems<'_>,
+        measure: &Measure,
+        ladder: &Ladder,
+        matches: &[Compiled],
+        captures: &[Arc<str>],
+    ) {
+        let Some(said) = self.fields.own().text("measure") else { return };
+        let name = short(said.text);
+        let needs_window = !matches!(measure, Measure::Count | Measure::Last(_) | Measure::Absent);
+        for (key, label) in [
+            ("within", "the time is what is compared: say for how long in the level"),
+            ("clear", "a line that fits `match` ends the alert"),
+            ("resolve", "a line that fits `match` ends the alert"),
+        ] {
+            if let (Measure::Absent, Some(value)) = (measure, self.fields.own().value(key)) {
+                let title = format!("`{key}` has no effect with `absent`");
+                problems.error("no-effect", value.span(), title, label);
+            }
+        }
+        if needs_window && self.fields.value("within").is_none() {
+            let title = format!("`{name}` needs `within`");
+            problems.error("measure-without-window", said.span.clone(), title, "of which matches?").help =
+                Some("say over which time: `within = \"5m\"`".to_owned());
+        }
+        if !matches!(measure, Measure::Count) && ladder.written.is_none() {
+            let title = format!("`{name}` is compared with nothing");
+            problems.error("measure-without-level", said.span.clone(), title, "no level is given").help =
+                Some("say from which value on: `warning = \"> …\"`".to_owned());
+        }
+        let is_number = !matches!(measure, Measure::Distinct(_));
+        if let (Some(Value::Capture(capture)), true, Some(unit), Some(span)) =
+            (measure.of(), is_number, ladder.unit, &ladder.written)
+        {
+            measure::check_unit(problems, span.clone(), unit, &captures[*capture], matches);
+        }
+    }
+
+    /// Things that only make sense with a window.
+    pub(super) fn check_window(&self, problems: &mut Problems<'_>, has_resolve: bool, counts: bool) {
+        if self.fields.value("within").is_some() {
+            return;
+        }
+        if let Some(value) = self.fields.own().value("min_lines") {
+            let title = "`min_lines` has no effect without `within`";
+            problems.warning("no-effect", value.span(), title, "each line counts by itself");
+        }
+        if !counts {
+            return;
+        }
+        let (span, label) = (self.header.clone(), "in this rule".to_owned());
+        let second = Some(Second { file: problems.file.to_path_buf(), span, label });
+        let lasts = self.fields.duration("for").is_some_and(|hold| !hold.is_zero());
+        if let Some(hold) = self.fields.text("for").filter(|_| lasts && !has_resolve) {
+            let from_defaults = self.fields.own().value("for").is_none();
+            let title = "`for` needs `within` or `resolve`";
+            let problem = problems.error("for-without-window", hold.span, title, "nothing lasts here");
+            problem.note = Some("without them each line stands for itself and is over at once".to_owned());
+            problem.second = second.clone().filter(|_| from_defaults);
+        }
+        for word in ["info", "warning", "critical"] {
+            let Some(said) = self.fields.text(word) else { continue };
+            let written = ladder::parse_comparison(said.text);
+            let needed = written.map_or(1, |written| written.comparison().needed(1.0));
+            let used = self.fields.own().value(word).is_some() || !self.says_ladder();
+            if needed > 1 && used {
+                let title = format!("`{word}` waits for {needed} matches, and there is no `within`");
+                let problem = problems.error(
+                    "threshold-without-window",
+                    said.span,
+                    title,
+                    "each line is counted by itself",
+                );
+                problem.help = Some("say over which time: `within = \"10m\"`".to_owned());
+                problem.second = second.clone().filter(|_| self.fields.own().value(word).is_none());
+            }
+        }
+    }
+
+    fn says_ladder(&self) -> bool {
+        ["info", "warning", "critical", "severity"].iter().any(|word| self.fields.own().value(word).is_some())
+    }
+}

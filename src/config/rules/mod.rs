@@ -1,0 +1,329 @@
+//! Rule files → [`Ruleset`].
+
+mod captures;
+mod levels;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use captures::{OF_A_MATCH, Patterns};
+
+use super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
+use super::ladder;
+use super::macros::Macros;
+use super::own::{OWN_PREFIX, own_rules};
+use super::pattern::{Budget, Compiled};
+use super::probe::Probe;
+use super::rewrite::Tables;
+use super::tokens::Names;
+use super::walk::{Fields, Said, check, parse, require, said};
+use super::{Diagnostic, Second, Severity, Text, digest, template};
+use crate::model::{RuleName, SourceName};
+use crate::rule::{ImageTemplate, Measure, Pattern, Rule, Ruleset, Template, Unit, Value};
+use crate::settings::Source;
+
+/// What a rule is read against.
+struct Around<'a> {
+    sources: Option<&'a [Source]>,
+    globals: &'a [(Arc<str>, String)],
+    /// Where each enabled name was first used.
+    names: BTreeMap<String, (PathBuf, Range<usize>)>,
+    budget: Budget,
+    probe: &'a mut Probe,
+}
+
+pub(super) fn read(
+    texts: &[Text],
+    sources: Option<&[Source]>,
+    globals: &[(Arc<str>, String)],
+    probe: &mut Probe,
+) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    let mut around = Around { sources, globals, names: BTreeMap::new(), budget: Budget::new(), probe };
+    let mut rules = Vec::new();
+    let mut diagnostics = Vec::new();
+    for text in texts {
+        let mut problems = Problems::new(&text.path, &text.text);
+        read_file(&mut problems, &mut around, &mut rules);
+        diagnostics.extend(problems.finish());
+    }
+    for mut own in own_rules() {
+        own.labels = globals.iter().map(|(name, value)| (name.clone(), Template::constant(value))).collect();
+        rules.push(own);
+    }
+    let sound = diagnostics.iter().all(|problem| problem.severity == Severity::Warning);
+    (sound.then_some(Ruleset { rules }), diagnostics)
+}
+
+fn read_file(problems: &mut Problems<'_>, around: &mut Around<'_>, rules: &mut Vec<Rule>) {
+    let document = parse(problems);
+    check(problems, &document, "a rule file", &[RULE_FILE], &[]);
+    let file = Fields { table: &document, defaults: None };
+    let defaults = file.value("defaults").and_then(|value| value.get_ref().as_table());
+    if let Some(defaults) = defaults {
+        check_defaults(problems, defaults);
+    }
+    let pairs = file.pairs("patterns");
+    let patterns = file.value("patterns").and_then(|value| value.get_ref().as_table());
+    let macros = Macros::read(problems, &pairs, |name| {
+        patterns.and_then(|table| table.get_key_value(name)).map_or(0..0, |(key, _)| key.span())
+    });
+    let tables = file.value("lookup").and_then(|value| value.get_ref().as_table());
+    let entries = |table: &DeTable<'_>| {
+        let pairs = table.iter().filter_map(|(key, value)| Some((key, value.get_ref().as_str()?)));
+        Arc::new(pairs.map(|(key, value)| (key.get_ref().as_ref().into(), value.into())).collect())
+    };
+    let named = tables.into_iter().flat_map(|tables| tables.iter());
+    let lookups: Tables = named
+        .filter_map(|(name, table)| Some((name.get_ref().to_string(), entries(table.get_ref().as_table()?))))
+        .collect();
+    for (header, table) in file.tables("rule") {
+        let fields = Fields { table, defaults };
+        let reader = Reader { header, fields, macros: &macros, lookups: &lookups };
+        rules.extend(reader.read(problems, around));
+    }
+}
+
+fn check_defaults(problems: &mut Problems<'_>, defaults: &DeTable<'_>) {
+    for key in RULE_OWN {
+        if let Some((name, _)) = defaults.get_key_value(key.name) {
+            let title = format!("`{}` belongs to a single rule", key.name);
+            problems.error("not-a-default", name.span(), title, "cannot be a default");
+        }
+    }
+    // The keys of single rules are known here too, so that they are not called unknown besides.
+    check(problems, defaults, "[defaults]", &[DEFAULTS, RULE_OWN], RULE_LATER);
+}
+
+/// Reads one `[[rule]]`.
+struct Reader<'t, 'i> {
+    header: Range<usize>,
+    fields: Fields<'t, 'i>,
+    macros: &'t Macros,
+    lookups: &'t Tables,
+}
+
+impl<'t> Reader<'t, '_> {
+    /// `None`: the rule is disabled or wrong; what is wrong has been said.
+    fn read(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Option<Rule> {
+        let errors = problems.errors();
+        check(problems, self.fields.table, "a rule", &[RULE_OWN, DEFAULTS], RULE_LATER);
+        let enabled = self.fields.switch("enabled").unwrap_or(true);
+        let name = self.name(problems, around, enabled);
+        let sources = self.sources(problems, around.sources);
+        let Patterns { matches, ignore, resolve } = self.patterns(problems, around);
+
+        let captures = matches.as_ref().zip(resolve.as_ref()).map(|(matches, resolve)| {
+            let mut names: Vec<Arc<str>> = Vec::new();
+            for name in matches.iter().chain(resolve).flat_map(Compiled::names) {
+                if !names.iter().any(|known| **known == *name) {
+                    names.push(name.into());
+                }
+            }
+            names
+        });
+        let (set, captures) = self.set(problems, around, captures);
+        let set_names: Vec<&str> = self.fields.own().pairs("set").into_iter().map(|(name, _)| name).collect();
+        let by = self.by(problems, matches.as_deref(), captures.as_deref(), &set_names);
+        let max_keys = self.fields.count("max_keys").unwrap_or(1000);
+        // What only `resolve` captures is never there when a match is judged.
+        let captured: Option<BTreeSet<&str>> = matches.as_ref().map(|matches| {
+            matches.iter().flat_map(Compiled::names).chain(set_names.iter().copied()).collect()
+        });
+        let find = |name: &str| {
+            if captured.as_ref().is_some_and(|captured| captured.contains(name)) {
+                return captures.as_ref()?.iter().position(|known| **known == *name).map(Value::Capture);
+            }
+            OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        };
+        let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
+        let all = captured.as_ref().map(|captured| captured.iter().copied().chain(built_in).collect());
+        let names = Names { find: &find, all };
+        let filter = self.filter(problems, around, &names);
+        let measure = self.measure(problems, around, &names);
+        // What stays away is measured by itself, whatever the defaults say of windows.
+        let absent = matches!(measure, Some(Measure::Absent));
+        let within = self.fields.duration("within").filter(|_| !absent).unwrap_or_default();
+        let min_lines = self.fields.count("min_lines").filter(|_| !absent).unwrap_or(0) as u64;
+        let seconds = if matches!(measure, Some(Measure::Rate)) { within.as_secs_f64() } else { 1.0 };
+        let ladder = ladder::read(problems, self.fields, measure.as_ref(), seconds);
+        let unit = ladder.unit.unwrap_or(Unit::One);
+        let hold = self.fields.duration("for").unwrap_or_default();
+        let has_resolve = self.fields.table.contains_key("resolve");
+        let expect = self.expect(problems, absent, &by, max_keys);
+        let resolve_after = self.resolve_after(problems, has_resolve, absent);
+        let expire_after = self.expire_after(problems, has_resolve);
+        if let Some(measure) = &measure {
+            let captures = captures.as_deref().unwrap_or_default();
+            self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default(), captures);
+        }
+        let counts = matches!(measure, None | Some(Measure::Count));
+        self.check_window(problems, has_resolve, counts);
+
+        let known = captures.as_deref();
+        let text = |problems: &mut Problems<'_>, key: &str| {
+            self.fields.text(key).map(|said| template::parse(problems, &said, known))
+        };
+        let default = |text: &str| {
+            let span = self.header.clone();
+            let mut silent = Problems::new(std::path::Path::new(""), "");
+            template::parse(&mut silent, &Said::new(text, span), Some(&[]))
+        };
+        let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
+        let description = text(problems, "description").unwrap_or_else(|| default("{lines}"));
+        let runbook = text(problems, "runbook");
+        let labels = self.labels(problems, around, &sources, known);
+        let images = self.images(problems, known);
+
+        if problems.errors() > errors || !enabled {
+            return None;
+        }
+        let captures = captures.unwrap_or_default();
+        let slots = |patterns: Option<Vec<Compiled>>| -> Vec<Pattern> {
+            patterns.into_iter().flatten().map(|pattern| pattern.placed(&captures)).collect()
+        };
+        let mut rule = Rule {
+            name: RuleName::new(name?),
+            sources: sources.iter().map(|source| SourceName::new(source.text)).collect(),
+            patterns: slots(matches),
+            ignore: slots(ignore),
+            resolve: slots(resolve),
+            set: set.unwrap_or_default(),
+            filter,
+            latch: has_resolve && within.is_zero() && counts,
+            captures: captures.clone(),
+            by,
+            scoped: self.fields.value("scope").is_none(),
+            measure: measure?,
+            within,
+            min_lines,
+            ladder: ladder.levels,
+            unit,
+            clear: ladder.clear,
+            hold,
+            resolve_after,
+            expire_after,
+            expect,
+            max_keys,
+            labels,
+            summary,
+            description,
+            runbook,
+            images,
+            condition_digest: [0; 16],
+        };
+        rule.condition_digest = digest::condition(&rule);
+        Some(rule)
+    }
+
+    fn name(&self, problems: &mut Problems<'_>, around: &mut Around<'_>, enabled: bool) -> Option<&'t str> {
+        require(problems, self.fields.table, &self.header, "name", "a rule");
+        let name = self.fields.own().text("name")?;
+        if name.text.starts_with(OWN_PREFIX) {
+            let title = format!("rule names cannot begin with `{OWN_PREFIX}`");
+            problems.error("reserved-name", name.span, title, "kept for tripline's own alerts");
+            return None;
+        }
+        if !enabled {
+            return Some(name.text);
+        }
+        if let Some((file, span)) = around.names.get(name.text) {
+            let title = format!("there are two rules named `{}`", short(name.text));
+            let second =
+                Second { file: file.clone(), span: span.clone(), label: "first used here".to_owned() };
+            problems.error("duplicate-name", name.span, title, "used again").second = Some(second);
+        } else {
+            around.names.insert(name.text.to_owned(), (problems.file.to_path_buf(), name.span));
+        }
+        Some(name.text)
+    }
+
+    fn sources(&self, problems: &mut Problems<'_>, configured: Option<&[Source]>) -> Vec<Said<'t>> {
+        if self.fields.value("source").is_none() {
+            require(problems, self.fields.table, &self.header, "source", "a rule");
+            return Vec::new();
+        }
+        let sources = self.fields.texts("source");
+        self.not_empty(problems, "source", sources.is_empty(), "a rule without a source sees no line");
+        if let Some(configured) = configured {
+            let names = || configured.iter().map(|source| source.name.as_str());
+            for source in sources.iter().filter(|source| names().all(|name| name != source.text)) {
+                let title = format!("there is no source named `{}`", short(source.text));
+                let problem = problems.error("unknown-source", source.span.clone(), title, "unknown source");
+                problem.help = did_you_mean(source.text, names());
+                problem.note = Some(match configured {
+                    [] => "no `[[source]]` is configured".to_owned(),
+                    _ => format!("the sources are {}", listed(names())),
+                });
+            }
+        }
+        let mut seen = BTreeSet::new();
+        sources.into_iter().filter(|source| seen.insert(source.text)).collect()
+    }
+
+    fn not_empty(&self, problems: &mut Problems<'_>, key: &str, empty: bool, label: &str) {
+        if let Some(value) = self.fields.value(key).filter(|value| empty && value.get_ref().is_array()) {
+            problems.error("empty-list", value.span(), format!("`{key}` is empty"), label);
+        }
+    }
+
+    fn labels(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &Around<'_>,
+        sources: &[Said<'_>],
+        captures: Option<&[Arc<str>]>,
+    ) -> Vec<(Arc<str>, Template)> {
+        let mut labels: BTreeMap<Arc<str>, Template> = BTreeMap::new();
+        for (name, value) in around.globals.iter().chain(&shared_labels(around.sources, sources)) {
+            labels.insert(name.clone(), Template::constant(value));
+        }
+        let defaults = self.fields.defaults.map(|table| Fields { table, defaults: None });
+        for fields in defaults.into_iter().chain([self.fields.own()]) {
+            for (name, value) in fields.pairs("labels") {
+                labels.insert(name.into(), template::parse(problems, &value, captures));
+            }
+        }
+        labels.into_iter().collect()
+    }
+
+    fn images(&self, problems: &mut Problems<'_>, captures: Option<&[Arc<str>]>) -> Vec<ImageTemplate> {
+        let list = self.fields.value("images").and_then(|value| value.get_ref().as_array());
+        let mut images = Vec::new();
+        for item in list.into_iter().flat_map(|list| list.iter()) {
+            let [src, href, alt] = match item.get_ref() {
+                DeValue::Table(table) => {
+                    let fields = Fields { table, defaults: None };
+                    [0, 1, 2].map(|at: usize| fields.text(IMAGE[at].name))
+                }
+                _ => [said(item), None, None],
+            };
+            let mut text =
+                |said: Option<Said<'_>>| said.map(|said| template::parse(problems, &said, captures));
+            if let Some(src) = text(src) {
+                images.push(ImageTemplate { src, href: text(href), alt: text(alt) });
+            }
+        }
+        images
+    }
+}
+
+/// The labels that all of these sources have with the same value.
+fn shared_labels(configured: Option<&[Source]>, names: &[Said<'_>]) -> Vec<(Arc<str>, String)> {
+    let seen: Vec<&Source> = configured
+        .unwrap_or_default()
+        .iter()
+        .filter(|source| names.iter().any(|name| name.text == source.name.as_str()))
+        .collect();
+    let Some((first, others)) = seen.split_first() else { return Vec::new() };
+    first
+        .labels
+        .iter()
+        .filter(|label| others.iter().all(|other| other.labels.contains(label)))
+        .cloned()
+        .collect()
+}

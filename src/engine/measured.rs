@@ -1,0 +1,101 @@
+//! What a key measures, what that makes of its levels, and when it changes though no line comes.
+
+use super::alert::Key;
+use super::tally::Keep;
+use super::window::Use;
+use crate::model::Timestamp;
+use crate::rule::{Comparison, Measure, Rule};
+
+impl Key {
+    /// When a match will next be one of the window before, or enough is known of that.
+    pub(super) fn next_turn(&self, rule: &Rule) -> Option<Timestamp> {
+        let Measure::Spike = rule.measure else { return None };
+        let turn = self.window.first_after(self.clock.minus(rule.within)).map(|time| time.plus(rule.within));
+        let known = Some(self.born.plus(rule.remembers())).filter(|known| *known > self.clock);
+        turn.into_iter().chain(known).min()
+    }
+
+    /// When it will next have been missed for so long that a level begins.
+    pub(super) fn next_miss(&self, rule: &Rule) -> Option<Timestamp> {
+        if !self.watched {
+            return None;
+        }
+        let after = |level: &Comparison| self.last_match.plus(level.lasts());
+        let waiting = self.rungs.iter().zip(&rule.ladder).filter(|(rung, _)| rung.since.is_none());
+        waiting.filter_map(|(_, level)| level.as_ref().map(after)).min()
+    }
+
+    /// When nobody expects it any more.
+    pub(super) fn forgotten(&self, rule: &Rule) -> Option<Timestamp> {
+        let after = rule.forget_after().filter(|_| self.watched && !self.expected)?;
+        Some(self.last_match.plus(after))
+    }
+
+    /// True if the comparison of a level holds.
+    pub(super) fn level_holds(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
+        match (&rule.ladder[rung], value) {
+            // To the microsecond, as the moment is at which it is looked at.
+            (Some(level), _) if rule.notices_absence() => self.clock.since(self.last_match) >= level.lasts(),
+            (Some(level), Some(value)) => level.holds(value),
+            _ => false,
+        }
+    }
+
+    /// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet.
+    pub(super) fn stays(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
+        let lowest = rule.ladder[..rung].iter().all(Option::is_none);
+        let is_clear = || value.is_none_or(|value| rule.clear.is_none_or(|clear| clear.holds(value)));
+        self.level_holds(rule, rung, value) || lowest && !is_clear()
+    }
+
+    /// True if the measure says that it is over: `clear` is true, or, of a number that does not just grow with matches,
+    /// no level is.
+    pub(super) fn is_clear(&self, rule: &Rule) -> bool {
+        let Some(value) = self.value(rule) else { return false };
+        let mut levels = rule.ladder.iter().flatten();
+        match &rule.clear {
+            Some(clear) => clear.holds(value),
+            None => !rule.measure.counts() && !rule.latches() && !levels.any(|level| level.holds(value)),
+        }
+    }
+
+    /// The measure; nothing, if there is nothing to measure.
+    #[expect(clippy::cast_precision_loss, reason = "counts beyond 2^52 are out of reach of a bounded window")]
+    pub(super) fn value(&self, rule: &Rule) -> Option<f64> {
+        if rule.latches() {
+            return Some(f64::from(u8::from(self.latched)));
+        }
+        let windowed = !rule.within.is_zero();
+        let count = self.count(rule);
+        match &rule.measure {
+            Measure::Spike => {
+                let before = self.window.count().saturating_sub(count);
+                let known = self.clock >= self.born.plus(rule.remembers()) && before >= rule.min_lines.max(1);
+                known.then(|| count as f64 / before as f64)
+            }
+            _ if windowed && count < rule.min_lines => None,
+            Measure::Count => Some(count as f64),
+            Measure::Rate => Some(count as f64 / rule.within.as_secs_f64()),
+            Measure::Distinct(_) => Some(self.window.texts() as f64),
+            Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
+            Measure::Sum(_) | Measure::Least(_) | Measure::Most(_) => self.window.number(),
+            Measure::Percentile(percent, _) => self.window.percentile(*percent),
+            Measure::Absent => Some(self.clock.since(self.last_match).as_secs_f64()),
+            Measure::Last(_) => self.newest_number.filter(|_| !windowed || count > 0),
+        }
+    }
+
+    /// The window as the author thinks of it: matches inside it, or of the episode if there is no window.
+    pub(super) fn count(&self, rule: &Rule) -> u64 {
+        match &rule.measure {
+            _ if rule.within.is_zero() => self.total,
+            Measure::Spike => self.window.count_after(self.clock.minus(rule.within)),
+            _ => self.window.count(),
+        }
+    }
+}
+
+/// What has to be kept of the matches of a key.
+pub(super) fn kept_for(rule: &Rule) -> Use {
+    Use { span: rule.remembers(), keep: Keep::of(&rule.measure), needed: rule.most_needed() }
+}
