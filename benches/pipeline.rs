@@ -46,7 +46,7 @@ fn ruleset(rules: usize) -> Ruleset {
 
 fn rules_of(text: String) -> Ruleset {
     let text = Text { path: PathBuf::from("bench.toml"), text };
-    let (ruleset, problems) = config::ruleset(&[text], None, &[]);
+    let (ruleset, problems) = config::ruleset(&[text], None, &[], &TimeZone::UTC);
     ruleset.unwrap_or_else(|| panic!("the corpus has wrong rules: {problems:#?}"))
 }
 
@@ -226,7 +226,7 @@ fn load(c: &mut Criterion) {
                     Duration::ZERO
                 });
                 let mut probe = Probe::suspects(stopwatch);
-                config::ruleset_probed(std::slice::from_ref(&text), None, &[], &mut probe)
+                config::ruleset_probed(std::slice::from_ref(&text), None, &[], &TimeZone::UTC, &mut probe)
             });
         });
     }

@@ -194,7 +194,7 @@ fn examples_are_right() {
             let is_rules = text.contains("[[rule]]");
             let text = Text { path: "example.toml".into(), text };
             let problems = if is_rules {
-                config::ruleset(&[text], None, &[]).1
+                config::ruleset(&[text], None, &[], &TimeZone::UTC).1
             } else {
                 config::settings(&text, &TimeZone::UTC).1
             };

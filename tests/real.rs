@@ -79,7 +79,8 @@ fn check(logs: &[u8], rules: usize, every: usize) {
     for (number, pattern) in patterns.iter().enumerate() {
         let _ = writeln!(text, "[[rule]]\nname = 'r{number}'\nsource = 's'\nmatch = '{pattern}'");
     }
-    let (ruleset, problems) = config::ruleset(&[Text { path: "rules.toml".into(), text }], None, &[]);
+    let (ruleset, problems) =
+        config::ruleset(&[Text { path: "rules.toml".into(), text }], None, &[], &jiff::tz::TimeZone::UTC);
     let ruleset = ruleset.unwrap_or_else(|| panic!("{problems:#?}"));
     let log: Vec<u8> =
         lines.iter().step_by(every).flat_map(|line| [line, b"\n".as_slice()].concat()).collect();

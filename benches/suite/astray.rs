@@ -22,7 +22,7 @@ const SHOWN: usize = 5;
 /// does.
 pub(crate) fn lines(rules: String, patterns: &[String], log: &cell::Log, made: corpus::Log) -> Vec<String> {
     let text = Text { path: PathBuf::from("rules.toml"), text: rules };
-    let (Some(ruleset), _) = config::ruleset(&[text], None, &[]) else {
+    let (Some(ruleset), _) = config::ruleset(&[text], None, &[], &jiff::tz::TimeZone::UTC) else {
         return vec!["the rules are wrong".to_owned()];
     };
     let scanner = Scanner::new(&ruleset, |rule| !rule.sources.is_empty(), MAX_LINE);

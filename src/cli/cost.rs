@@ -290,7 +290,9 @@ mod tests {
         for (number, pattern) in patterns.iter().enumerate() {
             let _ = writeln!(text, "[[rule]]\nname = 'r{number}'\nsource = 's'\nmatch = '{pattern}'");
         }
-        ruleset(&[Text { path: "a".into(), text }], None, &[]).0.expect("right rules")
+        ruleset(&[Text { path: "a".into(), text }], None, &[], &jiff::tz::TimeZone::UTC)
+            .0
+            .expect("right rules")
     }
 
     fn check(run: &[&[u8]], expected: &str) {

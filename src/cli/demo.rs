@@ -107,7 +107,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let rules = Text { path: PathBuf::from("demo.toml"), text: RULES.to_owned() };
     let (settings, problems) = config::settings(&main, &TimeZone::UTC);
     let sources = settings.as_ref().ok().map(|settings| settings.sources.as_slice());
-    let (ruleset, more) = config::ruleset(&[rules], sources, &[]);
+    let (ruleset, more) = config::ruleset(&[rules], sources, &[], &TimeZone::UTC);
     let (Ok(mut settings), Some(ruleset)) = (settings, ruleset) else {
         return Err(Failure(format!("the demo's own rules are wrong: {problems:?} {more:?}")));
     };

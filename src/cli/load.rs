@@ -177,7 +177,7 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         Err(draft) => (draft.sources.as_deref(), &draft.labels),
     };
     let known = known.filter(|_| configured);
-    let (ruleset, problems) = config::ruleset_probed(&rules, known, globals, probe);
+    let (ruleset, problems) = config::ruleset_probed(&rules, known, globals, &TimeZone::system(), probe);
     diagnostics.extend(problems);
     let whole = unread.is_empty();
     diagnostics.append(&mut unread);

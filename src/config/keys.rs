@@ -51,6 +51,8 @@ pub enum Kind {
     Measure,
     /// A condition over captures; it is read where these are known.
     Condition,
+    /// A schedule or a list of them.
+    Schedules,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A table from label names to strings.
@@ -90,6 +92,7 @@ impl Kind {
             Kind::Comparison => "a comparison such as \">= 5\"",
             Kind::Measure => "a measure such as \"p95(latency)\"",
             Kind::Condition => "a condition such as 'status >= 500'",
+            Kind::Schedules => "times such as \"Mon-Fri 08:00-18:00 Europe/Berlin\", or a list of them",
             Kind::Choice(_) => "one of a few words",
             Kind::Labels => "a table of strings such as `{ team = \"db\" }`",
             Kind::Expected => "a table such as `{ job = [\"db-main\", \"db-audit\"] }`",
@@ -317,6 +320,8 @@ pub const DEFAULTS: &[Key] = &[
         "\"7d\" with `resolve`",
         "Ends an alert that no recovery line ended.",
     ),
+    key("active", Kind::Schedules, "always", "When alerts of the rule are told; at other times it is muted."),
+    key("mute", Kind::Schedules, "[]", "When they are not told, whatever `active` says."),
     key("max_keys", Kind::Count, "1000", "Most keys at a time; one alert tells of more."),
     key(
         "scope",
@@ -353,8 +358,6 @@ pub const RULE_LATER: &[&str] = &[
     "renotify",
     "flap",
     "max_raises",
-    "active",
-    "mute",
     "unless",
     "after",
     "after_within",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use toml::de::DeTable;
 
@@ -17,7 +17,7 @@ use super::keys::{
     SINK_TYPES_LATER, SOURCE, SOURCE_LATER,
 };
 use super::walk::{Fields, Said, check, parse, require};
-use super::{Diagnostic, Draft, Second, Severity, Text};
+use super::{Diagnostic, Draft, Second, Severity, Text, zone};
 use crate::model::{SinkName, SourceName};
 use crate::settings::{Admin, Flashduty, Heartbeat, OnStop, Peer, SecretFrom, Settings, Sink, Source, Start};
 
@@ -158,27 +158,11 @@ fn read_source(
             Some(word) if word.text == "beginning" => Start::Beginning,
             _ => Start::End,
         },
-        tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone(problems, &tz, local)),
+        tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local)),
         max_age: fields.duration("max_age").unwrap_or(Duration::from_secs(15 * 60)),
         flush: fields.duration("flush").unwrap_or(Duration::from_secs(5)),
         max_line: fields.size("max_line").unwrap_or(64 * 1024),
         labels: labels(fields),
-    })
-}
-
-/// The zone of that name, from the database that the program carries: the system's would be read from files.
-fn zone(problems: &mut Problems<'_>, said: &Said<'_>, local: &TimeZone) -> TimeZone {
-    if said.text == "local" {
-        return local.clone();
-    }
-    let database = TimeZoneDatabase::bundled();
-    database.get(said.text).unwrap_or_else(|_| {
-        let known: Vec<String> = database.available().map(|name| name.to_string()).collect();
-        let title = format!("`{}` is not a time zone", short(said.text));
-        let label = "takes \"local\", \"UTC\" or a name such as \"Europe/Berlin\"";
-        problems.error("unknown-zone", said.span.clone(), title, label).help =
-            did_you_mean(said.text, known.iter().map(String::as_str).chain(["local", "UTC"]));
-        TimeZone::UTC
     })
 }
 

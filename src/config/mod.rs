@@ -31,10 +31,12 @@ mod place;
 pub mod probe;
 pub mod rewrite;
 mod rules;
+mod schedule;
 pub mod template;
 mod tokens;
 pub mod units;
 mod walk;
+mod zone;
 
 pub use diagnostic::{Diagnostic, Second, Severity};
 
@@ -72,14 +74,15 @@ pub fn settings(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<
 /// Reads all rule files at once, and adds tripline's own rules ([`own::own_rules`]).
 ///
 /// `sources` are the configured ones; `None` if files are given on the command line, where a rule's sources are kept
-/// as typed. `globals` are the labels of every alert. The ruleset is there if no diagnostic is an error; diagnostics
+/// as typed. `globals` are the labels of every alert, `local` is the zone of schedules that name none. The ruleset is there if no diagnostic is an error; diagnostics
 /// come in the order of `texts`, then of each text.
 pub fn ruleset(
     texts: &[Text],
     sources: Option<&[settings::Source]>,
     globals: &[(Arc<str>, String)],
+    local: &TimeZone,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    ruleset_probed(texts, sources, globals, &mut Probe::none())
+    ruleset_probed(texts, sources, globals, local, &mut Probe::none())
 }
 
 /// The same, with a trial of what patterns cost.
@@ -87,9 +90,10 @@ pub fn ruleset_probed(
     texts: &[Text],
     sources: Option<&[settings::Source]>,
     globals: &[(Arc<str>, String)],
+    local: &TimeZone,
     probe: &mut Probe,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    rules::read(texts, sources, globals, probe)
+    rules::read(texts, sources, globals, local, probe)
 }
 
 #[cfg(test)]

@@ -256,7 +256,8 @@ mod tests {
 
     fn loaded(lines: &str, probe: &mut Probe) -> Vec<Diagnostic> {
         let text = format!("[[rule]]\nname = 'r'\nsource = 's'\n{lines}\n");
-        let (found, problems) = ruleset_probed(&[Text { path: "a".into(), text }], None, &[], probe);
+        let (found, problems) =
+            ruleset_probed(&[Text { path: "a".into(), text }], None, &[], &jiff::tz::TimeZone::UTC, probe);
         let errors = problems.iter().filter(|problem| problem.severity == crate::config::Severity::Error);
         assert_eq!(found.is_none(), errors.count() > 0);
         problems

@@ -17,7 +17,7 @@ fn file(path: &str, text: &str) -> Text {
 }
 
 fn rules(text: &str) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    ruleset(&[file("rules/a.toml", text)], None, &[])
+    ruleset(&[file("rules/a.toml", text)], None, &[], &TimeZone::UTC)
 }
 
 fn main_file(text: &str) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
@@ -104,7 +104,7 @@ fn names_are_checked() {
     check_rules(two, &[("duplicate-name", "'a'")]);
     check_rules("[[rule]]\nname='A b'\nsource='s'\nmatch='x'\n", &[("bad-name", "'A b'")]);
     check_rules("[[rule]]\nname='tripline_x'\nsource='s'\nmatch='x'\n", &[("reserved-name", "'tripline_x'")]);
-    let (_, problems) = ruleset(&[file("a", &two[..39]), file("b", &two[..39])], None, &[]);
+    let (_, problems) = ruleset(&[file("a", &two[..39]), file("b", &two[..39])], None, &[], &TimeZone::UTC);
     let second = problems[0].second.as_ref().unwrap();
     assert_eq!((problems.len(), &*problems[0].file, &*second.file), (1, "b".as_ref(), "a".as_ref()));
 }
@@ -390,7 +390,7 @@ fn a_rule_knows_the_configured_sources() {
     let sources: Vec<Source> = found.unwrap().sources;
     let text = "[[rule]]\nname='r'\nsource=['auth','kern']\nmatch='x'\nlabels={team='{line}'}\n";
     let globals = [("cluster".into(), "nj".to_owned()), ("dc".into(), "0".to_owned())];
-    let (found, problems) = ruleset(&[file("a", text)], Some(&sources), &globals);
+    let (found, problems) = ruleset(&[file("a", text)], Some(&sources), &globals, &TimeZone::UTC);
     assert!(problems.is_empty());
     let found = found.unwrap();
     let expected: Vec<(Arc<str>, Template)> = vec![
@@ -402,7 +402,7 @@ fn a_rule_knows_the_configured_sources() {
     assert_eq!(found.rules.last().unwrap().labels[0].1, Template::constant("nj"));
 
     let text = "[[rule]]\nname='r'\nsource='atuh'\nmatch='x'\n";
-    let (_, problems) = ruleset(&[file("a", text)], Some(&sources), &[]);
+    let (_, problems) = ruleset(&[file("a", text)], Some(&sources), &[], &TimeZone::UTC);
     assert_eq!(told(text, &problems), [("unknown-source", "'atuh'")]);
     assert_eq!(problems[0].help.as_deref(), Some("did you mean `auth`?"));
 }
@@ -783,7 +783,7 @@ fn classes_are_ascii_unless_asked() {
 fn read_all(text: &str) {
     let as_main = file("tripline.toml", text);
     let (_, main) = settings(&as_main, &TimeZone::UTC);
-    let (_, rules) = ruleset(&[as_main], Some(&[]), &[]);
+    let (_, rules) = ruleset(&[as_main], Some(&[]), &[], &TimeZone::UTC);
     let texts = BTreeMap::from([("tripline.toml".into(), text.to_owned())]);
     for problems in [main, rules] {
         for problem in &problems {

@@ -95,10 +95,13 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         (Kind::Text | Kind::Secret | Kind::Condition | Kind::Measure, DeValue::String(_))
         | (Kind::Switch, DeValue::Boolean(_)) => {}
         (Kind::Table, DeValue::Table(_)) => {}
-        (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs, DeValue::String(_)) => {
+        (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs | Kind::Schedules, DeValue::String(_)) => {
             check_text(problems, key, value);
         }
-        (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs, DeValue::Array(list)) => {
+        (
+            Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs | Kind::Schedules,
+            DeValue::Array(list),
+        ) => {
             for item in list.iter() {
                 match item.get_ref() {
                     DeValue::String(_) => check_text(problems, key, item),

@@ -4,9 +4,11 @@
 
 mod comparison;
 mod condition;
+mod days;
 mod measure;
 mod quantity;
 mod rewrite;
+mod schedule;
 mod template;
 
 use std::sync::Arc;
@@ -17,13 +19,15 @@ use regex_syntax::hir::Hir;
 
 pub use comparison::{Comparison, Op};
 pub use condition::{Condition, NotComparable, Number, Word};
+pub use days::Days;
 pub use measure::{Measure, number_text};
 pub(crate) use quantity::number_len;
 pub use quantity::{Quantity, Unit};
 pub use rewrite::{Edit, Rewrite, Table, Text};
+pub use schedule::{Hours, Schedule};
 pub use template::{ImageTemplate, Segment, Template};
 
-use crate::model::{RuleName, Severity, SourceName};
+use crate::model::{RuleName, Severity, SourceName, Timestamp};
 
 /// Index of a rule in its [`Ruleset`]. Valid for that ruleset only: what survives a reload is the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +116,10 @@ pub struct Rule {
     pub resolve_after: Option<Duration>,
     /// Ends an alert without a recovery line, counted from its last match; only for rules with `resolve`.
     pub expire_after: Option<Duration>,
+    /// When its alerts are told; none: always. Outside of all of them it is muted.
+    pub active: Vec<Schedule>,
+    /// When they are not told, whatever `active` says.
+    pub mute: Vec<Schedule>,
     /// Most keys at a time, 1 or more.
     pub max_keys: usize,
     /// Labels of alerts: constant ones identify, others are details. Never part of the key.
@@ -187,6 +195,8 @@ impl Rule {
             hold: Duration::ZERO,
             resolve_after: None,
             expire_after: None,
+            active: Vec::new(),
+            mute: Vec::new(),
             max_keys: 1000,
             labels: Vec::new(),
             summary: Template::default(),
@@ -195,6 +205,28 @@ impl Rule {
             images: Vec::new(),
             condition_digest: [0; 16],
         }
+    }
+
+    /// True if nothing is raised at that moment, by `active` and `mute`.
+    pub fn is_muted(&self, at: Timestamp) -> bool {
+        let holds = |schedules: &[Schedule]| schedules.iter().any(|schedule| schedule.contains(at));
+        (!self.active.is_empty() && !holds(&self.active)) || holds(&self.mute)
+    }
+
+    /// The first moment after that one at which [`Rule::is_muted`] says otherwise; or an earlier one after it, to ask
+    /// again from, if schedules begin and end thousands of times in between. `None`: there is none.
+    pub fn next_mute_change(&self, after: Timestamp) -> Option<Timestamp> {
+        const MOST: usize = 2000;
+        let now = self.is_muted(after);
+        let mut at = after;
+        for _ in 0..MOST {
+            let schedules = self.active.iter().chain(&self.mute);
+            at = schedules.filter_map(|schedule| schedule.next_change(at)).min()?;
+            if self.is_muted(at) != now {
+                break;
+            }
+        }
+        Some(at)
     }
 
     /// The largest count any comparison needs; windows must remember at least so many matches exactly.

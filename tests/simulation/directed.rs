@@ -22,7 +22,7 @@ fn start(disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
     let text = |path: &str, text: &str| Text { path: path.into(), text: text.to_owned() };
     let settings =
         config::settings(&text("/tripline.toml", SETTINGS), &TimeZone::UTC).0.expect("sound settings");
-    let rules = config::ruleset(&[text("/rules.toml", RULES)], Some(&settings.sources), &[]);
+    let rules = config::ruleset(&[text("/rules.toml", RULES)], Some(&settings.sources), &[], &TimeZone::UTC);
     let setup = Setup {
         disk: disk.clone(),
         store: opened.store,

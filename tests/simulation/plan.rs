@@ -202,8 +202,12 @@ impl Plan {
         }
         let text = Text { path: "/etc/rules.toml".into(), text };
         let settings = self.settings();
-        let (ruleset, problems) =
-            config::ruleset(std::slice::from_ref(&text), Some(&settings.sources), &settings.labels);
+        let (ruleset, problems) = config::ruleset(
+            std::slice::from_ref(&text),
+            Some(&settings.sources),
+            &settings.labels,
+            &TimeZone::UTC,
+        );
         ruleset.unwrap_or_else(|| panic!("the world's rules are wrong: {problems:?}\n{}", text.text))
     }
 

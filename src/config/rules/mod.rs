@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
 use captures::{OF_A_MATCH, Patterns};
@@ -22,15 +23,16 @@ use super::probe::Probe;
 use super::rewrite::Tables;
 use super::tokens::Names;
 use super::walk::{Fields, Said, check, parse, require, said};
-use super::{Diagnostic, Second, Severity, Text, digest, template};
+use super::{Diagnostic, Second, Severity, Text, digest, schedule, template};
 use crate::model::{RuleName, SourceName};
-use crate::rule::{ImageTemplate, Measure, Pattern, Rule, Ruleset, Template, Unit, Value};
+use crate::rule::{ImageTemplate, Measure, Pattern, Rule, Ruleset, Schedule, Template, Unit, Value};
 use crate::settings::Source;
 
 /// What a rule is read against.
 struct Around<'a> {
     sources: Option<&'a [Source]>,
     globals: &'a [(Arc<str>, String)],
+    local: &'a TimeZone,
     /// Where each enabled name was first used.
     names: BTreeMap<String, (PathBuf, Range<usize>)>,
     budget: Budget,
@@ -41,9 +43,10 @@ pub(super) fn read(
     texts: &[Text],
     sources: Option<&[Source]>,
     globals: &[(Arc<str>, String)],
+    local: &TimeZone,
     probe: &mut Probe,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    let mut around = Around { sources, globals, names: BTreeMap::new(), budget: Budget::new(), probe };
+    let mut around = Around { sources, globals, local, names: BTreeMap::new(), budget: Budget::new(), probe };
     let mut rules = Vec::new();
     let mut diagnostics = Vec::new();
     for text in texts {
@@ -161,6 +164,7 @@ impl<'t> Reader<'t, '_> {
             let captures = captures.as_deref().unwrap_or_default();
             self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default(), captures);
         }
+        let (active, mute) = self.told(problems, around.local);
         let counts = matches!(measure, None | Some(Measure::Count));
         self.check_window(problems, has_resolve, counts);
 
@@ -208,6 +212,8 @@ impl<'t> Reader<'t, '_> {
             resolve_after,
             expire_after,
             expect,
+            active,
+            mute,
             max_keys,
             labels,
             summary,
@@ -269,6 +275,19 @@ impl<'t> Reader<'t, '_> {
         if let Some(value) = self.fields.value(key).filter(|value| empty && value.get_ref().is_array()) {
             problems.error("empty-list", value.span(), format!("`{key}` is empty"), label);
         }
+    }
+
+    /// `active` and `mute`.
+    fn told(&self, problems: &mut Problems<'_>, local: &TimeZone) -> (Vec<Schedule>, Vec<Schedule>) {
+        let active = self.fields.texts("active");
+        let label = "never or always?";
+        let none =
+            self.fields.value("active").is_some_and(|value| value.get_ref().is_array()) && active.is_empty();
+        self.not_empty(problems, "active", none, label);
+        let mut read = |list: Vec<Said<'_>>| {
+            list.iter().filter_map(|said| schedule::parse(problems, said, local)).collect()
+        };
+        (read(active), read(self.fields.texts("mute")))
     }
 
     fn labels(

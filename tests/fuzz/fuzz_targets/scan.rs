@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
         naive.push(regex);
     }
     let text_of_rules = Text { path: "rules.toml".into(), text: rules };
-    let (Some(ruleset), _) = config::ruleset(&[text_of_rules], None, &[]) else { return };
+    let (Some(ruleset), _) = config::ruleset(&[text_of_rules], None, &[], &jiff::tz::TimeZone::UTC) else { return };
 
     let mut expected = Vec::new();
     let mut offset = 0;
