@@ -22,10 +22,11 @@
 //!   engine                                        (route reads what it emits)
 //!   scan
 //!   rule   settings   saved                       what is believed, what survives
+//!   admin                                         what the command line asks the daemon
 //!   model   untrusted                             the nouns; text of others
 //! ```
 //!
-//! `model rule settings saved untrusted scan engine config route sink`, and of `tail` what decides (`follow`,
+//! `admin model rule settings saved untrusted scan engine config route sink`, and of `tail` what decides (`follow`,
 //! `evidence`), are pure: no file, socket, thread, environment, randomness or clock. Time is an argument. Clippy
 //! refuses the calls (`.clippy.toml` gives the reasons), and `tests/tidy.rs` the names. So the same input gives the
 //! same output, one seed replays a failure, and others can embed the parts.
@@ -99,6 +100,9 @@ pub mod sink;
 
 // The machine, and the world it runs in.
 pub mod daemon;
+
+// What the command line asks a running tripline, and what it is answered.
+pub mod admin;
 
 // Health, readiness and metrics for whoever asks.
 pub mod http;

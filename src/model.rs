@@ -275,6 +275,8 @@ pub enum Reason {
     RuleGone,
     /// The process stops and `on_stop = "resolve"`.
     Stopped,
+    /// Somebody said so: `tripline resolve`.
+    ByHand,
 }
 
 impl Reason {
@@ -291,6 +293,7 @@ impl Reason {
             Reason::NoRecoveryLine => "no recovery line seen",
             Reason::RuleGone => "rule gone",
             Reason::Stopped => "stopped",
+            Reason::ByHand => "resolved by hand",
         }
     }
 }

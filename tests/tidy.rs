@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("untrusted", &[]),
+    ("admin", &["model"]),
     ("rule", &["model"]),
     ("settings", &["model"]),
     ("saved", &["model"]),
@@ -27,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "model",
             "untrusted",
+            "admin",
             "rule",
             "settings",
             "saved",
@@ -42,12 +44,25 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["model", "untrusted", "rule", "settings", "saved", "scan", "engine", "config", "sink", "daemon"],
+        &[
+            "model",
+            "untrusted",
+            "admin",
+            "rule",
+            "settings",
+            "saved",
+            "scan",
+            "engine",
+            "config",
+            "sink",
+            "daemon",
+        ],
     ),
 ];
 
 /// Rooms and files that decide: they are told the time and the facts, and touch nothing outside of memory.
 const PURE: &[&str] = &[
+    "src/admin.rs",
     "src/config/",
     "src/engine/",
     "src/model.rs",

@@ -73,6 +73,23 @@ pub(crate) fn default_config() -> Option<PathBuf> {
     PLACES.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
+/// The state directory that a configuration names; without one, that of the configuration that is meant.
+///
+/// # Errors
+/// A sentence, if there is no such configuration or it can not be believed.
+pub(crate) fn state_dir(config: Option<&Path>) -> Result<PathBuf, String> {
+    let way = "name the state directory of the tripline that runs with `--state-dir`";
+    let config = config.map(Path::to_owned).or_else(default_config);
+    let Some(path) = config else { return Err(format!("there is no configuration: {way}")) };
+    let text = read_text(&path)?;
+    let Ok(mut settings) = config::settings(&text, &TimeZone::system()).0 else {
+        let check = "`tripline check` shows them";
+        return Err(format!("`{}` has errors ({check}): put them right, or {way}", path.display()));
+    };
+    anchor(&mut settings, &std::env::current_dir().unwrap_or_default());
+    settings.state_dir.ok_or_else(|| format!("`{}` names no state directory: {way}", path.display()))
+}
+
 /// Everything that was read, before it is believed.
 #[derive(Debug)]
 pub(crate) struct Texts {

@@ -5,13 +5,16 @@
     reason = "the command line is where files and the environment are read"
 )]
 
+mod ask;
 mod check;
 mod cost;
 mod demo;
 mod load;
 pub mod render;
 mod replay;
+mod resolve;
 mod run;
+mod status;
 
 use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
@@ -40,6 +43,10 @@ enum Command {
     Check(check::CheckArgs),
     /// Run finished logs through rules on the log's own time; nothing is sent
     Replay(replay::ReplayArgs),
+    /// Show open alerts, sources, sinks and problems of the running tripline
+    Status(status::StatusArgs),
+    /// End open alerts of the running tripline by hand
+    Resolve(resolve::ResolveArgs),
     /// Watch a living log for half a minute: alerts raised, escalated and resolved
     Demo(demo::DemoArgs),
 }
@@ -127,6 +134,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Resolve(args) => resolve::resolve(&args),
         Command::Demo(args) => demo::demo(&args),
     };
     match result {

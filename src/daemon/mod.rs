@@ -1,11 +1,13 @@
 //! Wires the machine to the world: one thread turns it, a runtime carries deliveries and answers HTTP, small threads
 //! bring signals, reloads and stdin as values of one closed enum.
 
+mod answers;
 pub mod clock;
 pub mod core;
 pub mod deliver;
 pub mod scope;
 pub mod secret;
+pub mod socket;
 mod view;
 
 use std::io::Read as _;
@@ -16,11 +18,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use self::answers::{Process, Waiting};
 use self::clock::Clock;
 use self::core::{Core, Now, Remark, Setup, Step};
 use self::deliver::{AttachError, Courier, Done, Terms};
+use self::socket::SocketError;
+use crate::admin::{Answer, Question};
 use crate::model::{SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::settings::{OnStop, Peer, Settings};
@@ -92,6 +97,9 @@ pub enum RunError {
         /// Why.
         error: std::io::Error,
     },
+    /// The command line could not reach it.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// The machine refuses what every process needs.
     #[error("can not start: {0}")]
     Start(#[from] std::io::Error),
@@ -101,6 +109,8 @@ pub enum RunError {
 enum Input {
     Done(Done),
     Signal(Signal),
+    /// The command line wants to know, and whom to tell.
+    Asked(Question, oneshot::Sender<Answer>),
     Loaded(Result<Box<Believed>, ()>),
     /// Bytes, and whom to tell that they were used.
     Stdin(Vec<u8>, SyncSender<()>),
@@ -167,6 +177,8 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     courier.attach(&settings.sinks)?;
     let (show, shown) = watch::channel(Arc::new(crate::http::View::default()));
     let address = listen(&runtime, &settings, shown, clock)?;
+    let dir = settings.state_dir.as_deref();
+    let socket = dir.map(|dir| socket::listen(&runtime, dir, inbox.clone())).transpose()?;
     signals(&runtime, &inbox)?;
     let reload = load.map(|load| reloader(load, inbox.clone())).transpose()?;
 
@@ -177,7 +189,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         saved,
         settings: settings.clone(),
         ruleset,
-        scope,
+        scope: scope.clone(),
         every,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         seed: fastrand::u64(..),
@@ -215,8 +227,12 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         next_watchdog: Timestamp::MIN,
         checked_keys: now.time,
         blindness_said: false,
+        process: Process { started: now.time, scope },
+        waiting: Vec::new(),
     };
     let code = daemon.turn_until_stopped(on_stop);
+    // While the state directory is still held: the name may be another's right after.
+    drop(socket);
     runtime.shutdown_timeout(Duration::from_millis(200));
     Ok(code)
 }
@@ -240,6 +256,8 @@ struct Daemon {
     next_watchdog: Timestamp,
     checked_keys: Timestamp,
     blindness_said: bool,
+    process: Process,
+    waiting: Vec<Waiting>,
 }
 
 impl Daemon {
@@ -249,6 +267,7 @@ impl Daemon {
             let now = self.clock.now();
             let step = self.core.step(now);
             let wake = self.carry_out(step, now);
+            self.let_answers_go();
             self.take_stdin(now);
             self.tell_supervisor(now);
             self.check_keys(now);
@@ -282,6 +301,7 @@ impl Daemon {
                     return Some(128u8.saturating_add(u8::try_from(number).unwrap_or(0)));
                 }
                 Input::Signal(Signal::Stop(_)) => self.begin_stop(now),
+                Input::Asked(question, reply) => self.asked(question, reply, now),
                 Input::Loaded(result) => self.adopt(result, now),
                 Input::Stdin(bytes, used) => {
                     self.stdin_waits = Some((bytes, used));

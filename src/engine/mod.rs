@@ -8,6 +8,7 @@
 
 mod alert;
 mod apply;
+mod by_hand;
 mod clock;
 mod key;
 mod measured;

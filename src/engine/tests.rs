@@ -1,5 +1,7 @@
 //! The engine from outside: lines at times in, transitions out; and against a naive oracle.
 
+mod by_hand;
+
 use std::time::Duration;
 
 use jiff::tz::TimeZone;

@@ -11,7 +11,10 @@ use crate::support::sandbox::{Out, Running, Sandbox};
 fn help_says_what_there_is() {
     let sandbox = Sandbox::new();
     for (args, words) in [
-        (&["--help"][..], &["run", "check", "replay", "demo", "Usage:", "tripline run --rules"][..]),
+        (
+            &["--help"][..],
+            &["run", "check", "replay", "demo", "status", "resolve", "Usage:", "tripline run --rules"][..],
+        ),
         (
             &["run", "--help"],
             &[

@@ -3,6 +3,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "files and times of the world around the program")]
 
+/// Questions to the running program.
+mod admin;
 /// What can not work: a sentence, exit 2, and nothing is done.
 mod bad_input;
 /// `check`: every problem of a configuration at once.

@@ -1,0 +1,248 @@
+//! What the command line asks a running tripline, and what it is answered: one JSON object on a line each way, over
+//! `admin.sock` in the state directory. Plain data. Fields are only added, and what one side does not know it passes
+//! over, so that the two may be of different versions for as long as an upgrade takes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Timestamp, Transition};
+
+/// The socket in the state directory. Whoever may open it may do whatever tripline may.
+pub const SOCKET: &str = "admin.sock";
+/// Bytes of a question, its end of line included, at most.
+pub const MOST_ASKED: usize = 64 * 1024;
+/// Open alerts in one answer, at most; how many more there are is said.
+pub const MOST_ALERTS: usize = 10_000;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// How it goes.
+    Status,
+    /// Resolve open alerts by hand.
+    Resolve(Resolve),
+}
+
+/// Which alerts to resolve.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolve {
+    /// The name of a rule, or an alert key, whole or with the first digits of its digest; `None`: any.
+    pub which: Option<String>,
+    /// Names and values of labels that it has.
+    #[serde(default)]
+    pub labels: Vec<(String, String)>,
+    /// Resolve them though there are several.
+    #[serde(default)]
+    pub all: bool,
+}
+
+impl Resolve {
+    /// True if an alert is meant, as far as names and labels say.
+    pub fn means(&self, alert: &Transition) -> bool {
+        let which = self.which.as_deref().is_none_or(|which| match which.split_once(':') {
+            Some((rule, digest)) => {
+                alert.key.rule.as_str() == rule
+                    && !digest.is_empty()
+                    && alert.key.hash.to_string().starts_with(digest)
+            }
+            None => alert.key.rule.as_str() == which,
+        });
+        let labelled = |(name, value): &(String, String)| {
+            let label = alert.labels.get(name.as_str()).or_else(|| alert.details.get(name.as_str()));
+            label == Some(value)
+        };
+        which && self.labels.iter().all(labelled)
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// How it goes.
+    Status(Box<Report>),
+    /// These alerts were resolved, and that will last.
+    Resolved(Vec<Open>),
+    /// More than one alert is meant; nothing was done.
+    Several(Vec<Open>),
+    /// It was not done; a sentence.
+    Refused(String),
+}
+
+/// How it goes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Of the program.
+    pub version: String,
+    /// Number of the process.
+    pub process: u32,
+    /// The scope of its alerts.
+    pub scope: String,
+    /// When this was true.
+    #[serde(with = "rfc3339")]
+    pub at: Timestamp,
+    /// When the process began.
+    #[serde(with = "rfc3339")]
+    pub started: Timestamp,
+    /// Rules in force, without tripline's own.
+    pub rules: u64,
+    /// What is wrong, each in one sentence.
+    pub problems: Vec<String>,
+    /// Open alerts, the worst and then the newest first; [`MOST_ALERTS`] at most.
+    pub alerts: Vec<Open>,
+    /// Open alerts besides these.
+    pub more_alerts: u64,
+    /// In the order of the configuration.
+    pub sources: Vec<Source>,
+    /// Sinks, sorted by name; among them those that were removed and are owed something.
+    pub sinks: Vec<Sink>,
+}
+
+/// An alert that is open, or was a moment ago.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Open {
+    /// Its key.
+    pub alert_key: String,
+    /// Its rule.
+    pub rule: String,
+    /// `info`, `warning` or `critical`.
+    pub status: String,
+    /// Since when it is open.
+    #[serde(with = "rfc3339")]
+    pub since: Timestamp,
+    /// When it last changed.
+    #[serde(with = "rfc3339")]
+    pub changed: Timestamp,
+    /// Why it shows what it shows.
+    pub reason: String,
+    /// The measure at its last change.
+    pub value: Option<f64>,
+    /// All labels.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// Its summary.
+    pub summary: String,
+}
+
+impl From<&Transition> for Open {
+    fn from(t: &Transition) -> Open {
+        let labels = t.details.iter().chain(&t.labels);
+        Open {
+            alert_key: t.key.to_string(),
+            rule: t.key.rule.to_string(),
+            status: t.status.as_str().to_owned(),
+            since: t.since,
+            changed: t.time,
+            reason: t.reason.as_str().to_owned(),
+            value: t.value,
+            labels: labels.map(|(name, value)| (name.to_string(), value.clone())).collect(),
+            summary: t.summary.clone(),
+        }
+    }
+}
+
+/// A source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Files that are followed.
+    pub files: u64,
+    /// Those of them with unread bytes.
+    pub behind_files: u64,
+    /// Bytes written and not read.
+    pub unread_bytes: u64,
+    /// Seconds since that file grew that has waited longest; 0 if all is read.
+    pub lag_seconds: f64,
+    /// What is wrong with it, each in one sentence.
+    pub problems: Vec<String>,
+}
+
+/// A sink.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sink {
+    /// Its name.
+    pub name: String,
+    /// Deliveries that are owed.
+    pub queued: u64,
+    /// Age of the oldest of them in seconds; 0 without one.
+    pub oldest_seconds: f64,
+    /// True if it was removed from the configuration.
+    pub removed: bool,
+    /// Why nothing but probes is sent.
+    pub suspended: Option<String>,
+    /// What the last attempt said, if it failed.
+    pub failure: Option<String>,
+    /// Deliveries given up since the process began.
+    pub dead: u64,
+}
+
+/// Instants as text.
+mod rfc3339 {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::model::Timestamp;
+
+    pub(super) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(time)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
+        let time = text.parse::<jiff::Timestamp>().map_err(D::Error::custom)?;
+        Ok(Timestamp(time.as_microsecond()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::sample;
+
+    fn resolve(which: &str, labels: &[(&str, &str)]) -> Resolve {
+        let which = (!which.is_empty()).then(|| which.to_owned());
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Resolve { which, labels: labels.collect(), all: false }
+    }
+
+    fn check(which: &str, labels: &[(&str, &str)], means: bool) {
+        assert_eq!(resolve(which, labels).means(&sample::transition()), means, "{which} {labels:?}");
+    }
+
+    #[test]
+    fn an_alert_is_meant_by_its_rule_its_key_or_the_beginning_of_it_and_by_all_labels() {
+        check("ssh_bruteforce", &[], true);
+        check("ssh", &[], false);
+        check("ssh_bruteforce:3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f3f", &[], true);
+        check("ssh_bruteforce:3f3", &[], true);
+        check("ssh_bruteforce:", &[], false);
+        check("ssh_bruteforce:3f4", &[], false);
+        check("ssh:3f3f", &[], false);
+        check("", &[], true);
+        check("", &[("src_ip", "187.141.143.180"), ("user", "root")], true);
+        check("ssh_bruteforce", &[("src_ip", "187.141.143.180"), ("user", "nobody")], false);
+        check("", &[("src_ip", "")], false);
+        check("", &[("unknown", "")], false);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let open = Open::from(&sample::transition());
+        let report = Report { at: open.since, alerts: vec![open.clone()], ..Report::default() };
+        for answer in [Answer::Status(Box::new(report)), Answer::Resolved(vec![open])] {
+            let line = serde_json::to_string(&answer).unwrap();
+            assert!(!line.contains('\n') && line.contains("2015-12-10T09:13:10Z"), "{line}");
+            assert_eq!(serde_json::from_str::<Answer>(&line).unwrap(), answer);
+        }
+        for question in [Question::Status, Question::Resolve(resolve("a:b", &[("c", "d")]))] {
+            let line = serde_json::to_string(&question).unwrap();
+            assert_eq!(serde_json::from_str::<Question>(&line).unwrap(), question);
+        }
+    }
+
+    #[test]
+    fn a_question_of_a_later_version_is_understood_as_far_as_it_is_known() {
+        let question = serde_json::from_str::<Question>(r#"{"resolve":{"which":"a","later":1}}"#).unwrap();
+        assert_eq!(question, Question::Resolve(resolve("a", &[])));
+    }
+}

@@ -1,0 +1,304 @@
+//! `tripline status`: what the running tripline sees, in 80 columns.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+
+use super::ask::{WhichArgs, unexpected};
+use super::{Color, Failure, answer};
+use crate::admin::{Answer, Open, Question, Report, Sink, Source};
+use crate::untrusted::Untrusted;
+
+/// Columns of a terminal that is not asked.
+const WIDTH: usize = 80;
+/// Digits of an alert key that are shown: enough to name one among a rule's.
+const DIGITS: usize = 8;
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    of: WhichArgs,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+}
+
+pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
+    let Answer::Status(report) = args.of.ask(&Question::Status)? else {
+        return Err(unexpected("no status"));
+    };
+    let shown = if args.json {
+        format!("{}\n", serde_json::to_string(&report)?)
+    } else {
+        text(&report, args.color.on(&std::io::stdout()))
+    };
+    answer(&shown)?;
+    Ok(0)
+}
+
+/// The report for people.
+fn text(report: &Report, color: bool) -> String {
+    let up = span(report.at.since(report.started).as_secs_f64());
+    let rules = plural(report.rules, "rule");
+    let head = format!("tripline {} on {}, {rules}, up {up}", report.version, report.scope);
+    let mut text = format!("{}, process {}\n", fit(&head, WIDTH - 20), report.process);
+    let mut problems = report.problems.clone();
+    for source in &report.sources {
+        problems.extend(source.problems.iter().map(|problem| format!("source {}: {problem}", source.name)));
+    }
+    for sink in &report.sinks {
+        let failed = sink.suspended.as_ref().map(|why| format!("is suspended: {why}"));
+        let failed = failed.or_else(|| sink.failure.as_ref().map(|why| format!("failed last: {why}")));
+        problems.extend(failed.map(|failed| format!("sink {} {failed}", sink.name)));
+        if sink.dead > 0 {
+            problems.push(format!("sink {} refused {} for good", sink.name, plural(sink.dead, "delivery")));
+        }
+    }
+    if !problems.is_empty() {
+        let _ = writeln!(text, "\n{}", plural(problems.len() as u64, "problem"));
+        for problem in &problems {
+            let _ = writeln!(text, "  {}", fit(problem, WIDTH - 2));
+        }
+    }
+    let open = report.alerts.len() as u64 + report.more_alerts;
+    match open {
+        0 => text.push_str("\nno open alert\n"),
+        _ => {
+            let _ = writeln!(text, "\n{}", plural(open, "open alert"));
+            text.push_str(&alert_lines(&report.alerts, color));
+        }
+    }
+    if report.more_alerts > 0 {
+        let _ = writeln!(text, "  and {} more", report.more_alerts);
+    }
+    if !report.sources.is_empty() {
+        let _ =
+            writeln!(text, "\n{:<32}{:>8}{:>8}{:>14}{:>10}", "source", "files", "behind", "unread", "lag");
+        report.sources.iter().for_each(|source| source_line(&mut text, source));
+    }
+    if !report.sinks.is_empty() {
+        let _ = writeln!(text, "\n{:<32}{:>8}{:>10}  state", "sink", "queued", "oldest");
+        report.sinks.iter().for_each(|sink| sink_line(&mut text, sink));
+    }
+    text
+}
+
+fn source_line(text: &mut String, source: &Source) {
+    let name = fit(&source.name, 31);
+    let lag = if source.behind_files == 0 { "-".to_owned() } else { span(source.lag_seconds) };
+    let unread = bytes(source.unread_bytes);
+    let _ = writeln!(text, "{name:<32}{:>8}{:>8}{unread:>14}{lag:>10}", source.files, source.behind_files);
+}
+
+fn sink_line(text: &mut String, sink: &Sink) {
+    let name = fit(&sink.name, 31);
+    let oldest = if sink.queued == 0 { "-".to_owned() } else { span(sink.oldest_seconds) };
+    let state = match sink {
+        Sink { removed: true, .. } => "removed, told the rest",
+        Sink { suspended: Some(_), .. } => "suspended",
+        Sink { failure: Some(_), .. } => "failing, tried again",
+        _ => "ok",
+    };
+    let _ = writeln!(text, "{name:<32}{:>8}{oldest:>10}  {state}", sink.queued);
+}
+
+/// Two lines for each alert: severity, since when, key; what it says and why. A key is never cut, since it is copied.
+pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
+    let mut text = String::new();
+    for alert in alerts {
+        let style = match alert.status.as_str() {
+            "critical" if color => AnsiColor::Red.on_default().bold(),
+            "warning" if color => AnsiColor::Yellow.on_default().bold(),
+            "info" if color => AnsiColor::Cyan.on_default().bold(),
+            _ => Style::new(),
+        };
+        let key = short_key(&alert.alert_key);
+        let _ = writeln!(
+            text,
+            "  {style}{:<8}{style:#}  {}  {key}",
+            fit(&alert.status, 8),
+            whole_seconds(&alert.since.to_string())
+        );
+        let _ = writeln!(
+            text,
+            "            {}",
+            fit(&format!("{} ({})", alert.summary, alert.reason), WIDTH - 12)
+        );
+    }
+    text
+}
+
+/// A key as far as it takes to name it; `resolve` takes it like that.
+fn short_key(key: &str) -> String {
+    let (rule, digest) = key.split_once(':').unwrap_or((key, ""));
+    format!("{}:{}", Untrusted(rule), Untrusted(digest.get(..DIGITS).unwrap_or(digest)))
+}
+
+fn whole_seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => time.to_owned(),
+    }
+}
+
+/// Text of whoever, harmless and not longer than that.
+fn fit(text: &str, width: usize) -> String {
+    let text = Untrusted(text).to_string();
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width - 1).chain(['…']).collect()
+}
+
+fn plural(n: u64, noun: &str) -> String {
+    match (n, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{n} {stem}ies"),
+        _ => format!("{n} {noun}s"),
+    }
+}
+
+/// Seconds in their two largest units.
+fn span(seconds: f64) -> String {
+    let whole = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{whole}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", whole % 60),
+        (0, _, _) => format!("{hours}h{minutes:02}m"),
+        _ => format!("{days}d{hours:02}h"),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
+fn bytes(n: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let Some(last) = (1..=units.len()).rfind(|unit| n >> (10 * unit) > 0) else { return format!("{n} B") };
+    format!("{:.1} {}", n as f64 / (1_u64 << (10 * last)) as f64, units[last - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+
+    fn alert(status: &str, summary: &str) -> Open {
+        let since = Timestamp(1_449_738_790_123_000);
+        Open {
+            alert_key: format!("{}:{}", "ssh_bruteforce", "3f".repeat(16)),
+            rule: "ssh_bruteforce".to_owned(),
+            status: status.to_owned(),
+            since,
+            changed: since,
+            reason: "level reached".to_owned(),
+            value: Some(5.0),
+            labels: [("src_ip".to_owned(), "192.0.2.7".to_owned())].into(),
+            summary: summary.to_owned(),
+        }
+    }
+
+    fn report() -> Report {
+        Report {
+            version: "0.1.0".to_owned(),
+            process: 4711,
+            scope: "web-1".to_owned(),
+            at: Timestamp::from_secs(1_449_738_790 + 11_530),
+            started: Timestamp::from_secs(1_449_738_790),
+            rules: 42,
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_quiet_machine_takes_a_few_lines() {
+        let sources = vec![Source { name: "auth".to_owned(), files: 2, ..Source::default() }];
+        let sinks = vec![Sink { name: "oncall".to_owned(), ..Sink::default() }];
+        let shown = text(&Report { sources, sinks, ..report() }, false);
+        let expected = "\
+tripline 0.1.0 on web-1, 42 rules, up 3h12m, process 4711
+
+no open alert
+
+source                             files  behind        unread       lag
+auth                                   2       0           0 B         -
+
+sink                              queued    oldest  state
+oncall                                 0         -  ok
+";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_is_open_and_what_is_wrong_is_said_first() {
+        let sources = vec![Source {
+            name: "auth".to_owned(),
+            files: 2,
+            behind_files: 1,
+            unread_bytes: 5 << 20,
+            lag_seconds: 75.0,
+            problems: vec!["`/var/log/secure`: permission denied".to_owned()],
+        }];
+        let sinks = vec![Sink {
+            name: "oncall".to_owned(),
+            queued: 3,
+            oldest_seconds: 90_000.0,
+            suspended: Some("the key is wrong".to_owned()),
+            dead: 2,
+            ..Sink::default()
+        }];
+        let alerts = vec![alert("critical", "5 failed logins from 192.0.2.7 in 10m")];
+        let shown = text(&Report { alerts, more_alerts: 7, sources, sinks, ..report() }, false);
+        let expected = "\
+tripline 0.1.0 on web-1, 42 rules, up 3h12m, process 4711
+
+3 problems
+  source auth: `/var/log/secure`: permission denied
+  sink oncall is suspended: the key is wrong
+  sink oncall refused 2 deliveries for good
+
+8 open alerts
+  critical  2015-12-10T09:13:10Z  ssh_bruteforce:3f3f3f3f
+            5 failed logins from 192.0.2.7 in 10m (level reached)
+  and 7 more
+
+source                             files  behind        unread       lag
+auth                                   2       1       5.0 MiB     1m15s
+
+sink                              queued    oldest  state
+oncall                                 3     1d01h  suspended
+";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn no_line_is_longer_than_a_terminal_and_nothing_steers_it() {
+        let long = "\u{1b}[2J".to_owned() + &"é\n".repeat(300);
+        let problems = vec![long.clone()];
+        let sources = vec![Source { name: long.clone(), problems: vec![long.clone()], ..Source::default() }];
+        let sinks =
+            vec![Sink { name: long.clone(), failure: Some(long.clone()), dead: u64::MAX, ..Sink::default() }];
+        let alerts = vec![alert("warning", &long)];
+        let shown =
+            text(&Report { alerts, problems, sources, sinks, scope: long.clone(), ..report() }, false);
+        for line in shown.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+            assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn spans_and_sizes_are_short() {
+        for (seconds, shown) in
+            [(0.4, "0s"), (59.9, "59s"), (61.0, "1m01s"), (7_199.0, "1h59m"), (-1.0, "0s"), (1e300, "0s")]
+        {
+            assert_eq!(span(seconds), shown);
+        }
+        for (n, shown) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (u64::MAX, "16777216.0 TiB")] {
+            assert_eq!(bytes(n), shown);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What the loop answers to the command line. Nothing is said to be done before it is durable.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::core::{Core, Now};
+use super::view::view;
+use super::{Daemon, Reloads};
+use crate::admin::{Answer, MOST_ALERTS, Open, Question, Report, Resolve, Sink, Source};
+use crate::config::own::own_rules;
+use crate::http::View;
+use crate::model::{AlertKey, Timestamp, Transition};
+use crate::settings::Settings;
+use crate::tail::Disk;
+
+/// An answer that waits for the commit of what it says.
+pub(super) struct Waiting {
+    answer: Answer,
+    /// How many commits there were when it was decided.
+    commits: u64,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// What is told of the process itself.
+pub(super) struct Process {
+    pub(super) started: Timestamp,
+    pub(super) scope: String,
+}
+
+impl Daemon {
+    /// Answers, or promises to once it is durable.
+    pub(super) fn asked(&mut self, question: Question, reply: oneshot::Sender<Answer>, now: Now) {
+        let answer = match question {
+            Question::Status => {
+                let view = view(&self.core, &self.settings, now, self.stopping.is_some(), self.reloads);
+                let report = report(&self.core, &self.settings, &view, self.reloads, &self.process, now.time);
+                Answer::Status(Box::new(report))
+            }
+            Question::Resolve(_) if self.core.store_failed() => Answer::Refused(
+                "the state can not be written now, so nothing was done: see the log".to_owned(),
+            ),
+            Question::Resolve(which) => self.resolve(&which, now),
+        };
+        if matches!(&answer, Answer::Resolved(done) if !done.is_empty()) {
+            self.waiting.push(Waiting { answer, commits: self.core.counts().commits, reply });
+        } else {
+            // Whoever went away does not want to know.
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn resolve(&mut self, which: &Resolve, now: Now) -> Answer {
+        let meant = self.core.engine().open_alerts().filter(|alert| which.means(alert));
+        let meant: Vec<Transition> = meant.cloned().collect();
+        let shown = meant.iter().take(MOST_ALERTS).map(Open::from).collect();
+        match meant.len() {
+            0 => Answer::Resolved(Vec::new()),
+            2.. if !which.all => Answer::Several(shown),
+            _ => {
+                let keys: Vec<AlertKey> = meant.into_iter().map(|alert| alert.key).collect();
+                tracing::info!(alerts = keys.len(), "resolved by hand");
+                self.core.resolve(&keys, now);
+                Answer::Resolved(shown)
+            }
+        }
+    }
+
+    /// Lets answers go whose commit succeeded, or failed.
+    pub(super) fn let_answers_go(&mut self) {
+        let commits = self.core.counts().commits;
+        let failed = self.core.store_failed();
+        for waiting in std::mem::take(&mut self.waiting) {
+            if commits > waiting.commits {
+                let _ = waiting.reply.send(waiting.answer);
+            } else if failed {
+                let why =
+                    "it is done, but the state can not be written: it will not last if tripline ends now";
+                let _ = waiting.reply.send(Answer::Refused(why.to_owned()));
+            } else {
+                self.waiting.push(waiting);
+            }
+        }
+    }
+}
+
+fn report<D: Disk>(
+    core: &Core<D>,
+    settings: &Settings,
+    view: &View,
+    reloads: Reloads,
+    process: &Process,
+    now: Timestamp,
+) -> Report {
+    let mut open: Vec<&Transition> = core.engine().open_alerts().collect();
+    open.sort_by(|a, b| (b.status, b.since, &a.key).cmp(&(a.status, a.since, &b.key)));
+    let configured: BTreeSet<&str> = settings.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    let sources = view.sources.iter().map(|source| Source {
+        name: source.name.to_string(),
+        files: source.files,
+        behind_files: source.behind_files,
+        unread_bytes: source.unread_bytes,
+        lag_seconds: source.lag_seconds,
+        problems: source.problems.clone(),
+    });
+    let sinks = core.queues().map(|(name, status)| Sink {
+        name: name.to_string(),
+        queued: status.queued as u64,
+        oldest_seconds: status.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)).as_secs_f64(),
+        removed: !configured.contains(name.as_str()),
+        suspended: status.suspended,
+        failure: status.last_failure,
+        dead: status.dead,
+    });
+    let mut problems = view.problems.clone();
+    if !reloads.last_ok {
+        problems.push("the configuration on disk is wrong: the running one stays".to_owned());
+    }
+    Report {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        process: std::process::id(),
+        scope: process.scope.clone(),
+        at: now,
+        started: process.started,
+        rules: core.engine().ruleset().rules.len().saturating_sub(own_rules().len()) as u64,
+        problems,
+        alerts: open.iter().take(MOST_ALERTS).map(|alert| Open::from(*alert)).collect(),
+        more_alerts: open.len().saturating_sub(MOST_ALERTS) as u64,
+        sources: sources.collect(),
+        sinks: sinks.filter(|sink| !sink.removed || sink.queued > 0).collect(),
+    }
+}

@@ -1,0 +1,86 @@
+//! The command line talks to the running program: how it goes, and what is to be ended.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use super::{DISK, TO_STDOUT, config, sandbox};
+use crate::support::sandbox::{Peer, accepted, parse};
+
+#[test]
+fn an_alert_that_is_resolved_by_hand_is_told_and_stays_so() {
+    let peer = Peer::new([]);
+    let sandbox = sandbox(&config(&peer.url()), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\ndisk sdb bad\n");
+    peer.wait_until("two alerts", |requests| accepted(requests).len() == 2);
+
+    let status = sandbox.run(&["status", "--config", "tripline.toml", "--json"]).expect(0);
+    let report = parse(&status.answer());
+    let alerts = report["alerts"].as_array().expect("a list");
+    assert_eq!(alerts.len(), 2);
+    assert_eq!(alerts[0]["reason"], "level reached");
+    assert_eq!(report["sources"][0]["files"], 1);
+    assert_eq!(report["sinks"][0]["name"], "oncall");
+
+    // Several fit: none is touched.
+    let several = sandbox.run(&["resolve", "disk", "--state-dir", "state"]).expect(1);
+    assert!(several.talk().contains("2 open alerts fit"), "{several:?}");
+    let none = sandbox.run(&["resolve", "disk", "--label", "dev=sdz", "--state-dir", "state"]).expect(1);
+    assert!(none.talk().contains("no open alert fits"), "{none:?}");
+
+    let done = sandbox.run(&["resolve", "disk", "--label", "dev=sda", "--state-dir", "state"]).expect(0);
+    assert!(
+        done.answer().starts_with("resolved 1 alert\n") && done.answer().contains("disk sda"),
+        "{done:?}"
+    );
+    // It was durable when it was answered.
+    assert_eq!(running.kill().code, None);
+    let running = sandbox.watch("tripline.toml");
+    let told = peer.wait_until("the end", |requests| accepted(requests).len() >= 3);
+    let told = accepted(&told).pop().expect("three");
+    assert_eq!((&told["event_status"], &told["labels"]["dev"]), (&"Ok".into(), &"sda".into()));
+    assert!(told["description"].as_str().is_some_and(|text| text.contains("resolved by hand")), "{told}");
+
+    // What a shell sees is a key that can be given back.
+    let status = sandbox.run(&["status", "--state-dir", "state"]).expect(0).answer();
+    assert!(status.contains("1 open alert\n") && !status.contains("sda"), "{status}");
+    let key = status.split_whitespace().find(|word| word.starts_with("disk:")).expect("a key").to_owned();
+    let done = sandbox.run(&["resolve", &key, "--state-dir", "state", "--json"]).expect(0);
+    assert_eq!(parse(&done.answer())["resolved"][0]["labels"]["dev"], "sdb");
+    let status = sandbox.run(&["status", "--state-dir", "state"]).expect(0).answer();
+    assert!(status.contains("no open alert\n"), "{status}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn without_a_running_tripline_there_is_a_sentence_with_a_way_out() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    let check = |args: &[&str], words: &[&str]| {
+        let finished = sandbox.run(args).expect(2);
+        for word in words {
+            assert!(finished.talk().contains(word), "{args:?} {word}: {finished:?}");
+        }
+    };
+    check(&["status"], &["no tripline runs with the state directory", "/state`", "`tripline run`"]);
+    check(&["status", "--state-dir", "elsewhere"], &["no tripline runs", "`elsewhere`", "--state-dir"]);
+    sandbox.watch("tripline.toml").kill();
+    assert!(sandbox.path("state/admin.sock").exists());
+    check(&["resolve", "disk"], &["left of one that is gone", "`tripline run`"]);
+    // The next start takes its place.
+    let running = sandbox.watch("tripline.toml");
+    sandbox.run(&["status"]).expect(0);
+    assert_eq!(sandbox.path("state/admin.sock").metadata().expect("a socket").mode() & 0o777, 0o600);
+    running.stop().expect(0);
+    assert!(!sandbox.path("state/admin.sock").exists());
+    sandbox.write("tripline.toml", "state_dir = 1\n");
+    check(&["status"], &["tripline.toml` has errors", "tripline check", "--state-dir"]);
+}
+
+#[test]
+fn what_is_no_socket_is_not_removed() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    sandbox.write("state/admin.sock", "mine");
+    let finished = sandbox.run(&["run"]).expect(2);
+    assert!(finished.talk().contains("is no socket: move it away"), "{finished:?}");
+    assert_eq!(sandbox.read("state/admin.sock"), b"mine");
+}
