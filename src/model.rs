@@ -277,6 +277,10 @@ pub enum Reason {
     Stopped,
     /// Somebody said so: `tripline resolve`.
     ByHand,
+    /// It is open for another `renotify`.
+    StillOpen,
+    /// It came and went so often that it is kept open until it is quiet for longer.
+    Flapping,
 }
 
 impl Reason {
@@ -294,6 +298,8 @@ impl Reason {
             Reason::RuleGone => "rule gone",
             Reason::Stopped => "stopped",
             Reason::ByHand => "resolved by hand",
+            Reason::StillOpen => "still open",
+            Reason::Flapping => "flapping",
         }
     }
 }

@@ -59,6 +59,7 @@ impl Ledger {
         if emitted.tell == Tell::Stale {
             return;
         }
+        let (held, again) = (emitted.tell == Tell::Known, emitted.tell == Tell::Again);
         for route in routes {
             // What is wrong with a sink is said through the others.
             let about = transition.labels.get(SINK_LABEL).filter(|_| is_own(&transition.key));
@@ -68,8 +69,8 @@ impl Ledger {
             let place = (route.sink.clone(), transition.key.clone());
             let last = self.told.get(&place).copied().unwrap_or_default();
             let kind = match (last, transition.status) {
-                (last, status) if last == status => continue,
-                (Status::Ok, _) if route.leaving => continue,
+                (last, status) if last == status && !(again && last != Status::Ok) => continue,
+                (Status::Ok, _) if route.leaving || held || again => continue,
                 (Status::Ok, _) => DeliveryKind::Raise,
                 (_, Status::Ok) => DeliveryKind::Resolve,
                 _ => DeliveryKind::Change,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AlertKey, Delivery, Episode, FileId, KeyHash, RuleName, SinkName, SourceName, Status, Timestamp,
-    Transition,
+    AlertKey, Delivery, Episode, FileId, KeyHash, Position, RuleName, SinkName, SourceName, Status,
+    Timestamp, Transition,
 };
 
 /// Which file it is, as far as the kernel tells: never compared across file systems by `inode` alone.
@@ -142,6 +142,16 @@ pub struct SavedKey {
     pub open: Option<Transition>,
     /// True if a transition was stale and the sinks may have to be told at the end of the backlog.
     pub untold: bool,
+    /// True if its raise is held back from sinks that know nothing of the episode.
+    pub held: bool,
+    /// What it showed when it was folded into an alert about a storm; `None`: it is told by itself.
+    pub folded: Option<Status>,
+    /// When it was last raised, and the newest line at that moment.
+    pub raised: Option<(Timestamp, Position)>,
+    /// When it was raised and resolved lately.
+    pub turns: Vec<Timestamp>,
+    /// True while it is kept open because it comes and goes.
+    pub flapping: bool,
     /// The files its matches came from.
     pub files: Vec<FileId>,
     /// Captures of the newest match, by name, cut to 2048 bytes each.

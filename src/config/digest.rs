@@ -60,6 +60,12 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         field(&mut hash, b"clear");
         field(&mut hash, written(clear).as_bytes());
     }
+    if let Some(after) = &rule.after {
+        field(&mut hash, b"after");
+        count(&mut hash, after.rules.len());
+        after.rules.iter().for_each(|name| field(&mut hash, name.as_str().as_bytes()));
+        field(&mut hash, after.within.as_millis().to_string().as_bytes());
+    }
     let digest = hash.finalize();
     std::array::from_fn(|at| digest[at])
 }

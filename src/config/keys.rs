@@ -67,6 +67,12 @@ pub enum Kind {
     PatternTable,
     /// A list of addresses or tables with [`IMAGE`] keys.
     Images,
+    /// The name of a rule or a list of them.
+    RuleNames,
+    /// So many in so much time, as `30/5m`, or `never`.
+    MaxRaises,
+    /// A table with [`FLAP`] keys, or `never`.
+    Flap,
     /// A `[table]`.
     Table,
     /// `[[tables]]`.
@@ -100,6 +106,9 @@ impl Kind {
             Kind::Lookups => "a table of tables of strings",
             Kind::PatternTable => "a table of patterns",
             Kind::Images => "a list of addresses or of tables such as `{ src = \"https://…\" }`",
+            Kind::RuleNames => "the name of a rule or a list of them",
+            Kind::MaxRaises => "a number and a time such as \"30/5m\", or \"never\"",
+            Kind::Flap => "a table such as `{ changes = 6, within = \"1h\" }`, or \"never\"",
             Kind::Table => "a table",
             Kind::Tables => "a list of tables",
         }
@@ -324,6 +333,42 @@ pub const DEFAULTS: &[Key] = &[
     key("mute", Kind::Schedules, "[]", "When they are not told, whatever `active` says."),
     key("max_keys", Kind::Count, "1000", "Most keys at a time; one alert tells of more."),
     key(
+        "max_raises",
+        Kind::MaxRaises,
+        "\"30/5m\"",
+        "How many alerts of the rule are told one by one; those beyond are told together as `tripline_storm`.",
+    ),
+    key(
+        "flap",
+        Kind::Flap,
+        "{ changes = 6, within = \"1h\" }",
+        "An alert that comes and goes more often than this stays open until it was quiet for as long.",
+    ),
+    key(
+        "renotify",
+        Kind::DurationOrNever,
+        "\"never\"",
+        "An alert that is still open is told again so often.",
+    ),
+    key(
+        "unless",
+        Kind::RuleNames,
+        "none",
+        "Rules that hold raises back: while one of them has an alert open with the same values of `by`.",
+    ),
+    key(
+        "after",
+        Kind::RuleNames,
+        "none",
+        "A match counts only if one of these rules has an alert open with the same values of `by`.",
+    ),
+    key(
+        "after_within",
+        A_MOMENT,
+        "none",
+        "For `after`: an alert counts for so long after its raise, also if it is over.",
+    ),
+    key(
         "scope",
         Kind::Choice(&["none"]),
         "the observer's",
@@ -353,14 +398,14 @@ pub const DEFAULTS: &[Key] = &[
     key("enabled", Kind::Switch, "true", "`false`: as if the rule were not there."),
 ];
 
+/// `flap`.
+pub const FLAP: &[Key] = &[
+    key("changes", Kind::Count, "6", "Raises and resolves that are too many, 2 or more."),
+    key("within", A_SECOND, "\"1h\"", "The time they lie in, and the quiet that ends the alert then."),
+];
+
 /// Keys of rules that a later version will have.
 pub const RULE_LATER: &[&str] = &[
-    "renotify",
-    "flap",
-    "max_raises",
-    "unless",
-    "after",
-    "after_within",
     "kind",
     "repeats",
     "sinks",
@@ -398,6 +443,7 @@ mod tests {
             (vec![RULE_FILE], &[]),
             (vec![RULE_OWN, DEFAULTS], RULE_LATER),
             (vec![IMAGE], &[]),
+            (vec![FLAP], &[]),
         ] {
             let mut seen = BTreeSet::new();
             for key in tables.concat() {

@@ -67,6 +67,19 @@ pub fn own_rules() -> Vec<Rule> {
             Severity::Critical,
             vec![constant("sink "), key(), constant(" takes no alerts: "), line()],
         ),
+        rule(
+            "tripline_storm",
+            Some("rule_name"),
+            Severity::Warning,
+            vec![
+                constant("rule "),
+                key(),
+                constant(
+                    " raises more alerts than its `max_raises`; those beyond are told only here, first ",
+                ),
+                line(),
+            ],
+        ),
         fact(rule(
             "tripline_key_overflow",
             Some("rule_name"),
@@ -91,6 +104,7 @@ mod tests {
             ("tripline_state_lost", false, true),
             ("tripline_store_failed", true, false),
             ("tripline_sink_suspended", true, false),
+            ("tripline_storm", true, false),
             ("tripline_key_overflow", false, true),
         ];
         assert_eq!(told, expected.map(|(name, latches, quiet)| (name.to_owned(), latches, quiet)));

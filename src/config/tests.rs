@@ -58,7 +58,7 @@ fn good(text: &str) -> Ruleset {
 #[test]
 fn keys_and_values_of_rules_are_checked() {
     check_rule("match = 'x'\nmach = 'y'", &[("unknown-key", "mach")]);
-    check_rule("match = 'x'\nrenotify = '1h'", &[("not-yet", "renotify")]);
+    check_rule("match = 'x'\non_remove = 'keep'", &[("not-yet", "on_remove")]);
     check_rule("match = 'x'\nwithin = 600", &[("wrong-type", "600")]);
     check_rule("match = ['x', 5]", &[("wrong-type", "5")]);
     check_rule("match = 'x'\nwithin = '10min'", &[("bad-duration", "min")]);
@@ -96,6 +96,35 @@ fn keys_and_values_of_rules_are_checked() {
         &[("not-a-default", "match"), ("unknown-key", "withn")],
     );
     check_rules("[rules]\n", &[("unknown-key", "rules")]);
+}
+
+#[test]
+fn what_rules_say_of_others_is_checked() {
+    check_rule("match='x'\nmax_raises='30/5'", &[("bad-max-raises", "5")]);
+    check_rule("match='x'\nmax_raises='many'", &[("bad-max-raises", "many")]);
+    check_rule("match='x'\nmax_raises='0/5m'", &[("bad-max-raises", "0")]);
+    check_rule("match='x'\nmax_raises=30", &[("wrong-type", "30")]);
+    check_rule("match='x'\nmax_raises='never'\nflap='never'\nrenotify='4h'", &[]);
+    check_rule("match='x'\nflap={changes=1}", &[("out-of-range", "1")]);
+    check_rule("match='x'\nflap={change=4}", &[("unknown-key", "change")]);
+    check_rule("match='x'\nflap='often'", &[("wrong-type", "'often'")]);
+    check_rule("match='x'\nunless='q'", &[("unknown-rule", "'q'")]);
+    check_rule("match='x'\nunless='r'", &[("own-name", "'r'")]);
+    check_rule("match='x'\nafter=['r']", &[("own-name", "'r'")]);
+    check_rule("match='x'\nafter_within='5m'", &[("no-effect", "'5m'")]);
+    let other = "[[rule]]\nname='q'\nsource='s'\nmatch='(?<ip>y)'\nby=['ip']\n";
+    let one = "[[rule]]\nname='r'\nsource='s'\nmatch='(?<k>x)'\nby=['k']\nafter='q'\nafter_within='5m'\n";
+    check_rules(&format!("{one}{other}"), &[("nothing-shared", "'q'")]);
+    check_rules(&format!("{one}{other}enabled=false\n"), &[("unknown-rule", "'q'")]);
+    let shared = one.replace("'k'", "'ip'").replace("?<k>", "?<ip>");
+    let found = good(&format!("{other}{shared}"));
+    assert_eq!(found.rules[0].raise_remembered.as_secs(), 300);
+    assert_eq!(found.rules[1].raise_remembered.as_secs(), 0);
+    // In the order of files, wherever the names are looked for.
+    let texts = [file("a", one), file("b", "[[rule]]\nname='w'\n")];
+    let (_, problems) = ruleset(&texts, None, &[], &TimeZone::UTC);
+    let ids: Vec<_> = problems.iter().map(|problem| (problem.id, problem.file.to_str().unwrap())).collect();
+    assert_eq!(ids, [("unknown-rule", "a"), ("missing-key", "b"), ("missing-key", "b")]);
 }
 
 #[test]
@@ -619,7 +648,7 @@ match  = "sshd\\[\\d+\\]: \"Failed\" [z-a]"
 name     = "ssh"
 source   = "auth"
 match    = 'from %{ipp:src_ip}'
-renotify = "1h"
+on_remove = "keep"
 
 [[rule]]
 name     = "disk"
@@ -763,6 +792,7 @@ summary  = "{count} failed logins from {src_ip} in {within}"
             "tripline_state_lost",
             "tripline_store_failed",
             "tripline_sink_suspended",
+            "tripline_storm",
             "tripline_key_overflow"
         ]
     );

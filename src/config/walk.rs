@@ -10,9 +10,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Problems, SYNTAX, did_you_mean, listed, short};
-use super::keys::{IMAGE, Key, Kind};
+use super::keys::{FLAP, IMAGE, Key, Kind};
 use super::ladder;
 use super::place::typed;
+use super::rules::parse_max_raises;
 use super::units::{parse_duration, parse_size};
 
 /// A value of a table, with its place.
@@ -85,7 +86,10 @@ pub(super) fn check(
             let title = format!("`{}` is not a key of {what}", short(name));
             let problem = problems.error("unknown-key", span, title, "unknown key");
             problem.help = did_you_mean(name, known().map(|key| key.name));
-            problem.note = Some(format!("the keys are {}", listed(known().map(|key| key.name))));
+            // Of a slip of the pen nobody wants to read all of them.
+            if problem.help.is_none() {
+                problem.note = Some(format!("the keys are {}", listed(known().map(|key| key.name))));
+            }
         }
     }
 }
@@ -95,11 +99,14 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         (Kind::Text | Kind::Secret | Kind::Condition | Kind::Measure, DeValue::String(_))
         | (Kind::Switch, DeValue::Boolean(_)) => {}
         (Kind::Table, DeValue::Table(_)) => {}
-        (Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs | Kind::Schedules, DeValue::String(_)) => {
+        (
+            Kind::Texts | Kind::Names | Kind::RuleNames | Kind::Patterns | Kind::Globs | Kind::Schedules,
+            DeValue::String(_),
+        ) => {
             check_text(problems, key, value);
         }
         (
-            Kind::Texts | Kind::Names | Kind::Patterns | Kind::Globs | Kind::Schedules,
+            Kind::Texts | Kind::Names | Kind::RuleNames | Kind::Patterns | Kind::Globs | Kind::Schedules,
             DeValue::Array(list),
         ) => {
             for item in list.iter() {
@@ -208,6 +215,22 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 }
             }
         }
+        (Kind::MaxRaises, DeValue::String(text)) => {
+            if let Some((at, why)) = parse_max_raises(text).err().filter(|_| text != "never") {
+                let title = format!("`{}` is not a number in a time", short(text));
+                let span = inside(problems, value, &at);
+                problems.error("bad-max-raises", span, title, why).help =
+                    Some(format!("`{}` takes {}", key.name, key.kind.describe()));
+            }
+        }
+        (Kind::Flap, DeValue::String(text)) if text == "never" => {}
+        (Kind::Flap, DeValue::Table(table)) => {
+            check(problems, table, "`flap`", &[FLAP], &[]);
+            if let Some(changes) = table.get("changes").filter(|changes| count(changes) == Some(1)) {
+                let title = "`changes` is out of range";
+                problems.error("out-of-range", changes.span(), title, "takes 2 or more");
+            }
+        }
         _ => wrong_type(problems, key, value),
     }
 }
@@ -252,8 +275,8 @@ fn check_duration(problems: &mut Problems<'_>, key: &Key, said: &Said<'_>) {
 fn check_text(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     let DeValue::String(text) = value.get_ref() else { return };
     match key.kind {
-        Kind::Name | Kind::Names | Kind::RuleName => {
-            let dash = key.kind != Kind::RuleName;
+        Kind::Name | Kind::Names | Kind::RuleName | Kind::RuleNames => {
+            let dash = matches!(key.kind, Kind::Name | Kind::Names);
             let fits =
                 |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || (dash && b == b'-');
             if !(1..=64).contains(&text.len()) || !text.bytes().all(fits) {

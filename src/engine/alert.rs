@@ -26,6 +26,9 @@ pub(super) const CAPTURE_KEPT: usize = 2048;
 /// Files that hold a key's timers; more than these are forgotten oldest first.
 const FILES_KEPT: usize = 16;
 
+/// The label of alerts that are kept open because they come and go.
+const FLAPPING: &str = "flapping";
+
 /// Whether a comparison that is false ends its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fall {
@@ -65,6 +68,20 @@ pub(super) struct Key {
     /// What was last made of this key. Its status is `Ok` only while `untold`.
     pub(super) last: Option<Transition>,
     pub(super) untold: bool,
+    /// True if its raise is held back from sinks that know nothing of the episode.
+    pub(super) held: bool,
+    /// When it is to be seen whether that still is so; `None`: when something else happens.
+    pub(super) look_at: Option<Timestamp>,
+    /// What it showed when it was folded into an alert about a storm.
+    pub(super) folded: Option<Status>,
+    /// When it was last raised, and the newest line at that moment.
+    pub(super) raised: Option<(Timestamp, Position)>,
+    /// When it was raised and resolved lately; fewer than [`crate::rule::Flap::changes`].
+    pub(super) turns: Vec<Timestamp>,
+    /// True while it is kept open because it comes and goes.
+    pub(super) flapping: bool,
+    /// The newest line that reached it.
+    pub(super) at: Position,
     pub(super) files: Vec<FileId>,
     /// Of the newest match, aligned with [`Rule::captures`], cut.
     pub(super) captures: Vec<Option<Vec<u8>>>,
@@ -109,6 +126,13 @@ impl Key {
             total: 0,
             last: None,
             untold: false,
+            held: false,
+            look_at: None,
+            folded: None,
+            raised: None,
+            turns: Vec::new(),
+            flapping: false,
+            at: Position { file: FileId::OWN, offset: 0 },
             files: Vec::new(),
             captures: vec![None; rule.captures.len()],
             lines: Vec::new(),
@@ -140,6 +164,14 @@ impl Key {
             total: saved.total,
             last: saved.open,
             untold: saved.untold,
+            held: saved.held,
+            // What held it may be over.
+            look_at: saved.held.then_some(saved.clock),
+            folded: saved.folded,
+            raised: saved.raised,
+            turns: saved.turns,
+            flapping: saved.flapping && rule.flap.is_some(),
+            at: Position { file: FileId::OWN, offset: 0 },
             files: saved.files,
             captures: rule.captures.iter().map(capture).collect(),
             lines: saved.lines.into_iter().map(String::into_bytes).collect(),
@@ -171,6 +203,11 @@ impl Key {
             total: self.total,
             open: self.last.clone(),
             untold: self.untold,
+            held: self.held,
+            folded: self.folded,
+            raised: self.raised,
+            turns: self.turns.clone(),
+            flapping: self.flapping,
             files: self.files.clone(),
             captures: captures.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
             lines: self.lines.iter().map(|line| text(line)).collect(),
@@ -209,8 +246,9 @@ impl Key {
     }
 
     /// True if nothing would be lost by forgetting it.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self, rule: &Rule) -> bool {
         !self.untold
+            && self.remembered_until(rule).is_none()
             && !self.latched
             && !self.watched
             && self.status() == Status::Ok
@@ -236,7 +274,7 @@ impl Key {
             && self.rungs.iter().all(|rung| rung.since.is_none())
         {
             // As it comes out below, for most keys and most lines.
-            return self.window.empty_at();
+            return self.window.empty_at().or_else(|| self.remembered_until(rule));
         }
         let leave = if !windowed {
             None
@@ -249,8 +287,12 @@ impl Key {
         let hold =
             self.rungs.iter().filter(waiting).filter_map(|rung| Some(rung.since?.plus(rule.hold))).min();
         let level = self.next_leave_of_level(rule);
+        let again = rule.renotify.zip(self.last.as_ref().filter(|last| last.status != Status::Ok));
+        let again = again.map(|(after, last)| last.time.plus(after));
+        let look = self.look_at.filter(|look| self.held && *look != Timestamp::MAX);
         let due = [leave, hold, level, self.expires(rule), self.next_fall(rule), self.next_miss(rule)];
-        due.into_iter().flatten().chain(self.forgotten(rule)).chain(self.next_turn(rule)).min()
+        let more = [again, look, self.forgotten(rule), self.next_turn(rule), self.remembered_until(rule)];
+        due.into_iter().chain(more).flatten().min()
     }
 
     /// A comparison that became false with the newest line is seen to be false once that moment is over: more
@@ -268,7 +310,7 @@ impl Key {
         if status == Status::Ok {
             return None;
         }
-        let alive = |rung: &Rung| match (rung.held?, rule.resolve_after) {
+        let alive = |rung: &Rung| match (rung.held?, self.quiet(rule)) {
             (Timestamp::MAX, _) | (_, None) => Some(Timestamp::MAX),
             (held, Some(quiet)) => Some(held.plus(quiet)),
         };
@@ -299,7 +341,8 @@ impl Key {
             let before = (due, self.status(), self.window.count(), self.rungs);
             self.pass(scene, due, out);
             let after = (due, self.status(), self.window.count(), self.rungs);
-            assert!(before != after || self.next_due(scene.rule) > Some(due), "time passes: {before:?}");
+            let passes = before != after || self.next_due(scene.rule).is_none_or(|next| next > due);
+            assert!(passes, "time passes: {before:?}");
         }
         if to != Timestamp::MAX {
             self.clock = self.clock.max(to);
@@ -323,6 +366,13 @@ impl Key {
             return;
         }
         self.show(scene, due, out);
+        if self.look_at.is_some_and(|look| look <= due) {
+            self.look_at = None;
+        }
+        let last = self.last.as_ref().filter(|last| last.status != Status::Ok);
+        if last.zip(rule.renotify).is_some_and(|(last, after)| last.time.plus(after) <= due) {
+            self.shift(scene, due, self.status(), Reason::StillOpen, out);
+        }
     }
 
     /// A line that fits.
@@ -343,6 +393,7 @@ impl Key {
             return Taken::Late;
         }
         self.clock = now;
+        self.at = hit.at;
         self.watched = rule.notices_absence();
         self.last_match = self.last_match.max(time);
         let idle = self.episode.is_none();
@@ -377,7 +428,11 @@ impl Key {
             self.show(scene, now, out);
             // Silence ends nothing here, so a number does.
             if rule.resolve_after.is_none() && self.status() != Status::Ok && self.is_clear(rule) {
-                self.end(scene, now, Reason::Cleared, out);
+                if self.flaps(rule, now) {
+                    self.linger(scene, now, out);
+                } else {
+                    self.end(scene, now, Reason::Cleared, out);
+                }
             }
         } else {
             // One moment: true at `now`, false right after it.
@@ -401,7 +456,11 @@ impl Key {
         self.window.clear_up_to(time);
         // A recovery that is older than the newest match says nothing of that match.
         if self.last_match <= time {
-            self.end(scene, self.clock, Reason::RecoveryLine, out);
+            if self.flaps(scene.rule, self.clock) {
+                self.linger(scene, self.clock, out);
+            } else {
+                self.end(scene, self.clock, Reason::RecoveryLine, out);
+            }
         }
         self.judge(scene.rule, self.clock, Fall::Now);
     }
@@ -448,17 +507,30 @@ impl Key {
         }
     }
 
-    /// Compares what holds with what is shown.
-    fn show(&mut self, scene: &Scene<'_>, now: Timestamp, out: &mut Vec<Transition>) {
-        let rule = scene.rule;
-        let alive = |rung: &Rung| match (rung.held, rule.resolve_after) {
+    /// The highest level that held within its quiet.
+    fn highest(&self, rule: &Rule, now: Timestamp) -> Status {
+        let quiet = self.quiet(rule);
+        let alive = |rung: &Rung| match (rung.held, quiet) {
             (None, _) => false,
             (Some(Timestamp::MAX), _) | (Some(_), None) => true,
             (Some(held), Some(quiet)) => now < held.plus(quiet),
         };
-        let highest = self.rungs.iter().rposition(alive);
-        let status = highest.map_or(Status::Ok, |rung| rung_severity(rung).into());
+        self.rungs.iter().rposition(alive).map_or(Status::Ok, |rung| rung_severity(rung).into())
+    }
+
+    /// Compares what holds with what is shown.
+    fn show(&mut self, scene: &Scene<'_>, now: Timestamp, out: &mut Vec<Transition>) {
+        let rule = scene.rule;
+        let status = self.highest(rule, now);
         let shown = self.status();
+        if status == Status::Ok && !self.flapping && self.flaps(rule, now) {
+            self.flapping = true;
+            let kept = self.highest(rule, now);
+            if kept != Status::Ok {
+                return self.shift(scene, now, kept, Reason::Flapping, out);
+            }
+            self.flapping = false;
+        }
         if status == shown {
             if status == Status::Ok && self.rungs.iter().all(|rung| rung.since.is_none()) {
                 self.episode = None;
@@ -477,8 +549,8 @@ impl Key {
         self.shift(scene, now, status, reason, out);
     }
 
-    /// Makes the transition to `status`.
-    fn shift(
+    /// Makes the transition to `status`, which may be what it shows already: then it is told again.
+    pub(super) fn shift(
         &mut self,
         scene: &Scene<'_>,
         time: Timestamp,
@@ -520,6 +592,12 @@ impl Key {
                 transition.images = open.images;
             }
             _ => scene.write(self, &mut transition),
+        }
+        if (previous == Status::Ok) != (status == Status::Ok) {
+            self.turned(scene.rule, status, time);
+        }
+        if self.flapping {
+            transition.details.insert(FLAPPING.into(), "true".to_owned());
         }
         if status == Status::Ok {
             self.episode = None;

@@ -14,6 +14,18 @@ use crate::rule::{By, Filter, Measure, NotComparable, Quantity, Rule, RuleIx, Ru
 use crate::saved::SavedFlush;
 use crate::scan::{Captures, Match, MatchKind};
 
+/// Keys that are looked for at once when there is no room.
+const QUIETEST: usize = 64;
+
+/// What is known of the keys of a rule that may be forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Those that were quiet for longest when all were looked at, the quietest last.
+    quietest: Vec<(Timestamp, KeyHash)>,
+    /// True if there was none, and none has become quiet since.
+    pub(super) none: bool,
+}
+
 impl Engine {
     pub(super) fn apply_merged(&mut self) {
         while let Some(timed) = self.pop_merged(false) {
@@ -79,6 +91,7 @@ impl Engine {
         }
         self.expect(true);
         self.ring_held(hit.at.file, time);
+        self.let_go_freed();
         match hit.kind {
             MatchKind::Resolve => {
                 self.counts[hit.rule.0 as usize].recoveries += 1;
@@ -98,6 +111,14 @@ impl Engine {
                         Err(NotComparable) => counts.unreadable += 1,
                     }
                     if holds != Ok(true) {
+                        return;
+                    }
+                }
+                if let Some(after) = &rule.after {
+                    // What is over by now is so, whether its turn has come or not.
+                    self.ring();
+                    if !self.comes_after(rule, after, time, hit) {
+                        self.counts[hit.rule.0 as usize].dismissed += 1;
                         return;
                     }
                 }
@@ -140,8 +161,7 @@ impl Engine {
         if !rule.name.as_str().starts_with("tripline_") {
             let line = format!("rule `{}` has more than {} keys", rule.name, rule.max_keys);
             let about = [("rule_name", rule.name.as_str())];
-            let now = self.now;
-            self.own("tripline_key_overflow", MatchKind::Match, &about, &line, now);
+            self.own_at("tripline_key_overflow", MatchKind::Match, &about, &line, time);
         }
         false
     }
@@ -274,9 +294,25 @@ impl Engine {
         if keys.len() < rule.max_keys {
             return true;
         }
-        let quiet = keys.values().filter(|key| key.is_quiet()).min_by_key(|key| (key.clock, key.hash));
-        match quiet.map(|key| key.hash) {
-            Some(hash) => {
+        // All keys are looked at only now and then: whoever has a new key in each line shall not make each line dear.
+        let Room { quietest, none } = &mut self.rooms[ix.0 as usize];
+        if *none {
+            return false;
+        }
+        let is_still = |(clock, hash): &(Timestamp, KeyHash)| {
+            keys.get(hash).is_some_and(|key| key.clock == *clock && key.is_quiet())
+        };
+        let mut next = std::iter::from_fn(|| quietest.pop()).find(is_still);
+        if next.is_none() {
+            let mut quiet: Vec<_> =
+                keys.values().filter(|key| key.is_quiet()).map(|key| (key.clock, key.hash)).collect();
+            quiet.sort_unstable_by(|a, b| b.cmp(a));
+            *quietest = quiet.split_off(quiet.len().saturating_sub(QUIETEST));
+            next = quietest.pop();
+            *none = next.is_none();
+        }
+        match next {
+            Some((_, hash)) => {
                 self.drop_key(ix, hash);
                 true
             }

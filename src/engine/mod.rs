@@ -10,6 +10,8 @@ mod alert;
 mod apply;
 mod by_hand;
 mod clock;
+mod flap;
+mod hold;
 mod key;
 mod measured;
 mod merge;
@@ -86,8 +88,12 @@ pub enum Tell {
     Now,
     /// To nobody: it was decided long after it became true.
     Stale,
-    /// To the sinks whose last word was another status: the end of a backlog.
+    /// To the sinks whose last word was another status: the end of a backlog, or of what held a raise back.
     IfOther,
+    /// To the sinks that know of its episode; from others its raise is held back.
+    Known,
+    /// To the sinks that know of its episode, though it is what they know.
+    Again,
 }
 
 /// What follows from what happened.
@@ -129,6 +135,14 @@ pub struct Engine {
     keys: Vec<BTreeMap<KeyHash, Key>>,
     timers: Timers,
     untold: BTreeSet<(RuleIx, KeyHash)>,
+    /// Those with [`Key::held`].
+    held: BTreeSet<(RuleIx, KeyHash)>,
+    /// When something ended last that may have held others back, if they were not looked at since.
+    freed: Option<Timestamp>,
+    /// Per rule.
+    ties: Vec<hold::Ties>,
+    /// Per rule.
+    rooms: Vec<apply::Room>,
     counts: Vec<RuleCounts>,
     /// Per rule without `by`: its only key.
     only: Vec<Option<KeyHash>>,
@@ -161,6 +175,10 @@ impl Engine {
             keys: Vec::new(),
             timers: Timers::default(),
             untold: BTreeSet::new(),
+            held: BTreeSet::new(),
+            freed: None,
+            ties: Vec::new(),
+            rooms: Vec::new(),
             counts: Vec::new(),
             only: Vec::new(),
             unexpected: Vec::new(),
@@ -182,12 +200,15 @@ impl Engine {
                 engine.let_go(row.clone(), numbers);
             }
         }
+        engine.settle_storms(now);
         engine
     }
 
     fn place_ruleset(&mut self, ruleset: Arc<Ruleset>) {
         self.keys = ruleset.rules.iter().map(|_| BTreeMap::new()).collect();
         self.counts = vec![RuleCounts::default(); ruleset.rules.len()];
+        self.ties = hold::ties(&ruleset);
+        self.rooms = ruleset.rules.iter().map(|_| apply::Room::default()).collect();
         let only = |rule: &Rule| {
             rule.by.is_empty().then(|| digest(rule.name.as_str(), self.scope_of(rule), std::iter::empty()))
         };
@@ -223,6 +244,9 @@ impl Engine {
         }
         if key.untold {
             self.untold.insert((ix, hash));
+        }
+        if key.held {
+            self.held.insert((ix, hash));
         }
         self.keys[ix.0 as usize].insert(hash, key);
         self.schedule(ix, hash);
@@ -262,6 +286,7 @@ impl Engine {
         let keys = std::mem::take(&mut self.keys);
         self.timers = Timers::default();
         self.untold.clear();
+        self.held.clear();
         self.clocks.retime(timings);
         self.place_ruleset(ruleset);
         for (((_, rule), keys), counted) in old.iter().zip(keys).zip(counts) {
@@ -277,6 +302,10 @@ impl Engine {
                 }
             }
         }
+        // What held others back may be gone, or may not hold them any more.
+        self.freed = Some(self.now);
+        self.let_go_freed();
+        self.settle_storms(self.now);
     }
 
     /// A file is followed, or goes by another name.
@@ -341,6 +370,7 @@ impl Engine {
             self.clocks.record_time(read.file, read.stamp, read.arrival, &mut self.output.odd_stamps);
         }
         self.apply_merged();
+        self.let_go_freed();
         if let (None, Some(clock)) =
             (self.merge.first_waiting(read.file), self.clocks.files.get_mut(&read.file))
         {
@@ -366,6 +396,12 @@ impl Engine {
     /// Something of tripline's own happened (or is over): raises (or resolves) the alert of the rule `name`.
     pub fn own(&mut self, name: &str, kind: MatchKind, values: &[(&str, &str)], line: &str, now: Timestamp) {
         self.now = self.now.max(now);
+        self.own_at(name, kind, values, line, self.now);
+        self.let_go_freed();
+    }
+
+    /// The same, at a moment of the log.
+    fn own_at(&mut self, name: &str, kind: MatchKind, values: &[(&str, &str)], line: &str, time: Timestamp) {
         let ruleset = self.ruleset.clone();
         let Some(ix) = ruleset.find(name) else { return };
         let value = |name: &Arc<str>| {
@@ -375,7 +411,7 @@ impl Engine {
         let hit = Match {
             rule: ix,
             kind,
-            at: Position { file: FileId::OWN, offset: self.now.0.unsigned_abs() },
+            at: Position { file: FileId::OWN, offset: time.0.unsigned_abs() },
             stamp: None,
             captures: Captures::Each(&captures),
             line: line.as_bytes(),
@@ -384,8 +420,8 @@ impl Engine {
         // The clock may have been set back since the condition was found: it is over all the same.
         let newest = self.keys[ix.0 as usize].values().map(|key| key.last_match).max();
         let time = match kind {
-            MatchKind::Match => self.now,
-            MatchKind::Resolve => newest.map_or(self.now, |newest| newest.max(self.now)),
+            MatchKind::Match => time,
+            MatchKind::Resolve => newest.map_or(time, |newest| newest.max(time)),
         };
         self.apply(&ruleset, time, &hit);
     }
@@ -395,6 +431,7 @@ impl Engine {
         self.now = self.now.max(now);
         self.expect(false);
         self.ring();
+        self.let_go_freed();
         self.tell_untold();
     }
 

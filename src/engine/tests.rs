@@ -1,6 +1,7 @@
 //! The engine from outside: lines at times in, transitions out; and against a naive oracle.
 
 mod by_hand;
+mod restraints;
 
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ struct Bench {
     offset: u64,
     said: Vec<(i64, String, &'static str)>,
     tells: Vec<Tell>,
+    /// Of which rule each is.
+    rules: Vec<String>,
     rows: Saved,
 }
 
@@ -66,7 +69,8 @@ impl Bench {
 
     fn resume(rules: Vec<Rule>, saved: Saved, now: Timestamp) -> Bench {
         let engine = Engine::new(Arc::new(Ruleset { rules }), "h".into(), timings(), &saved, now);
-        let mut bench = Bench { engine, offset: 0, said: Vec::new(), tells: Vec::new(), rows: saved };
+        let mut bench =
+            Bench { engine, offset: 0, said: Vec::new(), tells: Vec::new(), rules: Vec::new(), rows: saved };
         bench.engine.opened(FILE, &SourceName::new("s"), "/x");
         bench
     }
@@ -86,12 +90,22 @@ impl Bench {
 
     /// A live line: the clock stands at its stamp.
     fn line(&mut self, time: i64, key: &str, kind: MatchKind) {
-        self.engine.phase(FILE, Phase::AtEnd, at(time));
+        self.line_of(0, time, key, kind);
+    }
+
+    /// The same, for a rule.
+    fn line_of(&mut self, rule: u32, time: i64, key: &str, kind: MatchKind) {
+        self.engine.phase(FILE, Phase::AtEnd, at(0));
         self.ring_before(time);
-        let hit = self.hit(FILE, kind, time, key);
+        let hit = KeptMatch { rule: RuleIx(rule), ..self.hit(FILE, kind, time, key) };
         let arrival = Arrival { at: Some(at(time)), modified: at(time), skew_us: 0 };
         self.engine.read(Read { file: FILE, matches: [hit.seen()], stamp: None, arrival }, at(time));
         self.collect();
+    }
+
+    /// Lines from here on stand behind those of before.
+    fn skip(&mut self, offset: u64) {
+        self.offset = offset;
     }
 
     fn ring_before(&mut self, time: i64) {
@@ -123,6 +137,7 @@ impl Bench {
             let key = t.labels.get("k").cloned().unwrap_or_default();
             self.said.push((t.time.as_secs(), key, t.status.as_str()));
             self.tells.push(emitted.tell);
+            self.rules.push(t.key.rule.to_string());
         }
         for change in self.engine.take_changes() {
             keep(&mut self.rows, change);
@@ -629,6 +644,27 @@ fn more_keys_than_allowed_neither_push_out_open_ones_nor_grow() {
     assert_eq!(bench.said.len(), 3);
     let (_, counts, keys) = bench.engine.rule_counts().next().unwrap();
     assert_eq!((counts.overflow, keys), (7, 3));
+}
+
+#[test]
+fn the_key_that_was_quiet_for_longest_makes_room() {
+    // Counts that lead nowhere: each new key pushes out the oldest, over many rounds, and a key that is seen again is
+    // none of the oldest any more.
+    let mut small = rule("r", 5, 10_000, Some(10));
+    small.max_keys = 100;
+    let mut bench = Bench::new(vec![small]);
+    for n in 0..1000 {
+        bench.line(2 * n, &format!("k{n}"), MatchKind::Match);
+        if n >= 50 {
+            bench.line(2 * n + 1, "k40", MatchKind::Match);
+        }
+    }
+    let mut kept: Vec<String> =
+        bench.rows.keys.iter().map(|key| String::from_utf8_lossy(&key.by[0].1).into_owned()).collect();
+    let mut expected: Vec<String> = (901..1000).map(|n| format!("k{n}")).chain(["k40".to_owned()]).collect();
+    kept.sort();
+    expected.sort();
+    assert_eq!(kept, expected);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::alert::{Key, Timer};
 use super::clock::{Clocks, Reading};
 use super::text::{self, Scene};
-use super::{Change, Emitted, Engine, Tell};
+use super::{Change, Engine};
 use crate::model::{FileId, KeyHash, Status, Timestamp, Transition};
 use crate::rule::{Rule, RuleIx};
 
@@ -101,13 +101,10 @@ impl Engine {
         let scene = Scene { rule, instance: &self.scope, place };
         let mut made = Vec::new();
         act(key, &scene, &mut made);
-        for transition in made {
-            let oldest_told = self.now.minus(self.clocks.max_age(&key.files));
-            let stale = transition.time < oldest_told;
-            key.untold |= stale;
-            let tell = if stale { Tell::Stale } else { Tell::Now };
-            self.output.transitions.push(Emitted { transition, tell });
-        }
+        self.emit(ix, hash, made);
+        let (rule, Some(key)) = (self.ruleset.rule(ix), self.keys[ix.0 as usize].get_mut(&hash)) else {
+            return true;
+        };
         if key.untold {
             self.untold.insert((ix, hash));
         } else if key.status() == Status::Ok {
@@ -116,7 +113,9 @@ impl Engine {
         if !std::mem::replace(&mut key.changed, true) {
             self.changed_keys.push((ix, hash));
         }
-        if key.is_idle() {
+        let room = &mut self.rooms[ix.0 as usize];
+        room.none = room.none && !key.is_quiet();
+        if key.is_idle(rule) {
             self.drop_key(ix, hash);
         } else {
             self.timers.place(ix, key, rule, &self.clocks, self.now);
@@ -127,10 +126,11 @@ impl Engine {
     /// Puts the key where its next due time will be seen; drops it if it is idle.
     pub(super) fn schedule(&mut self, ix: RuleIx, hash: KeyHash) {
         let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return };
-        if key.is_idle() {
+        let rule = self.ruleset.rule(ix);
+        if key.is_idle(rule) {
             self.drop_key(ix, hash);
         } else {
-            self.timers.place(ix, key, self.ruleset.rule(ix), &self.clocks, self.now);
+            self.timers.place(ix, key, rule, &self.clocks, self.now);
         }
     }
 
@@ -209,17 +209,7 @@ impl Engine {
             if let Reading::Running(..) = self.clocks.reading_for(rule, &key.files, self.now) {
                 self.untold.remove(&(ix, hash));
                 key.untold = false;
-                let mut made = Vec::new();
-                key.retell(&mut made);
-                let told = made.into_iter().map(|transition| Emitted { transition, tell: Tell::IfOther });
-                self.output.transitions.extend(told);
-                if key.status() == Status::Ok {
-                    key.last = None;
-                }
-                if !std::mem::replace(&mut key.changed, true) {
-                    self.changed_keys.push((ix, hash));
-                }
-                self.schedule(ix, hash);
+                self.retell(ix, hash);
             }
         }
     }
@@ -233,6 +223,7 @@ impl Engine {
     pub(super) fn drop_key(&mut self, ix: RuleIx, hash: KeyHash) {
         let Some(mut key) = self.keys[ix.0 as usize].remove(&hash) else { return };
         self.timers.remove(ix, &mut key);
+        self.rooms[ix.0 as usize].none = false;
         let name = &self.ruleset.rule(ix).name;
         for number in key.window.all_chunks() {
             self.made.push(Change::ChunkGone(name.clone(), hash, number));

@@ -7,6 +7,7 @@ mod condition;
 mod days;
 mod measure;
 mod quantity;
+mod restraint;
 mod rewrite;
 mod schedule;
 mod template;
@@ -23,6 +24,7 @@ pub use days::Days;
 pub use measure::{Measure, number_text};
 pub(crate) use quantity::number_len;
 pub use quantity::{Quantity, Unit};
+pub use restraint::{After, Flap, MaxRaises};
 pub use rewrite::{Edit, Rewrite, Table, Text};
 pub use schedule::{Hours, Schedule};
 pub use template::{ImageTemplate, Segment, Template};
@@ -122,6 +124,18 @@ pub struct Rule {
     pub mute: Vec<Schedule>,
     /// Most keys at a time, 1 or more.
     pub max_keys: usize,
+    /// Raises beyond these are told together, as one alert of tripline's own; `None`: each is told by itself.
+    pub max_raises: Option<MaxRaises>,
+    /// An alert that comes and goes more often is kept open; `None`: never.
+    pub flap: Option<Flap>,
+    /// An open alert is told again so often; `None`: never.
+    pub renotify: Option<Duration>,
+    /// While one of these rules has an open alert whose values of `by` are the same, where both have the name, a raise is held back.
+    pub unless: Vec<RuleName>,
+    /// What must have been raised before a match counts.
+    pub after: Option<After>,
+    /// For how long others count what comes `after` an alert of this rule.
+    pub raise_remembered: Duration,
     /// Labels of alerts: constant ones identify, others are details. Never part of the key.
     pub labels: Vec<(Arc<str>, Template)>,
     /// One line.
@@ -198,6 +212,12 @@ impl Rule {
             active: Vec::new(),
             mute: Vec::new(),
             max_keys: 1000,
+            max_raises: None,
+            flap: None,
+            renotify: None,
+            unless: Vec::new(),
+            after: None,
+            raise_remembered: Duration::ZERO,
             labels: Vec::new(),
             summary: Template::default(),
             description: Template::default(),

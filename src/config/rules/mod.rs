@@ -2,6 +2,7 @@
 
 mod captures;
 mod levels;
+mod restraints;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,6 +13,8 @@ use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
 use captures::{OF_A_MATCH, Patterns};
+pub(super) use restraints::parse_max_raises;
+use restraints::{Reference, Restraints};
 
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
@@ -35,6 +38,8 @@ struct Around<'a> {
     local: &'a TimeZone,
     /// Where each enabled name was first used.
     names: BTreeMap<String, (PathBuf, Range<usize>)>,
+    /// What rules say of others.
+    references: Vec<Reference>,
     budget: Budget,
     probe: &'a mut Probe,
 }
@@ -46,7 +51,15 @@ pub(super) fn read(
     local: &TimeZone,
     probe: &mut Probe,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    let mut around = Around { sources, globals, local, names: BTreeMap::new(), budget: Budget::new(), probe };
+    let mut around = Around {
+        sources,
+        globals,
+        local,
+        names: BTreeMap::new(),
+        references: Vec::new(),
+        budget: Budget::new(),
+        probe,
+    };
     let mut rules = Vec::new();
     let mut diagnostics = Vec::new();
     for text in texts {
@@ -54,6 +67,18 @@ pub(super) fn read(
         read_file(&mut problems, &mut around, &mut rules);
         diagnostics.extend(problems.finish());
     }
+    let references = std::mem::take(&mut around.references);
+    let mut late = Vec::new();
+    restraints::connect(&mut rules, references, around.names.keys(), |file, say| {
+        if let Some(text) = texts.iter().find(|text| text.path == *file) {
+            let mut problems = Problems::new(&text.path, &text.text);
+            say(&mut problems);
+            late.extend(problems.finish());
+        }
+    });
+    diagnostics.extend(late);
+    let place = |file: &std::path::Path| texts.iter().position(|text| text.path == file);
+    diagnostics.sort_by_key(|problem: &Diagnostic| (place(&problem.file), problem.span.start));
     for mut own in own_rules() {
         own.labels = globals.iter().map(|(name, value)| (name.clone(), Template::constant(value))).collect();
         rules.push(own);
@@ -133,6 +158,8 @@ impl<'t> Reader<'t, '_> {
         let set_names: Vec<&str> = self.fields.own().pairs("set").into_iter().map(|(name, _)| name).collect();
         let by = self.by(problems, matches.as_deref(), captures.as_deref(), &set_names);
         let max_keys = self.fields.count("max_keys").unwrap_or(1000);
+        let restraints = self.restraints(problems, &mut around.references);
+        let Restraints { max_raises, flap, renotify, unless, after } = restraints;
         // What only `resolve` captures is never there when a match is judged.
         let captured: Option<BTreeSet<&str>> = matches.as_ref().map(|matches| {
             matches.iter().flat_map(Compiled::names).chain(set_names.iter().copied()).collect()
@@ -215,6 +242,12 @@ impl<'t> Reader<'t, '_> {
             active,
             mute,
             max_keys,
+            max_raises,
+            flap,
+            renotify,
+            unless,
+            after,
+            raise_remembered: std::time::Duration::ZERO,
             labels,
             summary,
             description,
