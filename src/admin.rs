@@ -21,6 +21,8 @@ pub enum Question {
     Status,
     /// Resolve open alerts by hand.
     Resolve(Resolve),
+    /// Which rules are in force, as far as a reload compares them.
+    Rules,
 }
 
 /// Which alerts to resolve.
@@ -65,6 +67,8 @@ pub enum Answer {
     Resolved(Vec<Open>),
     /// More than one alert is meant; nothing was done.
     Several(Vec<Open>),
+    /// The rules in force.
+    Rules(Box<Rules>),
     /// It was not done; a sentence.
     Refused(String),
 }
@@ -138,6 +142,47 @@ impl From<&Transition> for Open {
             summary: t.summary.clone(),
         }
     }
+}
+
+/// The rules in force, tripline's own included, and the alerts that are open.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Of the program.
+    pub version: String,
+    /// The scope of its alerts.
+    pub scope: String,
+    /// Every rule.
+    pub rules: Vec<RuleRow>,
+    /// Open alerts; [`MOST_ALERTS`] at most.
+    pub open: Vec<OpenRow>,
+    /// Open alerts besides these.
+    pub more_open: u64,
+}
+
+/// What a reload compares of a rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleRow {
+    /// Its name.
+    pub name: String,
+    /// Names of what its keys are made of, sorted.
+    pub by: Vec<String>,
+    /// Whether the observer's scope enters its keys.
+    pub scoped: bool,
+    /// Digest of what decides, 32 hexadecimal digits.
+    pub condition: String,
+    /// Digest of the rest, likewise.
+    pub texts: String,
+}
+
+/// What a reload looks at of an open alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenRow {
+    /// The alert.
+    pub alert: Open,
+    /// Its values of `by`, if it has never been seen, and is only missed because it was expected.
+    pub unseen: Option<Vec<String>>,
+    /// The rule whose alerts are not told one by one, if it is the alert that says so.
+    pub storm_of: Option<String>,
 }
 
 /// A source.

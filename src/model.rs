@@ -199,6 +199,16 @@ impl From<Severity> for Status {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyHash(pub [u8; 16]);
 
+impl KeyHash {
+    /// The digest that is shown like that: 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<KeyHash> {
+        let digits: Vec<u8> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect::<Option<_>>()?;
+        let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        (digits.len() == 32).then_some(())?;
+        Some(KeyHash(bytes.try_into().ok()?))
+    }
+}
+
 impl fmt::Display for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -378,5 +388,21 @@ impl Delivery {
     pub fn id(&self) -> String {
         let t = &self.transition;
         format!("{}@{}.{}", t.key, t.episode, t.step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_is_shown_and_nothing_else_is_one() {
+        let hash = KeyHash(std::array::from_fn(|at| u8::try_from(at * 17).expect("15 * 17 is 255")));
+        assert_eq!(KeyHash::parse(&hash.to_string()), Some(hash));
+        for text in
+            ["", "0", &"0".repeat(31), &"0".repeat(33), &"g".repeat(32), &"é".repeat(16), &"+0".repeat(16)]
+        {
+            assert_eq!(KeyHash::parse(text), None, "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::load::{self, Lines, Wanted};
-use super::{Color, ConfigArgs, Failure, NO, cost, render};
+use super::{Color, ConfigArgs, Failure, NO, cost, plan, render};
 use crate::config::probe::Probe;
 
 #[derive(Debug, Args)]
@@ -19,7 +19,13 @@ pub(super) struct CheckArgs {
     /// Log to count on how many lines each pattern is tried
     #[arg(long, value_name = "LOG", requires = "cost")]
     sample: Option<std::path::PathBuf>,
-    /// One JSON object per problem, and with `--cost` per pattern
+    /// Also show what a reload would do to the running tripline: what becomes of each rule and of its open alerts
+    #[arg(long)]
+    against_running: bool,
+    /// The state directory of the running tripline [default: that of the configuration]
+    #[arg(long, value_name = "DIR", requires = "against_running")]
+    state_dir: Option<std::path::PathBuf>,
+    /// One JSON object per problem, with `--cost` per pattern, and with `--against-running` per rule
     #[arg(long)]
     json: bool,
     /// When to use colour
@@ -40,6 +46,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
             "there is nothing to check: name a configuration with `--config` or rule files".to_owned(),
         ));
     }
+    let configured = config.is_some();
     let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
     let wanted = Wanted { config, rules, lines };
     let texts = load::read(&wanted).map_err(Failure)?;
@@ -62,5 +69,12 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
         (false, true) => format!("{} rules are right\n", loaded.rules),
     };
     super::answer(&(text + &costs))?;
+    if let Some((settings, ruleset)) = loaded.believed.as_ref().filter(|_| args.against_running) {
+        let dir = args.state_dir.as_ref().or(settings.state_dir.as_ref().filter(|_| configured));
+        let none = "it is not known which tripline is meant: name its state directory with `--state-dir`";
+        let dir = dir.ok_or_else(|| Failure(none.to_owned()))?;
+        let against = plan::against(dir, ruleset)?;
+        super::answer(&if args.json { against.json() } else { against.text() })?;
+    }
     Ok(if loaded.diagnostics.is_empty() { 0 } else { NO })
 }

@@ -10,6 +10,7 @@ mod check;
 mod cost;
 mod demo;
 mod load;
+mod plan;
 pub mod render;
 mod replay;
 mod resolve;

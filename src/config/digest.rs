@@ -1,4 +1,4 @@
-//! A digest of what decides: another one restarts a rule's windows when rules are reloaded.
+//! Digests of a rule: of what decides (another one restarts its windows when rules are reloaded), and of the rest.
 
 use std::time::Duration;
 
@@ -70,6 +70,59 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
     std::array::from_fn(|at| digest[at])
 }
 
+/// The first 16 bytes of SHA-256 over what is written of a rule and does not decide: texts, labels, pictures, bounds.
+/// Written by the same program, the same rule has the same digest.
+pub(super) fn texts(rule: &Rule) -> [u8; 16] {
+    // One by one, so that whoever adds a field says here which digest it belongs to. What keys are made of is in none:
+    // it is compared by itself.
+    let Rule {
+        name: _,
+        sources: _,
+        patterns: _,
+        ignore: _,
+        resolve: _,
+        set: _,
+        filter: _,
+        latch: _,
+        captures: _,
+        by: _,
+        scoped: _,
+        measure: _,
+        within: _,
+        min_lines: _,
+        expect: _,
+        ladder: _,
+        unit: _,
+        clear: _,
+        hold: _,
+        resolve_after: _,
+        expire_after: _,
+        max_keys,
+        active,
+        mute,
+        max_raises,
+        flap,
+        renotify,
+        unless,
+        after: _,
+        raise_remembered: _,
+        labels,
+        summary,
+        description,
+        runbook,
+        images,
+        condition_digest: _,
+        texts_digest: _,
+    } = rule;
+    let mut hash = Sha256::new();
+    field(&mut hash, b"tripline-texts-v1");
+    let told = (active, mute, max_raises, flap, renotify, unless);
+    let written = format!("{:?}", (max_keys, told, labels, summary, description, runbook, images));
+    field(&mut hash, written.as_bytes());
+    let digest = hash.finalize();
+    std::array::from_fn(|at| digest[at])
+}
+
 /// The tables that a text is looked up in.
 fn tables(hash: &mut Sha256, text: &Text) {
     let Text::Changed(change, text) = text else { return };
@@ -116,4 +169,59 @@ fn count(hash: &mut Sha256, length: usize) {
 fn field(hash: &mut Sha256, bytes: &[u8]) {
     count(hash, bytes.len());
     hash.update(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use crate::config::{Text, ruleset};
+
+    /// The two digests of a rule with one more line.
+    fn digests(more: &str) -> ([u8; 16], [u8; 16]) {
+        let rule = "[[rule]]\nname = 'r'\nsource = 's'\nmatch = '(?<a>x)'\nwithin = '1m'\nresolve = 'y'\n";
+        let other = "[[rule]]\nname = 'r2'\nsource = 's'\nmatch = 'z'\n";
+        let (found, problems) = ruleset(
+            &[Text { path: "r.toml".into(), text: format!("{rule}{more}\n{other}") }],
+            None,
+            &[],
+            &TimeZone::UTC,
+        );
+        let found = found.unwrap_or_else(|| panic!("{more}: {problems:?}"));
+        (found.rules[0].condition_digest, found.rules[0].texts_digest)
+    }
+
+    fn check(more: &str, condition: bool, texts: bool) {
+        let (plain, changed) = (digests(""), digests(more));
+        assert_eq!((changed.0 != plain.0, changed.1 != plain.1), (condition, texts), "{more}");
+        assert_eq!(changed, digests(more), "{more}");
+    }
+
+    #[test]
+    fn each_key_is_part_of_what_decides_or_of_the_rest() {
+        check("", false, false);
+        for decides in
+            ["where = 'a == \"x\"'", "ignore = 'z'", "warning = '>= 2'", "for = '5s'", "expire_after = '1h'"]
+        {
+            check(decides, true, false);
+        }
+        for rest in [
+            "summary = 'other'",
+            "description = '{a}'",
+            "runbook = 'https://x.example/'",
+            "images = [{ src = 'https://x.example/a.png' }]",
+            "labels = { team = 'db' }",
+            "max_keys = 7",
+            "active = 'Mon-Fri 08:00-18:00 UTC'",
+            "mute = 'Sat UTC'",
+            "max_raises = '3/1m'",
+            "flap = { changes = 9, within = '2h' }",
+            "renotify = '1h'",
+            "unless = 'r2'",
+        ] {
+            check(rest, false, true);
+        }
+        // Compared by themselves.
+        check("scope = 'none'", false, false);
+    }
 }

@@ -34,12 +34,14 @@ pub fn own_rules() -> Vec<Rule> {
             ..Rule::bare(name)
         };
         rule.condition_digest = digest::condition(&rule);
+        rule.texts_digest = digest::texts(&rule);
         rule
     };
     let fact = |mut rule: Rule| {
         rule.latch = false;
         rule.resolve_after = Some(FACT);
         rule.condition_digest = digest::condition(&rule);
+        rule.texts_digest = digest::texts(&rule);
         rule
     };
     vec![

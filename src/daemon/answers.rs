@@ -8,10 +8,12 @@ use tokio::sync::oneshot;
 use super::core::{Core, Now};
 use super::view::view;
 use super::{Daemon, Reloads};
-use crate::admin::{Answer, MOST_ALERTS, Open, Question, Report, Resolve, Sink, Source};
+use crate::admin::{
+    Answer, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Sink, Source,
+};
 use crate::config::own::own_rules;
 use crate::http::View;
-use crate::model::{AlertKey, Timestamp, Transition};
+use crate::model::{AlertKey, KeyHash, Timestamp, Transition};
 use crate::settings::Settings;
 use crate::tail::Disk;
 
@@ -38,6 +40,7 @@ impl Daemon {
                 let report = report(&self.core, &self.settings, &view, self.reloads, &self.process, now.time);
                 Answer::Status(Box::new(report))
             }
+            Question::Rules => Answer::Rules(Box::new(rules(&self.core, &self.process))),
             Question::Resolve(_) if self.core.store_failed() => Answer::Refused(
                 "the state can not be written now, so nothing was done: see the log".to_owned(),
             ),
@@ -82,6 +85,31 @@ impl Daemon {
                 self.waiting.push(waiting);
             }
         }
+    }
+}
+
+fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
+    let engine = core.engine();
+    let rules = engine.outlines().map(|outline| RuleRow {
+        name: outline.name.to_string(),
+        by: outline.by.iter().map(ToString::to_string).collect(),
+        scoped: outline.scoped,
+        condition: KeyHash(outline.condition).to_string(),
+        texts: KeyHash(outline.texts).to_string(),
+    });
+    // What is expected was written in a rule, so it is text.
+    let text = |value: &Vec<u8>| String::from_utf8_lossy(value).into_owned();
+    let open = engine.open_keys().take(MOST_ALERTS).map(|(open, alert)| OpenRow {
+        alert: Open::from(alert),
+        unseen: open.unseen.map(|values| values.iter().map(text).collect()),
+        storm_of: open.storm_of.map(|rule| rule.to_string()),
+    });
+    Rules {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scope: process.scope.clone(),
+        rules: rules.collect(),
+        open: open.collect(),
+        more_open: engine.open_alerts().count().saturating_sub(MOST_ALERTS) as u64,
     }
 }
 

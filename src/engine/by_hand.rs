@@ -32,7 +32,9 @@ impl Key {
     /// on, the time of its files, because no line will ever come to begin it again.
     fn begin_anew(&mut self, scene: &Scene<'_>, time: Timestamp, said: Timestamp, out: &mut Vec<Transition>) {
         self.window.clear_up_to(self.clock);
+        self.flapping = false;
         self.end(scene, self.clock.max(said), Reason::ByHand, out);
+        self.turns.clear();
         if scene.rule.notices_absence() {
             self.clock = self.clock.max(time);
             self.last_match = self.last_match.max(self.clock);

@@ -12,7 +12,7 @@ use crate::rule::{After, By, Rule, RuleIx, Ruleset};
 use crate::scan::{Match, MatchKind};
 
 /// tripline's own alert of alerts that are not told one by one.
-const STORM: &str = "tripline_storm";
+pub(super) const STORM: &str = "tripline_storm";
 
 /// What other rules a rule looks at, and how many of its alerts were told lately.
 #[derive(Debug, Default)]

@@ -15,6 +15,7 @@ mod hold;
 mod key;
 mod measured;
 mod merge;
+pub mod plan;
 mod tally;
 mod text;
 mod timers;
@@ -273,7 +274,7 @@ impl Engine {
         if rule.scoped { &self.scope } else { "" }
     }
 
-    /// Puts other rules in force. Same name and same key: the state is kept; another condition: open alerts are
+    /// Puts other rules in force; [`plan::plan`] tells what that will do. Same name and same key: the state is kept; another condition: open alerts are
     /// kept and windows restart; gone, disabled or keyed in another way: resolved.
     pub fn adopt(&mut self, ruleset: Arc<Ruleset>, timings: Vec<Timing>, now: Timestamp) {
         self.now = self.now.max(now);

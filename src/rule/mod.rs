@@ -148,6 +148,8 @@ pub struct Rule {
     pub images: Vec<ImageTemplate>,
     /// Digest of what decides (patterns, window, ladder, times): another digest restarts windows on reload.
     pub condition_digest: [u8; 16],
+    /// Digest of everything else that is written of it: what it says, and what bounds it.
+    pub texts_digest: [u8; 16],
 }
 
 impl Rule {
@@ -224,6 +226,7 @@ impl Rule {
             runbook: None,
             images: Vec::new(),
             condition_digest: [0; 16],
+            texts_digest: [0; 16],
         }
     }
 

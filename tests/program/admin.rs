@@ -84,3 +84,53 @@ fn what_is_no_socket_is_not_removed() {
     assert!(finished.talk().contains("is no socket: move it away"), "{finished:?}");
     assert_eq!(sandbox.read("state/admin.sock"), b"mine");
 }
+
+#[test]
+fn what_a_reload_will_do_is_told_before_it_is_done() {
+    let old = DISK.to_owned() + &DISK.replace("\"disk\"", "\"old\"") + &DISK.replace("\"disk\"", "\"same\"");
+    let sandbox = sandbox(TO_STDOUT, &old);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    for rule in ["disk", "old", "same"] {
+        running.tells(rule, "critical");
+    }
+    let plan = |args: &[&str]| {
+        let args = [&["check", "--config", "tripline.toml", "--against-running"], args].concat();
+        sandbox.run(&args).expect(0).answer()
+    };
+    let nothing = plan(&[]);
+    assert!(nothing.contains("would change\n  nothing\n3 rules stay as before"), "{nothing}");
+    // A file that no glob of the configuration takes in: looked at, and not in force.
+    let new = DISK.replace("bad'", "broken'")
+        + &DISK.replace("\"disk\"", "\"same\"").replace("critical", "critical\"\nrunbook = \"x");
+    sandbox.write("new.toml", &new);
+    let shown = plan(&["--rules", "new.toml"]);
+    for line in [
+        "  condition disk: its windows begin anew; 1 open alert is kept",
+        "  gone      old: removed or disabled; 1 open alert is resolved",
+        "  texts     same: all state is kept; 1 open alert is kept",
+        "0 rules stay as before",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    let lines = plan(&["--rules", "new.toml", "--json"]);
+    let gone = lines.lines().map(parse).find(|line| line["plan"] == "gone").expect("a rule is gone");
+    assert_eq!((&gone["rule"], &gone["resolved"][0]["labels"]["dev"]), (&"old".into(), &"sda".into()));
+    // And so it comes.
+    sandbox.write("rules/r.toml", &new);
+    let ended = running.tells("old", "ok");
+    assert_eq!(
+        (&ended["reason"], &ended["alert_key"]),
+        (&"rule gone".into(), &gone["resolved"][0]["alert_key"])
+    );
+    running.says("the configuration was loaded");
+    let nothing = plan(&[]);
+    assert!(nothing.contains("would change\n  nothing\n2 rules stay as before"), "{nothing}");
+    running.stop().expect(0);
+    let nobody = sandbox.run(&["check", "--config", "tripline.toml", "--against-running"]).expect(2);
+    assert!(
+        nobody.answer().contains("2 rules are right") && nobody.talk().contains("no tripline runs"),
+        "{nobody:?}"
+    );
+}

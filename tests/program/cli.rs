@@ -28,7 +28,10 @@ fn help_says_what_there_is() {
                 "stdin",
             ],
         ),
-        (&["check", "--help"], &["--config", "--rules", "--cost", "--sample", "--json", "--color"]),
+        (
+            &["check", "--help"],
+            &["--config", "--rules", "--cost", "--sample", "--against-running", "--json", "--color"],
+        ),
         (&["replay", "--help"], &["--rules", "--year", "--tz", "--json", "stdin"]),
         (&["demo", "--help"], &["raised, escalated and resolved"]),
     ] {

@@ -254,8 +254,10 @@ impl<'t> Reader<'t, '_> {
             runbook,
             images,
             condition_digest: [0; 16],
+            texts_digest: [0; 16],
         };
         rule.condition_digest = digest::condition(&rule);
+        rule.texts_digest = digest::texts(&rule);
         Some(rule)
     }
 

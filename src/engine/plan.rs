@@ -1,0 +1,162 @@
+//! What putting other rules in force will do, told before it is done: [`super::Engine::adopt`] in words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Engine;
+use crate::model::{AlertKey, RuleName, Status, Transition};
+use crate::rule::{Rule, Ruleset};
+
+/// What a reload compares of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Its name.
+    pub name: RuleName,
+    /// Names of what its keys are made of, sorted.
+    pub by: Vec<Arc<str>>,
+    /// Whether the observer's scope enters its keys.
+    pub scoped: bool,
+    /// [`Rule::condition_digest`].
+    pub condition: [u8; 16],
+    /// [`Rule::texts_digest`].
+    pub texts: [u8; 16],
+}
+
+impl Outline {
+    /// That of a rule.
+    pub fn of(rule: &Rule) -> Outline {
+        Outline {
+            name: rule.name.clone(),
+            by: rule.by.iter().map(|by| by.name.clone()).collect(),
+            scoped: rule.scoped,
+            condition: rule.condition_digest,
+            texts: rule.texts_digest,
+        }
+    }
+
+    fn keys_like(&self, other: &Outline) -> bool {
+        (&self.by, self.scoped) == (&other.by, other.scoped)
+    }
+}
+
+/// What a reload looks at of an open alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenKey {
+    /// Its key.
+    pub key: AlertKey,
+    /// Its values of `by`, if it has never been seen, and is only missed because it was expected.
+    pub unseen: Option<Vec<Vec<u8>>>,
+    /// The rule whose alerts are not told one by one, if it is the alert that says so.
+    pub storm_of: Option<RuleName>,
+}
+
+/// What becomes of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// There was none of that name.
+    New,
+    /// Nothing.
+    Unchanged,
+    /// It says or bounds something else. All state is kept.
+    Texts,
+    /// It decides in another way. Its windows begin anew.
+    Condition,
+    /// Its keys are made in another way. They are other alerts.
+    Rekeyed,
+    /// It has another name, as its condition says. It is another rule.
+    Renamed(RuleName),
+    /// It was removed or disabled.
+    Gone,
+}
+
+impl Fate {
+    /// True if alerts of the rule stay open.
+    fn keeps(&self) -> bool {
+        matches!(self, Fate::Unchanged | Fate::Texts | Fate::Condition)
+    }
+}
+
+/// What becomes of a rule and of its open alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Which.
+    pub rule: RuleName,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Alerts that stay open.
+    pub kept: Vec<AlertKey>,
+    /// Alerts that are resolved at once: their rule is gone or keyed in another way, does not expect any more what is
+    /// missed, or they told of a storm that is over with it.
+    pub resolved: Vec<AlertKey>,
+}
+
+/// What [`Engine::adopt`] will do to rules that are outlined so when `new` ones are put in force: the old ones in
+/// their order, then those that are new.
+pub fn plan(old: &[Outline], new: &Ruleset, open: &[OpenKey]) -> Vec<Planned> {
+    let outlines: BTreeMap<RuleName, (Outline, &Rule)> =
+        new.rules.iter().map(|rule| (rule.name.clone(), (Outline::of(rule), rule))).collect();
+    let is_new = |outline: &Outline| old.iter().all(|old| old.name != outline.name);
+    let renamed = |old: &Outline| {
+        let alike = |new: &&(Outline, &Rule)| {
+            is_new(&new.0) && new.0.condition == old.condition && new.0.keys_like(old)
+        };
+        let mut found = outlines.values().filter(alike);
+        found.next().filter(|_| found.next().is_none()).map(|(new, _)| new.name.clone())
+    };
+    let fate_of = |old: &Outline| match outlines.get(&old.name) {
+        None => renamed(old).map_or(Fate::Gone, Fate::Renamed),
+        Some((new, _)) if !new.keys_like(old) => Fate::Rekeyed,
+        Some((new, _)) if new.condition != old.condition => Fate::Condition,
+        Some((new, _)) if new.texts != old.texts => Fate::Texts,
+        Some(_) => Fate::Unchanged,
+    };
+    let has_keys = |rule: &RuleName| {
+        let old = old.iter().find(|old| old.name == *rule);
+        old.is_some_and(|old| fate_of(old).keeps())
+    };
+    let of_old = old.iter().map(|old| {
+        let fate = fate_of(old);
+        let goes_on = |open: &&OpenKey| {
+            let Some((_, rule)) = outlines.get(&old.name).filter(|_| fate.keeps()) else { return false };
+            let dropped = |values: &Vec<Vec<u8>>| {
+                rule.notices_absence() && !rule.expects(values.iter().map(Vec::as_slice))
+            };
+            // A storm is over with the last of its alerts.
+            !open.unseen.as_ref().is_some_and(dropped) && open.storm_of.as_ref().is_none_or(has_keys)
+        };
+        let mine = open.iter().filter(|open| open.key.rule == old.name);
+        let (kept, resolved): (Vec<_>, _) = mine.partition(goes_on);
+        let keys = |open: Vec<&OpenKey>| open.into_iter().map(|open| open.key.clone()).collect();
+        Planned { rule: old.name.clone(), fate, kept: keys(kept), resolved: keys(resolved) }
+    });
+    let of_new = new.rules.iter().map(Outline::of).filter(is_new).map(|new| Planned {
+        rule: new.name,
+        fate: Fate::New,
+        kept: Vec::new(),
+        resolved: Vec::new(),
+    });
+    of_old.chain(of_new).collect()
+}
+
+impl Engine {
+    /// What a reload compares of the rules in force.
+    pub fn outlines(&self) -> impl Iterator<Item = Outline> {
+        self.ruleset.rules.iter().map(Outline::of)
+    }
+
+    /// What a reload looks at of the alerts that are open, with the last transition of each.
+    pub fn open_keys(&self) -> impl Iterator<Item = (OpenKey, &Transition)> {
+        let keys = self.keys.iter().flat_map(BTreeMap::values);
+        keys.filter_map(|key| {
+            let last = key.last.as_ref().filter(|last| last.status != Status::Ok)?;
+            let unseen = (key.total == 0).then(|| key.by.clone());
+            let is_storm = last.key.rule.as_str() == super::hold::STORM;
+            let storm_of = key
+                .by
+                .first()
+                .filter(|_| is_storm)
+                .map(|rule| RuleName::new(&*String::from_utf8_lossy(rule)));
+            Some((OpenKey { key: last.key.clone(), unseen, storm_of }, last))
+        })
+    }
+}
