@@ -159,6 +159,7 @@ fn commit(c: &mut Criterion) {
                     }
                     Change::Clock(row) => batch.put_clock(row),
                     Change::KeyGone(..) | Change::ChunkGone(..) | Change::ClockGone(..) => {}
+                    Change::Silence(..) | Change::SilenceGone(..) => {}
                 }
             }
             store.commit(&batch).expect("a commit in memory");

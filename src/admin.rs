@@ -21,6 +21,12 @@ pub enum Question {
     Status,
     /// Resolve open alerts by hand.
     Resolve(Resolve),
+    /// Hold back raises of some alerts for a while.
+    Silence(Silence),
+    /// Which silences there are.
+    Silences,
+    /// End a silence.
+    Unsilence(u64),
     /// Which rules are in force, as far as a reload compares them.
     Rules,
 }
@@ -57,6 +63,29 @@ impl Resolve {
     }
 }
 
+/// What is to be silent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// What has to be true of an alert.
+    pub terms: Vec<String>,
+    /// When it is over.
+    pub end: End,
+    /// Why.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// When a silence is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// After so many seconds.
+    After(u64),
+    /// At that moment of the wall clock.
+    #[serde(with = "rfc3339")]
+    Until(Timestamp),
+}
+
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,6 +96,23 @@ pub enum Answer {
     Resolved(Vec<Open>),
     /// More than one alert is meant; nothing was done.
     Several(Vec<Open>),
+    /// It is silent, and that will last.
+    Silenced {
+        /// The new silence.
+        silence: SilenceRow,
+        /// Open alerts of which it is true and that were told already.
+        told: u64,
+    },
+    /// All silences.
+    Silences {
+        /// In the order in which they were made.
+        silences: Vec<SilenceRow>,
+        /// When this was true.
+        #[serde(with = "rfc3339")]
+        at: Timestamp,
+    },
+    /// The silence that was ended, and that will last; `None`: there is none of that name.
+    Unsilenced(Option<SilenceRow>),
     /// The rules in force.
     Rules(Box<Rules>),
     /// It was not done; a sentence.
@@ -96,6 +142,9 @@ pub struct Report {
     pub alerts: Vec<Open>,
     /// Open alerts besides these.
     pub more_alerts: u64,
+    /// What is silent, in the order in which it was made.
+    #[serde(default)]
+    pub silences: Vec<SilenceRow>,
     /// In the order of the configuration.
     pub sources: Vec<Source>,
     /// Sinks, sorted by name; among them those that were removed and are owed something.
@@ -125,6 +174,12 @@ pub struct Open {
     pub labels: std::collections::BTreeMap<String, String>,
     /// Its summary.
     pub summary: String,
+    /// True if it is held back from whoever knows nothing of it: by a silence, a schedule or another rule.
+    #[serde(default)]
+    pub held: bool,
+    /// The silence that is true of it.
+    #[serde(default)]
+    pub silence: Option<u64>,
 }
 
 impl From<&Transition> for Open {
@@ -140,8 +195,27 @@ impl From<&Transition> for Open {
             value: t.value,
             labels: labels.map(|(name, value)| (name.to_string(), value.clone())).collect(),
             summary: t.summary.clone(),
+            held: false,
+            silence: None,
         }
     }
+}
+
+/// A silence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SilenceRow {
+    /// What it is called.
+    pub id: u64,
+    /// What has to be true of an alert.
+    pub terms: Vec<String>,
+    /// When it was made.
+    #[serde(with = "rfc3339")]
+    pub from: Timestamp,
+    /// When it is over.
+    #[serde(with = "rfc3339")]
+    pub until: Timestamp,
+    /// Why.
+    pub comment: String,
 }
 
 /// The rules in force, tripline's own included, and the alerts that are open.

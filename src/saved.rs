@@ -168,6 +168,21 @@ pub struct SavedKey {
     pub newest_number: Option<f64>,
 }
 
+/// Alerts that nobody wants to be told of for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSilence {
+    /// What it is called; rises with time.
+    pub id: u64,
+    /// What has to be true of an alert, as it was written; all of them.
+    pub terms: Vec<String>,
+    /// When it was made.
+    pub from: Timestamp,
+    /// When it is over.
+    pub until: Timestamp,
+    /// Why.
+    pub comment: String,
+}
+
 /// What a sink was last told of an alert. A missing row means `ok`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -209,6 +224,8 @@ pub struct Saved {
     pub outbox: Vec<Delivery>,
     /// What was given up.
     pub dead: Vec<DeadLetter>,
+    /// What is silent.
+    pub silences: Vec<SavedSilence>,
     /// The next free file id; 1 in a new store.
     pub next_file: u64,
     /// The next free delivery number.

@@ -15,6 +15,7 @@ pub mod render;
 mod replay;
 mod resolve;
 mod run;
+mod silence;
 mod status;
 
 use std::io::{IsTerminal, Write as _};
@@ -48,6 +49,8 @@ enum Command {
     Status(status::StatusArgs),
     /// End open alerts of the running tripline by hand
     Resolve(resolve::ResolveArgs),
+    /// Do not tell of some alerts of the running tripline for a while
+    Silence(silence::SilenceArgs),
     /// Watch a living log for half a minute: alerts raised, escalated and resolved
     Demo(demo::DemoArgs),
 }
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Status(args) => status::status(&args),
         Command::Resolve(args) => resolve::resolve(&args),
+        Command::Silence(args) => silence::silence(&args),
         Command::Demo(args) => demo::demo(&args),
     };
     match result {

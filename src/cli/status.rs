@@ -6,12 +6,13 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 
 use super::ask::{WhichArgs, unexpected};
+use super::silence::silence_lines;
 use super::{Color, Failure, answer};
 use crate::admin::{Answer, Open, Question, Report, Sink, Source};
 use crate::untrusted::Untrusted;
 
 /// Columns of a terminal that is not asked.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// Digits of an alert key that are shown: enough to name one among a rule's.
 const DIGITS: usize = 8;
 
@@ -75,6 +76,10 @@ fn text(report: &Report, color: bool) -> String {
     if report.more_alerts > 0 {
         let _ = writeln!(text, "  and {} more", report.more_alerts);
     }
+    if !report.silences.is_empty() {
+        let _ = writeln!(text, "\n{}", plural(report.silences.len() as u64, "silence"));
+        text.push_str(&silence_lines(&report.silences, report.at));
+    }
     if !report.sources.is_empty() {
         let _ =
             writeln!(text, "\n{:<32}{:>8}{:>8}{:>14}{:>10}", "source", "files", "behind", "unread", "lag");
@@ -123,13 +128,22 @@ pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
             fit(&alert.status, 8),
             whole_seconds(&alert.since.to_string())
         );
-        let _ = writeln!(
-            text,
-            "            {}",
-            fit(&format!("{} ({})", alert.summary, alert.reason), WIDTH - 12)
-        );
+        let why = why(alert);
+        let room = (WIDTH - 15).saturating_sub(why.chars().count()).max(20);
+        let said = format!("{} ({why})", fit(&alert.summary, room));
+        let _ = writeln!(text, "            {}", fit(&said, WIDTH - 12));
     }
     text
+}
+
+/// Why it is open, and why that is not told.
+fn why(alert: &Open) -> String {
+    let reason = &alert.reason;
+    match (alert.held, alert.silence) {
+        (true, Some(id)) => format!("{reason}; held back by silence {id}"),
+        (true, None) => format!("{reason}; held back"),
+        (false, _) => reason.clone(),
+    }
 }
 
 /// A key as far as it takes to name it; `resolve` takes it like that.
@@ -146,7 +160,7 @@ fn whole_seconds(time: &str) -> String {
 }
 
 /// Text of whoever, harmless and not longer than that.
-fn fit(text: &str, width: usize) -> String {
+pub(super) fn fit(text: &str, width: usize) -> String {
     let text = Untrusted(text).to_string();
     if text.chars().count() <= width {
         return text;
@@ -163,7 +177,7 @@ pub(super) fn plural(n: u64, noun: &str) -> String {
 }
 
 /// Seconds in their two largest units.
-fn span(seconds: f64) -> String {
+pub(super) fn span(seconds: f64) -> String {
     let whole = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
     let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
     match (days, hours, minutes) {
@@ -198,6 +212,8 @@ mod tests {
             value: Some(5.0),
             labels: [("src_ip".to_owned(), "192.0.2.7".to_owned())].into(),
             summary: summary.to_owned(),
+            held: false,
+            silence: None,
         }
     }
 
@@ -272,6 +288,33 @@ sink                              queued    oldest  state
 oncall                                 3     1d01h  suspended
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_is_not_told_says_why_and_a_key_is_whole() {
+        let long = format!("{}:{}", "r".repeat(64), "3f".repeat(16));
+        let alerts = vec![
+            Open { held: true, silence: Some(7), alert_key: long, ..alert("warning", &"word ".repeat(40)) },
+            Open { held: true, ..alert("info", "short") },
+            Open { silence: Some(7), ..alert("info", "told before") },
+        ];
+        let silences = vec![crate::admin::SilenceRow {
+            id: 7,
+            terms: vec!["team=db".to_owned(), "severity<=warning".to_owned()],
+            from: report().started,
+            until: report().at,
+            comment: "upgrade".to_owned(),
+        }];
+        let shown = text(&Report { alerts, silences, ..report() }, false);
+        for line in [
+            &format!("  warning   2015-12-10T09:13:10Z  {}:3f3f3f3f\n", "r".repeat(64)),
+            "… (level reached; held back by silence 7)\n",
+            "            short (level reached; held back)\n",
+            "            told before (level reached)\n",
+            "\n1 silence\n  7       0s left  team=db severity<=warning\n            upgrade\n",
+        ] {
+            assert!(shown.contains(line), "{line}\n{shown}");
+        }
     }
 
     #[test]

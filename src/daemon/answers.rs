@@ -9,11 +9,13 @@ use super::core::{Core, Now};
 use super::view::view;
 use super::{Daemon, Reloads};
 use crate::admin::{
-    Answer, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Sink, Source,
+    Answer, End, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Silence, SilenceRow,
+    Sink, Source,
 };
 use crate::config::own::own_rules;
 use crate::http::View;
 use crate::model::{AlertKey, KeyHash, Timestamp, Transition};
+use crate::saved::SavedSilence;
 use crate::settings::Settings;
 use crate::tail::Disk;
 
@@ -41,12 +43,30 @@ impl Daemon {
                 Answer::Status(Box::new(report))
             }
             Question::Rules => Answer::Rules(Box::new(rules(&self.core, &self.process))),
-            Question::Resolve(_) if self.core.store_failed() => Answer::Refused(
-                "the state can not be written now, so nothing was done: see the log".to_owned(),
-            ),
+            Question::Silences => Answer::Silences { silences: silences(&self.core), at: now.time },
+            Question::Resolve(_) | Question::Silence(_) | Question::Unsilence(_)
+                if self.core.store_failed() =>
+            {
+                Answer::Refused(
+                    "the state can not be written now, so nothing was done: see the log".to_owned(),
+                )
+            }
             Question::Resolve(which) => self.resolve(&which, now),
+            Question::Silence(silence) => self.silence(silence, now),
+            Question::Unsilence(id) => {
+                let ended = self.core.unsilence(id, now);
+                if ended.is_some() {
+                    tracing::info!(id, "a silence was removed");
+                }
+                Answer::Unsilenced(ended.as_ref().map(row))
+            }
         };
-        if matches!(&answer, Answer::Resolved(done) if !done.is_empty()) {
+        let lasts = match &answer {
+            Answer::Resolved(done) => !done.is_empty(),
+            Answer::Silenced { .. } | Answer::Unsilenced(Some(_)) => true,
+            _ => false,
+        };
+        if lasts {
             self.waiting.push(Waiting { answer, commits: self.core.counts().commits, reply });
         } else {
             // Whoever went away does not want to know.
@@ -70,6 +90,25 @@ impl Daemon {
         }
     }
 
+    fn silence(&mut self, silence: Silence, now: Now) -> Answer {
+        let until = match silence.end {
+            End::After(seconds) => now.time.plus(Duration::from_secs(seconds)),
+            // Who names a moment looks at a wall clock, which may have been set since the start.
+            End::Until(moment) => Timestamp(moment.0.saturating_sub(now.skew_us)),
+        };
+        match self.core.silence(silence.terms, until, silence.comment, now) {
+            Ok(made) => {
+                tracing::info!(id = made.id, %until, "a silence was added");
+                let engine = self.core.engine();
+                let told =
+                    |alert: &&Transition| engine.silenced_by(alert).is_some() && !engine.is_held(alert);
+                let told = engine.open_alerts().filter(told).count() as u64;
+                Answer::Silenced { silence: row(&made), told }
+            }
+            Err(why) => Answer::Refused(why),
+        }
+    }
+
     /// Lets answers go whose commit succeeded, or failed.
     pub(super) fn let_answers_go(&mut self) {
         let commits = self.core.counts().commits;
@@ -86,6 +125,15 @@ impl Daemon {
             }
         }
     }
+}
+
+fn row(silence: &SavedSilence) -> SilenceRow {
+    let SavedSilence { id, terms, from, until, comment } = silence.clone();
+    SilenceRow { id, terms, from, until, comment }
+}
+
+fn silences<D: Disk>(core: &Core<D>) -> Vec<SilenceRow> {
+    core.engine().silences().map(row).collect()
 }
 
 fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
@@ -111,6 +159,12 @@ fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
         open: open.collect(),
         more_open: engine.open_alerts().count().saturating_sub(MOST_ALERTS) as u64,
     }
+}
+
+/// An open alert, and whether it is told.
+fn open_alert<D: Disk>(core: &Core<D>, alert: &Transition) -> Open {
+    let (held, silence) = (core.engine().is_held(alert), core.engine().silenced_by(alert));
+    Open { held, silence, ..Open::from(alert) }
 }
 
 fn report<D: Disk>(
@@ -153,7 +207,8 @@ fn report<D: Disk>(
         started: process.started,
         rules: core.engine().ruleset().rules.len().saturating_sub(own_rules().len()) as u64,
         problems,
-        alerts: open.iter().take(MOST_ALERTS).map(|alert| Open::from(*alert)).collect(),
+        alerts: open.iter().take(MOST_ALERTS).map(|alert| open_alert(core, alert)).collect(),
+        silences: silences(core),
         more_alerts: open.len().saturating_sub(MOST_ALERTS) as u64,
         sources: sources.collect(),
         sinks: sinks.filter(|sink| !sink.removed || sink.queued > 0).collect(),

@@ -86,7 +86,8 @@ impl Engine {
             return Some(Tell::Now);
         }
         if again {
-            return (!key.held && key.folded.is_none()).then_some(Tell::Again);
+            let told = !key.held && key.folded.is_none();
+            return (told && self.silenced_by(transition).is_none()).then_some(Tell::Again);
         }
         let begins = transition.previous == Status::Ok || key.held;
         Some(if self.holds_back(ix, hash, transition.time, begins) { Tell::Known } else { Tell::Now })
@@ -137,6 +138,9 @@ impl Engine {
         if muted || self.ties[ix.0 as usize].unless.iter().any(holds) {
             let until = Some(time).filter(|_| muted).and_then(|time| rule.next_mute_change(time));
             return Hold::Until(until.unwrap_or(Timestamp::MAX));
+        }
+        if key.last.as_ref().is_some_and(|last| self.silenced_by(last).is_some()) {
+            return Hold::Until(Timestamp::MAX);
         }
         let Some(bound) = rule.max_raises else { return Hold::None };
         let raises = &mut self.ties[ix.0 as usize].raises;

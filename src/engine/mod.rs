@@ -16,6 +16,7 @@ mod key;
 mod measured;
 mod merge;
 pub mod plan;
+pub mod silence;
 mod tally;
 mod text;
 mod timers;
@@ -33,13 +34,14 @@ pub use key::digest;
 
 use crate::model::{FileId, KeyHash, Position, Reason, RuleName, SourceName, Status, Timestamp, Transition};
 use crate::rule::{Rule, RuleIx, Ruleset};
-use crate::saved::{Entry, Saved, SavedClock, SavedKey};
+use crate::saved::{Entry, Saved, SavedClock, SavedKey, SavedSilence};
 use crate::scan::stamp::Stamp;
 use crate::scan::{Captures, Match, MatchKind};
 
 use alert::Key;
 use clock::Clocks;
 use merge::{Merge, Timed};
+use silence::Silences;
 use timers::Timers;
 use window::Chunks;
 
@@ -71,6 +73,10 @@ pub enum Change {
     Clock(SavedClock),
     /// A file's clock is no longer needed.
     ClockGone(FileId),
+    /// A silence.
+    Silence(SavedSilence),
+    /// A silence is over.
+    SilenceGone(u64),
 }
 
 /// A transition on its way to `route`.
@@ -138,6 +144,7 @@ pub struct Engine {
     untold: BTreeSet<(RuleIx, KeyHash)>,
     /// Those with [`Key::held`].
     held: BTreeSet<(RuleIx, KeyHash)>,
+    silences: Silences,
     /// When something ended last that may have held others back, if they were not looked at since.
     freed: Option<Timestamp>,
     /// Per rule.
@@ -177,6 +184,7 @@ impl Engine {
             timers: Timers::default(),
             untold: BTreeSet::new(),
             held: BTreeSet::new(),
+            silences: Silences::load(&saved.silences),
             freed: None,
             ties: Vec::new(),
             rooms: Vec::new(),
@@ -431,6 +439,7 @@ impl Engine {
     pub fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.expect(false);
+        self.end_silences();
         self.ring();
         self.let_go_freed();
         self.tell_untold();
@@ -496,7 +505,8 @@ impl Engine {
 
     /// When to call [`Engine::tick`] though nothing happened; always after the `now` of the last call.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timers.first().map(|wake| wake.max(Timestamp(self.now.0.saturating_add(1))))
+        let wakes = [self.timers.first(), self.silences.next_end()].into_iter().flatten();
+        wakes.min().map(|wake| wake.max(Timestamp(self.now.0.saturating_add(1))))
     }
 
     /// The offset up to which matches of `file` were applied, if it was read up to `read_to`.

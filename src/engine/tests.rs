@@ -3,6 +3,7 @@
 mod by_hand;
 mod plan;
 mod restraints;
+mod silences;
 
 use std::time::Duration;
 
@@ -166,6 +167,8 @@ fn keep(rows: &mut Saved, change: Change) {
             rows.clocks.retain(|known| known.file != row.file);
             rows.clocks.push(row);
         }
+        Change::Silence(row) => rows.silences.push(row),
+        Change::SilenceGone(id) => rows.silences.retain(|known| known.id != id),
         Change::ClockGone(file) => rows.clocks.retain(|known| known.file != file),
     }
 }

@@ -11,7 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, Status, Timestamp};
-use crate::saved::{DeadLetter, Entry, Saved, SavedClock, SavedFile, SavedKey, SavedSource, Told};
+use crate::saved::{
+    DeadLetter, Entry, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource, Told,
+};
 
 /// The kinds of rows; each is a table of the database. The order is the order in which a commit writes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,11 +36,13 @@ pub enum Table {
     Told,
     /// [`DeadLetter`] by `seq` of what was owed.
     Dead,
+    /// [`SavedSilence`] by id.
+    Silence,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Meta,
         Table::Source,
         Table::File,
@@ -48,6 +52,7 @@ impl Table {
         Table::Delivery,
         Table::Told,
         Table::Dead,
+        Table::Silence,
     ];
 
     /// The name inside the database; part of the format.
@@ -62,6 +67,7 @@ impl Table {
             Table::Delivery => "delivery",
             Table::Told => "told",
             Table::Dead => "dead",
+            Table::Silence => "silence",
         }
     }
 
@@ -167,6 +173,16 @@ impl Batch {
         self.put(Table::Dead, seq_key(letter.delivery.seq), letter);
     }
 
+    /// A silence.
+    pub fn put_silence(&mut self, silence: &SavedSilence) {
+        self.put(Table::Silence, seq_key(silence.id), silence);
+    }
+
+    /// A silence is over.
+    pub fn remove_silence(&mut self, id: u64) {
+        self.remove(Table::Silence, seq_key(id));
+    }
+
     /// The counters: the next free file id (1 or more) and the next free delivery number; and up to when all names are
     /// reconciled.
     pub fn put_next(&mut self, next_file: u64, next_seq: u64, swept_to: Timestamp) {
@@ -246,6 +262,9 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
         Table::Told => saved.told.push(keyed(key, value, told_key)?),
         Table::Dead => {
             saved.dead.push(keyed(key, value, |dead: &DeadLetter| seq_key(dead.delivery.seq))?);
+        }
+        Table::Silence => {
+            saved.silences.push(keyed(key, value, |silence: &SavedSilence| seq_key(silence.id))?);
         }
     }
     Ok(())
@@ -378,6 +397,13 @@ pub(super) mod samples {
             }],
             outbox: vec![delivery(41)],
             dead: vec![DeadLetter { delivery: delivery(40), at: Timestamp(2), why: "no".to_owned() }],
+            silences: vec![SavedSilence {
+                id: 8,
+                terms: vec!["team=db".to_owned()],
+                from: Timestamp(1),
+                until: Timestamp(2),
+                comment: "c".to_owned(),
+            }],
             next_file: 4,
             next_seq: 42,
             swept_to: Timestamp::from_secs(7),
@@ -396,6 +422,7 @@ pub(super) mod samples {
         saved.told.iter().for_each(|told| batch.put_told(told));
         saved.outbox.iter().for_each(|owed| batch.put_delivery(owed));
         saved.dead.iter().for_each(|dead| batch.put_dead(dead));
+        saved.silences.iter().for_each(|silence| batch.put_silence(silence));
         batch.put_next(saved.next_file, saved.next_seq, saved.swept_to);
         batch
     }
@@ -470,6 +497,7 @@ mod tests {
                     "0103616c740104026e6f",
                 ),
             ),
+            ("silence", "0000000000000008", "0801077465616d3d646202040163"),
         ];
         let batch = samples::batch();
         let rows = Table::ALL.iter().flat_map(|table| batch.of(*table).map(move |row| (table.name(), row)));

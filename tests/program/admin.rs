@@ -134,3 +134,68 @@ fn what_a_reload_will_do_is_told_before_it_is_done() {
         "{nobody:?}"
     );
 }
+
+#[test]
+fn a_silence_holds_a_raise_over_a_restart_until_it_is_removed() {
+    let peer = Peer::new([]);
+    let sandbox = sandbox(&config(&peer.url()), &(DISK.to_owned() + "labels = { team = \"db\" }\n"));
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    let silence = |args: &[&str], code: i32| {
+        let finished = sandbox.run(&[&["silence"], args, &["--state-dir", "state"]].concat()).expect(code);
+        finished.answer() + &finished.talk()
+    };
+    sandbox.append("app.log", "disk early bad\n");
+    peer.wait_until("an alert", |requests| accepted(requests).len() == 1);
+    let added = silence(&["add", "--for", "1h", "--comment", "upgrade", "team=db", "dev!=sdz"], 0);
+    assert!(added.starts_with("silence ") && added.contains("1 open alert of it stay told"), "{added}");
+    running.kill();
+    let running = sandbox.watch("tripline.toml");
+    sandbox.append("app.log", "disk sda bad\ndisk sdz bad\n");
+    // It is told of what is not silent, which comes behind what is.
+    peer.wait_until("the other", |requests| accepted(requests).len() == 2);
+    let status = sandbox.run(&["status", "--state-dir", "state"]).expect(0).answer();
+    assert!(status.contains("disk sda (level reached; held back by silence"), "{status}");
+    assert!(status.contains("1 silence\n") && status.contains("upgrade"), "{status}");
+    // Who was told of a beginning is told of the end.
+    sandbox.append("app.log", "disk early good\n");
+    peer.wait_until("the end", |requests| accepted(requests).len() == 3);
+    let list = silence(&["list"], 0);
+    assert!(list.contains("team=db dev!=sdz"), "{list}");
+    let json = parse(&silence(&["list", "--json"], 0));
+    let id = json["silences"]["silences"][0]["id"].to_string();
+    assert_eq!(silence(&["remove", &id], 0), format!("removed silence {id}"));
+    let told = accepted(&peer.wait_until("what was held", |requests| accepted(requests).len() == 4));
+    let told: Vec<_> =
+        told.iter().map(|told| format!("{} {}", told["labels"]["dev"], told["event_status"])).collect();
+    assert_eq!(
+        told,
+        ["\"early\" \"Critical\"", "\"sdz\" \"Critical\"", "\"early\" \"Ok\"", "\"sda\" \"Critical\""]
+    );
+    assert!(silence(&["remove", &id], 1).contains("there is no silence"));
+    assert_eq!(silence(&["list"], 0), "no silence");
+    running.stop().expect(0);
+}
+
+#[test]
+fn a_silence_that_makes_no_sense_is_refused_with_the_way_out() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    for (args, words) in [
+        (&["team=db"][..], "--for"),
+        (&["--for", "2h", "--until", "18:00", "team=db"], "cannot be used with"),
+        (&["--for", "2h"], "TERM"),
+        (&["--for", "2x", "team=db"], "expected a unit"),
+        (&["--until", "soon", "team=db"], "`soon` is no time: write `18:00`"),
+        (&["--for", "2h", "team"], "`team` compares nothing: write `team=db`"),
+        (&["--for", "2h", "team!=db"], "is true of every alert without such a label"),
+        (&["--for", "2h", "k=~("], "is no pattern"),
+        (&["--for", "2h", "team=db"], "no tripline runs with the state directory"),
+    ] {
+        let finished = sandbox.run(&[&["silence", "add"], args].concat()).expect(2);
+        assert!(finished.talk().contains(words), "{args:?}: {finished:?}");
+    }
+    let running = sandbox.watch("tripline.toml");
+    let finished = sandbox.run(&["silence", "add", "--until", "2020-01-01 10:00", "team=db"]).expect(2);
+    assert!(finished.talk().contains("`2020-01-01T10:00:00Z` is over"), "{finished:?}");
+    running.stop().expect(0);
+}

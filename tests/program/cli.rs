@@ -13,7 +13,17 @@ fn help_says_what_there_is() {
     for (args, words) in [
         (
             &["--help"][..],
-            &["run", "check", "replay", "demo", "status", "resolve", "Usage:", "tripline run --rules"][..],
+            &[
+                "run",
+                "check",
+                "replay",
+                "demo",
+                "status",
+                "resolve",
+                "silence",
+                "Usage:",
+                "tripline run --rules",
+            ][..],
         ),
         (
             &["run", "--help"],

@@ -110,6 +110,8 @@ fn put(batch: &mut Batch, change: Change) {
         Change::Chunk(rule, hash, number, entries) => batch.put_chunk(&rule, hash, number, &entries),
         Change::ChunkGone(rule, hash, number) => batch.remove_chunk(&rule, hash, number),
         Change::Clock(row) => batch.put_clock(&row),
+        Change::Silence(row) => batch.put_silence(&row),
+        Change::SilenceGone(id) => batch.remove_silence(id),
         Change::ClockGone(file) => batch.remove_clock(file),
     }
 }

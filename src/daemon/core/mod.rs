@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::route::{Ledger, Route, is_own};
 use crate::rule::Ruleset;
-use crate::saved::Saved;
+use crate::saved::{Saved, SavedSilence};
 use crate::scan::{LINE_END, MatchKind, Review, Scanned, Scanner};
 use crate::settings::{Settings, Source};
 use crate::sink::attempt::{self, Attempt, Limits, Outcome, QueueStatus};
@@ -501,6 +501,29 @@ impl<D: Disk> Core<D> {
     pub fn resolve(&mut self, keys: &[AlertKey], now: Now) {
         self.engine.resolve(keys, now.time);
         self.urgent = true;
+    }
+
+    /// Holds back what these terms are true of. The next commit makes it last.
+    ///
+    /// # Errors
+    /// As [`Engine::silence`]; then nothing is changed.
+    pub fn silence(
+        &mut self,
+        terms: Vec<String>,
+        until: Timestamp,
+        comment: String,
+        now: Now,
+    ) -> Result<SavedSilence, String> {
+        let made = self.engine.silence(terms, until, comment, now.time)?;
+        self.urgent = true;
+        Ok(made)
+    }
+
+    /// Ends a silence. The next commit makes it last.
+    pub fn unsilence(&mut self, id: u64, now: Now) -> Option<SavedSilence> {
+        let ended = self.engine.unsilence(id, now.time)?;
+        self.urgent = true;
+        Some(ended)
     }
 
     /// Makes the next step look at every file: what was written until now is read before a stop.
