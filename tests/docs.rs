@@ -116,6 +116,7 @@ fn own_rules() -> String {
         let says = rule.summary.render(|value, text| {
             text.push_str(match value {
                 Value::Line => "…",
+                Value::Total => "*n*",
                 _ => "*name*",
             });
         });

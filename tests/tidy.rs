@@ -407,6 +407,7 @@ fn every_file_is_compiled() {
         "src/main.rs",
         "tests/all.rs",
         "tests/fuzz/fuzz_targets/scan.rs",
+        "benches/memory.rs",
         "benches/pipeline.rs",
         "benches/suite/main.rs",
     ];

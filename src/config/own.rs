@@ -76,9 +76,9 @@ pub fn own_rules() -> Vec<Rule> {
             vec![
                 constant("rule "),
                 key(),
-                constant(
-                    " raises more alerts than its `max_raises`; those beyond are told only here, first ",
-                ),
+                constant(" raises more alerts than its `max_raises`: "),
+                Segment::Value(Value::Total),
+                constant(" are told only here, the newest "),
                 line(),
             ],
         ),

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::alert::Key;
 use super::{Emitted, Engine, Tell, digest};
-use crate::model::{KeyHash, Status, Timestamp, Transition};
+use crate::model::{KeyHash, Reason, Status, Timestamp, Transition};
 use crate::rule::{After, By, Rule, RuleIx, Ruleset};
 use crate::scan::{Match, MatchKind};
 
@@ -74,16 +74,18 @@ impl Engine {
     fn tell(&mut self, ix: RuleIx, hash: KeyHash, transition: &Transition) -> Option<Tell> {
         let key = self.keys[ix.0 as usize].get_mut(&hash)?;
         let again = transition.status == transition.previous;
-        if transition.time < self.now.minus(self.clocks.max_age(&key.files)) {
-            key.untold |= !again;
-            return (!again).then_some(Tell::Stale);
-        }
+        let stale = transition.time < self.now.minus(self.clocks.max_age(&key.files));
+        key.untold |= stale && !again;
         if transition.status == Status::Ok {
+            let folded = key.folded.take().is_some();
             self.released(ix, hash);
-            if self.keys[ix.0 as usize].get_mut(&hash)?.folded.take().is_some() {
+            if folded {
                 self.settle_storms(transition.time);
             }
-            return Some(Tell::Now);
+            return Some(if stale { Tell::Stale } else { Tell::Now });
+        }
+        if stale {
+            return (!again).then_some(Tell::Stale);
         }
         if again {
             let told = !key.held && key.folded.is_none();
@@ -271,6 +273,16 @@ impl Engine {
             values.map(|(by, value)| format!("{}={}", by.name, String::from_utf8_lossy(value))).collect();
         let about = [("rule_name", rule.name.as_str())];
         self.own_at(STORM, MatchKind::Match, &about, &named.join(" "), time);
+        let Some(storm) = ruleset.find(STORM) else { return };
+        let of = |key: &&Key| key.by[0] == rule.name.as_str().as_bytes();
+        let Some(key) = self.keys[storm.0 as usize].values().find(of) else { return };
+        // It says how many there are; that is news when there are ten times as many.
+        if key.total >= 10 && key.total == 10u64.pow(key.total.ilog10()) {
+            let hash = key.hash;
+            self.with_key(storm, hash, None, &mut |key, scene, out| {
+                key.shift(scene, time, key.status(), Reason::StillOpen, out);
+            });
+        }
     }
 
     /// Ends the alert of each storm of which nothing is open any more.

@@ -147,6 +147,8 @@ pub struct Engine {
     silences: Silences,
     /// When something ended last that may have held others back, if they were not looked at since.
     freed: Option<Timestamp>,
+    /// Where the last line of tripline's own would stand.
+    own_offset: u64,
     /// Per rule.
     ties: Vec<hold::Ties>,
     /// Per rule.
@@ -186,6 +188,7 @@ impl Engine {
             held: BTreeSet::new(),
             silences: Silences::load(&saved.silences),
             freed: None,
+            own_offset: 0,
             ties: Vec::new(),
             rooms: Vec::new(),
             counts: Vec::new(),
@@ -417,10 +420,12 @@ impl Engine {
             values.iter().find(|(known, _)| *known == name.as_ref()).map(|(_, value)| value.as_bytes().into())
         };
         let captures: Vec<Option<Box<[u8]>>> = ruleset.rule(ix).captures.iter().map(value).collect();
+        // What happens twice in one moment is two things.
+        self.own_offset = self.now.0.unsigned_abs().max(self.own_offset + 1);
         let hit = Match {
             rule: ix,
             kind,
-            at: Position { file: FileId::OWN, offset: time.0.unsigned_abs() },
+            at: Position { file: FileId::OWN, offset: self.own_offset },
             stamp: None,
             captures: Captures::Each(&captures),
             line: line.as_bytes(),

@@ -19,6 +19,8 @@ mod exactly_once;
 mod life;
 /// What stands in files: ends of lines, bytes, lengths, names.
 mod lines;
+/// A thousand rules, put in force while lines come.
+mod reload;
 /// Finished logs on their own time, and the same logs under `run`.
 mod replay;
 

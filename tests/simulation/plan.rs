@@ -57,9 +57,74 @@ pub(super) struct RuleDraw {
     hold_ms: u32,
     resolve_after_ms: u32,
     ladder: [u32; 3],
+    restraints: Restraints,
     /// Counts edits of texts.
     pub(super) edition: u32,
     pub(super) removed: bool,
+}
+
+/// What keeps a rule's alerts from being told, or tells them again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Restraints {
+    /// The rule of that number holds its raises back.
+    unless: Option<usize>,
+    /// Only what comes after an alert of the rule of that number counts.
+    after: Option<usize>,
+    /// So many raises in half a minute are told by themselves.
+    max_raises: Option<u32>,
+    /// So many raises and resolves within a minute are too many.
+    flap: Option<u32>,
+    renotify_ms: Option<u32>,
+    /// It is muted in the first half of each minute of an hour, or nearly.
+    mute: bool,
+}
+
+impl Restraints {
+    fn draw(mut rng: Rng, number: usize, gentle: bool) -> Restraints {
+        let mut some = |chance: u8| rng.u8(..100) < chance;
+        let [unless, after, max_raises, flap, renotify, mute] = [25, 15, 25, 40, 30, 20].map(&mut some);
+        let mut drawn = Restraints {
+            unless: unless.then(|| rng.usize(..5)).filter(|other| *other != number),
+            after: after.then(|| rng.usize(..5)).filter(|other| *other != number),
+            max_raises: max_raises.then(|| rng.u32(1..4)),
+            flap: flap.then(|| rng.u32(2..6)),
+            renotify_ms: renotify.then(|| rng.u32(3..30) * 1000 + 300),
+            mute,
+        };
+        if gentle {
+            // These hang on the order of lines of one second, or on what is not kept over a restart.
+            drawn = Restraints { flap: drawn.flap, renotify_ms: drawn.renotify_ms, ..Restraints::default() };
+        }
+        drawn
+    }
+
+    /// `there`: the numbers of the rules that there are.
+    fn text(&self, there: &[usize]) -> String {
+        let mut text = String::new();
+        let named = |other: Option<usize>| other.filter(|other| there.contains(other));
+        if let Some(other) = named(self.unless) {
+            text += &format!("unless = \"r{other}\"\n");
+        }
+        if let Some(other) = named(self.after) {
+            text += &format!("after = \"r{other}\"\nafter_within = \"10s\"\n");
+        }
+        if let Some(most) = self.max_raises {
+            text += &format!("max_raises = \"{most}/30s\"\n");
+        }
+        text += &match self.flap {
+            Some(changes) => format!("flap = {{ changes = {changes}, within = \"1m\" }}\n"),
+            None => "flap = \"never\"\n".to_owned(),
+        };
+        if let Some(ms) = self.renotify_ms {
+            text += &format!("renotify = \"{}\"\n", millis(ms));
+        }
+        if self.mute {
+            let minutes: Vec<String> =
+                (0..30).map(|n| format!("00:{:02}-00:{:02}", 2 * n, 2 * n + 1)).collect();
+            text += &format!("mute = \"{} UTC\"\n", minutes.join(","));
+        }
+        text
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,8 +262,11 @@ impl Plan {
             "[[rule]]\nname = \"census\"\nmatch = '{CENSUS}'\nresolve = '{CENSUS_OVER}'\n\
              by = [\"k\", \"source\"]\nseverity = \"info\"\nexpire_after = \"52w\"\nsummary = \"{{total}}\"\n"
         );
+        let there: Vec<usize> =
+            self.rules.iter().filter(|rule| !rule.removed).map(|rule| rule.number).collect();
         for rule in self.rules.iter().filter(|rule| !rule.removed) {
             text += &rule.text();
+            text += &rule.restraints.text(&there);
         }
         let text = Text { path: "/etc/rules.toml".into(), text };
         let settings = self.settings();
@@ -247,6 +315,8 @@ impl RuleDraw {
             hold_ms: rng.u32(1..6) * 1000,
             resolve_after_ms: rng.u32(2..60) * 1000,
             ladder: [low, low + 1 + rng.u32(..2), low + 3 + rng.u32(..4)],
+            // Of a generator of their own, so that seeds from before they were there draw what they drew.
+            restraints: Restraints::draw(Rng::with_seed(rng.clone().u64(..)), number, gentle),
             edition: 0,
             removed: false,
         };

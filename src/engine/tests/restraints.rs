@@ -243,6 +243,18 @@ fn raises_beyond_the_bound_are_folded_into_one_alert_until_they_end() {
 }
 
 #[test]
+fn a_storm_says_again_when_it_is_ten_times_as_large() {
+    let bounded = Rule { max_raises: Some(MaxRaises { most: 1, within: secs(6000) }), ..latched("r") };
+    let mut bench = Bench::new(vec![bounded, storm()]);
+    for n in 0..102 {
+        bench.line_of(0, n, &format!("k{n}"), M);
+    }
+    let storms = said(&bench).into_iter().filter(|(rule, ..)| *rule == "tripline_storm");
+    let storms: Vec<_> = storms.map(|(_, time, _, _, tell)| (time, tell)).collect();
+    assert_eq!(storms, [(1, Tell::Now), (10, Tell::Again), (100, Tell::Again)]);
+}
+
+#[test]
 fn a_storm_ends_with_its_rule() {
     let bounded = || Rule { max_raises: Some(MaxRaises { most: 1, within: secs(60) }), ..latched("r") };
     let mut bench = Bench::new(vec![bounded(), storm()]);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tripline::model::{AlertKey, Delivery, DeliveryKind, Episode, SinkName, Status};
+use tripline::model::{AlertKey, Delivery, DeliveryKind, Episode, Reason, SinkName, Status};
 
 use super::super::trace::Failure;
 
@@ -66,7 +66,8 @@ impl Order {
         let orderly = match row.kind {
             DeliveryKind::Raise => shown.open.is_none() && t.status != Status::Ok,
             DeliveryKind::Change => {
-                shown.open.is_some_and(|(episode, status)| goes_on(episode) && status != t.status)
+                let again = matches!(t.reason, Reason::StillOpen | Reason::Flapping);
+                shown.open.is_some_and(|(episode, status)| goes_on(episode) && (status != t.status || again))
                     && t.status != Status::Ok
             }
             DeliveryKind::Resolve => {
