@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::rule::{Comparison, Edit, Measure, Pattern, Rule, Text, Unit, Value};
+use crate::rule::{Comparison, Deadlines, Edit, Measure, Pattern, Rule, Text, Unit, Value};
 
 /// The first 16 bytes of SHA-256 over the condition of a rule: patterns, window, ladder, times, sources. Texts,
 /// labels, pictures and bounds are not part of it. Every field is its length as a little-endian `u32` and its bytes;
@@ -49,6 +49,12 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         field(&mut hash, b"measure");
         field(&mut hash, measure.as_bytes());
     }
+    if let Some(Deadlines { each, within }) = &rule.deadlines {
+        field(&mut hash, b"deadline");
+        count(&mut hash, each.len());
+        each.iter().for_each(|deadline| field(&mut hash, deadline.to_string().as_bytes()));
+        field(&mut hash, format!("{within:?}").as_bytes());
+    }
     if rule.unit != Unit::One {
         field(&mut hash, format!("unit {:?}", rule.unit).as_bytes());
     }
@@ -91,6 +97,7 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
         within: _,
         min_lines: _,
         expect: _,
+        deadlines: _,
         ladder: _,
         unit: _,
         clear: _,

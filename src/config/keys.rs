@@ -53,6 +53,8 @@ pub enum Kind {
     Condition,
     /// A schedule or a list of them.
     Schedules,
+    /// A deadline or a list of them.
+    Deadlines,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A table from label names to strings.
@@ -99,6 +101,7 @@ impl Kind {
             Kind::Measure => "a measure such as \"p95(latency)\"",
             Kind::Condition => "a condition such as 'status >= 500'",
             Kind::Schedules => "times such as \"Mon-Fri 08:00-18:00 Europe/Berlin\", or a list of them",
+            Kind::Deadlines => "a time such as \"Mon-Fri 02:30 Europe/Berlin\", or a list of them",
             Kind::Choice(_) => "one of a few words",
             Kind::Labels => "a table of strings such as `{ team = \"db\" }`",
             Kind::Expected => "a table such as `{ job = [\"db-main\", \"db-audit\"] }`",
@@ -275,6 +278,12 @@ pub const RULE_OWN: &[Key] = &[
         Kind::Expected,
         "none",
         "Keys that are missed though they were never seen: for each name of `by` its values.",
+    ),
+    key(
+        "deadline",
+        Kind::Deadlines,
+        "none",
+        "By when a match has to have come; with `measure = \"absent\"`, which it implies.",
     ),
     key(
         "clear",

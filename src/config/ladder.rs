@@ -83,6 +83,7 @@ fn misfit(
     written: &Written,
     measure: &Measure,
     seconds: f64,
+    deadline: bool,
     clears: bool,
 ) -> Option<(&'static str, Misread)> {
     let Written { op, op_at, than, than_at } = written;
@@ -138,8 +139,10 @@ fn misfit(
                 "",
             );
         }
-        if than.value <= 0.0 {
-            return wrong(than_at, "is always true", "expected a time after the last match", "");
+        if than.value < 0.0 || than.value == 0.0 && !deadline {
+            let label =
+                if deadline { "expected how late it is" } else { "expected a time after the last match" };
+            return wrong(than_at, "is always true", label, "");
         }
     }
     if !measure.counts() {
@@ -183,12 +186,14 @@ pub(super) struct Ladder {
 }
 
 /// The ladder of a rule: from the rule if it says anything of it, else from `[defaults]`, else `warning = ">= 1"`.
-/// `seconds`: by how much a comparison is multiplied to be one of matches.
+/// `seconds`: by how much a comparison is multiplied to be one of matches. `deadline`: what is compared is how late a
+/// match is.
 pub(super) fn read(
     problems: &mut Problems<'_>,
     fields: Fields<'_, '_>,
     measure: Option<&Measure>,
     seconds: f64,
+    deadline: bool,
 ) -> Ladder {
     let own = match fields.defaults {
         Some(defaults) if !mentioned(fields.own()) => Fields { table: defaults, defaults: None },
@@ -203,7 +208,7 @@ pub(super) fn read(
         }
         let Ok(written) = parse_comparison(said.text) else { continue };
         if let Some((title, misfit)) =
-            measure.and_then(|measure| misfit(&written, measure, seconds, word == "clear"))
+            measure.and_then(|measure| misfit(&written, measure, seconds, deadline, word == "clear"))
         {
             let span = said.place(problems, &misfit.at);
             let title = format!("`{word}` {title}");
@@ -230,14 +235,26 @@ pub(super) fn read(
         }
     }
     for (word, _, written) in &each {
-        let comparison = Some(written.comparison());
+        let mut comparison = written.comparison();
+        // Late is what has not come at the deadline itself, not a microsecond after it.
+        if deadline && comparison.than == 0.0 {
+            comparison.op = Op::AtLeast;
+        }
+        let comparison = Some(comparison);
         match WORDS.iter().position(|known| known == word) {
             Some(rung) => ladder.levels[rung] = comparison,
             None => ladder.clear = comparison,
         }
     }
-    let counts = measure.is_none_or(|measure| matches!(measure, Measure::Count));
-    severity(problems, own, counts, &mut ladder);
+    // Only of a count it can be said what one match is worth, and of a deadline what it means to miss it.
+    let least = match measure {
+        None | Some(Measure::Count) => Some(1.0),
+        _ => deadline.then_some(0.0),
+    };
+    severity(problems, own, least, &mut ladder);
+    if deadline {
+        ladder.unit = Some(Unit::Time);
+    }
     order(problems, own, &ladder, measure, seconds);
     ladder
 }
@@ -246,8 +263,8 @@ fn mentioned(fields: Fields<'_, '_>) -> bool {
     fields.value("severity").is_some() || WORDS.iter().any(|word| fields.value(word).is_some())
 }
 
-/// `severity`, which is short for a comparison.
-fn severity(problems: &mut Problems<'_>, fields: Fields<'_, '_>, counts: bool, ladder: &mut Ladder) {
+/// `severity`, which is short for a comparison with `least`.
+fn severity(problems: &mut Problems<'_>, fields: Fields<'_, '_>, least: Option<f64>, ladder: &mut Ladder) {
     let severity = fields.text("severity");
     let word = WORDS.iter().find(|word| fields.value(word).is_some());
     match (severity, word) {
@@ -258,17 +275,18 @@ fn severity(problems: &mut Problems<'_>, fields: Fields<'_, '_>, counts: bool, l
             let file = problems.file.to_path_buf();
             let span = fields.key_span("severity", &severity.span);
             let problem = problems.error("severity-and-ladder", span, title, label);
-            problem.help = Some(format!("write `{} = \">= 1\"` instead, or leave it out", severity.text));
+            let than = if least == Some(0.0) { "0s" } else { "1" };
+            problem.help =
+                Some(format!("write `{} = \">= {than}\"` instead, or leave it out", severity.text));
             problem.second =
                 Some(super::Second { file, span: second, label: "the ladder is here".to_owned() });
         }
         (_, Some(_)) => {}
-        // Only of a count it can be said what one match is worth.
-        (_, None) if !counts => {}
         (severity, None) => {
+            let Some(than) = least else { return };
             let word = severity.map_or("warning", |severity| severity.text);
             let rung = Severity::ALL.iter().position(|severity| severity.as_str() == word).unwrap_or(1);
-            ladder.levels[rung] = Some(Comparison { op: Op::AtLeast, than: 1.0 });
+            ladder.levels[rung] = Some(Comparison { op: Op::AtLeast, than });
         }
     }
 }

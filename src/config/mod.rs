@@ -17,7 +17,9 @@ use crate::rule::Ruleset;
 use crate::settings::{self, Settings};
 use probe::Probe;
 
+mod calendar;
 mod condition;
+mod deadline;
 mod diagnostic;
 mod digest;
 pub mod keys;

@@ -19,6 +19,7 @@ pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("total", Value::Total, "matches since the first one"),
     ("value", Value::Value, "the number that is compared"),
     ("within", Value::Within, "the window"),
+    ("deadline", Value::Deadline, "the deadline that was missed, as its zone shows it"),
     ("for", Value::For, "how long it must last"),
     ("status", Value::Status, "`info`, `warning`, `critical` or `ok`"),
     ("since", Value::Since, "when the alert was raised"),

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::cli::render;
-use crate::rule::{Comparison, Op, Segment, Template, Value};
+use crate::rule::{Comparison, Op, Segment, Template, Unit, Value};
 use crate::settings::{OnStop, Peer, SecretFrom, Source, Start};
 
 fn file(path: &str, text: &str) -> Text {
@@ -466,13 +466,91 @@ fn a_disabled_rule_is_left_out() {
 }
 
 #[test]
+fn deadlines_are_checked() {
+    let due = |lines: &str| {
+        format!(
+            "match = '(?<job>\\w+)'\nby = 'job'\nexpect = {{ job = 'a' }}\ndeadline = '02:30 UTC, Mon-Fri'\n{lines}"
+        )
+    };
+    for (lines, expected) in [
+        ("", &[][..]),
+        ("measure = 'absent'", &[]),
+        ("severity = 'critical'\nwithin = '4h'\nfor = '5m'", &[]),
+        ("warning = '> 0s'\ncritical = '> 2h'\nsummary = 'not by {deadline}'", &[]),
+        (
+            "measure = 'rate'\nwithin = '5m'\nwarning = '> 1'",
+            &[("expect-without-absent", "{ job = 'a' }"), ("deadline-without-absent", "deadline")],
+        ),
+        ("warning = '>= 1'", &[("bad-comparison", "1")]),
+        ("warning = '> -1h'", &[("bad-comparison", "-1h")]),
+        ("warning = '< 1h'", &[("bad-comparison", "<")]),
+        ("severity = 'info'\nwarning = '> 1h'", &[("severity-and-ladder", "severity")]),
+        ("clear = '> 1h'", &[("no-effect", "'> 1h'")]),
+        ("resolve = 'y'", &[("no-effect", "'y'")]),
+        ("within = '1h'\nmin_lines = 3", &[("no-effect", "3")]),
+    ] {
+        check_rule(&due(lines), expected);
+    }
+    check_rule("match = 'x'\ndeadline = []", &[("empty-list", "[]")]);
+    check_rule("match = 'x'\ndeadline = ['02:30', 5]", &[("wrong-type", "5")]);
+    check_rule("match = 'x'\ndeadline = ['02:30', '2.30']", &[("bad-deadline", "2.30")]);
+    check_rule(
+        "match = 'x'\nsummary = '{deadline}'\ndeadline = \"02:3\\u0030 Moscow\"",
+        &[("unknown-zone", "Moscow")],
+    );
+    check_rules("[defaults]\ndeadline = '02:30'\n", &[("not-a-default", "deadline")]);
+}
+
+#[test]
+fn a_deadline_is_missed_at_its_moment_and_by_nothing_else() {
+    let level = |lines: &str| {
+        let text = format!(
+            "[defaults]\nwithin='5m'\n[[rule]]\nname='r'\nsource='s'\nmatch='x'\ndeadline='02:30'\n{lines}\n"
+        );
+        let rule = &good(&text).rules[0];
+        assert!(rule.within.is_zero() && rule.unit == Unit::Time && rule.expect == [Vec::new()], "{lines}");
+        let within = rule.deadlines.as_ref().unwrap().within.map(|within| within.as_secs());
+        (rule.ladder.map(|level| level.map(|level| (level.op, level.than))), within)
+    };
+    assert_eq!(level(""), ([None, Some((Op::AtLeast, 0.0)), None], None));
+    assert_eq!(level("severity='critical'"), ([None, None, Some((Op::AtLeast, 0.0))], None));
+    let two = [None, Some((Op::AtLeast, 0.0)), Some((Op::Above, 7200.0))];
+    assert_eq!(level("warning='> 0s'\ncritical='> 2h'\nwithin='4h'"), (two, Some(14400)));
+}
+
+#[test]
+fn schedules_of_rules_and_defaults_are_checked() {
+    check_rule(
+        "match = 'x'\nactive = 'Mon-Fri 08:00'\nmute = ['Sat', 7]",
+        &[("bad-schedule", "08:00"), ("wrong-type", "7")],
+    );
+    check_rule("match = 'x'\nactive = []\nmute = []", &[("empty-list", "[]")]);
+    check_rule("match = 'x'\nactive = \"Mon\\u002dFry\"", &[("unknown-zone", "Fry")]);
+    let text = "[defaults]\nactive = 'Mon-Fri'\nmute = '12:00-13:00'\n[[rule]]\nname='r'\nsource='s'\nmatch='x'\nmute=[]\n";
+    let rule = &good(text).rules[0];
+    assert_eq!((rule.active[0].to_string().as_str(), rule.mute.len()), ("Mon-Fri UTC", 0));
+    // Said once, however many rules take it.
+    let one = "[[rule]]\nname='NAME'\nsource='s'\nmatch='x'\n";
+    let two = format!("[defaults]\nactive='Mon 8'\n{}{}", one.replace("NAME", "a"), one.replace("NAME", "b"));
+    check_rules(&two, &[("bad-schedule", "8")]);
+}
+
+#[test]
 fn only_what_decides_enters_the_digest() {
     let digest = |lines: &str| {
         let text = format!("[[rule]]\nname='r'\nsource=['s','t']\nmatch='x'\n{lines}\n");
         good(&text).rules[0].condition_digest
     };
     let plain = digest("");
-    for same in ["summary='y'", "labels={a='b'}", "max_keys=7", "runbook='z'", "severity='warning'"] {
+    for same in [
+        "active='Mon-Fri'",
+        "mute='Sat'",
+        "summary='y'",
+        "labels={a='b'}",
+        "max_keys=7",
+        "runbook='z'",
+        "severity='warning'",
+    ] {
         assert_eq!(digest(same), plain, "{same}");
     }
     let others = [
@@ -495,6 +573,9 @@ fn only_what_decides_enters_the_digest() {
         "within='1m'\nmeasure='distinct(line)'\nwarning='>= 1'",
         "within='1m'\nmin_lines=5",
         "measure='absent'\nwarning='> 1h'",
+        "measure='absent'\nwarning='> 1h'\ndeadline='02:30 UTC'",
+        "measure='absent'\nwarning='> 1h'\ndeadline='Mon 02:30 UTC'",
+        "measure='absent'\nwarning='> 1h'\ndeadline='02:30 UTC'\nwithin='1h'",
         "within='1m'\nclear='< 1'",
     ];
     let mut seen = vec![plain];

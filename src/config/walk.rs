@@ -100,13 +100,25 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         | (Kind::Switch, DeValue::Boolean(_)) => {}
         (Kind::Table, DeValue::Table(_)) => {}
         (
-            Kind::Texts | Kind::Names | Kind::RuleNames | Kind::Patterns | Kind::Globs | Kind::Schedules,
+            Kind::Texts
+            | Kind::Names
+            | Kind::RuleNames
+            | Kind::Patterns
+            | Kind::Globs
+            | Kind::Schedules
+            | Kind::Deadlines,
             DeValue::String(_),
         ) => {
             check_text(problems, key, value);
         }
         (
-            Kind::Texts | Kind::Names | Kind::RuleNames | Kind::Patterns | Kind::Globs | Kind::Schedules,
+            Kind::Texts
+            | Kind::Names
+            | Kind::RuleNames
+            | Kind::Patterns
+            | Kind::Globs
+            | Kind::Schedules
+            | Kind::Deadlines,
             DeValue::Array(list),
         ) => {
             for item in list.iter() {

@@ -54,9 +54,11 @@ pub(super) struct Key {
     pub(super) by: Vec<Vec<u8>>,
     /// Everything up to here is decided; only [`Key::advance`], [`Key::meet`] and [`Key::recover`] move it.
     pub(super) clock: Timestamp,
-    /// When it was first seen, or first expected.
+    /// When it was first seen, or first expected; of what has to come by a time, or when an operator ended its alert.
     pub(super) born: Timestamp,
     pub(super) last_match: Timestamp,
+    /// [`Key::miss_from`] of that match, for rules that notice absence: it takes time to find. `None`: never.
+    pub(super) missed_from: Option<Timestamp>,
     pub(super) rungs: [Rung; 3],
     pub(super) latched: bool,
     pub(super) window: Window,
@@ -110,7 +112,7 @@ pub(super) enum Timer {
 
 impl Key {
     pub(super) fn new(rule: &Rule, hash: KeyHash, by: Vec<Vec<u8>>, clock: Timestamp) -> Key {
-        Key {
+        let mut key = Key {
             hash,
             watched: rule.notices_absence(),
             expected: rule.expects(by.iter().map(Vec::as_slice)),
@@ -118,6 +120,7 @@ impl Key {
             clock,
             born: clock,
             last_match: clock,
+            missed_from: None,
             rungs: [Rung::default(); 3],
             latched: false,
             window: Window::new(kept_for(rule)),
@@ -139,7 +142,9 @@ impl Key {
             line: Vec::new(),
             changed: false,
             timer: None,
-        }
+        };
+        key.missed_from = key.miss_from(rule);
+        key
     }
 
     /// A key as it was committed, under a rule of the same name and the same `by`.
@@ -156,6 +161,7 @@ impl Key {
             clock: saved.clock,
             born: saved.born,
             last_match: saved.last_match,
+            missed_from: None,
             rungs: saved.rungs,
             latched: saved.latched,
             window: Window::load(kept_for(rule), saved.first_chunk, saved.step_us, chunks),
@@ -179,6 +185,7 @@ impl Key {
             changed: false,
             timer: None,
         };
+        key.missed_from = key.miss_from(rule);
         key.window.expire(key.clock);
         if saved.condition_digest != rule.condition_digest {
             key.restart(rule);
@@ -417,6 +424,7 @@ impl Key {
             let keep = usize::try_from(self.total - 1).unwrap_or(LINES_KEPT).min(LINES_KEPT - 1);
             room = self.lines.drain(..self.lines.len().saturating_sub(keep)).next();
         }
+        self.missed_from = self.miss_from(rule);
         self.remember(hit, room.unwrap_or_default());
         if rule.lasts() {
             // Whatever more lines may follow, what was missed is there.

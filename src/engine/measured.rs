@@ -6,6 +6,9 @@ use super::window::Use;
 use crate::model::Timestamp;
 use crate::rule::{Comparison, Measure, Rule};
 
+/// Deadlines in a row that a key misses before nobody expects it any more.
+const DEADLINES_MISSED: usize = 10;
+
 impl Key {
     /// When a match will next be one of the window before, or enough is known of that.
     pub(super) fn next_turn(&self, rule: &Rule) -> Option<Timestamp> {
@@ -15,27 +18,46 @@ impl Key {
         turn.into_iter().chain(known).min()
     }
 
+    /// From when on it is missed if nothing comes after its newest match.
+    pub(super) fn miss_from(&self, rule: &Rule) -> Option<Timestamp> {
+        match &rule.deadlines {
+            None => Some(self.last_match),
+            // It has not come since it is expected, or since an operator had the last word.
+            Some(deadlines) if self.total == 0 || self.born > self.last_match => deadlines.next(self.born),
+            Some(deadlines) => deadlines.missed_after(self.last_match),
+        }
+    }
+
     /// When it will next have been missed for so long that a level begins.
     pub(super) fn next_miss(&self, rule: &Rule) -> Option<Timestamp> {
-        if !self.watched {
-            return None;
-        }
-        let after = |level: &Comparison| self.last_match.plus(level.lasts());
+        let from = self.missed_from.filter(|_| self.watched)?;
+        let after = |level: &Comparison| from.plus(level.lasts());
         let waiting = self.rungs.iter().zip(&rule.ladder).filter(|(rung, _)| rung.since.is_none());
         waiting.filter_map(|(_, level)| level.as_ref().map(after)).min()
     }
 
     /// When nobody expects it any more.
     pub(super) fn forgotten(&self, rule: &Rule) -> Option<Timestamp> {
-        let after = rule.forget_after().filter(|_| self.watched && !self.expected)?;
-        Some(self.last_match.plus(after))
+        let from = self.missed_from.filter(|_| self.watched && !self.expected)?;
+        let after = from.plus(rule.forget_after()?);
+        match &rule.deadlines {
+            None => Some(after),
+            // That is later than a level begins, and each deadline takes time to find.
+            Some(_) if self.clock < from => None,
+            Some(deadlines) => {
+                let last = (1..DEADLINES_MISSED).try_fold(from, |missed, _| deadlines.next(missed))?;
+                Some(after.max(last))
+            }
+        }
     }
 
     /// True if the comparison of a level holds.
     pub(super) fn level_holds(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
         match (&rule.ladder[rung], value) {
             // To the microsecond, as the moment is at which it is looked at.
-            (Some(level), _) if rule.notices_absence() => self.clock.since(self.last_match) >= level.lasts(),
+            (Some(level), _) if rule.notices_absence() => {
+                self.missed_from.is_some_and(|from| self.clock >= from.plus(level.lasts()))
+            }
             (Some(level), Some(value)) => level.holds(value),
             _ => false,
         }
@@ -80,7 +102,10 @@ impl Key {
             Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
             Measure::Sum(_) | Measure::Least(_) | Measure::Most(_) => self.window.number(),
             Measure::Percentile(percent, _) => self.window.percentile(*percent),
-            Measure::Absent => Some(self.clock.since(self.last_match).as_secs_f64()),
+            Measure::Absent => {
+                let from = self.missed_from.filter(|from| *from <= self.clock)?;
+                Some(self.clock.since(from).as_secs_f64())
+            }
             Measure::Last(_) => self.newest_number.filter(|_| !windowed || count > 0),
         }
     }

@@ -17,6 +17,8 @@ use crate::rule::{
 };
 use crate::scan::KeptMatch;
 
+mod deadlines;
+
 const FILE: FileId = FileId(1);
 
 fn at(seconds: i64) -> Timestamp {

@@ -75,7 +75,14 @@ impl Scene<'_> {
                 Some(value) => write!(text, "{}", number_text(value, self.rule.unit)),
                 None => write!(text, "-"),
             },
-            Value::Within => write!(text, "{}", duration_text(self.rule.within)),
+            Value::Within => {
+                let before = self.rule.deadlines.as_ref().and_then(|deadlines| deadlines.within);
+                write!(text, "{}", duration_text(before.unwrap_or(self.rule.within)))
+            }
+            Value::Deadline => match self.rule.deadlines.as_ref().zip(key.missed_from) {
+                Some((deadlines, missed)) => write!(text, "{}", deadlines.shown(missed)),
+                None => write!(text, "-"),
+            },
             Value::For => write!(text, "{}", duration_text(self.rule.hold)),
             Value::Status => write!(text, "{}", transition.status.as_str()),
             Value::Since => write!(text, "{}", transition.since),

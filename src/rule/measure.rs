@@ -61,6 +61,7 @@ pub fn number_text(value: f64, unit: Unit) -> String {
         Unit::One => (value, ""),
         Unit::Share => (value * 100.0, "%"),
         Unit::Time if value.abs() >= 60.0 => return long(value),
+        Unit::Time if value == 0.0 => (value, "s"),
         Unit::Time => scaled(value, &[("s", 1.0), ("ms", 1e-3)]),
         Unit::Size => scaled(value, &[("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)]),
     };
@@ -113,6 +114,7 @@ mod tests {
             (93_600.000_001, Unit::Time, "1d2h"),
             (-3_725.0, Unit::Time, "-1h2m"),
             (61.4, Unit::Time, "1m1s"),
+            (0.0, Unit::Time, "0s"),
             (1e9, Unit::Time, "11574d2h"),
             (512e6, Unit::Size, "512MB"),
             (0.0, Unit::Size, "0B"),

@@ -5,6 +5,7 @@
 mod comparison;
 mod condition;
 mod days;
+mod deadline;
 mod measure;
 mod quantity;
 mod restraint;
@@ -21,6 +22,7 @@ use regex_syntax::hir::Hir;
 pub use comparison::{Comparison, Op};
 pub use condition::{Condition, NotComparable, Number, Word};
 pub use days::Days;
+pub use deadline::{Deadline, Deadlines};
 pub use measure::{Measure, number_text};
 pub(crate) use quantity::number_len;
 pub use quantity::{Quantity, Unit};
@@ -106,6 +108,9 @@ pub struct Rule {
     /// Keys that are watched from the start, whether they have been seen or not: values in the order of `by`. Without `by`
     /// the only key is expected, if the rule notices absence.
     pub expect: Vec<Vec<Box<str>>>,
+    /// By when a match has to have been seen, for rules that notice absence: it is late from then on, and absent for no
+    /// other reason.
+    pub deadlines: Option<Deadlines>,
     /// Comparisons of the measure, `info`, `warning`, `critical`; at least one is there.
     pub ladder: [Option<Comparison>; 3],
     /// What these comparisons count.
@@ -205,6 +210,7 @@ impl Rule {
             within: Duration::ZERO,
             min_lines: 0,
             expect: Vec::new(),
+            deadlines: None,
             ladder: [None, Some(Comparison { op: Op::AtLeast, than: 1.0 }), None],
             unit: Unit::One,
             clear: None,
@@ -342,6 +348,8 @@ pub enum Value {
     Value,
     /// `{within}`: the window, as the author would write it.
     Within,
+    /// `{deadline}`: the deadline that was missed, RFC 3339 as its zone shows it.
+    Deadline,
     /// `{for}`: how long it must last.
     For,
     /// `{status}`: `info`, `warning`, `critical` or `ok`.

@@ -14,7 +14,7 @@ use super::Days;
 use crate::model::Timestamp;
 
 /// Minutes of a day.
-const DAY: i16 = 24 * 60;
+pub(super) const DAY: i16 = 24 * 60;
 
 /// Times at which something holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,8 +150,8 @@ impl When {
     }
 }
 
-/// So many minutes after the midnight that a day begins with; fewer than a day has.
-fn at_minute(day: Date, minute: i16) -> DateTime {
+/// So many minutes after the midnight that a day begins with.
+pub(super) fn at_minute(day: Date, minute: i16) -> DateTime {
     day.at(0, 0, 0, 0).saturating_add(i64::from(minute).minutes())
 }
 

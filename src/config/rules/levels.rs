@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::super::diagnostic::{Problems, did_you_mean, short};
 use super::super::ladder::{self, Ladder};
 use super::super::pattern::Compiled;
 use super::super::tokens::Names;
 use super::super::walk::{Fields, Said};
-use super::super::{Second, condition, measure};
+use super::super::{Second, condition, deadline, measure};
 use super::{Around, Reader};
-use crate::rule::{By, Filter, Measure, Value};
+use crate::rule::{By, Deadlines, Filter, Measure, Value};
 
 impl Reader<'_, '_> {
     pub(super) fn filter(
@@ -34,11 +36,35 @@ impl Reader<'_, '_> {
         around: &mut Around<'_>,
         names: &Names<'_, Value>,
     ) -> Option<Measure> {
-        let Some(said) = self.fields.own().text("measure") else { return Some(Measure::Count) };
+        let Some(said) = self.fields.own().text("measure") else {
+            return Some(if self.has_deadline() { Measure::Absent } else { Measure::Count });
+        };
         let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
             self.compile(problems, around, "measure", said).map(|compiled| compiled.regex)
         };
-        measure::parse(problems, &said, names, &mut compile)
+        let measure = measure::parse(problems, &said, names, &mut compile)?;
+        if self.has_deadline() && !matches!(measure, Measure::Absent) {
+            let title = format!("`deadline` has no effect with `{}`", short(said.text));
+            let span = self.fields.own().key_span("deadline", &self.header);
+            let problem = problems.error("deadline-without-absent", span, title, "nothing is ever missed");
+            problem.help = Some("leave out `measure`".to_owned());
+        }
+        Some(measure)
+    }
+
+    /// True if matches have to come by a time.
+    pub(super) fn has_deadline(&self) -> bool {
+        self.fields.own().value("deadline").is_some()
+    }
+
+    /// By when, if they have to.
+    pub(super) fn deadlines(&self, problems: &mut Problems<'_>, local: &TimeZone) -> Option<Deadlines> {
+        let own = self.fields.own();
+        let list = own.value("deadline")?.get_ref().as_array();
+        self.not_empty(problems, "deadline", list.is_some_and(|list| list.is_empty()), "by when?");
+        let each = own.texts("deadline");
+        let each = each.iter().filter_map(|said| deadline::parse(problems, said, local)).collect();
+        Some(Deadlines { each, within: own.duration("within") })
     }
 
     /// The keys that are missed though they were never seen, as lists of values in the order of `by`.
@@ -128,7 +154,10 @@ impl Reader<'_, '_> {
         matches: &[Compiled],
         captures: &[Arc<str>],
     ) {
-        let Some(said) = self.fields.own().text("measure") else { return };
+        let own = self.fields.own();
+        let Some(said) = own.text("measure").or_else(|| own.texts("deadline").into_iter().next()) else {
+            return;
+        };
         let name = short(said.text);
         let needs_window = !matches!(measure, Measure::Count | Measure::Last(_) | Measure::Absent);
         for (key, label) in [
@@ -136,7 +165,9 @@ impl Reader<'_, '_> {
             ("clear", "a line that fits `match` ends the alert"),
             ("resolve", "a line that fits `match` ends the alert"),
         ] {
-            if let (Measure::Absent, Some(value)) = (measure, self.fields.own().value(key)) {
+            // How early it may come is what `within` says of a deadline.
+            let has_effect = key == "within" && self.has_deadline();
+            if let (Measure::Absent, Some(value), false) = (measure, own.value(key), has_effect) {
                 let title = format!("`{key}` has no effect with `absent`");
                 problems.error("no-effect", value.span(), title, label);
             }
@@ -146,7 +177,7 @@ impl Reader<'_, '_> {
             problems.error("measure-without-window", said.span.clone(), title, "of which matches?").help =
                 Some("say over which time: `within = \"5m\"`".to_owned());
         }
-        if !matches!(measure, Measure::Count) && ladder.written.is_none() {
+        if !matches!(measure, Measure::Count) && ladder.written.is_none() && !self.has_deadline() {
             let title = format!("`{name}` is compared with nothing");
             problems.error("measure-without-level", said.span.clone(), title, "no level is given").help =
                 Some("say from which value on: `warning = \"> …\"`".to_owned());
@@ -161,12 +192,16 @@ impl Reader<'_, '_> {
 
     /// Things that only make sense with a window.
     pub(super) fn check_window(&self, problems: &mut Problems<'_>, has_resolve: bool, counts: bool) {
-        if self.fields.value("within").is_some() {
+        if self.fields.value("within").is_some() && !self.has_deadline() {
             return;
         }
         if let Some(value) = self.fields.own().value("min_lines") {
-            let title = "`min_lines` has no effect without `within`";
-            problems.warning("no-effect", value.span(), title, "each line counts by itself");
+            let (title, label) = if self.has_deadline() {
+                ("`min_lines` has no effect with `deadline`", "one match is enough")
+            } else {
+                ("`min_lines` has no effect without `within`", "each line counts by itself")
+            };
+            problems.warning("no-effect", value.span(), title, label);
         }
         if !counts {
             return;

@@ -175,12 +175,13 @@ impl<'t> Reader<'t, '_> {
         let names = Names { find: &find, all };
         let filter = self.filter(problems, around, &names);
         let measure = self.measure(problems, around, &names);
+        let deadlines = self.deadlines(problems, around.local);
         // What stays away is measured by itself, whatever the defaults say of windows.
         let absent = matches!(measure, Some(Measure::Absent));
         let within = self.fields.duration("within").filter(|_| !absent).unwrap_or_default();
         let min_lines = self.fields.count("min_lines").filter(|_| !absent).unwrap_or(0) as u64;
         let seconds = if matches!(measure, Some(Measure::Rate)) { within.as_secs_f64() } else { 1.0 };
-        let ladder = ladder::read(problems, self.fields, measure.as_ref(), seconds);
+        let ladder = ladder::read(problems, self.fields, measure.as_ref(), seconds, self.has_deadline());
         let unit = ladder.unit.unwrap_or(Unit::One);
         let hold = self.fields.duration("for").unwrap_or_default();
         let has_resolve = self.fields.table.contains_key("resolve");
@@ -239,6 +240,7 @@ impl<'t> Reader<'t, '_> {
             resolve_after,
             expire_after,
             expect,
+            deadlines,
             active,
             mute,
             max_keys,
@@ -316,9 +318,8 @@ impl<'t> Reader<'t, '_> {
     fn told(&self, problems: &mut Problems<'_>, local: &TimeZone) -> (Vec<Schedule>, Vec<Schedule>) {
         let active = self.fields.texts("active");
         let label = "never or always?";
-        let none =
-            self.fields.value("active").is_some_and(|value| value.get_ref().is_array()) && active.is_empty();
-        self.not_empty(problems, "active", none, label);
+        let list = self.fields.value("active").and_then(|value| value.get_ref().as_array());
+        self.not_empty(problems, "active", list.is_some_and(|list| list.is_empty()), label);
         let mut read = |list: Vec<Said<'_>>| {
             list.iter().filter_map(|said| schedule::parse(problems, said, local)).collect()
         };
