@@ -98,11 +98,11 @@ fn add(args: &AddArgs) -> Result<u8, Failure> {
     let question =
         Question::Silence(Silence { terms: args.terms.clone(), end, comment: args.comment.clone() });
     let answered = args.of.ask(&question)?;
+    let Answer::Silenced { silence, told } = answered else { return Err(unexpected("no silence")) };
     if args.json {
-        answer(&format!("{}\n", serde_json::to_string(&answered)?))?;
+        answer(&format!("{}\n", serde_json::json!({ "silence": silence, "told": told })))?;
         return Ok(0);
     }
-    let Answer::Silenced { silence, told } = answered else { return Err(unexpected("no silence")) };
     let mut text = format!("silence {} until {}\n", silence.id, silence.until);
     if told > 0 {
         let open = plural(told, "open alert");
@@ -114,11 +114,11 @@ fn add(args: &AddArgs) -> Result<u8, Failure> {
 
 fn list(args: &ListArgs) -> Result<u8, Failure> {
     let answered = args.of.ask(&Question::Silences)?;
+    let Answer::Silences { silences, at } = answered else { return Err(unexpected("no silences")) };
     if args.json {
-        answer(&format!("{}\n", serde_json::to_string(&answered)?))?;
+        answer(&format!("{}\n", serde_json::json!({ "silences": silences })))?;
         return Ok(0);
     }
-    let Answer::Silences { silences, at } = answered else { return Err(unexpected("no silences")) };
     let text = if silences.is_empty() { "no silence\n".to_owned() } else { silence_lines(&silences, at) };
     answer(&text)?;
     Ok(0)

@@ -140,7 +140,7 @@ pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
 fn why(alert: &Open) -> String {
     let reason = &alert.reason;
     match (alert.held, alert.silence) {
-        (true, Some(id)) => format!("{reason}; held back by silence {id}"),
+        (true, Some(id)) => format!("{reason}; silence {id}"),
         (true, None) => format!("{reason}; held back"),
         (false, _) => reason.clone(),
     }
@@ -308,7 +308,7 @@ oncall                                 3     1d01h  suspended
         let shown = text(&Report { alerts, silences, ..report() }, false);
         for line in [
             &format!("  warning   2015-12-10T09:13:10Z  {}:3f3f3f3f\n", "r".repeat(64)),
-            "… (level reached; held back by silence 7)\n",
+            "… (level reached; silence 7)\n",
             "            short (level reached; held back)\n",
             "            told before (level reached)\n",
             "\n1 silence\n  7       0s left  team=db severity<=warning\n            upgrade\n",

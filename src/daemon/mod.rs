@@ -178,7 +178,14 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     let (show, shown) = watch::channel(Arc::new(crate::http::View::default()));
     let address = listen(&runtime, &settings, shown, clock)?;
     let dir = settings.state_dir.as_deref();
-    let socket = dir.map(|dir| socket::listen(&runtime, dir, inbox.clone())).transpose()?;
+    let socket = match dir.map(|dir| socket::listen(&runtime, dir, inbox.clone())).transpose() {
+        // Not every file system holds sockets, and logs are watched all the same.
+        Err(SocketError::Io { path, error }) => {
+            tracing::warn!(path = %path.display(), %error, "the command line can not reach this process");
+            None
+        }
+        socket => socket?,
+    };
     signals(&runtime, &inbox)?;
     let reload = load.map(|load| reloader(load, inbox.clone())).transpose()?;
 

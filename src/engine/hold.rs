@@ -173,7 +173,7 @@ impl Engine {
             self.released(ix, hash);
             self.untold.insert((ix, hash));
         } else if !self.holds_back(ix, hash, time, true) {
-            self.retell(ix, hash);
+            self.say_again(ix, hash, Tell::IfOther);
         }
     }
 
@@ -194,6 +194,10 @@ impl Engine {
         let fires = key.status() != Status::Ok;
         let at = key.clock;
         let known = fires && (key.held || key.folded.is_some() || self.holds_back(ix, hash, at, true));
+        self.say_again(ix, hash, if known { Tell::Known } else { Tell::IfOther });
+    }
+
+    fn say_again(&mut self, ix: RuleIx, hash: KeyHash, tell: Tell) {
         let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return };
         let mut made = Vec::new();
         key.retell(&mut made);
@@ -203,7 +207,6 @@ impl Engine {
         if !std::mem::replace(&mut key.changed, true) {
             self.changed_keys.push((ix, hash));
         }
-        let tell = if known { Tell::Known } else { Tell::IfOther };
         self.output.transitions.extend(made.into_iter().map(|transition| Emitted { transition, tell }));
         self.schedule(ix, hash);
     }

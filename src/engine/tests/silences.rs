@@ -315,3 +315,16 @@ proptest! {
         prop_assert_eq!(bench.engine.held.len(), 0);
     }
 }
+
+#[test]
+fn what_a_silence_lets_go_counts_once_towards_a_storm() {
+    let bound = crate::rule::MaxRaises { most: 2, within: secs(60) };
+    let mut bench = Bench::new(vec![Rule { max_raises: Some(bound), ..latched("r") }]);
+    act(&mut bench, Silence(0, "rule=r", 100));
+    (10..13).zip(["a", "b", "c"]).for_each(|(time, key)| bench.line(time, key, M));
+    assert_eq!(bench.tells, [Tell::Known; 3]);
+    bench.tells.clear();
+    bench.run_until(100);
+    bench.tells.sort_by_key(|tell| *tell == Tell::Known);
+    assert_eq!(bench.tells, [Tell::IfOther, Tell::IfOther]);
+}
