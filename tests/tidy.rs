@@ -54,6 +54,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "scan",
             "engine",
             "config",
+            "route",
             "sink",
             "daemon",
         ],

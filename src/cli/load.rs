@@ -288,10 +288,28 @@ fn read_text(path: &Path) -> Result<Text, String> {
 
 /// The rule files a path or glob names, sorted; `*.test.toml` is never one.
 fn expand(glob: &Path) -> Result<Vec<PathBuf>, String> {
-    let text = glob.to_string_lossy();
-    if !text.contains(['*', '?', '[', '{']) {
+    if !is_glob(glob) {
         return if glob.is_dir() { expand(&glob.join("*.toml")) } else { Ok(vec![glob.to_owned()]) };
     }
+    let mut found = fitting(glob)?;
+    let test = |path: &Path| {
+        path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with(".test.toml"))
+    };
+    found.retain(|path| !test(path));
+    Ok(found)
+}
+
+/// True if a path holds what only globs hold.
+pub(super) fn is_glob(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '[', '{'])
+}
+
+/// The files that fit a glob, sorted; hidden ones fit none.
+///
+/// # Errors
+/// A sentence, if it is no glob.
+pub(super) fn fitting(glob: &Path) -> Result<Vec<PathBuf>, String> {
+    let text = glob.to_string_lossy();
     let matcher = GlobBuilder::new(&text)
         .literal_separator(true)
         .build()
@@ -307,8 +325,7 @@ fn expand(glob: &Path) -> Result<Vec<PathBuf>, String> {
     walk(&start, depth, &mut |path| {
         let shown = if fixed.as_os_str().is_empty() { path.strip_prefix(".").unwrap_or(path) } else { path };
         let hidden = shown.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let test = shown.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with(".test.toml"));
-        if matcher.is_match(shown) && !test && !hidden {
+        if matcher.is_match(shown) && !hidden {
             found.push(shown.to_owned());
         }
     });

@@ -607,7 +607,7 @@ fn stdin_reader(inbox: Sender<Input>) -> std::io::Result<()> {
 }
 
 /// Every followed file costs a descriptor: take as many as the machine grants.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum || limit.maximum.is_none() {

@@ -130,6 +130,9 @@ impl Engine {
                 if !self.counts_once(rule, hash, hit) {
                     return;
                 }
+                if self.tells_matches {
+                    self.output.matches.push((hit.rule, time));
+                }
                 let mut taken = Taken::Late;
                 let mut meet = |key: &mut Key, scene: &Scene<'_>, out: &mut Vec<Transition>| {
                     taken = key.meet(scene, time, hit, sample, out);

@@ -110,6 +110,9 @@ pub struct Output {
     pub transitions: Vec<Emitted>,
     /// Stamps that were not believed.
     pub odd_stamps: Vec<OddStamp>,
+    /// Of each line that fitted a rule, whatever its window made of it: which rule, and when. Empty unless
+    /// [`Engine::tell_matches`] was called.
+    pub matches: Vec<(RuleIx, Timestamp)>,
 }
 
 /// What was counted of a rule since the process began.
@@ -163,6 +166,8 @@ pub struct Engine {
     changed_clocks: BTreeSet<FileId>,
     /// Rows that could not wait to be asked for: of what is gone, and of the rules before a reload.
     made: Vec<Change>,
+    /// See [`Engine::tell_matches`].
+    tells_matches: bool,
     output: Output,
     now: Timestamp,
 }
@@ -197,6 +202,7 @@ impl Engine {
             changed_keys: Vec::new(),
             changed_clocks: BTreeSet::new(),
             made: Vec::new(),
+            tells_matches: false,
             output: Output::default(),
             now,
         };
@@ -459,6 +465,12 @@ impl Engine {
                 key.end(scene, time, Reason::Stopped, out);
             });
         }
+    }
+
+    /// From now on [`Output::matches`] tells of every match. For those who count by time; who only wants the sum has
+    /// [`Engine::rule_counts`].
+    pub fn tell_matches(&mut self) {
+        self.tells_matches = true;
     }
 
     /// What followed since the last call.

@@ -45,7 +45,11 @@ fn paths_that_can_not_be_read_are_named() {
         (&["run", "--rules", rules, "app.log/x"], "app.log/x`"),
         (&["run", "app.log"], "`--rules`"),
         (&["replay", "--rules", rules, "none.log"], "`none.log`"),
-        (&["replay", "--rules", rules, "dir"], "`dir` is a directory"),
+        (
+            &["replay", "--rules", rules, "dir"],
+            "`dir` is a directory: name the files in it, or all of them as `dir/*`",
+        ),
+        (&["replay", "--rules", rules, "no*.log"], "no file fits `no*.log`"),
         (&["replay", "--rules", rules, "broken"], "`broken`"),
         (&["replay", "--rules", "dir", "app.log"], "`dir`"),
         (&["replay", "--rules", rules, "--tz", "Mars/Base", "app.log"], "`Mars/Base`"),

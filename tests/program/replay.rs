@@ -65,7 +65,16 @@ fn a_real_log_leads_to_exactly_these_transitions() {
         "2015-12-10T11:44:35Z ok 183.62.140.253",
     ];
     assert_eq!(timeline(&finished), expected);
-    assert_eq!(finished.talk(), "24 transitions from 521 matches in 225216 bytes");
+    let summary = "\
+would have paged 10 times from 2015-12-10 06:55 to 2015-12-10 11:04 (UTC)
+  rule            day           pages     matches
+  ssh_bruteforce  2015-12-10       10         521
+pages of 9 keys, the most of them of
+      2  ssh_bruteforce  src_ip=103.99.0.122  (46 matches)
+";
+    let talk = finished.talk();
+    assert!(talk.starts_with(summary), "{talk}");
+    assert!(talk.ends_with("24 transitions from 521 matches in 225216 bytes"), "{talk}");
 }
 
 fn failed(at: DateTime, from: &str) -> String {
@@ -106,7 +115,7 @@ fn a_made_log_goes_up_and_down_the_ladder() {
     assert_eq!(timeline(&finished), MADE);
     // 60 of one address and 5 of the other; what is ignored is no match.
     let talk = finished.talk();
-    assert!(talk.starts_with("6 transitions from 65 matches in "), "{talk}");
+    assert!(talk.contains("\n6 transitions from 65 matches in "), "{talk}");
 }
 
 #[test]
@@ -124,6 +133,90 @@ fn files_and_stdin_are_merged_by_the_time_of_their_records() {
     command.args(["even.log", "-"]).stdin(std::fs::File::open(sandbox.path("odd.log")).unwrap());
     let finished = crate::support::sandbox::Running::start(command).finish().expect(0);
     assert_eq!(timeline(&finished), MADE);
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).expect("memory takes it");
+    encoder.finish().expect("memory takes it")
+}
+
+fn zstd(text: &str) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+/// The made log in four parts.
+fn parts() -> Vec<String> {
+    let log = made_log("2020-03-01T10:00:00".parse().expect("a time"));
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    lines.chunks(lines.len().div_ceil(4)).map(<[_]>::concat).collect()
+}
+
+const MADE_ARGS: [&str; 7] = ["replay", "--rules", SSHD, "--year", "2020", "--tz=UTC", "--json"];
+
+#[test]
+fn rotated_and_compressed_files_are_one_log_whatever_their_names_and_order() {
+    let sandbox = Sandbox::new();
+    let [one, two, three, four] = &parts()[..] else { panic!("four parts") };
+    sandbox.write("auth.log", four);
+    sandbox.write("auth.log.1", three);
+    sandbox.write("auth.log.2.gz", gzip(two));
+    sandbox.write("auth.log.3.gz", zstd(one));
+    sandbox.write("members", [gzip(one), gzip(two), zstd(three), gzip(four)].concat());
+    for files in [
+        &["auth.log", "auth.log.1", "auth.log.2.gz", "auth.log.3.gz"][..],
+        &["auth.log.2.gz", "auth.log", "auth.log.3.gz", "auth.log.1"],
+        // Globs that no shell has expanded, and one file under two of them.
+        &["auth.log*", "auth.*.gz"],
+        &["./a*{log,1,gz}"],
+        &["members"],
+    ] {
+        let finished = sandbox.run(&[&MADE_ARGS, files].concat()).expect(0);
+        assert_eq!(timeline(&finished), MADE, "{files:?}");
+    }
+    let mut command = sandbox.command(&MADE_ARGS);
+    command.arg("-").stdin(std::fs::File::open(sandbox.path("members")).unwrap());
+    let finished = crate::support::sandbox::Running::start(command).finish().expect(0);
+    assert_eq!(timeline(&finished), MADE);
+}
+
+#[test]
+fn a_file_that_breaks_off_is_named_and_what_was_read_of_it_counts() {
+    let sandbox = Sandbox::new();
+    let [one, two, three, four] = &parts()[..] else { panic!("four parts") };
+    sandbox.write("rest.log", [three.as_str(), four].concat());
+    let broken = [gzip(one), gzip(two)].concat();
+    sandbox.write("old.gz", &broken[..broken.len() - 4]);
+    let finished = sandbox.run(&[&MADE_ARGS[..], &["rest.log", "old.gz"]].concat()).expect(2);
+    assert_eq!(timeline(&finished), MADE);
+    let read = one.len() + two.len();
+    let said = format!(
+        "error: `old.gz` was read for {read} bytes only: it ends in the middle of its compressed data: it was cut off, \
+         or is not yet complete"
+    );
+    assert!(finished.talk().ends_with(&said), "{}", finished.talk());
+    sandbox.write("other.xz", b"\xfd7zXZ\0rest");
+    let finished = sandbox.run(&[&MADE_ARGS[..], &["other.xz"]].concat()).expect(2);
+    assert!(finished.talk().contains("try `xz -dc FILE | tripline replay … -`"), "{}", finished.talk());
+}
+
+#[test]
+fn the_summary_is_one_more_object_at_the_end() {
+    let sandbox = Sandbox::new();
+    sandbox.write("auth.log", made_log("2020-03-01T23:59:30".parse().unwrap()));
+    let finished = sandbox.run(&[&MADE_ARGS[..], &["--summary", "auth.log"]].concat()).expect(0);
+    let mut lines = finished.json();
+    let summary = &lines.pop().expect("a summary")["summary"];
+    assert_eq!(lines.len(), 6);
+    assert_eq!(summary["pages"], 2);
+    assert_eq!(summary["matches"], 65);
+    assert_eq!(summary["open_at_the_end"], 2);
+    let days = serde_json::json!([
+        {"day": "2020-03-01", "pages": 2, "matches": 35},
+        {"day": "2020-03-02", "pages": 0, "matches": 30},
+    ]);
+    assert_eq!(summary["rules"][0]["days"], days);
+    sandbox.run(&["replay", "--rules", SSHD, "--summary", "auth.log"]).expect(2);
 }
 
 /// Runs over a finished log from its beginning, until all of it was read, and stops.
