@@ -18,6 +18,7 @@ mod directed;
 mod mutants;
 mod network;
 mod plan;
+mod recorded;
 mod seeds;
 mod trace;
 mod world;
