@@ -42,7 +42,20 @@ fn help_says_what_there_is() {
             &["check", "--help"],
             &["--config", "--rules", "--cost", "--sample", "--against-running", "--json", "--color"],
         ),
-        (&["replay", "--help"], &["--rules", "--year", "--tz", "--json", "stdin"]),
+        (
+            &["replay", "--help"],
+            &[
+                "--rules",
+                "--year",
+                "--tz",
+                "--json",
+                "--summary",
+                "--html",
+                "--against",
+                "--no-progress",
+                "stdin",
+            ],
+        ),
         (&["demo", "--help"], &["raised, escalated and resolved"]),
     ] {
         let help = sandbox.run(args).expect(0);

@@ -219,6 +219,79 @@ fn the_summary_is_one_more_object_at_the_end() {
     sandbox.run(&["replay", "--rules", SSHD, "--summary", "auth.log"]).expect(2);
 }
 
+#[test]
+fn a_page_is_one_file_and_never_one_of_the_logs() {
+    let sandbox = Sandbox::new();
+    let log = made_log("2020-03-01T10:00:00".parse().unwrap());
+    sandbox.write("auth.log", &log);
+    let finished = sandbox.run(&[&MADE_ARGS[..], &["--html", "page.html", "auth.log"]].concat()).expect(0);
+    assert_eq!(timeline(&finished), MADE);
+    let page = String::from_utf8(sandbox.read("page.html")).expect("a page is UTF-8");
+    for words in
+        ["It would have paged 2 times", "src_ip=192.0.2.7", "2020-03-01 10:00:49", "65 matches in 1 file"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // The second page of a file is no longer than it is.
+    sandbox.write("auth.log", "");
+    sandbox.run(&[&MADE_ARGS[..], &["--html", "page.html", "auth.log"]].concat()).expect(0);
+    assert!(sandbox.read("page.html").len() < page.len());
+    assert!(sandbox.read("page.html").ends_with(b"</html>\n"));
+    sandbox.write("auth.log", &log);
+    let finished = sandbox.run(&[&MADE_ARGS[..], &["--html", "./auth.log", "auth.*"]].concat()).expect(2);
+    assert!(finished.talk().contains("`./auth.log` is one of the logs"), "{}", finished.talk());
+    assert_eq!(sandbox.read("auth.log"), log.as_bytes());
+    sandbox.run(&[&MADE_ARGS[..], &["--html", "no/page.html", "auth.log"]].concat()).expect(2);
+}
+
+#[test]
+fn two_sets_of_rules_are_compared_on_the_same_log() {
+    let sandbox = Sandbox::new();
+    sandbox.write("auth.log", made_log("2020-03-01T10:00:00".parse().unwrap()));
+    let rules = String::from_utf8(std::fs::read(SSHD).unwrap()).unwrap();
+    sandbox.write("same.toml", rules.replace("summary ", "description = 'other words'\nsummary "));
+    // Five failures are not enough any more, and one more rule fits.
+    let more = "[[rule]]\nname = 'cron'\nsource = 'auth'\nmatch = 'cron'\nseverity = 'info'\n";
+    sandbox.write("other.toml", rules.replace(">= 5\"", ">= 8\"") + more);
+    let run = |args: &[&str]| sandbox.run(&[&MADE_ARGS[..6], args, &["auth.log"]].concat());
+    let finished = run(&["--against", "same.toml"]).expect(0);
+    assert_eq!(finished.answer(), "");
+    let alike = "2 alerts alike, 0 only with --rules, 0 only with --against, 0 different";
+    assert_eq!(finished.talk(), alike);
+    let finished = run(&["--against", "other.toml"]).expect(1);
+    // Two begin at the same moment: which comes first, their keys say.
+    let mut lines: Vec<&str> = finished.stdout.iter().map(String::as_str).collect();
+    lines.sort_unstable();
+    let [how, cron, gone, later] = lines[..] else { panic!("{lines:#?}") };
+    assert!(cron.starts_with("+ 2020-03-01T10:00:00Z  INFO      cron  "), "{cron}");
+    assert!(
+        gone.starts_with(
+            "- 2020-03-01T10:00:04Z  WARNING   ssh_bruteforce  5 failed logins from 2001:db8::9"
+        ),
+        "{gone}"
+    );
+    assert!(
+        later.starts_with("~ 2020-03-01T10:00:07Z  CRITICAL  ssh_bruteforce  8 failed logins from 192.0.2.7"),
+        "{later}"
+    );
+    assert_eq!(how, "    with --against: raised 3s later, over 3s earlier");
+    assert!(
+        finished.talk().contains("cron: 0 pages with --rules, 1 with --against\n"),
+        "{}",
+        finished.talk()
+    );
+    let finished = run(&["--against", "other.toml", "--json"]).expect(1);
+    let mut found = finished.json();
+    found.sort_by_key(|json| json["difference"].to_string());
+    let kinds: Vec<_> = found.iter().map(|json| &json["difference"]).collect();
+    assert_eq!(kinds, ["differs", "only_with_against", "only_with_rules"]);
+    let differs = &found[0];
+    assert_eq!(differs["rules"]["raised"], "2020-03-01T10:00:04Z");
+    assert_eq!(differs["against"]["steps"][1], serde_json::json!(["2020-03-01T10:00:49Z", "critical"]));
+    run(&["--against", "none.toml"]).expect(2);
+    run(&["--against", "same.toml", "--html", "x.html"]).expect(2);
+}
+
 /// Runs over a finished log from its beginning, until all of it was read, and stops.
 fn run_over(sandbox: &Sandbox, log: &str) -> Finished {
     let mut args = vec!["run", "--rules", SSHD, "--start", "beginning"];

@@ -26,6 +26,8 @@ const FIRST: usize = 4 * 1024;
 pub(super) struct Input {
     pub(super) id: FileId,
     pub(super) path: PathBuf,
+    /// Device and inode.
+    pub(super) place: (u64, u64),
     pub(super) modified: Timestamp,
     /// Bytes of the file, compressed as it may be; `None`: nobody knows.
     pub(super) size: Option<u64>,
@@ -116,7 +118,8 @@ pub(super) fn open(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
                 path.display()
             )));
         }
-        if !known.insert((meta.dev(), meta.ino())) {
+        let place = (meta.dev(), meta.ino());
+        if !known.insert(place) {
             continue;
         }
         // What comes through a pipe is written now.
@@ -127,6 +130,7 @@ pub(super) fn open(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
         inputs.push(Input {
             id: FileId(inputs.len() as u64 + 1),
             path,
+            place,
             modified,
             size: meta.is_file().then_some(meta.len()),
             from: Decoded::new(Box::new(file), taken.clone()),

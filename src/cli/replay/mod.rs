@@ -1,26 +1,34 @@
 //! `tripline replay`: finished files through the rules, on the log's own time, by the very engine of the daemon.
 
+mod compare;
 mod decode;
 mod drive;
+mod html;
 mod inputs;
 mod pager;
 mod progress;
 mod summary;
 
+use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _, StdoutLock, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::load::{self, Lines, Wanted};
-use super::{COULD_NOT, Color, Failure, quiet, render, talk};
+use super::{COULD_NOT, Color, Failure, NO, answer, quiet, render, talk};
 use crate::engine::{Output, RuleCounts, Tell};
 use crate::rule::Ruleset;
 use crate::sink::stdout;
 use crate::untrusted::Untrusted;
 
+use compare::{Comparison, Episodes};
 use drive::{Drive, Scene};
+use html::Story;
+use inputs::Input;
+use pager::Pager;
 use progress::Progress;
 use summary::{Facts, Summary};
 
@@ -41,6 +49,13 @@ pub(super) struct ReplayArgs {
     /// One more JSON object at the end: how often each rule would have paged on which day
     #[arg(long, requires = "json")]
     summary: bool,
+    /// Write a page that shows it all, one file that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Compare with these rules instead: say what only one of the two sets would have told a sink, and what differs;
+    /// exit 1 if anything does. May be given several times
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["html", "summary"])]
+    against: Vec<PathBuf>,
     /// No bar on the terminal, however long it takes
     #[arg(long)]
     no_progress: bool,
@@ -54,27 +69,96 @@ pub(super) struct ReplayArgs {
 
 pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let tz = zone(&args.tz)?;
-    let Some((ruleset, scene)) = load(args, &tz)? else { return Ok(COULD_NOT) };
+    let (Some(ruleset), scene) = load(args, &args.rules, &tz)? else { return Ok(COULD_NOT) };
     let inputs = inputs::open(&args.files)?;
+    let progress = || Progress::new(!args.no_progress && std::io::stderr().is_terminal());
+    if !args.against.is_empty() {
+        let (Some(against), _) = load(args, &args.against, &tz)? else { return Ok(COULD_NOT) };
+        return compare(args, Drive::new(vec![ruleset, against], inputs, &scene), progress());
+    }
+    let page = args.html.as_deref().map(|path| Page::new(path, &inputs)).transpose()?;
     let summary = Summary::new(&ruleset, tz);
-    let drive = Drive::new(vec![ruleset], inputs, &scene);
-    let progress = Progress::new(!args.no_progress && std::io::stderr().is_terminal());
-    timeline(args, drive, summary, progress)
+    timeline(args, Drive::new(vec![ruleset], inputs, &scene), summary, page, progress())
 }
 
-/// The rules, and how the log is to be understood; `None` if the rules are wrong, which was said.
-fn load(args: &ReplayArgs, tz: &TimeZone) -> Result<Option<(Ruleset, Scene)>, Failure> {
-    let wanted = Wanted { config: None, rules: args.rules.clone(), lines: Lines::Unknown };
+/// Rules, `None` if they are wrong, which was said; and how the log is to be understood.
+fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<Ruleset>, Scene), Failure> {
+    let wanted = Wanted { config: None, rules: rules.to_vec(), lines: Lines::Unknown };
     let loaded = load::load(&wanted).map_err(Failure)?;
     if !loaded.diagnostics.is_empty() {
         talk(&render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stderr())));
     }
-    let believed = loaded.believed.map(|(settings, ruleset)| {
-        let scope = settings.scope.clone().unwrap_or_else(crate::daemon::scope::hostname);
-        let max_line = settings.sources.first().map_or(64 * 1024, |source| source.max_line);
-        (ruleset, Scene { tz: tz.clone(), year: args.year, scope, max_line })
-    });
-    Ok(believed)
+    let (settings, ruleset) = loaded.believed.unzip();
+    let scope = settings.as_ref().and_then(|settings| settings.scope.clone());
+    let source = settings.as_ref().and_then(|settings| settings.sources.first());
+    let scene = Scene {
+        tz: tz.clone(),
+        year: args.year,
+        scope: scope.unwrap_or_else(crate::daemon::scope::hostname),
+        max_line: source.map_or(64 * 1024, |source| source.max_line),
+    };
+    Ok((ruleset, scene))
+}
+
+/// The page that is to be written.
+struct Page {
+    path: PathBuf,
+    file: File,
+    story: Story,
+}
+
+impl Page {
+    /// Makes sure at once that it can be written, and that it is none of the logs.
+    fn new(path: &Path, inputs: &[Input]) -> Result<Page, Failure> {
+        let can_not = |error| Failure(format!("can not write `{}`: {error}", path.display()));
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(can_not)?;
+        let meta = file.metadata().map_err(can_not)?;
+        if inputs.iter().any(|input| input.place == (meta.dev(), meta.ino())) {
+            let text = format!("`{}` is one of the logs: name another file for the page", path.display());
+            return Err(Failure(text));
+        }
+        Ok(Page { path: path.to_owned(), file, story: Story::default() })
+    }
+
+    fn write(mut self, summary: &Summary) -> Result<(), Failure> {
+        let html = html::page(self.story, summary);
+        let written = self.file.set_len(0).and_then(|()| self.file.write_all(html.as_bytes()));
+        written.map_err(|error| Failure(format!("can not write `{}`: {error}", self.path.display())))
+    }
+}
+
+/// Says what two sets of rules would have told a sink differently.
+fn compare(args: &ReplayArgs, mut drive: Drive, mut progress: Progress) -> Result<u8, Failure> {
+    let size = drive.size();
+    let mut told = [Episodes::default(), Episodes::default()];
+    let mut pagers = [Pager::new(), Pager::new()];
+    let mut hear = |side: usize, output: Output| {
+        let deliveries = output.transitions.iter().filter_map(|emitted| pagers[side].tell(emitted));
+        deliveries.for_each(|delivery| told[side].tell(&delivery));
+    };
+    while drive.turn() {
+        progress.show(|| drive.taken(), size);
+        (0..2).for_each(|side| hear(side, drive.take(side)));
+    }
+    drive.end();
+    for side in 0..2 {
+        hear(side, drive.take(side));
+        while drive.run_on(side) {
+            hear(side, drive.take(side));
+        }
+    }
+    progress.hide();
+    let found = Comparison::new(&told[0], &told[1]);
+    let text = if args.json { found.json() } else { found.text() };
+    if !answer(&text)? {
+        return Ok(0);
+    }
+    talk(&found.headline());
+    match complain(drive.faults()) {
+        0 if found.is_equal() => Ok(0),
+        0 => Ok(NO),
+        could_not => Ok(could_not),
+    }
 }
 
 /// Prints every transition as it is decided, and at the end what it comes to.
@@ -82,6 +166,7 @@ fn timeline(
     args: &ReplayArgs,
     mut drive: Drive,
     summary: Summary,
+    page: Option<Page>,
     mut progress: Progress,
 ) -> Result<u8, Failure> {
     let size = drive.size();
@@ -92,6 +177,7 @@ fn timeline(
         // On a terminal both stand on the same lines.
         flush: progress.is_on() && std::io::stdout().is_terminal(),
         summary,
+        page,
     };
     while drive.turn() {
         progress.show(|| drive.taken(), size);
@@ -119,7 +205,10 @@ fn timeline(
         }
     }
     progress.hide();
-    let Told { mut out, summary, .. } = told;
+    let Told { mut out, summary, page, .. } = told;
+    if let Some(page) = page {
+        page.write(&summary)?;
+    }
     if args.summary && !quiet(writeln!(out, "{}", summary.json()))? {
         return Ok(0);
     }
@@ -145,14 +234,21 @@ struct Told<'a> {
     color: bool,
     flush: bool,
     summary: Summary,
+    page: Option<Page>,
 }
 
 impl Told<'_> {
     /// Prints what an engine decided; false if nobody reads any more. `later`: after the end of the log.
     fn tell(&mut self, output: Output, later: bool, progress: &mut Progress) -> Result<bool, Failure> {
         self.summary.count_matches(&output.matches);
+        if let Some(page) = &mut self.page {
+            page.story.count_matches(&output.matches);
+        }
         for emitted in &output.transitions {
-            self.summary.count(emitted, later);
+            let paged = self.summary.count(emitted, later);
+            if let Some(page) = &mut self.page {
+                page.story.tell(emitted, paged, later);
+            }
             // What is told again, or once nothing holds it back any more, stands above.
             if emitted.tell == Tell::IfOther {
                 continue;

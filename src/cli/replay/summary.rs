@@ -142,8 +142,8 @@ impl Summary {
         self.days.entry((rule, date)).or_default()
     }
 
-    /// A transition was decided; `later`: after the end of the log.
-    pub(super) fn count(&mut self, emitted: &Emitted, later: bool) {
+    /// A transition was decided; `later`: after the end of the log. True if it is a page.
+    pub(super) fn count(&mut self, emitted: &Emitted, later: bool) -> bool {
         let transition = &emitted.transition;
         let told = self.pager.tell(emitted);
         let raised = told.is_some_and(|delivery| delivery.kind == DeliveryKind::Raise);
@@ -160,7 +160,7 @@ impl Summary {
         }
         if !self.keys.contains_key(&transition.key) && self.keys.len() >= MOST_KEYS {
             self.other_keys += pages;
-            return;
+            return raised;
         }
         let labels = || {
             let told = transition.labels.iter().filter(|(name, _)| &***name != "instance");
@@ -174,6 +174,7 @@ impl Summary {
         }
         key.matches += transition.total.saturating_sub(key.last);
         key.last = transition.total;
+        raised
     }
 
     /// The log is over.
@@ -205,6 +206,11 @@ impl Summary {
         let mut keys: Vec<_> = self.keys.iter().filter(|(_, tally)| tally.pages > 0).collect();
         keys.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.pages, tally.matches)));
         keys
+    }
+
+    /// The zone of days and of times for people.
+    pub(super) fn tz(&self) -> &TimeZone {
+        &self.tz
     }
 
     /// The name of that zone.
