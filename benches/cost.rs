@@ -27,8 +27,13 @@ pub(crate) fn table() {
         }));
         let start = Instant::now();
         let text = Text { path: "evil.toml".into(), text };
-        let (_, problems) =
-            config::ruleset_probed(&[text], None, &[], &jiff::tz::TimeZone::UTC, &mut { probe });
+        let (_, problems) = config::ruleset_probed(
+            &[text],
+            config::Sources::Any(tripline::model::Format::Plain),
+            &[],
+            &jiff::tz::TimeZone::UTC,
+            &mut { probe },
+        );
         let all = start.elapsed();
         let said = problems.iter().map(|problem| problem.id).collect::<Vec<_>>().join(" ");
         let slowest = *slowest.lock().expect("nobody panics with it");

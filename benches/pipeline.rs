@@ -227,7 +227,13 @@ fn load(c: &mut Criterion) {
                     Duration::ZERO
                 });
                 let mut probe = Probe::suspects(stopwatch);
-                config::ruleset_probed(std::slice::from_ref(&text), None, &[], &TimeZone::UTC, &mut probe)
+                config::ruleset_probed(
+                    std::slice::from_ref(&text),
+                    config::Sources::Any(tripline::model::Format::Plain),
+                    &[],
+                    &TimeZone::UTC,
+                    &mut probe,
+                )
             });
         });
     }

@@ -129,6 +129,29 @@ impl FileId {
     pub const OWN: FileId = FileId(0);
 }
 
+/// What the lines of a source are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// Text.
+    #[default]
+    Plain,
+    /// One JSON object.
+    Json,
+    /// `key=value` pairs.
+    Logfmt,
+}
+
+impl Format {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Format::Plain => "plain",
+            Format::Json => "json",
+            Format::Logfmt => "logfmt",
+        }
+    }
+}
+
 /// Where a line begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {

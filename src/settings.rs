@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{SinkName, SourceName};
+use crate::model::{Format, SinkName, SourceName};
 
 /// Everything but the rules.
 #[derive(Clone, Debug)]
@@ -79,6 +79,8 @@ pub struct Source {
     pub flush: Duration,
     /// Bytes of a line that are matched; 1 KiB to 1 MiB, 64 KiB unless said.
     pub max_line: usize,
+    /// What its lines are made of: whether they have fields.
+    pub format: Format,
     /// On every alert of a rule that sees only sources with the same value.
     pub labels: Vec<(Arc<str>, String)>,
 }

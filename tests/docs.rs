@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use tripline::config::keys::{self, Key, Kind};
 use tripline::config::measure::MEASURES;
 use tripline::config::rewrite::FUNCTIONS;
-use tripline::config::{self, Text, macros, own, template};
-use tripline::model::duration_text;
+use tripline::config::{self, Sources, Text, macros, own, template};
+use tripline::model::{Format, duration_text};
 use tripline::rule::Value;
 
 /// What stands between `<!-- made: name -->` and `<!-- end -->` on a page.
@@ -193,9 +193,12 @@ fn examples_are_right() {
         for (number, block) in (1..).zip(page.split("```toml\n").skip(1)) {
             let text = block.split("```").next().expect("a split has a first part").to_owned();
             let is_rules = text.contains("[[rule]]");
+            let is_json = text.contains("format = \"json\"");
+            let format = if is_json { Format::Json } else { Format::Plain };
             let text = Text { path: "example.toml".into(), text };
             let problems = if is_rules {
-                config::ruleset(&[text], None, &[], &TimeZone::UTC).1
+                let probe = &mut config::probe::Probe::none();
+                config::ruleset_probed(&[text], Sources::Any(format), &[], &TimeZone::UTC, probe).1
             } else {
                 config::settings(&text, &TimeZone::UTC).1
             };

@@ -24,7 +24,13 @@ fn loaded(pattern: &str, took: Duration) -> (Vec<Diagnostic>, usize) {
     });
     let text = Text { path: "evil.toml".into(), text };
     let mut probe = Probe::suspects(stopwatch);
-    let (_, mut problems) = config::ruleset_probed(&[text], None, &[], &jiff::tz::TimeZone::UTC, &mut probe);
+    let (_, mut problems) = config::ruleset_probed(
+        &[text],
+        config::Sources::Any(tripline::model::Format::Plain),
+        &[],
+        &jiff::tz::TimeZone::UTC,
+        &mut probe,
+    );
     problems.retain(|problem| problem.id != "matches-everything");
     (problems, tried.get())
 }

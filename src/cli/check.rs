@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::load::{self, Lines, Wanted};
-use super::{Color, ConfigArgs, Failure, NO, cost, plan, render};
+use super::{Color, ConfigArgs, Failure, LineFormat, NO, cost, plan, render};
 use crate::config::probe::Probe;
 
 #[derive(Debug, Args)]
@@ -13,6 +13,9 @@ pub(super) struct CheckArgs {
     /// Rule files to check by themselves, without a configuration
     #[arg(value_name = "RULES")]
     files: Vec<std::path::PathBuf>,
+    /// What the lines are made of that rules without a configuration see
+    #[arg(long, value_enum, default_value_t)]
+    format: LineFormat,
     /// Also show how each pattern is filtered and what it costs, the most expensive first
     #[arg(long)]
     cost: bool,
@@ -48,7 +51,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     }
     let configured = config.is_some();
     let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
-    let wanted = Wanted { config, rules, lines };
+    let wanted = Wanted { config, rules, lines, format: args.format.into() };
     let texts = load::read(&wanted).map_err(Failure)?;
     let mut probe = Probe::all(load::stopwatch());
     let loaded = load::check(&wanted, texts, &mut probe);

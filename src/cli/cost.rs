@@ -36,7 +36,7 @@ pub(super) struct Costs {
 #[derive(Debug, Serialize)]
 struct Row {
     rule: String,
-    /// `match` or `resolve`.
+    /// `match` or `resolve`; `where` for what was made from that.
     key: &'static str,
     /// Where in the list of that key, from 1.
     number: usize,
@@ -77,6 +77,7 @@ pub(super) fn costs(ruleset: &Ruleset, probe: &Probe, sample: Option<&Path>) -> 
     let row = |at: usize, plan: &PatternPlan| {
         let rule = ruleset.rule(plan.rule);
         let (key, patterns) = match plan.kind {
+            MatchKind::Match if rule.whole => ("where", &rule.patterns),
             MatchKind::Match => ("match", &rule.patterns),
             MatchKind::Resolve => ("resolve", &rule.resolve),
         };
@@ -270,7 +271,7 @@ impl Costs {
                 runs => runs.join(" or "),
             };
             let name = match (row.key, row.number) {
-                ("match", 1) => row.rule.clone(),
+                ("match" | "where", 1) => row.rule.clone(),
                 (key, number) => format!("{} {key} {number}", row.rule),
             };
             line(row.tier, &cost, &tried, &fits, &watched, &name);

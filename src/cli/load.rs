@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::config::probe::{Probe, Stopwatch};
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::worked;
-use crate::model::SourceName;
+use crate::model::{Format, SourceName};
 use crate::rule::Ruleset;
 use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
 
@@ -33,6 +33,8 @@ pub(crate) struct Wanted {
     pub(crate) rules: Vec<PathBuf>,
     /// Where lines come from.
     pub(crate) lines: Lines,
+    /// What the lines of files are made of that no configuration knows.
+    pub(crate) format: Format,
 }
 
 /// Where lines come from.
@@ -185,7 +187,8 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         anchor(settings, &std::env::current_dir().unwrap_or_default());
     }
     if let (Ok(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
-        take_arguments(settings, files, *start, &TimeZone::system(), wanted.config.is_some());
+        let has_config = wanted.config.is_some();
+        take_arguments(settings, files, *start, &TimeZone::system(), has_config, wanted.format);
     }
     // Where it is not known which sources there are, every name is let pass.
     let configured = matches!(wanted.lines, Lines::Configured);
@@ -193,7 +196,12 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         Ok(settings) => (Some(settings.sources.as_slice()), &settings.labels),
         Err(draft) => (draft.sources.as_deref(), &draft.labels),
     };
-    let known = known.filter(|_| configured);
+    let known = match known {
+        Some(sources) if configured => config::Sources::These(sources),
+        // A source that is wrong may be one with fields.
+        None if configured => config::Sources::Any(Format::Json),
+        _ => config::Sources::Any(wanted.format),
+    };
     let (ruleset, problems) = config::ruleset_probed(&rules, known, globals, &TimeZone::system(), probe);
     diagnostics.extend(problems);
     let whole = unread.is_empty();
@@ -225,6 +233,7 @@ fn take_arguments(
     start: Start,
     local: &TimeZone,
     has_config: bool,
+    format: Format,
 ) {
     let source = Source {
         name: SourceName::new("files"),
@@ -235,6 +244,7 @@ fn take_arguments(
         max_age: std::time::Duration::from_secs(15 * 60),
         flush: std::time::Duration::from_secs(5),
         max_line: 64 * 1024,
+        format,
         labels: Vec::new(),
     };
     settings.sources = vec![source];

@@ -24,6 +24,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::Format;
+
 /// A log line trips an alert.
 #[derive(Debug, Parser)]
 #[command(name = "tripline", version, about, long_about = LONG, propagate_version = true, max_term_width = 100)]
@@ -86,6 +88,28 @@ impl Color {
             }
             Color::Always => true,
             Color::Never => false,
+        }
+    }
+}
+
+/// What lines are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum LineFormat {
+    /// Text
+    #[default]
+    Plain,
+    /// One JSON object, whose fields rules may name
+    Json,
+    /// `key=value` pairs, which rules may name
+    Logfmt,
+}
+
+impl From<LineFormat> for Format {
+    fn from(format: LineFormat) -> Format {
+        match format {
+            LineFormat::Plain => Format::Plain,
+            LineFormat::Json => Format::Json,
+            LineFormat::Logfmt => Format::Logfmt,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::load::{self, Lines, Loaded, Wanted};
-use super::{Color, ConfigArgs, Failure, render, talk};
+use super::{Color, ConfigArgs, Failure, LineFormat, render, talk};
 use crate::config::probe::Probe;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::SourceName;
@@ -22,6 +22,9 @@ pub(super) struct RunArgs {
     /// Where FILEs that are there already are begun
     #[arg(long, value_enum, default_value_t)]
     start: From,
+    /// What the lines of FILEs are made of
+    #[arg(long, value_enum, default_value_t)]
+    format: LineFormat,
     /// Keep state here, so that a restart goes on where it was
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -88,7 +91,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     if every && args.from.rules.is_empty() && config.is_none() {
         return Err(Failure("no rules: name a rule file with `--rules`".to_owned()));
     }
-    let wanted = Wanted { config, rules: args.from.rules.clone(), lines };
+    let wanted = Wanted { config, rules: args.from.rules.clone(), lines, format: args.format.into() };
     let color = args.color.on(&std::io::stderr());
     let texts = load::read(&wanted).map_err(Failure)?;
     let mut last = texts.digest();

@@ -318,7 +318,8 @@ mod tests {
         let file = format!("'''{text}'''");
         let mut problems = Problems::new(Path::new("f"), &file);
         let find = |name: &str| VALUES.iter().find(|(known, _)| *known == name).map(|(known, _)| *known);
-        let names = Names { find: &find, all: Some(VALUES.map(|(name, _)| name).to_vec()) };
+        let names =
+            Names { find: &find, all: Some(VALUES.map(|(name, _)| name).to_vec()), note: &|_| String::new() };
         let said = Said::new(text, 0..file.len());
         let parsed = parse(&mut problems, &said, &names, &mut |_, said| Regex::new(said.text).ok());
         let told: Vec<_> = problems

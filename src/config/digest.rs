@@ -12,7 +12,9 @@ use crate::rule::{Comparison, Deadlines, Edit, Measure, Pattern, Rule, Text, Uni
 pub(super) fn condition(rule: &Rule) -> [u8; 16] {
     let mut hash = Sha256::new();
     field(&mut hash, b"tripline-condition-v1");
-    for patterns in [&rule.patterns, &rule.ignore, &rule.resolve] {
+    // Patterns that were made from `where` say nothing that it does not.
+    let patterns = if rule.whole { &Vec::new() } else { &rule.patterns };
+    for patterns in [patterns, &rule.ignore, &rule.resolve] {
         count(&mut hash, patterns.len());
         patterns.iter().for_each(|Pattern { expanded, .. }| field(&mut hash, expanded.as_bytes()));
     }
@@ -32,7 +34,10 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         field(&mut hash, b"where");
         field(&mut hash, filter.text.as_bytes());
     }
-    for pattern in rule.patterns.iter().filter(|pattern| !pattern.also.is_empty()) {
+    if rule.whole {
+        field(&mut hash, b"whole");
+    }
+    for pattern in patterns.iter().filter(|pattern| !pattern.also.is_empty()) {
         field(&mut hash, b"also");
         count(&mut hash, pattern.also.len());
         pattern.also.iter().for_each(|also| field(&mut hash, also.expanded.as_bytes()));
@@ -91,6 +96,9 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
         filter: _,
         latch: _,
         captures: _,
+        // Texts tell of fields by their places, so their names belong to them; those that decide are written there.
+        fields: _,
+        whole: _,
         by: _,
         scoped: _,
         measure: _,
@@ -125,6 +133,7 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
     field(&mut hash, b"tripline-texts-v1");
     let told = (active, mute, max_raises, flap, renotify, unless);
     let written = format!("{:?}", (max_keys, told, labels, summary, description, runbook, images));
+    rule.field_names().for_each(|name| field(&mut hash, name.as_bytes()));
     field(&mut hash, written.as_bytes());
     let digest = hash.finalize();
     std::array::from_fn(|at| digest[at])

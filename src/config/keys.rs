@@ -192,12 +192,18 @@ pub const SOURCE: &[Key] = &[
     key("max_age", A_SECOND, "\"15m\"", "How far a stamp may lie before the arrival of its line."),
     key("flush", A_MOMENT, "\"5s\"", "Quiet after which an unterminated last line is matched as it is."),
     key("max_line", Kind::Size(1024, 1024 * 1024), "\"64KiB\"", "Bytes of a line that are matched."),
+    key(
+        "format",
+        Kind::Choice(&["plain", "json", "logfmt"]),
+        "\"plain\"",
+        "What lines are made of: those of \"json\" and \"logfmt\" have fields.",
+    ),
     key("labels", Kind::Labels, "{}", "Labels of alerts of rules that see only sources with the same value."),
 ];
 
 /// Keys of [`SOURCE`] that a later version will have.
 pub const SOURCE_LATER: &[&str] =
-    &["multiline", "time", "encoding", "format", "repeats", "journal", "syslog", "redact"];
+    &["multiline", "time", "encoding", "repeats", "journal", "syslog", "redact"];
 
 /// `[[sink]]` of every type.
 pub const SINK: &[Key] = &[

@@ -18,7 +18,7 @@ use super::keys::{
 };
 use super::walk::{Fields, Said, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, zone};
-use crate::model::{SinkName, SourceName};
+use crate::model::{Format, SinkName, SourceName};
 use crate::settings::{Admin, Flashduty, Heartbeat, OnStop, Peer, SecretFrom, Settings, Sink, Source, Start};
 
 /// Where Flashduty takes alerts unless a sink says otherwise.
@@ -162,6 +162,11 @@ fn read_source(
         max_age: fields.duration("max_age").unwrap_or(Duration::from_secs(15 * 60)),
         flush: fields.duration("flush").unwrap_or(Duration::from_secs(5)),
         max_line: fields.size("max_line").unwrap_or(64 * 1024),
+        format: match fields.text("format").map(|word| word.text) {
+            Some("json") => Format::Json,
+            Some("logfmt") => Format::Logfmt,
+            _ => Format::Plain,
+        },
         labels: labels(fields),
     })
 }

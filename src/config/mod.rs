@@ -13,13 +13,16 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::model::Format;
 use crate::rule::Ruleset;
 use crate::settings::{self, Settings};
 use probe::Probe;
 
 mod calendar;
+mod captured;
 mod condition;
 mod deadline;
+mod demand;
 mod diagnostic;
 mod digest;
 pub mod keys;
@@ -62,6 +65,24 @@ pub struct Draft {
     pub labels: Vec<(Arc<str>, String)>,
 }
 
+/// Which sources rules may name.
+#[derive(Clone, Copy, Debug)]
+pub enum Sources<'a> {
+    /// These, as configured.
+    These(&'a [settings::Source]),
+    /// Whatever they are called, because files are given on the command line. Their lines have this format.
+    Any(Format),
+}
+
+impl<'a> Sources<'a> {
+    fn configured(self) -> Option<&'a [settings::Source]> {
+        match self {
+            Sources::These(sources) => Some(sources),
+            Sources::Any(_) => None,
+        }
+    }
+}
+
 /// Reads `tripline.toml`. `local` is the zone that `tz = "local"` means.
 ///
 /// The settings are there if no diagnostic is an error; diagnostics come in the order of the file. The empty text is
@@ -84,13 +105,14 @@ pub fn ruleset(
     globals: &[(Arc<str>, String)],
     local: &TimeZone,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
+    let sources = sources.map_or(Sources::Any(Format::Plain), Sources::These);
     ruleset_probed(texts, sources, globals, local, &mut Probe::none())
 }
 
 /// The same, with a trial of what patterns cost.
 pub fn ruleset_probed(
     texts: &[Text],
-    sources: Option<&[settings::Source]>,
+    sources: Sources<'_>,
     globals: &[(Arc<str>, String)],
     local: &TimeZone,
     probe: &mut Probe,

@@ -242,7 +242,8 @@ fn most(row: [u64; 256]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Diagnostic, Text, ruleset_probed};
+    use crate::config::{Diagnostic, Sources, Text, ruleset_probed};
+    use crate::model::Format;
 
     /// A stopwatch that shows these times one after the other, then the last of them for ever.
     fn shows(times: &[u64]) -> Stopwatch {
@@ -256,8 +257,13 @@ mod tests {
 
     fn loaded(lines: &str, probe: &mut Probe) -> Vec<Diagnostic> {
         let text = format!("[[rule]]\nname = 'r'\nsource = 's'\n{lines}\n");
-        let (found, problems) =
-            ruleset_probed(&[Text { path: "a".into(), text }], None, &[], &jiff::tz::TimeZone::UTC, probe);
+        let (found, problems) = ruleset_probed(
+            &[Text { path: "a".into(), text }],
+            Sources::Any(Format::Plain),
+            &[],
+            &jiff::tz::TimeZone::UTC,
+            probe,
+        );
         let errors = problems.iter().filter(|problem| problem.severity == crate::config::Severity::Error);
         assert_eq!(found.is_none(), errors.count() > 0);
         problems

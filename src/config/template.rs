@@ -1,11 +1,10 @@
 //! Texts with `{name}` places: `{{` and `}}` are braces, and there is no logic.
 
-use std::ops::Range;
-use std::sync::Arc;
-
+use super::captured::Captured;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::walk::{Said, is_identifier};
 use crate::rule::{Segment, Template, Value};
+use std::ops::Range;
 
 /// The names that every text may use, besides the rule's captures, which come first, with what they say.
 pub const BUILT_IN: &[(&str, Value, &str)] = &[
@@ -26,9 +25,8 @@ pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("time", Value::Time, "when this happened"),
 ];
 
-/// Reads a text. `captures` is what may be used besides the built-in names; `None`: it is not known, because a
-/// pattern is wrong.
-pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, captures: Option<&[Arc<str>]>) -> Template {
+/// Reads a text. `captured` is what may be used besides the built-in names.
+pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, captured: &Captured) -> Template {
     let mut segments = Vec::new();
     let mut constant = String::new();
     let mut rest = 0;
@@ -58,7 +56,7 @@ pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, captures: Opti
         if !constant.is_empty() {
             segments.push(Segment::Text(std::mem::take(&mut constant).into()));
         }
-        let value = name_value(problems, said, at + 1..close, captures);
+        let value = name_value(problems, said, at + 1..close, captured);
         segments.extend(value.map(Segment::Value));
         rest = close + 1;
     }
@@ -73,27 +71,26 @@ fn name_value(
     problems: &mut Problems<'_>,
     said: &Said<'_>,
     at: Range<usize>,
-    captures: Option<&[Arc<str>]>,
+    captured: &Captured,
 ) -> Option<Value> {
     let name = &said.text[at.clone()];
     // What the author has named wins.
-    let position = captures.unwrap_or_default().iter().position(|capture| **capture == *name);
-    let built_in = || BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| value.clone());
-    if let Some(value) = position.map(Value::Capture).or_else(built_in) {
+    let built_in =
+        |name: &str| BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| value.clone());
+    if let Some(value) = captured.of_any(name, built_in) {
         return Some(value);
     }
-    let captures = captures?;
+    let captures = captured.known()?;
     let known = || captures.iter().map(|capture| &**capture).chain(BUILT_IN.iter().map(|(known, ..)| *known));
     let span = said.place(problems, &if at.is_empty() { at.start - 1..at.end + 1 } else { at });
     let title = format!("`{{{}}}` is not known", short(name));
     let problem =
         problems.error("unknown-name", span, title, "no capture and no built-in value has this name");
-    problem.note = Some(format!("the names are {}", listed(known())));
-    problem.help = if is_identifier(name) {
-        did_you_mean(name, known())
-    } else {
-        Some("a brace that is only a brace is written `{{` or `}}`".to_owned())
-    };
+    let meant = did_you_mean(name, known()).filter(|_| is_identifier(name));
+    let note = if meant.is_none() { captured.note(name) } else { String::new() };
+    problem.note = Some(format!("the names are {}{note}", listed(known())));
+    let braces = || "a brace that is only a brace is written `{{` or `}}`".to_owned();
+    problem.help = meant.or_else(|| (!is_identifier(name)).then(braces));
     None
 }
 
@@ -106,7 +103,7 @@ mod tests {
         let file = format!("'{text}'");
         let mut problems = Problems::new(Path::new("f"), &file);
         let said = Said::new(text, 0..file.len());
-        let template = parse(&mut problems, &said, Some(&["user".into(), "status".into()]));
+        let template = parse(&mut problems, &said, &Captured::plain(&["user", "status"]));
         let list = problems.finish();
         match expected {
             Ok(segments) => {

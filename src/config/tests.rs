@@ -437,6 +437,30 @@ fn a_rule_knows_the_configured_sources() {
 }
 
 #[test]
+fn names_are_fields_where_every_source_of_the_rule_has_a_format() {
+    let main = "[[source]]\nname = 'a'\nfiles = 'a'\nformat = 'json'\n[[source]]\nname = 'b'\nfiles = 'b'\nformat = 'logfmt'\n\
+                [[source]]\nname = 'c'\nfiles = 'c'\n";
+    let (settings, _) = main_file(main);
+    let sources = settings.expect("a right configuration").sources;
+    let check = |names: &str, expected: &[&str]| {
+        let text = format!("[[rule]]\nname = 'r'\nsource = {names}\nmatch = 'x'\nby = ['host']");
+        let (_, problems) = ruleset(&[file("a", &text)], Some(&sources), &[], &TimeZone::UTC);
+        let notes: Vec<&str> = problems.iter().filter_map(|problem| problem.note.as_deref()).collect();
+        assert_eq!(notes, expected, "{names}");
+    };
+    check("['a', 'b']", &[]);
+    check(
+        "['a', 'c']",
+        &[
+            "the names are `file`, `source`; it may be a field if all sources of the rule have a `format`: `c` has none",
+        ],
+    );
+    let one = "; it may be a field if the source has a `format`: \"json\" or \"logfmt\"";
+    check("'c'", &[&format!("the names are `file`, `source`{one}")]);
+    check_main("[[source]]\nname = 'a'\nfiles = 'a'\nformat = 'xml'", &[("bad-choice", "'xml'")]);
+}
+
+#[test]
 fn what_is_written_nearer_wins() {
     let rule = |lines: &str| {
         let text = format!(

@@ -15,6 +15,8 @@ pub(super) struct Names<'a, N> {
     pub(super) find: &'a dyn Fn(&str) -> Option<N>,
     /// All of them; `None`: it is not known which there are, because a pattern is wrong.
     pub(super) all: Option<Vec<&'a str>>,
+    /// What else is said of a name that is not known.
+    pub(super) note: &'a dyn Fn(&str) -> String,
 }
 
 impl<N> Names<'_, N> {
@@ -32,8 +34,10 @@ impl<N> Names<'_, N> {
             let span = said.place(problems, at);
             let title = format!("`{}` is not known", short(name));
             let problem = problems.error("unknown-name", span, title, "nothing has this name");
-            problem.help = did_you_mean(name, all.iter().copied()).or(otherwise);
-            problem.note = Some(format!("the names are {}", listed(all.iter().copied())));
+            let meant = did_you_mean(name, all.iter().copied());
+            let note = if meant.is_none() { (self.note)(name) } else { String::new() };
+            problem.note = Some(format!("the names are {}{note}", listed(all.iter().copied())));
+            problem.help = meant.or(otherwise);
         }
         found
     }
@@ -69,6 +73,7 @@ impl Wrong {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Token<'t> {
+    /// With its backticks, if it has any.
     Name(&'t str),
     Number(Quantity),
     /// Without its quotes.
@@ -141,6 +146,11 @@ fn token(text: &str, first: char) -> Result<(Token<'_>, usize), Wrong> {
         '0'..='9' | '-' | '+' => match parse_quantity(text) {
             Ok((quantity, len)) => Ok((Token::Number(quantity), len)),
             Err(wrong) => Err(Wrong::new(wrong.at, "a number is wrong", wrong.why).help(QUANTITY_UNITS)),
+        },
+        '`' => match text[1..].find(first) {
+            None => Err(Wrong::new(0..1, "a name is not closed", "no other backtick follows")),
+            Some(0) => Err(Wrong::new(0..2, "a name is empty", "nothing stands between the backticks")),
+            Some(len) => Ok((Token::Name(&text[..len + 2]), len + 2)),
         },
         'a'..='z' | 'A'..='Z' | '_' => {
             let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';

@@ -131,7 +131,9 @@ impl Scrape {
         to.gauge("source_problems", "Problems of the source", each(view, |s| s.problems.len()))?;
         to.counter("read_bytes", "Bytes read", each(view, |s| s.read_bytes))?;
         to.counter("lost_bytes", "Bytes gone before they could be read", each(view, |s| s.lost_bytes))?;
-        to.counter("cut_lines", "Lines longer than the cap, matched in part", each(view, |s| s.cut_lines))
+        to.counter("cut_lines", "Lines longer than the cap, matched in part", each(view, |s| s.cut_lines))?;
+        let unparsed = "Lines of which fields were wanted and that are not of the source's `format`";
+        to.counter("unparsed_lines", unparsed, each(view, |s| s.unparsed_lines))
     }
 
     fn rules(&self, to: &mut Families<'_>) -> fmt::Result {
@@ -198,6 +200,7 @@ mod tests {
                 lag_seconds: 1.5,
                 lost_bytes: 5,
                 cut_lines: 6,
+                unparsed_lines: 8,
                 problems: vec!["canary".to_owned()],
             }],
             rules: vec![RuleView {
@@ -263,6 +266,7 @@ mod tests {
             r#"tripline_read_bytes_total{source="a\"b\\c\nd"} 4"#,
             r#"tripline_lost_bytes_total{source="a\"b\\c\nd"} 5"#,
             r#"tripline_cut_lines_total{source="a\"b\\c\nd"} 6"#,
+            r#"tripline_unparsed_lines_total{source="a\"b\\c\nd"} 8"#,
             r#"tripline_rule_tried_lines_total{rule="ssh"} 70"#,
             r#"tripline_rule_matches_total{rule="ssh"} 7"#,
             r#"tripline_rule_recoveries_total{rule="ssh"} 8"#,

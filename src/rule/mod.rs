@@ -93,8 +93,14 @@ pub struct Rule {
     /// True if a match stays true until it is told otherwise: by a recovery line (`resolve` without `within`), or by
     /// tripline itself for its own rules.
     pub latch: bool,
-    /// Names of all captures of `patterns` and `resolve`, each once; [`Pattern::slots`] points into it.
+    /// Names of all captures of `patterns` and `resolve`, of what `set` makes and of `fields`, each once;
+    /// [`Pattern::slots`] points into it.
     pub captures: Vec<Arc<str>>,
+    /// Those of `captures` that a line's field of that name gives where no pattern does.
+    pub fields: Vec<usize>,
+    /// True if every line that is of its source's format is a match, as long as it fits `patterns`: they were made
+    /// from `filter`, because there is no `match`.
+    pub whole: bool,
     /// What a key is made of, sorted by name.
     pub by: Vec<By>,
     /// Whether the observer's scope enters the key. `scope = "none"` shares the alert on purpose.
@@ -169,6 +175,11 @@ impl Rule {
         !self.within.is_zero() || self.latch || matches!(self.measure, Measure::Last(_) | Measure::Absent)
     }
 
+    /// The names of `fields`.
+    pub fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|capture| &*self.captures[*capture])
+    }
+
     /// For how long matches are remembered.
     pub fn remembers(&self) -> Duration {
         if matches!(self.measure, Measure::Spike) { self.within.saturating_mul(2) } else { self.within }
@@ -204,6 +215,8 @@ impl Rule {
             filter: None,
             latch: false,
             captures: Vec::new(),
+            fields: Vec::new(),
+            whole: false,
             by: Vec::new(),
             scoped: true,
             measure: Measure::Count,

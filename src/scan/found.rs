@@ -22,6 +22,8 @@ pub struct Scanned {
     pub tried: Vec<RuleIx>,
     /// Lines that were longer than `max_line`; one counts when its head is consumed.
     pub cut_lines: u64,
+    /// Lines of which fields were wanted and that are not of their source's format.
+    pub unparsed_lines: u64,
     pub(super) room: Room,
 }
 
@@ -38,7 +40,7 @@ pub struct Match<'a> {
     pub stamp: Option<Stamp>,
     /// What was matched: the line without its end, at most `max_line` bytes. Any bytes.
     pub line: &'a [u8],
-    /// What the pattern captured.
+    /// What the pattern captured, and the fields that the rule names.
     pub captures: Captures<'a>,
     /// True if the line's end was not there yet: the whole line will be matched again.
     pub partial: bool,
@@ -72,16 +74,25 @@ pub enum MatchKind {
     Resolve,
 }
 
-/// What a pattern captured, aligned with [`crate::rule::Rule::captures`]; `None`: the group took no part.
+/// What was captured, aligned with [`crate::rule::Rule::captures`]; `None`: the group took no part, or there is no such
+/// field.
 #[derive(Clone, Copy, Debug)]
 pub enum Captures<'a> {
-    /// Pieces of a line.
-    Spans(&'a [u8], &'a [Option<Span>]),
+    /// Pieces of a line, or, behind its end, of what was made of it.
+    Spans {
+        /// The line.
+        line: &'a [u8],
+        /// Texts that stand in lines in another form: with escapes.
+        made: &'a [u8],
+        /// Where each stands.
+        spans: &'a [Option<Span>],
+    },
     /// Each by itself.
     Each(&'a [Option<Box<[u8]>>]),
 }
 
-/// A piece of a text, in bytes. Lines and blocks are shorter than 4 GiB.
+/// A piece of a text, in bytes, or of another text that is thought of as standing behind it. Both together are shorter
+/// than 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     from: u32,
@@ -107,7 +118,9 @@ impl Scanned {
         self.hits.clear();
         self.spans.clear();
         self.tried.clear();
-        (self.consumed, self.skipping, self.stamp, self.cut_lines) = (0, false, None, 0);
+        self.room.fields.made.clear();
+        (self.consumed, self.skipping, self.stamp) = (0, false, None);
+        (self.cut_lines, self.unparsed_lines) = (0, 0);
     }
 
     /// Lines on which patterns were tried and did not fit: what is watched for is more common than the patterns.
@@ -119,8 +132,9 @@ impl Scanned {
     pub fn matches<'a>(&'a self, block: &'a [u8]) -> impl ExactSizeIterator<Item = Match<'a>> {
         self.hits.iter().map(|hit| {
             let Hit { rule, kind, at, stamp, line, captures: (from, count), partial } = *hit;
-            let line = line.of(block);
-            let captures = Captures::Spans(line, &self.spans[from as usize..][..count as usize]);
+            let line = line.of(block, b"");
+            let spans = &self.spans[from as usize..][..count as usize];
+            let captures = Captures::Spans { line, made: &self.room.fields.made, spans };
             Match { rule, kind, at, stamp, line, captures, partial }
         })
     }
@@ -147,7 +161,7 @@ impl<'a> Captures<'a> {
     /// The capture of that index. Any bytes.
     pub fn get(&self, ix: usize) -> Option<&'a [u8]> {
         match *self {
-            Captures::Spans(line, spans) => Some((*spans.get(ix)?)?.of(line)),
+            Captures::Spans { line, made, spans } => Some((*spans.get(ix)?)?.of(line, made)),
             Captures::Each(all) => all.get(ix)?.as_deref(),
         }
     }
@@ -155,7 +169,7 @@ impl<'a> Captures<'a> {
     /// All of them.
     pub fn iter(self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> {
         let count = match self {
-            Captures::Spans(_, spans) => spans.len(),
+            Captures::Spans { spans, .. } => spans.len(),
             Captures::Each(all) => all.len(),
         };
         (0..count).map(move |ix| self.get(ix))
@@ -167,7 +181,11 @@ impl Span {
         Span { from: from as u32, to: to as u32 }
     }
 
-    fn of(self, text: &[u8]) -> &[u8] {
-        &text[self.from as usize..self.to as usize]
+    pub(super) fn of<'a>(self, text: &'a [u8], behind: &'a [u8]) -> &'a [u8] {
+        let (from, to) = (self.from as usize, self.to as usize);
+        match from.checked_sub(text.len()) {
+            Some(from) => &behind[from..to - text.len()],
+            None => &text[from..to],
+        }
     }
 }

@@ -22,6 +22,7 @@ const MAKING: usize = 4;
 const LANES: usize = 4;
 
 /// A pattern, and what it is called here.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) number: u32,
     pub(super) pattern: &'a Pattern,
@@ -33,6 +34,8 @@ pub(super) struct Gate {
     automata: Vec<Automaton>,
     /// Patterns whose automaton is too large.
     singles: Vec<(Regex, u32)>,
+    /// Patterns that every line fits: an automaton would tell of them at every byte.
+    always: Vec<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +63,10 @@ impl Gate {
     /// `most`: bytes that an automaton may take.
     pub(super) fn new(asked: &[Asked<'_>], most: usize) -> Gate {
         let mut gate = Gate::default();
-        gate.add(asked, most);
+        let (always, asked): (Vec<Asked<'_>>, Vec<Asked<'_>>) =
+            asked.iter().partition(|asked| fits_always(&asked.pattern.hir));
+        gate.always = always.iter().map(|asked| asked.number).collect();
+        gate.add(&asked, most);
         gate
     }
 
@@ -78,7 +84,7 @@ impl Gate {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.automata.is_empty() && self.singles.is_empty()
+        self.automata.is_empty() && self.singles.is_empty() && self.always.is_empty()
     }
 
     /// Tells `found` of lines of `chunk` and patterns that they fit: which pattern, where the line begins, and where it
@@ -87,15 +93,21 @@ impl Gate {
         for automaton in &self.automata {
             automaton.ask(lines(chunk, max_line), &mut found);
         }
-        if self.singles.is_empty() {
+        if self.singles.is_empty() && self.always.is_empty() {
             return;
         }
         for ((begin, end), text) in lines(chunk, max_line) {
+            self.always.iter().for_each(|number| found(*number, begin, end));
             for (_, number) in self.singles.iter().filter(|(regex, _)| regex.is_match(text)) {
                 found(*number, begin, end);
             }
         }
     }
+}
+
+/// True if nothing at all fits, wherever it stands.
+fn fits_always(hir: &Hir) -> bool {
+    hir.properties().minimum_len() == Some(0) && hir.properties().look_set().is_empty()
 }
 
 /// The lines of a chunk: where each begins and ends, and its text.

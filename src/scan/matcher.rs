@@ -12,11 +12,14 @@ use regex_automata::util::primitives::NonMaxUsize;
 use regex_syntax::hir::Hir;
 
 use super::backtrack::{self, Backtracker};
+use super::fields::{Fields, Reader};
 use super::frame::Line;
 use super::gate::{self, Asked, Gate};
 use super::runs::{self, OneOf};
 use super::sieve::{Choice, Rates, Sieve};
+use super::stamp::Stamp;
 use super::{MatchKind, Span};
+use crate::model::Format;
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
 
 /// The rules of one source.
@@ -30,6 +33,8 @@ pub(super) struct Matcher {
     pub(super) sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
     gate: Arc<Gate>,
+    /// For the fields that any of the rules names.
+    pub(super) reader: Arc<Reader>,
 }
 
 /// What has to be known of a rule here.
@@ -37,6 +42,10 @@ pub(super) struct Matcher {
 pub(super) struct Seen {
     pub(super) ix: RuleIx,
     captures: usize,
+    /// Captures that are taken from fields where no pattern captures them, and where the reader has each.
+    fields: Vec<(usize, usize)>,
+    /// See [`Rule::whole`].
+    whole: bool,
     ignore: Vec<Regex>,
     /// `resolve`, then `patterns`: the first that fits decides.
     deciding: Vec<Deciding>,
@@ -64,6 +73,8 @@ pub(super) struct Fit<'a> {
     pub(super) kind: MatchKind,
     /// Of the captures of the rule, in the line's text.
     pub(super) spans: &'a [Option<Span>],
+    /// What a field says of when it was written.
+    pub(super) stamp: Option<Stamp>,
 }
 
 /// A pattern that may fit: which rule of `seen`, which of its deciding patterns. The order is the order of judgement.
@@ -81,6 +92,10 @@ pub(super) struct Room {
     /// Where the groups of one pattern begin and end.
     slots: Vec<Option<NonMaxUsize>>,
     spans: Vec<Option<Span>>,
+    /// Of the line that is being judged; their texts are those of all lines since they were taken.
+    pub(super) fields: Fields,
+    /// Lines that have no fields, though they were wanted, since this was taken.
+    pub(super) unparsed: u64,
 }
 
 /// A line that a pattern may fit, by where it begins in its chunk.
@@ -93,14 +108,17 @@ pub(super) struct Candidate {
 }
 
 impl Matcher {
-    pub(super) fn new(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool) -> Matcher {
-        Matcher::with(ruleset, sees, gate::MOST)
+    pub(super) fn new(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, format: Format) -> Matcher {
+        Matcher::with(ruleset, sees, format, gate::MOST)
     }
 
-    fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, gate_size: usize) -> Matcher {
+    fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, format: Format, gate_size: usize) -> Matcher {
         let rules: Vec<(RuleIx, &Rule)> = ruleset.iter().filter(|(_, rule)| sees(rule)).collect();
         let rates = Rates::usual();
-        let seen: Arc<[Seen]> = rules.iter().map(|(ix, rule)| Seen::new(*ix, rule, &rates)).collect();
+        let fields = rules.iter().flat_map(|(_, rule)| rule.field_names());
+        let reader = Reader::new(format, fields);
+        let seen: Arc<[Seen]> =
+            rules.iter().map(|(ix, rule)| Seen::new(*ix, rule, &reader, &rates)).collect();
         let deciding = (0u32..).zip(&rules).flat_map(|(seen, (_, rule))| {
             (0u32..).zip(deciding(rule)).map(move |(deciding, pattern)| (Hit { seen, deciding }, pattern))
         });
@@ -114,7 +132,7 @@ impl Matcher {
         let asked = |at: usize| Asked { number: at as u32, pattern: patterns[at] };
         let asked: Vec<Asked<'_>> = left.into_iter().map(asked).collect();
         let gate = Arc::new(Gate::new(&asked, gate_size));
-        Matcher { hits: hits.into(), choices: choices.into(), sieve, gate, seen }
+        Matcher { hits: hits.into(), choices: choices.into(), sieve, gate, seen, reader: reader.into() }
     }
 
     /// The same for a log that is like `sample`: patterns are watched for by what is rare in it.
@@ -153,6 +171,8 @@ impl Matcher {
         for candidates in candidates.chunk_by(|one, other| one.line == other.line) {
             let Candidate { line: begin, .. } = candidates[0];
             let line = candidates[0].line(chunk, max_line);
+            // Fields are read once, for all rules, and not before one of them wants the line.
+            let mut read: Option<bool> = None;
             for candidates in candidates.chunk_by(|one, other| one.hit.seen == other.hit.seen) {
                 let rule = &self.seen[candidates[0].hit.seen as usize];
                 tried.push(rule.ix);
@@ -163,7 +183,25 @@ impl Matcher {
                     continue;
                 }
                 let kind = if deciding < rule.recoveries { MatchKind::Resolve } else { MatchKind::Match };
-                found(Fit { begin: begin as usize, line, rule: rule.ix, kind, spans: &room.spans });
+                let is_read = *read.get_or_insert_with(|| {
+                    let is_read =
+                        self.reader.is_structured() && self.reader.read(line.text, &mut room.fields);
+                    room.unparsed += u64::from(self.reader.is_structured() && !is_read);
+                    is_read
+                });
+                if !is_read && rule.whole && kind == MatchKind::Match {
+                    continue;
+                }
+                let mut stamp = None;
+                if is_read {
+                    let Room { spans, fields, .. } = &mut *room;
+                    rule.fields.iter().for_each(|(capture, field)| {
+                        spans[*capture] = spans[*capture].or(fields.all[*field]);
+                    });
+                    stamp = self.reader.stamp_in(line.text, fields);
+                }
+                let spans = &room.spans;
+                found(Fit { begin: begin as usize, line, rule: rule.ix, kind, spans, stamp });
             }
         }
         room.candidates = candidates;
@@ -201,10 +239,13 @@ impl Candidate {
 }
 
 impl Seen {
-    fn new(ix: RuleIx, rule: &Rule, rates: &Rates) -> Seen {
+    fn new(ix: RuleIx, rule: &Rule, reader: &Reader, rates: &Rates) -> Seen {
+        let field = |capture: &usize| Some((*capture, reader.place(&rule.captures[*capture])?));
         Seen {
             ix,
             captures: rule.captures.len(),
+            fields: rule.fields.iter().filter_map(field).collect(),
+            whole: rule.whole,
             ignore: rule.ignore.iter().map(|pattern| pattern.regex.clone()).collect(),
             deciding: deciding(rule).map(|pattern| Deciding::new(pattern, rates)).collect(),
             recoveries: rule.resolve.len(),
@@ -215,7 +256,15 @@ impl Seen {
     pub(super) fn alone(pattern: &Pattern) -> Seen {
         let captures = pattern.slots.iter().map(|(_, slot)| slot + 1).max().unwrap_or(0);
         let deciding = vec![Deciding::new(pattern, &Rates::usual())];
-        Seen { ix: RuleIx(0), captures, ignore: Vec::new(), deciding, recoveries: 0 }
+        Seen {
+            ix: RuleIx(0),
+            captures,
+            fields: Vec::new(),
+            whole: false,
+            ignore: Vec::new(),
+            deciding,
+            recoveries: 0,
+        }
     }
 
     /// True if a line fits that pattern; then `room.spans` tells of the captures.
@@ -293,7 +342,7 @@ mod tests {
     fn judged(matcher: &Matcher, line: &[u8]) -> Vec<Judged> {
         let mut all = Vec::new();
         matcher.judge(line, 1000, &mut Room::default(), &mut Vec::new(), |found| {
-            let captures = Captures::Spans(found.line.text, found.spans);
+            let captures = Captures::Spans { line: found.line.text, made: b"", spans: found.spans };
             let captures = captures.iter().map(|text| Some(String::from_utf8(text?.to_vec()).unwrap()));
             all.push((found.rule, found.kind, captures.collect()));
         });
@@ -311,9 +360,9 @@ mod tests {
             rule(&["größe (?<n>\\d+)", "(?u)^\\w+$"], &[], &[]),
         ];
         let ruleset = Ruleset { rules };
-        let sets = Matcher::new(&ruleset, |_| true);
+        let sets = Matcher::new(&ruleset, |_| true, Format::Plain);
         // One byte is too little for an automaton.
-        let singles = Matcher::with(&ruleset, |_| true, 1);
+        let singles = Matcher::with(&ruleset, |_| true, Format::Plain, 1);
         let expected: Vec<_> = expected
             .iter()
             .map(|(ix, kind, captures)| {
@@ -357,7 +406,7 @@ mod tests {
     #[test]
     fn a_rule_that_does_not_see_the_source_is_not_asked() {
         let ruleset = Ruleset { rules: vec![rule(&["a"], &[], &[]), rule(&["a|b"], &[], &[])] };
-        let matcher = Matcher::new(&ruleset, |rule| rule.patterns[0].text.as_ref() == "a|b");
+        let matcher = Matcher::new(&ruleset, |rule| rule.patterns[0].text.as_ref() == "a|b", Format::Plain);
         assert_eq!(judged(&matcher, b"a"), [(RuleIx(1), MatchKind::Match, vec![])]);
     }
 

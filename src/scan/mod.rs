@@ -5,6 +5,7 @@
 //! was not consumed, followed by what came since.
 
 mod backtrack;
+mod fields;
 mod found;
 mod frame;
 mod gate;
@@ -26,7 +27,7 @@ use frame::Line;
 use matcher::{Fit, Matcher};
 pub use review::Review;
 
-use crate::model::{FileId, Position};
+use crate::model::{FileId, Format, Position};
 use crate::rule::{Rule, Ruleset};
 use stamp::Stamp;
 
@@ -79,7 +80,17 @@ impl Scanner {
     ///
     /// Patterns of which nothing rare is known are asked of every line, which is slower.
     pub fn new(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, max_line: usize) -> Scanner {
-        Scanner { matcher: Matcher::new(ruleset, sees), max_line: max_line.max(1) }
+        Scanner::structured(ruleset, sees, max_line, Format::Plain)
+    }
+
+    /// The same for lines that have fields.
+    pub fn structured(
+        ruleset: &Ruleset,
+        sees: impl Fn(&Rule) -> bool,
+        max_line: usize,
+        format: Format,
+    ) -> Scanner {
+        Scanner { matcher: Matcher::new(ruleset, sees, format), max_line: max_line.max(1) }
     }
 
     /// The same for a log that is like `sample`, of [`SAMPLE`] bytes or more: finds the same, and sooner.
@@ -130,7 +141,7 @@ impl Scanner {
         for _ in 0..STAMP_LINES {
             let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
             let start = memrchr(b'\n', line).map_or(0, |newline| newline + 1);
-            let found = stamp::find(Line::of(&line[start..], self.max_line).text);
+            let found = self.matcher.reader.stamp(Line::of(&line[start..], self.max_line).text);
             if found.is_some() || start == 0 {
                 return found;
             }
@@ -187,7 +198,7 @@ impl Lines<'_> {
     /// Judges the lines from `from` to `to`: whole ones, or the last one of the block.
     fn judge(&mut self, from: usize, to: usize, partial: bool) {
         let Lines { scanner, block, begin, .. } = *self;
-        let Scanned { hits, spans, tried, room, .. } = &mut *self.out;
+        let Scanned { hits, spans, tried, room, unparsed_lines, .. } = &mut *self.out;
         // Of the line that was found last: several rules may want it.
         let mut known: Option<(usize, Option<Stamp>)> = None;
         let (chunk, max_line) = (&block.bytes[from..to], scanner.max_line);
@@ -195,7 +206,10 @@ impl Lines<'_> {
             let at = from + found.begin;
             let stamp = match known {
                 Some((of, stamp)) if of == at => stamp,
-                _ => stamp::find(found.line.text).or_else(|| scanner.stamp_before(&block.bytes[begin..at])),
+                _ => found
+                    .stamp
+                    .or_else(|| stamp::find(found.line.text))
+                    .or_else(|| scanner.stamp_before(&block.bytes[begin..at])),
             };
             known = Some((at, stamp));
             let offset = block.offset + (at + found.line.hole) as u64;
@@ -211,6 +225,9 @@ impl Lines<'_> {
             });
             spans.extend_from_slice(found.spans);
         });
+        let unparsed = std::mem::take(&mut room.unparsed);
+        // What is partial will be looked at again.
+        *unparsed_lines += if partial { 0 } else { unparsed };
     }
 }
 

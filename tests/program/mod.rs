@@ -15,6 +15,7 @@ mod cli;
 mod delivery;
 /// Rotation, truncation and sudden death: every line counts once.
 mod exactly_once;
+mod fields;
 /// Start, stop, restart and reload.
 mod life;
 /// What stands in files: ends of lines, bytes, lengths, names.

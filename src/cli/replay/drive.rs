@@ -9,8 +9,8 @@ use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
 use super::inputs::{Input, Lane};
 use crate::engine::{Arrival, Engine, Output, Phase, Read, Timing};
-use crate::model::{SourceName, Timestamp};
-use crate::rule::Ruleset;
+use crate::model::{Format, SourceName, Timestamp};
+use crate::rule::{Rule, Ruleset};
 use crate::saved::Saved;
 use crate::scan::{Review, Scanner};
 
@@ -27,6 +27,8 @@ pub(super) struct Scene {
     pub(super) scope: String,
     /// Bytes of a line that are matched.
     pub(super) max_line: usize,
+    /// What lines are made of.
+    pub(super) format: Format,
 }
 
 /// One set of rules on its way.
@@ -66,7 +68,8 @@ impl Drive {
         };
         for mut ruleset in rulesets {
             ruleset.see_instead(std::slice::from_ref(&source));
-            drive.scanners.push(Scanner::new(&ruleset, |rule| !rule.sources.is_empty(), scene.max_line));
+            let sees = |rule: &Rule| !rule.sources.is_empty();
+            drive.scanners.push(Scanner::structured(&ruleset, sees, scene.max_line, scene.format));
             let (tz, year) = (scene.tz.clone(), scene.year);
             let timing = Timing { name: source.clone(), tz, max_age: Duration::MAX, year };
             let (ruleset, scope) = (Arc::new(ruleset), scene.scope.clone());

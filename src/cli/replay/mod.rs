@@ -18,7 +18,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::load::{self, Lines, Wanted};
-use super::{COULD_NOT, Color, Failure, NO, answer, quiet, render, talk};
+use super::{COULD_NOT, Color, Failure, LineFormat, NO, answer, quiet, render, talk};
 use crate::engine::{Output, RuleCounts, Tell};
 use crate::rule::Ruleset;
 use crate::sink::stdout;
@@ -43,6 +43,9 @@ pub(super) struct ReplayArgs {
     /// Zone of days, and of stamps that name none: `local`, `UTC` or an IANA name
     #[arg(long, value_name = "ZONE", default_value = "local")]
     tz: String,
+    /// What lines are made of
+    #[arg(long, value_enum, default_value_t)]
+    format: LineFormat,
     /// One JSON object per transition
     #[arg(long)]
     json: bool,
@@ -83,7 +86,8 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
 
 /// Rules, `None` if they are wrong, which was said; and how the log is to be understood.
 fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<Ruleset>, Scene), Failure> {
-    let wanted = Wanted { config: None, rules: rules.to_vec(), lines: Lines::Unknown };
+    let wanted =
+        Wanted { config: None, rules: rules.to_vec(), lines: Lines::Unknown, format: args.format.into() };
     let loaded = load::load(&wanted).map_err(Failure)?;
     if !loaded.diagnostics.is_empty() {
         talk(&render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stderr())));
@@ -96,6 +100,7 @@ fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<R
         year: args.year,
         scope: scope.unwrap_or_else(crate::daemon::scope::hostname),
         max_line: source.map_or(64 * 1024, |source| source.max_line),
+        format: args.format.into(),
     };
     Ok((ruleset, scene))
 }

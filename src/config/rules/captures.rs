@@ -1,8 +1,6 @@
 //! What a line has to fit, and what is known of it then: patterns, captures and what becomes of them, keys.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
+use super::super::captured::{Captured, bare};
 use super::super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::super::pattern::{self, Compiled};
 use super::super::rewrite;
@@ -10,6 +8,7 @@ use super::super::tokens::Names;
 use super::super::walk::{Fields, Said, is_identifier, require};
 use super::{Around, Reader};
 use crate::rule::{By, Rewrite, Value};
+use std::collections::BTreeSet;
 
 /// What can be said of every match, besides its captures.
 pub(super) const OF_A_MATCH: [(&str, Value); 5] = [
@@ -20,15 +19,28 @@ pub(super) const OF_A_MATCH: [(&str, Value); 5] = [
     ("rule", Value::Rule),
 ];
 
+/// What a name says of a match, if it is a built-in one.
+pub(super) fn of_a_match(name: &str) -> Option<Value> {
+    OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+}
+
 /// The patterns of a rule; `None` where one of them is wrong.
 pub(super) struct Patterns {
     pub(super) matches: Option<Vec<Compiled>>,
     pub(super) ignore: Option<Vec<Compiled>>,
     pub(super) resolve: Option<Vec<Compiled>>,
+    /// See [`crate::rule::Rule::whole`].
+    pub(super) whole: bool,
 }
 
 impl<'t> Reader<'t, '_> {
-    pub(super) fn patterns(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Patterns {
+    /// `has_fields`: lines have fields, so that a pattern need not be given.
+    pub(super) fn patterns(
+        &self,
+        problems: &mut Problems<'_>,
+        around: &mut Around<'_>,
+        has_fields: bool,
+    ) -> Patterns {
         let mut compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
             let texts = fields.texts(key);
             let each: Vec<Option<Compiled>> =
@@ -37,8 +49,9 @@ impl<'t> Reader<'t, '_> {
         };
         let matches = compile(problems, "match", self.fields.own());
         let all = compile(problems, "match_all", self.fields.own());
-        let has_all = self.fields.own().value("match_all").is_some();
-        if has_all || require(problems, self.fields.table, &self.header, "match", "a rule") {
+        let has_any = ["match", "match_all"].iter().any(|key| self.fields.own().value(key).is_some());
+        let whole = has_fields && !has_any;
+        if !whole && (has_any || require(problems, self.fields.table, &self.header, "match", "a rule")) {
             for (key, patterns) in [("match", &matches), ("match_all", &all)] {
                 let none = patterns.as_ref().is_some_and(Vec::is_empty);
                 self.not_empty(problems, key, none, "a rule without a pattern matches no line");
@@ -53,7 +66,7 @@ impl<'t> Reader<'t, '_> {
         let none = resolve.as_ref().is_some_and(Vec::is_empty);
         self.not_empty(problems, "resolve", none, "leave it out instead");
         // Without a single sound pattern nothing is known of captures.
-        Patterns { matches: matches.filter(|patterns| !patterns.is_empty()), ignore, resolve }
+        Patterns { matches: matches.filter(|patterns| whole || !patterns.is_empty()), ignore, resolve, whole }
     }
 
     /// Compiles a pattern of `key` and tries what it costs.
@@ -92,76 +105,70 @@ impl<'t> Reader<'t, '_> {
         &self,
         problems: &mut Problems<'_>,
         matches: Option<&[Compiled]>,
-        captures: Option<&[Arc<str>]>,
+        captured: &Captured,
         set: &[&str],
     ) -> Vec<By> {
         let mut by: Vec<By> = Vec::new();
         for said in self.fields.texts("by") {
-            if by.iter().any(|earlier| *earlier.name == *said.text) {
+            let (name, is_quoted) = bare(said.text);
+            if by.iter().any(|earlier| *earlier.name == *name) {
                 let title = format!("`{}` is in `by` twice", short(said.text));
                 problems.error("duplicate-name", said.span.clone(), title, "used again");
                 continue;
             }
-            let captured = captures.unwrap_or_default().iter().position(|c| **c == *said.text);
-            let from = match (captured, said.text) {
-                (Some(capture), _) => Some(Value::Capture(capture)),
-                (None, "file") => Some(Value::File),
-                (None, "source") => Some(Value::Source),
-                (None, _) => None,
+            let built_in = |name: &str| match name {
+                "file" => Some(Value::File),
+                "source" => Some(Value::Source),
+                // Any other text is a name here.
+                _ if captured.has_fields() && !name.is_empty() => captured.field(name, is_quoted),
+                _ => None,
             };
+            let from = captured.of_any(said.text, built_in);
             if let (Some(matches), None | Some(Value::Capture(_))) = (matches, &from)
-                && !set.contains(&said.text)
+                && !set.contains(&name)
+                && (from.is_none() || !captured.is_only_field(name))
             {
-                check_captured(problems, &said, matches);
+                check_captured(problems, &said, matches, &captured.note(name));
             }
-            by.extend(from.map(|from| By { name: said.text.into(), from }));
+            by.extend(from.map(|from| By { name: name.into(), from }));
         }
         by.sort_by(|a, b| a.name.cmp(&b.name));
         by
     }
 
-    /// What becomes of captures, and all captures that there are then.
+    /// What becomes of captures. What is made anew is then captured too.
     pub(super) fn set(
         &self,
         problems: &mut Problems<'_>,
         around: &mut Around<'_>,
-        captures: Option<Vec<Arc<str>>>,
-    ) -> (Option<Vec<Rewrite>>, Option<Vec<Arc<str>>>) {
-        let find = |name: &str| {
-            let captured = captures.as_ref().and_then(|all| all.iter().position(|known| **known == *name));
-            let built_in =
-                || OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-            captured.map(Value::Capture).or_else(built_in)
-        };
+        captured: &mut Captured,
+    ) -> Option<Vec<Rewrite>> {
+        let find = |name: &str| captured.of_any(name, of_a_match);
         let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
-        let all = captures.as_ref().map(|all| all.iter().map(|name| &**name).chain(built_in).collect());
-        let names = Names { find: &find, all };
+        let known = captured.known();
+        let all = known.as_ref().map(|all| all.iter().map(|name| &**name).chain(built_in).collect());
+        let names = Names { find: &find, all, note: &|name| captured.note(name) };
         let mut compile = |problems: &mut Problems<'_>, said: &Said<'_>| {
             self.compile(problems, around, "set", said).map(|compiled| compiled.regex)
         };
         let mut texts = Vec::new();
         for (name, said) in self.fields.own().pairs("set") {
             let to = rewrite::parse(problems, &said, &names, self.lookups, &mut compile);
-            texts.push(to.map(|to| (name, said.text, to)));
+            texts.push((name, said.text, to));
         }
-        let mut known = captures.clone();
-        let placed =
-            texts.into_iter().collect::<Option<Vec<_>>>().zip(known.as_mut()).map(|(texts, known)| {
-                let place = |(name, text, to): (&str, &str, _)| {
-                    let capture = known.iter().position(|known| **known == *name).unwrap_or_else(|| {
-                        known.push(name.into());
-                        known.len() - 1
-                    });
-                    Rewrite { text: text.into(), capture, to }
-                };
-                texts.into_iter().map(place).collect()
-            });
-        (placed, known)
+        let placed: Vec<Option<Rewrite>> = texts
+            .into_iter()
+            .map(|(name, text, to)| {
+                let capture = captured.add(name);
+                Some(Rewrite { text: text.into(), capture: capture?, to: to? })
+            })
+            .collect();
+        placed.into_iter().collect()
     }
 }
 
 /// A name of `by` that no pattern of `match` captures is wrong; one that some do not capture is empty for those.
-fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compiled]) {
+fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compiled], note: &str) {
     let has = |pattern: &Compiled| pattern.names().any(|name| name == said.text);
     let with = matches.iter().filter(|pattern| has(pattern)).count();
     let span = said.span.clone();
@@ -171,9 +178,11 @@ fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compi
         let known = || names.iter().copied().chain(["file", "source"]);
         let title = format!("no pattern of `match` captures `{name}`");
         let problem = problems.error("by-not-captured", span, title, "captured nowhere");
-        problem.help = did_you_mean(said.text, known())
-            .or_else(|| Some(format!("capture it: `(?<{name}>…)`")).filter(|_| is_identifier(said.text)));
-        problem.note = Some(format!("the names are {}", listed(known())));
+        let meant = did_you_mean(said.text, known());
+        let note = if meant.is_none() { note } else { "" };
+        problem.note = Some(format!("the names are {}{note}", listed(known())));
+        let capture = || Some(format!("capture it: `(?<{name}>…)`")).filter(|_| is_identifier(said.text));
+        problem.help = meant.or_else(capture);
     } else if with < matches.len() {
         let title = format!("`{name}` is not captured by every pattern of `match`");
         let label = format!("captured by {with} of {} patterns", matches.len());

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
-use captures::{OF_A_MATCH, Patterns};
+use captures::{OF_A_MATCH, Patterns, of_a_match};
 pub(super) use restraints::parse_max_raises;
 use restraints::{Reference, Restraints};
 
+use super::captured::Captured;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
 use super::ladder;
@@ -26,14 +27,14 @@ use super::probe::Probe;
 use super::rewrite::Tables;
 use super::tokens::Names;
 use super::walk::{Fields, Said, check, parse, require, said};
-use super::{Diagnostic, Second, Severity, Text, digest, schedule, template};
-use crate::model::{RuleName, SourceName};
-use crate::rule::{ImageTemplate, Measure, Pattern, Rule, Ruleset, Schedule, Template, Unit, Value};
+use super::{Diagnostic, Second, Severity, Sources, Text, demand, digest, schedule, template};
+use crate::model::{Format, RuleName, SourceName};
+use crate::rule::{ImageTemplate, Measure, Pattern, Rewrite, Rule, Ruleset, Schedule, Template, Unit};
 use crate::settings::Source;
 
 /// What a rule is read against.
 struct Around<'a> {
-    sources: Option<&'a [Source]>,
+    sources: Sources<'a>,
     globals: &'a [(Arc<str>, String)],
     local: &'a TimeZone,
     /// Where each enabled name was first used.
@@ -46,7 +47,7 @@ struct Around<'a> {
 
 pub(super) fn read(
     texts: &[Text],
-    sources: Option<&[Source]>,
+    sources: Sources<'_>,
     globals: &[(Arc<str>, String)],
     local: &TimeZone,
     probe: &mut Probe,
@@ -143,36 +144,24 @@ impl<'t> Reader<'t, '_> {
         let enabled = self.fields.switch("enabled").unwrap_or(true);
         let name = self.name(problems, around, enabled);
         let sources = self.sources(problems, around.sources);
-        let Patterns { matches, ignore, resolve } = self.patterns(problems, around);
+        let formats = formats(around.sources, &sources);
+        let has_fields = !formats.is_empty() && formats.iter().all(|(_, format)| *format != Format::Plain);
+        let Patterns { matches, ignore, resolve, whole } = self.patterns(problems, around, has_fields);
 
-        let captures = matches.as_ref().zip(resolve.as_ref()).map(|(matches, resolve)| {
-            let mut names: Vec<Arc<str>> = Vec::new();
-            for name in matches.iter().chain(resolve).flat_map(Compiled::names) {
-                if !names.iter().any(|known| **known == *name) {
-                    names.push(name.into());
-                }
-            }
-            names
-        });
-        let (set, captures) = self.set(problems, around, captures);
+        let note = without_fields(&formats);
+        let mut captured = Captured::new(matches.as_deref(), resolve.as_deref(), has_fields, note);
+        let set = self.set(problems, around, &mut captured);
         let set_names: Vec<&str> = self.fields.own().pairs("set").into_iter().map(|(name, _)| name).collect();
-        let by = self.by(problems, matches.as_deref(), captures.as_deref(), &set_names);
+        let by = self.by(problems, matches.as_deref(), &captured, &set_names);
         let max_keys = self.fields.count("max_keys").unwrap_or(1000);
         let restraints = self.restraints(problems, &mut around.references);
         let Restraints { max_raises, flap, renotify, unless, after } = restraints;
         // What only `resolve` captures is never there when a match is judged.
-        let captured: Option<BTreeSet<&str>> = matches.as_ref().map(|matches| {
-            matches.iter().flat_map(Compiled::names).chain(set_names.iter().copied()).collect()
-        });
-        let find = |name: &str| {
-            if captured.as_ref().is_some_and(|captured| captured.contains(name)) {
-                return captures.as_ref()?.iter().position(|known| **known == *name).map(Value::Capture);
-            }
-            OF_A_MATCH.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
-        };
+        let find = |name: &str| captured.of_match(name, of_a_match);
         let built_in = OF_A_MATCH.iter().map(|(name, _)| *name);
-        let all = captured.as_ref().map(|captured| captured.iter().copied().chain(built_in).collect());
-        let names = Names { find: &find, all };
+        let there = captured.known_of_match();
+        let all = there.as_ref().map(|all| all.iter().map(|name| &**name).chain(built_in).collect());
+        let names = Names { find: &find, all, note: &|name| captured.note(name) };
         let filter = self.filter(problems, around, &names);
         let measure = self.measure(problems, around, &names);
         let deadlines = self.deadlines(problems, around.local);
@@ -189,21 +178,21 @@ impl<'t> Reader<'t, '_> {
         let resolve_after = self.resolve_after(problems, has_resolve, absent);
         let expire_after = self.expire_after(problems, has_resolve);
         if let Some(measure) = &measure {
-            let captures = captures.as_deref().unwrap_or_default();
-            self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default(), captures);
+            let captures = captured.known().unwrap_or_default();
+            self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default(), &captures);
         }
         let (active, mute) = self.told(problems, around.local);
         let counts = matches!(measure, None | Some(Measure::Count));
         self.check_window(problems, has_resolve, counts);
 
-        let known = captures.as_deref();
+        let known = &captured;
         let text = |problems: &mut Problems<'_>, key: &str| {
             self.fields.text(key).map(|said| template::parse(problems, &said, known))
         };
         let default = |text: &str| {
             let span = self.header.clone();
             let mut silent = Problems::new(std::path::Path::new(""), "");
-            template::parse(&mut silent, &Said::new(text, span), Some(&[]))
+            template::parse(&mut silent, &Said::new(text, span), &Captured::plain(&[]))
         };
         let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
         let description = text(problems, "description").unwrap_or_else(|| default("{lines}"));
@@ -214,20 +203,30 @@ impl<'t> Reader<'t, '_> {
         if problems.errors() > errors || !enabled {
             return None;
         }
-        let captures = captures.unwrap_or_default();
+        let captures = captured.known().unwrap_or_default();
         let slots = |patterns: Option<Vec<Compiled>>| -> Vec<Pattern> {
             patterns.into_iter().flatten().map(|pattern| pattern.placed(&captures)).collect()
+        };
+        let fields = captured.fields();
+        let patterns = if whole {
+            let made = set.iter().flatten().map(|rewrite: &Rewrite| rewrite.capture).collect();
+            let formats = formats.iter().map(|(_, format)| *format).collect();
+            demand::patterns(filter.as_ref(), &captures, &fields, &made, &formats)
+        } else {
+            slots(matches)
         };
         let mut rule = Rule {
             name: RuleName::new(name?),
             sources: sources.iter().map(|source| SourceName::new(source.text)).collect(),
-            patterns: slots(matches),
+            patterns,
             ignore: slots(ignore),
             resolve: slots(resolve),
             set: set.unwrap_or_default(),
             filter,
             latch: has_resolve && within.is_zero() && counts,
             captures: captures.clone(),
+            fields,
+            whole,
             by,
             scoped: self.fields.value("scope").is_none(),
             measure: measure?,
@@ -285,7 +284,8 @@ impl<'t> Reader<'t, '_> {
         Some(name.text)
     }
 
-    fn sources(&self, problems: &mut Problems<'_>, configured: Option<&[Source]>) -> Vec<Said<'t>> {
+    fn sources(&self, problems: &mut Problems<'_>, sources: Sources<'_>) -> Vec<Said<'t>> {
+        let configured = sources.configured();
         if self.fields.value("source").is_none() {
             require(problems, self.fields.table, &self.header, "source", "a rule");
             return Vec::new();
@@ -331,22 +331,23 @@ impl<'t> Reader<'t, '_> {
         problems: &mut Problems<'_>,
         around: &Around<'_>,
         sources: &[Said<'_>],
-        captures: Option<&[Arc<str>]>,
+        captured: &Captured,
     ) -> Vec<(Arc<str>, Template)> {
         let mut labels: BTreeMap<Arc<str>, Template> = BTreeMap::new();
-        for (name, value) in around.globals.iter().chain(&shared_labels(around.sources, sources)) {
+        for (name, value) in around.globals.iter().chain(&shared_labels(around.sources.configured(), sources))
+        {
             labels.insert(name.clone(), Template::constant(value));
         }
         let defaults = self.fields.defaults.map(|table| Fields { table, defaults: None });
         for fields in defaults.into_iter().chain([self.fields.own()]) {
             for (name, value) in fields.pairs("labels") {
-                labels.insert(name.into(), template::parse(problems, &value, captures));
+                labels.insert(name.into(), template::parse(problems, &value, captured));
             }
         }
         labels.into_iter().collect()
     }
 
-    fn images(&self, problems: &mut Problems<'_>, captures: Option<&[Arc<str>]>) -> Vec<ImageTemplate> {
+    fn images(&self, problems: &mut Problems<'_>, captured: &Captured) -> Vec<ImageTemplate> {
         let list = self.fields.value("images").and_then(|value| value.get_ref().as_array());
         let mut images = Vec::new();
         for item in list.into_iter().flat_map(|list| list.iter()) {
@@ -358,12 +359,35 @@ impl<'t> Reader<'t, '_> {
                 _ => [said(item), None, None],
             };
             let mut text =
-                |said: Option<Said<'_>>| said.map(|said| template::parse(problems, &said, captures));
+                |said: Option<Said<'_>>| said.map(|said| template::parse(problems, &said, captured));
             if let Some(src) = text(src) {
                 images.push(ImageTemplate { src, href: text(href), alt: text(alt) });
             }
         }
         images
+    }
+}
+
+/// The formats of the sources that a rule sees, with their names; none, if it is not known which these are.
+fn formats<'a>(sources: Sources<'a>, names: &[Said<'_>]) -> Vec<(&'a str, Format)> {
+    match sources {
+        Sources::Any(format) => vec![("", format)],
+        Sources::These(all) => {
+            let seen = all.iter().filter(|source| names.iter().any(|name| name.text == source.name.as_str()));
+            seen.map(|source| (source.name.as_str(), source.format)).collect()
+        }
+    }
+}
+
+/// What is said of a name that would be a field if all of the sources had a format.
+fn without_fields(formats: &[(&str, Format)]) -> String {
+    let plain = formats.iter().find(|(_, format)| *format == Format::Plain);
+    match plain {
+        Some((source, _)) if formats.len() > 1 => {
+            format!("; it may be a field if all sources of the rule have a `format`: `{source}` has none")
+        }
+        Some(_) => "; it may be a field if the source has a `format`: \"json\" or \"logfmt\"".to_owned(),
+        None => String::new(),
     }
 }
 

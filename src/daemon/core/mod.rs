@@ -95,6 +95,8 @@ pub struct SourceCounts {
     pub bytes: u64,
     /// Lines over the limit.
     pub cut_lines: u64,
+    /// Lines of which fields were wanted and that have none.
+    pub unparsed_lines: u64,
     /// Bytes known to be lost.
     pub lost_bytes: u64,
     /// Files that were truncated or replaced.
@@ -290,7 +292,7 @@ impl<D: Disk> Core<D> {
             .iter()
             .map(|source| {
                 let sees = |rule: &crate::rule::Rule| rule.sources.contains(&source.name);
-                (source.name.clone(), Scanner::new(&ruleset, sees, source.max_line))
+                (source.name.clone(), Scanner::structured(&ruleset, sees, source.max_line, source.format))
             })
             .collect();
         self.sources.clone_from(&settings.sources);

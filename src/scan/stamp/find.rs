@@ -1,5 +1,7 @@
 //! Finds a stamp by positions and separators, never by regex: it is asked of lines by the million.
 
+use std::time::Duration;
+
 use memchr::{memchr_iter, memchr2_iter};
 
 use super::{Civil, Stamp};
@@ -37,6 +39,21 @@ pub fn find(line: &[u8]) -> Option<Stamp> {
         _ => plain(line),
     };
     leading.or_else(|| in_brackets(line)).or_else(|| behind_words(line))
+}
+
+/// A stamp that `text` begins with, where it is known that it is one: the value of a field. Besides the formats that
+/// lines begin with: nanoseconds since 1970 in 19 digits, and the Common Log Format without its brackets.
+pub(in crate::scan) fn alone(text: &[u8]) -> Option<Stamp> {
+    let nanos = || epoch(text.get(..16).filter(|_| text.len() == 19 && text.iter().all(u8::is_ascii_digit))?);
+    plain(text).or_else(|| common_log(text)).or_else(nanos)
+}
+
+/// Seconds since 1970, and the nanoseconds beside them.
+pub(in crate::scan) fn of_seconds(seconds: &[u8], nanos: &[u8]) -> Option<Stamp> {
+    let Stamp::Instant(seconds) = epoch(seconds)? else { return None };
+    let nanos: u64 = std::str::from_utf8(nanos).ok()?.parse().unwrap_or(0);
+    let within = Duration::from_nanos(nanos.min(999_999_999));
+    Some(Stamp::Instant(seconds.plus(within)))
 }
 
 fn plain(text: &[u8]) -> Option<Stamp> {

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use crate::model::Timestamp;
 
 pub use find::find;
+pub(super) use find::{alone, of_seconds};
 
 /// When a line says it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
