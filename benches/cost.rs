@@ -30,6 +30,7 @@ pub(crate) fn table() {
         let (_, problems) = config::ruleset_probed(
             &[text],
             config::Sources::Any(tripline::model::Format::Plain),
+            &config::csv::Files::new(),
             &[],
             &jiff::tz::TimeZone::UTC,
             &mut { probe },

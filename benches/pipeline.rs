@@ -230,6 +230,7 @@ fn load(c: &mut Criterion) {
                 config::ruleset_probed(
                     std::slice::from_ref(&text),
                     config::Sources::Any(tripline::model::Format::Plain),
+                    &config::csv::Files::new(),
                     &[],
                     &TimeZone::UTC,
                     &mut probe,

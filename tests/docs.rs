@@ -198,7 +198,15 @@ fn examples_are_right() {
             let text = Text { path: "example.toml".into(), text };
             let problems = if is_rules {
                 let probe = &mut config::probe::Probe::none();
-                config::ruleset_probed(&[text], Sources::Any(format), &[], &TimeZone::UTC, probe).1
+                config::ruleset_probed(
+                    &[text],
+                    Sources::Any(format),
+                    &config::csv::Files::new(),
+                    &[],
+                    &TimeZone::UTC,
+                    probe,
+                )
+                .1
             } else {
                 config::settings(&text, &TimeZone::UTC).1
             };

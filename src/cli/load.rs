@@ -100,6 +100,8 @@ pub(crate) struct Texts {
     diagnostics: Vec<Diagnostic>,
     all: BTreeMap<PathBuf, String>,
     rules: Vec<Text>,
+    /// What rules look things up in.
+    tables: config::csv::Files,
     blank: Vec<PathBuf>,
     unread: Vec<Diagnostic>,
 }
@@ -177,12 +179,20 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
             }
         }
     }
-    Ok(Texts { settings, diagnostics, all: texts, rules, blank, unread })
+    let mut tables = config::csv::Files::new();
+    for path in rules.iter().flat_map(config::csv::wanted) {
+        let Entry::Vacant(place) = tables.entry(path) else { continue };
+        let table = read_text(place.key()).map(|text| text.text);
+        // So that another text of it is another configuration, and so that places in it can be shown.
+        texts.insert(place.key().clone(), table.clone().unwrap_or_default());
+        place.insert(table);
+    }
+    Ok(Texts { settings, diagnostics, all: texts, rules, tables, blank, unread })
 }
 
 /// Checks everything that was read for `wanted`, and tries patterns as `probe` does.
 pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded {
-    let Texts { mut settings, mut diagnostics, all, rules, blank, mut unread } = texts;
+    let Texts { mut settings, mut diagnostics, all, rules, tables, blank, mut unread } = texts;
     if let Ok(settings) = &mut settings {
         anchor(settings, &std::env::current_dir().unwrap_or_default());
     }
@@ -202,7 +212,8 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         None if configured => config::Sources::Any(Format::Json),
         _ => config::Sources::Any(wanted.format),
     };
-    let (ruleset, problems) = config::ruleset_probed(&rules, known, globals, &TimeZone::system(), probe);
+    let (ruleset, problems) =
+        config::ruleset_probed(&rules, known, &tables, globals, &TimeZone::system(), probe);
     diagnostics.extend(problems);
     let whole = unread.is_empty();
     diagnostics.append(&mut unread);

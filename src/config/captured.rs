@@ -195,8 +195,14 @@ mod tests {
         let text = format!("[[rule]]\nname = 'r'\nsource = 's'\n{lines}\n");
         let file = Text { path: "a".into(), text: text.clone() };
         let sources = Sources::Any(format);
-        let (found, problems) =
-            ruleset_probed(&[file], sources, &[], &jiff::tz::TimeZone::UTC, &mut Probe::none());
+        let (found, problems) = ruleset_probed(
+            &[file],
+            sources,
+            &crate::config::csv::Files::new(),
+            &[],
+            &jiff::tz::TimeZone::UTC,
+            &mut Probe::none(),
+        );
         (text, found.map(|mut found| found.rules.swap_remove(0)), problems)
     }
 

@@ -172,8 +172,14 @@ mod tests {
         );
         let text = Text { path: "a".into(), text };
         let mut probe = crate::config::probe::Probe::none();
-        let (ruleset, problems) =
-            ruleset_probed(&[text], Sources::Any(format), &[], &jiff::tz::TimeZone::UTC, &mut probe);
+        let (ruleset, problems) = ruleset_probed(
+            &[text],
+            Sources::Any(format),
+            &crate::config::csv::Files::new(),
+            &[],
+            &jiff::tz::TimeZone::UTC,
+            &mut probe,
+        );
         let mut ruleset = ruleset.unwrap_or_else(|| panic!("{condition}: {problems:?}"));
         ruleset.rules.swap_remove(0)
     }

@@ -261,7 +261,7 @@ pub const RULE_FILE: &[Key] = &[
         "lookup",
         Kind::Lookups,
         "{}",
-        "Tables to look up captures in: `[lookup.hosts]` and then a string for each.",
+        "Tables to look up captures in: `[lookup.hosts]` and then a string for each, or a CSV file.",
     ),
     key("rule", Kind::Tables, "", "One rule."),
 ];

@@ -21,6 +21,7 @@ use probe::Probe;
 mod calendar;
 mod captured;
 mod condition;
+pub mod csv;
 mod deadline;
 mod demand;
 mod diagnostic;
@@ -106,18 +107,19 @@ pub fn ruleset(
     local: &TimeZone,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
     let sources = sources.map_or(Sources::Any(Format::Plain), Sources::These);
-    ruleset_probed(texts, sources, globals, local, &mut Probe::none())
+    ruleset_probed(texts, sources, &csv::Files::new(), globals, local, &mut Probe::none())
 }
 
-/// The same, with a trial of what patterns cost.
+/// The same, with the files that tables of `[lookup]` stand in ([`csv::wanted`]) and a trial of what patterns cost.
 pub fn ruleset_probed(
     texts: &[Text],
     sources: Sources<'_>,
+    tables: &csv::Files,
     globals: &[(Arc<str>, String)],
     local: &TimeZone,
     probe: &mut Probe,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    rules::read(texts, sources, globals, local, probe)
+    rules::read(texts, sources, tables, globals, local, probe)
 }
 
 #[cfg(test)]

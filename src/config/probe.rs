@@ -260,6 +260,7 @@ mod tests {
         let (found, problems) = ruleset_probed(
             &[Text { path: "a".into(), text }],
             Sources::Any(Format::Plain),
+            &crate::config::csv::Files::new(),
             &[],
             &jiff::tz::TimeZone::UTC,
             probe,

@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 use regex_automata::Input;
 use regex_automata::meta::Regex;
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_syntax::hir::Hir;
+use regex_syntax::hir::literal::{Extractor, Literal};
 
 use super::backtrack::{self, Backtracker};
 use super::fields::{Fields, Reader};
@@ -37,6 +39,9 @@ pub(super) struct Matcher {
     pub(super) reader: Arc<Reader>,
 }
 
+/// Texts that are looked for one after the other rather than by a regex.
+const MOST_LITERALS: usize = 4;
+
 /// What has to be known of a rule here.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
@@ -60,6 +65,8 @@ struct Deciding {
     slots: Vec<(usize, usize)>,
     /// The quicker one, for patterns and lines that it is made for.
     backtracker: Option<Backtracker>,
+    /// All texts that it fits, if these are few and it captures nothing: looking for them is quicker.
+    literals: Option<Vec<Finder<'static>>>,
     /// See [`Pattern::also`].
     also: Vec<Deciding>,
 }
@@ -280,7 +287,8 @@ impl Deciding {
         let keeps = |group| pattern.slots.iter().any(|(kept, _)| *kept == group);
         let backtracker = Backtracker::new(&pattern.hir, &keeps, rates);
         let also = pattern.also.iter().map(|pattern| Deciding::new(pattern, rates)).collect();
-        Deciding { regex: pattern.regex.clone(), slots: pattern.slots.clone(), backtracker, also }
+        let literals = literals(&pattern.hir).filter(|_| pattern.slots.is_empty());
+        Deciding { regex: pattern.regex.clone(), slots: pattern.slots.clone(), backtracker, literals, also }
     }
 
     fn fits(&self, line: &[u8], room: &mut Room) -> bool {
@@ -288,6 +296,9 @@ impl Deciding {
     }
 
     fn fits_alone(&self, line: &[u8], room: &mut Room) -> bool {
+        if let Some(literals) = &self.literals {
+            return literals.iter().any(|text| text.find(line).is_some());
+        }
         let Room { backtrack, slots, spans, .. } = room;
         if let Some(Ok(fits)) = self.backtracker.as_ref().map(|quick| quick.fits(line, backtrack)) {
             for (group, slot) in self.slots.iter().filter(|_| fits) {
@@ -310,6 +321,17 @@ impl Deciding {
         }
         true
     }
+}
+
+/// The texts that a pattern fits, if it fits no others, wherever they stand.
+fn literals(hir: &Hir) -> Option<Vec<Finder<'static>>> {
+    // What stands around a text is not part of it.
+    if !hir.properties().look_set().is_empty() {
+        return None;
+    }
+    let all = Extractor::new().limit_total(MOST_LITERALS).extract(hir);
+    let all = all.literals().filter(|all| all.iter().all(Literal::is_exact))?;
+    Some(all.iter().map(|text| Finder::new(text.as_bytes()).into_owned()).collect())
 }
 
 /// The patterns of a rule, in the order in which they decide.

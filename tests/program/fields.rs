@@ -129,3 +129,26 @@ fn the_cost_of_a_rule_without_a_pattern_says_what_is_watched_for() {
         [r#""two" "where" "every line" []"#, r#""one" "where" "classes" ["\"fatal\"","\\\\u"]"#]
     );
 }
+
+#[test]
+fn a_table_in_a_file_is_read_again_when_it_changes() {
+    let rules = "[lookup]\nteams = { csv = 'teams.csv', key = 'host', value = 'team' }\n\
+                 [[rule]]\nname = 'down'\nsource = 'app'\nmatch = '(?<host>\\S+) is down'\n\
+                 set = { team = 'lookup(teams, host, \"nobody\")' }\nby = ['host']\nlabels = { team = '{team}' }\n";
+    let sandbox = sandbox(TO_STDOUT, rules);
+    sandbox.write("rules/teams.csv", "host,team\na,one\n");
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "a is down\n");
+    assert_eq!(running.tells("down", "warning")["labels"]["team"], "one");
+    sandbox.write("rules/teams.csv", "host,team\na,one\nb,two\nb,three\n");
+    running.says("there are two entries for `b`");
+    running.says("the running one stays");
+    sandbox.append("app.log", "b is down\n");
+    assert_eq!(running.tells("down", "warning")["labels"]["team"], "nobody");
+    sandbox.write("rules/teams.csv", "host,team\na,one\nc,\"two, three\"\n");
+    running.says("the configuration was loaded");
+    sandbox.append("app.log", "c is down\n");
+    assert_eq!(running.tells("down", "warning")["labels"]["team"], "two, three");
+    running.stop().expect(0);
+}

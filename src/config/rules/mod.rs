@@ -27,7 +27,7 @@ use super::probe::Probe;
 use super::rewrite::Tables;
 use super::tokens::Names;
 use super::walk::{Fields, Said, check, parse, require, said};
-use super::{Diagnostic, Second, Severity, Sources, Text, demand, digest, schedule, template};
+use super::{Diagnostic, Second, Severity, Sources, Text, csv, demand, digest, schedule, template};
 use crate::model::{Format, RuleName, SourceName};
 use crate::rule::{ImageTemplate, Measure, Pattern, Rewrite, Rule, Ruleset, Schedule, Template, Unit};
 use crate::settings::Source;
@@ -35,6 +35,7 @@ use crate::settings::Source;
 /// What a rule is read against.
 struct Around<'a> {
     sources: Sources<'a>,
+    tables: &'a csv::Files,
     globals: &'a [(Arc<str>, String)],
     local: &'a TimeZone,
     /// Where each enabled name was first used.
@@ -48,12 +49,14 @@ struct Around<'a> {
 pub(super) fn read(
     texts: &[Text],
     sources: Sources<'_>,
+    tables: &csv::Files,
     globals: &[(Arc<str>, String)],
     local: &TimeZone,
     probe: &mut Probe,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
     let mut around = Around {
         sources,
+        tables,
         globals,
         local,
         names: BTreeMap::new(),
@@ -65,8 +68,10 @@ pub(super) fn read(
     let mut diagnostics = Vec::new();
     for text in texts {
         let mut problems = Problems::new(&text.path, &text.text);
-        read_file(&mut problems, &mut around, &mut rules);
+        let mut of_tables = Vec::new();
+        read_file(&mut problems, &mut of_tables, &mut around, &mut rules);
         diagnostics.extend(problems.finish());
+        diagnostics.append(&mut of_tables);
     }
     let references = std::mem::take(&mut around.references);
     let mut late = Vec::new();
@@ -88,7 +93,12 @@ pub(super) fn read(
     (sound.then_some(Ruleset { rules }), diagnostics)
 }
 
-fn read_file(problems: &mut Problems<'_>, around: &mut Around<'_>, rules: &mut Vec<Rule>) {
+fn read_file(
+    problems: &mut Problems<'_>,
+    of_tables: &mut Vec<Diagnostic>,
+    around: &mut Around<'_>,
+    rules: &mut Vec<Rule>,
+) {
     let document = parse(problems);
     check(problems, &document, "a rule file", &[RULE_FILE], &[]);
     let file = Fields { table: &document, defaults: None };
@@ -102,14 +112,17 @@ fn read_file(problems: &mut Problems<'_>, around: &mut Around<'_>, rules: &mut V
         patterns.and_then(|table| table.get_key_value(name)).map_or(0..0, |(key, _)| key.span())
     });
     let tables = file.value("lookup").and_then(|value| value.get_ref().as_table());
-    let entries = |table: &DeTable<'_>| {
-        let pairs = table.iter().filter_map(|(key, value)| Some((key, value.get_ref().as_str()?)));
-        Arc::new(pairs.map(|(key, value)| (key.get_ref().as_ref().into(), value.into())).collect())
-    };
-    let named = tables.into_iter().flat_map(|tables| tables.iter());
-    let lookups: Tables = named
-        .filter_map(|(name, table)| Some((name.get_ref().to_string(), entries(table.get_ref().as_table()?))))
-        .collect();
+    let mut lookups = Tables::new();
+    for (name, value) in tables.into_iter().flat_map(|tables| tables.iter()) {
+        let Some(table) = value.get_ref().as_table() else { continue };
+        let entries = if csv::is_meant(table) {
+            csv::read(problems, of_tables, table, &name.span(), around.tables)
+        } else {
+            let pairs = table.iter().filter_map(|(key, value)| Some((key, value.get_ref().as_str()?)));
+            pairs.map(|(key, value)| (key.get_ref().as_ref().into(), value.into())).collect()
+        };
+        lookups.insert(name.get_ref().to_string(), Arc::new(entries));
+    }
     for (header, table) in file.tables("rule") {
         let fields = Fields { table, defaults };
         let reader = Reader { header, fields, macros: &macros, lookups: &lookups };

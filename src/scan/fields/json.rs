@@ -178,21 +178,19 @@ impl Reader<'_> {
     /// Which of `wanted`, that all begin with the same `len` bytes, go on with `key`.
     fn below(&self, wanted: &Range<usize>, len: usize, key: &[u8]) -> Below {
         let names = &self.names[wanted.clone()];
-        let exact = names.binary_search_by(|name| name[len..].cmp(key)).ok();
-        let is_before = |name: &[u8]| {
-            let rest = &name[len..];
-            let (head, tail) = rest.split_at(rest.len().min(key.len()));
-            head.cmp(key).then_with(|| tail.first().cmp(&Some(&b'.'))).is_lt()
-        };
-        let leads = |name: &[u8]| name[len..].strip_prefix(key).is_some_and(|tail| tail.starts_with(b"."));
-        let from = names.partition_point(|name| is_before(name));
-        let count = names[from..].iter().take_while(|name| leads(name)).count();
-        let from = wanted.start + from;
-        Below {
-            name: exact.map(|at| wanted.start + at),
-            deeper: from..from + count,
-            len: len + key.len() + 1,
+        let first = wanted.start + names.partition_point(|name| &name[len..] < key);
+        let mut below = Below { name: None, deeper: first..first, len: len + key.len() + 1 };
+        // All that begin with the key stand together: itself, perhaps longer ones, and those that a dot follows.
+        for at in first..wanted.end {
+            match self.names[at][len..].strip_prefix(key) {
+                Some([]) => below.name = Some(at),
+                Some([b'.', ..]) if below.deeper.is_empty() => below.deeper = at..at + 1,
+                Some([b'.', ..]) => below.deeper.end = at + 1,
+                Some(_) => {}
+                None => break,
+            }
         }
+        below
     }
 }
 
