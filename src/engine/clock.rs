@@ -293,8 +293,9 @@ impl Clocks {
 
 const HALF_A_YEAR: Duration = Duration::from_secs(180 * 86_400);
 
-/// The last second of a year: every stamp without a year lies nearest to it in that year.
+/// The last moment before the last day of a year: every stamp without a year lies nearest to it in that year, since none
+/// is taken to lie more than a day after it.
 fn end_of(year: i16, tz: &TimeZone) -> Option<Timestamp> {
-    let last = jiff::civil::Date::new(year, 12, 31).ok()?.at(23, 59, 59, 0).to_zoned(tz.clone()).ok()?;
-    Some(Timestamp(last.timestamp().as_microsecond()))
+    let last = jiff::civil::Date::new(year, 12, 31).ok()?.at(0, 0, 0, 0).to_zoned(tz.clone()).ok()?;
+    Some(Timestamp(last.timestamp().as_microsecond() - 1))
 }

@@ -220,6 +220,21 @@ fn the_summary_is_one_more_object_at_the_end() {
 }
 
 #[test]
+fn the_first_stamp_is_of_the_year_that_was_given_and_later_ones_may_be_of_the_next() {
+    let sandbox = Sandbox::new();
+    for (start, first, last) in [
+        ("2020-01-01T00:00:00", "2020-01-01T00:00:04Z", "2020-01-01T00:40:55Z"),
+        ("2020-07-01T00:00:00", "2020-07-01T00:00:04Z", "2020-07-01T00:40:55Z"),
+        ("2020-12-31T23:59:30", "2020-12-31T23:59:34Z", "2021-01-01T00:40:25Z"),
+    ] {
+        sandbox.write("auth.log", made_log(start.parse().unwrap()));
+        let told = timeline(&sandbox.run(&[&MADE_ARGS[..], &["auth.log"]].concat()).expect(0));
+        let ends = [told.first(), told.last()].map(|line| line.and_then(|line| line.split(' ').next()));
+        assert_eq!(ends, [Some(first), Some(last)], "{told:#?}");
+    }
+}
+
+#[test]
 fn a_page_is_one_file_and_never_one_of_the_logs() {
     let sandbox = Sandbox::new();
     let log = made_log("2020-03-01T10:00:00".parse().unwrap());
