@@ -38,7 +38,10 @@ impl Progress {
         if now.since(*start) < PATIENCE || now.since(self.last) < EVERY {
             return;
         }
-        let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| size.ws_col.into());
+        // Some terminals do not know how wide they are, and say 0.
+        let size = rustix::termios::tcgetwinsize(std::io::stderr());
+        let columns = size.map_or(0, |size| usize::from(size.ws_col));
+        let columns = if columns == 0 { 80 } else { columns };
         talk(&format!("\r\x1b[K{}", line(done(), all, now.since(*start), columns)));
         self.last = now;
         self.shown = true;
