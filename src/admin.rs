@@ -242,6 +242,9 @@ pub struct RuleRow {
     pub by: Vec<String>,
     /// Whether the observer's scope enters its keys.
     pub scoped: bool,
+    /// Whether it speaks of changes, and has no alerts.
+    #[serde(default)]
+    pub of_changes: bool,
     /// Digest of what decides, 32 hexadecimal digits.
     pub condition: String,
     /// Digest of the rest, likewise.

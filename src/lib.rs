@@ -86,10 +86,10 @@ pub mod tail;
 // Bytes → matches: lines, prefilter, regexes, captures, stamps.
 pub mod scan;
 
-// Matches and time → transitions: windows, levels, alerts, keys.
+// Matches and time → transitions: windows, levels, alerts, keys. Of other rules: matches → what is said of changes.
 pub mod engine;
 
-// Transitions → what each sink is owed.
+// Transitions and changes → what each sink is owed.
 pub mod route;
 
 // The one database: everything that must survive, in one transaction.

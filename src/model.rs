@@ -376,6 +376,95 @@ pub struct Transition {
     pub images: Vec<Image>,
 }
 
+/// How far a change has come. The words are those of the peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ChangeStatus {
+    /// Somebody means to do it.
+    Planned,
+    /// It is about to begin.
+    Ready,
+    /// It has begun.
+    Processing,
+    /// It is over, as it was meant to be.
+    Done,
+    /// It is over otherwise: given up, failed or rolled back.
+    Canceled,
+}
+
+impl ChangeStatus {
+    /// In the order of a change's life.
+    pub const ALL: [ChangeStatus; 5] = [
+        ChangeStatus::Planned,
+        ChangeStatus::Ready,
+        ChangeStatus::Processing,
+        ChangeStatus::Done,
+        ChangeStatus::Canceled,
+    ];
+
+    /// The word used in TOML, JSON and texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChangeStatus::Planned => "Planned",
+            ChangeStatus::Ready => "Ready",
+            ChangeStatus::Processing => "Processing",
+            ChangeStatus::Done => "Done",
+            ChangeStatus::Canceled => "Canceled",
+        }
+    }
+
+    /// The status of that word.
+    pub fn parse(word: &str) -> Option<ChangeStatus> {
+        ChangeStatus::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// What a line says of a change, such as a deployment or a maintenance: how far it has come, with everything a sink may
+/// want to say about it. Nothing is opened by it and nothing has to be ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeReport {
+    /// When the change came that far, or will: what the rule says, else the record's time.
+    pub time: Timestamp,
+    /// The time of the record.
+    pub seen: Timestamp,
+    /// The rule that says it.
+    pub rule: RuleName,
+    /// Digest over rule, scope and the whole change key: the change in ids and logs, where log text has no place.
+    pub hash: KeyHash,
+    /// Which change: log text, not empty, at most 255 bytes. A longer one ends in its digest.
+    pub change_key: String,
+    /// How far it has come.
+    pub status: ChangeStatus,
+    /// The line that says so. `(rule, change_key, at)` is unique and survives a crash.
+    pub at: Position,
+    /// Constant labels, and scope as `instance`.
+    pub labels: Labels,
+    /// Labels with captured text.
+    pub details: Labels,
+    /// The rule's `summary`, rendered.
+    pub summary: String,
+    /// The rule's `description`, rendered.
+    pub description: String,
+    /// The rule's `link`, rendered; not empty.
+    pub link: Option<String>,
+    /// When it is planned to begin.
+    pub starts: Option<Timestamp>,
+    /// When it is planned to end.
+    pub ends: Option<Timestamp>,
+    /// The rule's `linked_changes`, rendered; none of them empty.
+    pub linked_changes: Vec<String>,
+    /// The rule's `runbook`, rendered; not empty.
+    pub runbook: Option<String>,
+    /// The rule's `images`, rendered.
+    pub images: Vec<Image>,
+}
+
+impl ChangeReport {
+    /// The idempotency key: the same for every attempt, and after any crash. Holds no log text.
+    pub fn id(&self) -> String {
+        format!("{}:{}@{}.{}", self.rule, self.hash, self.at.file.0, self.at.offset)
+    }
+}
+
 /// What a delivery does to the sink's picture of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DeliveryKind {
@@ -389,7 +478,25 @@ pub enum DeliveryKind {
     Beat,
 }
 
-/// A transition that is owed to a sink, until it is accepted or lies in the dead letters.
+/// What is said by a delivery.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Content {
+    /// Of an alert: what the delivery does, and the transition.
+    Alert(DeliveryKind, Transition),
+    /// Of a change.
+    Change(ChangeReport),
+}
+
+/// What deliveries to one sink stay in order for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// An alert.
+    Alert(AlertKey),
+    /// A change, by its key: several rules may speak of one.
+    Change(String),
+}
+
+/// Something that is owed to a sink, until it is accepted or lies in the dead letters.
 ///
 /// Once `attempted`, the content never changes: only signature, timestamp and authentication of the request may.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -398,10 +505,8 @@ pub struct Delivery {
     pub seq: u64,
     /// To whom.
     pub sink: SinkName,
-    /// What it does there.
-    pub kind: DeliveryKind,
     /// What is said.
-    pub transition: Transition,
+    pub content: Content,
     /// True from the commit before its first attempt on.
     pub attempted: bool,
 }
@@ -409,8 +514,42 @@ pub struct Delivery {
 impl Delivery {
     /// The idempotency key: the same for every attempt, and after any crash.
     pub fn id(&self) -> String {
-        let t = &self.transition;
-        format!("{}@{}.{}", t.key, t.episode, t.step)
+        match &self.content {
+            Content::Alert(_, t) => format!("{}@{}.{}", t.key, t.episode, t.step),
+            Content::Change(report) => report.id(),
+        }
+    }
+
+    /// What it is about, without log text: the alert key, or rule and digest of a change.
+    pub fn about(&self) -> String {
+        match &self.content {
+            Content::Alert(_, transition) => transition.key.to_string(),
+            Content::Change(report) => format!("{}:{}", report.rule, report.hash),
+        }
+    }
+
+    /// What it stays in order for.
+    pub fn subject(&self) -> Subject {
+        match &self.content {
+            Content::Alert(_, transition) => Subject::Alert(transition.key.clone()),
+            Content::Change(report) => Subject::Change(report.change_key.clone()),
+        }
+    }
+
+    /// What it says of an alert, if it is of one.
+    pub fn alert(&self) -> Option<(DeliveryKind, &Transition)> {
+        match &self.content {
+            Content::Alert(kind, transition) => Some((*kind, transition)),
+            Content::Change(_) => None,
+        }
+    }
+
+    /// The time of the record that it comes from.
+    pub fn time(&self) -> Timestamp {
+        match &self.content {
+            Content::Alert(_, transition) => transition.time,
+            Content::Change(report) => report.seen,
+        }
     }
 }
 

@@ -114,6 +114,13 @@ pub enum Peer {
     Flashduty(Flashduty),
 }
 
+impl Peer {
+    /// True if it takes what is said of changes, besides alerts.
+    pub fn takes_changes(&self) -> bool {
+        matches!(self, Peer::Stdout)
+    }
+}
+
 /// `type = "flashduty"`: alerts of a standard alert integration.
 #[derive(Clone, Debug)]
 pub struct Flashduty {

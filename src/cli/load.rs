@@ -212,8 +212,13 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         None if configured => config::Sources::Any(Format::Json),
         _ => config::Sources::Any(wanted.format),
     };
-    let (ruleset, problems) =
+    let (ruleset, mut problems) =
         config::ruleset_probed(&rules, known, &tables, globals, &TimeZone::system(), probe);
+    if let Ok(settings) = &settings {
+        problems.extend(config::untold(&rules, &settings.sinks));
+        let place = |file: &Path| rules.iter().position(|text| text.path == file);
+        problems.sort_by_key(|problem| (place(&problem.file), problem.span.start));
+    }
     diagnostics.extend(problems);
     let whole = unread.is_empty();
     diagnostics.append(&mut unread);

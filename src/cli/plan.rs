@@ -45,6 +45,7 @@ fn outline(row: &RuleRow) -> Option<Outline> {
         name: RuleName::new(row.name.as_str()),
         by: row.by.iter().map(|name| name.as_str().into()).collect(),
         scoped: row.scoped,
+        of_changes: row.of_changes,
         condition: KeyHash::parse(&row.condition)?.0,
         texts: KeyHash::parse(&row.texts)?.0,
     })
@@ -160,6 +161,7 @@ mod tests {
             name: name.to_owned(),
             by: Vec::new(),
             scoped: true,
+            of_changes: false,
             condition: KeyHash([condition; 16]).to_string(),
             texts: KeyHash([texts; 16]).to_string(),
         }

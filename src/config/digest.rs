@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::rule::{Comparison, Deadlines, Edit, Measure, Pattern, Rule, Text, Unit, Value};
+use crate::rule::{Change, Comparison, Deadlines, Edit, Measure, Pattern, Rule, Text, Unit, Value};
 
 /// The first 16 bytes of SHA-256 over the condition of a rule: patterns, window, ladder, times, sources. Texts,
 /// labels, pictures and bounds are not part of it. Every field is its length as a little-endian `u32` and its bytes;
@@ -77,6 +77,10 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         after.rules.iter().for_each(|name| field(&mut hash, name.as_str().as_bytes()));
         field(&mut hash, after.within.as_millis().to_string().as_bytes());
     }
+    if let Some(Change { key, status, .. }) = &rule.change {
+        field(&mut hash, b"change");
+        field(&mut hash, format!("{:?} {key:?} {status:?}", rule.captures).as_bytes());
+    }
     let digest = hash.finalize();
     std::array::from_fn(|at| digest[at])
 }
@@ -121,6 +125,7 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
         unless,
         after: _,
         raise_remembered: _,
+        change,
         labels,
         summary,
         description,
@@ -135,6 +140,9 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
     let written = format!("{:?}", (max_keys, told, labels, summary, description, runbook, images));
     rule.field_names().for_each(|name| field(&mut hash, name.as_bytes()));
     field(&mut hash, written.as_bytes());
+    if let Some(Change { key: _, status: _, time, starts, ends, link, linked_changes }) = change {
+        field(&mut hash, format!("{:?}", (time, starts, ends, link, linked_changes)).as_bytes());
+    }
     let digest = hash.finalize();
     std::array::from_fn(|at| digest[at])
 }
@@ -195,15 +203,20 @@ mod tests {
 
     /// The two digests of a rule with one more line.
     fn digests(more: &str) -> ([u8; 16], [u8; 16]) {
-        let rule = "[[rule]]\nname = 'r'\nsource = 's'\nmatch = '(?<a>x)'\nwithin = '1m'\nresolve = 'y'\n";
+        digests_of(&format!("match = '(?<a>x)'\nwithin = '1m'\nresolve = 'y'\n{more}"))
+    }
+
+    /// The two digests of a rule of these lines.
+    fn digests_of(lines: &str) -> ([u8; 16], [u8; 16]) {
+        let rule = "[[rule]]\nname = 'r'\nsource = 's'\n";
         let other = "[[rule]]\nname = 'r2'\nsource = 's'\nmatch = 'z'\n";
         let (found, problems) = ruleset(
-            &[Text { path: "r.toml".into(), text: format!("{rule}{more}\n{other}") }],
+            &[Text { path: "r.toml".into(), text: format!("{rule}{lines}\n{other}") }],
             None,
             &[],
             &TimeZone::UTC,
         );
-        let found = found.unwrap_or_else(|| panic!("{more}: {problems:?}"));
+        let found = found.unwrap_or_else(|| panic!("{lines}: {problems:?}"));
         (found.rules[0].condition_digest, found.rules[0].texts_digest)
     }
 
@@ -237,6 +250,17 @@ mod tests {
         ] {
             check(rest, false, true);
         }
+        let change = "kind = 'change'\nchange_key = '{a}'\nchange_status = 'Done'";
+        let of = |more: &str| digests_of(&format!("match = '(?<a>x)'\n{change}\n{more}"));
+        let plain = of("");
+        for rest in
+            ["change_time = '{a}'", "starts = '{a}'", "ends = '{a}'", "link = 'l'", "linked_changes = 'c'"]
+        {
+            assert_eq!((of(rest).0 == plain.0, of(rest).1 == plain.1), (true, false), "{rest}");
+        }
+        let other =
+            digests_of("match = '(?<a>x)'\nkind = 'change'\nchange_key = '{a}'\nchange_status = 'Ready'");
+        assert_eq!((other.0 == plain.0, other.1 == plain.1), (false, true));
         // Compared by themselves.
         check("scope = 'none'", false, false);
     }

@@ -45,6 +45,9 @@ pub enum Kind {
     Count,
     /// `true` or `false`.
     Switch,
+    /// How far a change has come: a word of [`crate::model::ChangeStatus`], or a table from values of a capture to such
+    /// words, or a table from the capture's name to that table.
+    ChangeStatus,
     /// A comparison of the measure.
     Comparison,
     /// A measure, of a capture or a condition; it is read where these are known.
@@ -97,6 +100,9 @@ impl Kind {
             Kind::Size(..) => "a size such as \"64KiB\"",
             Kind::Count => "a whole number, 1 or more",
             Kind::Switch => "`true` or `false`",
+            Kind::ChangeStatus => {
+                "`Planned`, `Ready`, `Processing`, `Done` or `Canceled`, or a table such as `{ started = \"Processing\", ended = \"Done\" }`"
+            }
             Kind::Comparison => "a comparison such as \">= 5\"",
             Kind::Measure => "a measure such as \"p95(latency)\"",
             Kind::Condition => "a condition such as 'status >= 500'",
@@ -269,6 +275,12 @@ pub const RULE_FILE: &[Key] = &[
 /// `[[rule]]`: keys that [`DEFAULTS`] cannot give.
 pub const RULE_OWN: &[Key] = &[
     key("name", Kind::RuleName, "", "The rule's identity; another name makes another rule."),
+    key(
+        "kind",
+        Kind::Choice(&["alert", "change"]),
+        "\"alert\"",
+        "Whether matches raise alerts or say how far changes have come.",
+    ),
     key("match", Kind::Patterns, "", "A line that fits any of them is a match."),
     key("match_all", Kind::Patterns, "none", "A line that fits all of them is a match too."),
     key("resolve", Kind::Patterns, "none", "A line that fits any of them ends the alert of its key."),
@@ -303,6 +315,50 @@ pub const RULE_OWN: &[Key] = &[
         "none",
         "What has to be true of a match besides, or it counts for nothing.",
     ),
+];
+
+/// `[[rule]]` with `kind = "change"`, besides what it shares with others.
+pub const CHANGE: &[Key] = &[
+    key("change_key", Kind::Text, "", "Which change it is, with `{name}` places; what a peer knows it by."),
+    key("change_status", Kind::ChangeStatus, "", "How far it has come."),
+    key(
+        "change_time",
+        Kind::Text,
+        "the time of the line",
+        "A stamp of when it came that far or will, with `{name}` places.",
+    ),
+    key("starts", Kind::Text, "none", "A stamp of when it is planned to begin, with `{name}` places."),
+    key("ends", Kind::Text, "none", "A stamp of when it is planned to end, with `{name}` places."),
+    key("link", Kind::Text, "none", "Where more is to be seen, with `{name}` places."),
+    key("linked_changes", Kind::Texts, "[]", "What else belongs to it, with `{name}` places."),
+];
+
+/// Keys of rules that mean nothing with `kind = "change"`: a change has no number, no window and no end.
+pub const ALERT_ONLY: &[&str] = &[
+    "resolve",
+    "measure",
+    "expect",
+    "clear",
+    "by",
+    "within",
+    "min_lines",
+    "info",
+    "warning",
+    "critical",
+    "severity",
+    "for",
+    "resolve_after",
+    "expire_after",
+    "active",
+    "mute",
+    "max_keys",
+    "max_raises",
+    "flap",
+    "renotify",
+    "unless",
+    "after",
+    "after_within",
+    "deadline",
 ];
 
 /// `[[rule]]`, and `[defaults]` for all rules of a file.
@@ -420,20 +476,7 @@ pub const FLAP: &[Key] = &[
 ];
 
 /// Keys of rules that a later version will have.
-pub const RULE_LATER: &[&str] = &[
-    "kind",
-    "repeats",
-    "sinks",
-    "links",
-    "link",
-    "change_key",
-    "change_status",
-    "change_time",
-    "lines_kept",
-    "on_remove",
-    "files",
-    "redact",
-];
+pub const RULE_LATER: &[&str] = &["repeats", "sinks", "links", "lines_kept", "on_remove", "files", "redact"];
 
 /// One of `images`.
 pub const IMAGE: &[Key] = &[
@@ -456,7 +499,7 @@ mod tests {
             (vec![SOURCE], SOURCE_LATER),
             (vec![SINK, FLASHDUTY], SINK_LATER),
             (vec![RULE_FILE], &[]),
-            (vec![RULE_OWN, DEFAULTS], RULE_LATER),
+            (vec![RULE_OWN, DEFAULTS, CHANGE], RULE_LATER),
             (vec![IMAGE], &[]),
             (vec![FLAP], &[]),
         ] {
@@ -469,5 +512,32 @@ mod tests {
                 assert!(seen.insert(name), "`{name}` is there already");
             }
         }
+    }
+
+    /// Whoever adds a key says here or in [`ALERT_ONLY`] whether rules that speak of changes have it.
+    #[test]
+    fn each_key_of_rules_is_for_alerts_alone_or_for_changes_too() {
+        let both = [
+            "name",
+            "kind",
+            "match",
+            "match_all",
+            "set",
+            "where",
+            "source",
+            "ignore",
+            "scope",
+            "labels",
+            "summary",
+            "description",
+            "runbook",
+            "images",
+            "allow_slow",
+            "enabled",
+        ];
+        let named: BTreeSet<&str> = both.iter().chain(ALERT_ONLY).copied().collect();
+        let keys: BTreeSet<&str> = [RULE_OWN, DEFAULTS].concat().iter().map(|key| key.name).collect();
+        assert_eq!(named, keys);
+        assert_eq!(named.len(), both.len() + ALERT_ONLY.len(), "a key is in both");
     }
 }

@@ -25,8 +25,28 @@ pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("time", Value::Time, "when this happened"),
 ];
 
-/// Reads a text. `captured` is what may be used besides the built-in names.
-pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, captured: &Captured) -> Template {
+/// The names that texts about changes may use, besides captures, with what they say.
+pub const OF_A_CHANGE: &[(&str, Value, &str)] = &[
+    ("file", Value::File, "path of the file the line stands in"),
+    ("source", Value::Source, "name of the source"),
+    ("instance", Value::Instance, "the observer's scope"),
+    ("rule", Value::Rule, "name of the rule"),
+    ("line", Value::Line, "the line"),
+    ("status", Value::Status, "how far the change has come"),
+    ("time", Value::Time, "when it came that far, or will"),
+];
+
+/// The names that a text may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'a> {
+    /// What lines capture.
+    pub(super) captured: &'a Captured,
+    /// What is known besides.
+    pub(super) built_in: &'static [(&'static str, Value, &'static str)],
+}
+
+/// Reads a text.
+pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'_>) -> Template {
     let mut segments = Vec::new();
     let mut constant = String::new();
     let mut rest = 0;
@@ -56,7 +76,7 @@ pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, captured: &Cap
         if !constant.is_empty() {
             segments.push(Segment::Text(std::mem::take(&mut constant).into()));
         }
-        let value = name_value(problems, said, at + 1..close, captured);
+        let value = name_value(problems, said, at + 1..close, names);
         segments.extend(value.map(Segment::Value));
         rest = close + 1;
     }
@@ -71,17 +91,17 @@ fn name_value(
     problems: &mut Problems<'_>,
     said: &Said<'_>,
     at: Range<usize>,
-    captured: &Captured,
+    Names { captured, built_in }: Names<'_>,
 ) -> Option<Value> {
     let name = &said.text[at.clone()];
     // What the author has named wins.
-    let built_in =
-        |name: &str| BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| value.clone());
-    if let Some(value) = captured.of_any(name, built_in) {
+    let find =
+        |name: &str| built_in.iter().find(|(known, ..)| *known == name).map(|(_, value, _)| value.clone());
+    if let Some(value) = captured.of_any(name, find) {
         return Some(value);
     }
     let captures = captured.known()?;
-    let known = || captures.iter().map(|capture| &**capture).chain(BUILT_IN.iter().map(|(known, ..)| *known));
+    let known = || captures.iter().map(|capture| &**capture).chain(built_in.iter().map(|(known, ..)| *known));
     let span = said.place(problems, &if at.is_empty() { at.start - 1..at.end + 1 } else { at });
     let title = format!("`{{{}}}` is not known", short(name));
     let problem =
@@ -103,7 +123,8 @@ mod tests {
         let file = format!("'{text}'");
         let mut problems = Problems::new(Path::new("f"), &file);
         let said = Said::new(text, 0..file.len());
-        let template = parse(&mut problems, &said, &Captured::plain(&["user", "status"]));
+        let captured = Captured::plain(&["user", "status"]);
+        let template = parse(&mut problems, &said, Names { captured: &captured, built_in: BUILT_IN });
         let list = problems.finish();
         match expected {
             Ok(segments) => {

@@ -15,6 +15,7 @@ use super::ladder;
 use super::place::typed;
 use super::rules::parse_max_raises;
 use super::units::{parse_duration, parse_size};
+use crate::model::ChangeStatus;
 
 /// A value of a table, with its place.
 pub(super) type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
@@ -163,6 +164,18 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 problems.error("out-of-range", value.span(), title, format!("takes {}", key.kind.describe()));
             }
         }
+        (Kind::ChangeStatus, DeValue::String(_)) => check_change_status(problems, key, value),
+        (Kind::ChangeStatus, DeValue::Table(words)) => {
+            for (_, value) in words.iter() {
+                match value.get_ref() {
+                    DeValue::String(_) => check_change_status(problems, key, value),
+                    DeValue::Table(words) => {
+                        words.iter().for_each(|(_, word)| check_change_status(problems, key, word));
+                    }
+                    _ => wrong_type(problems, key, value),
+                }
+            }
+        }
         (Kind::Comparison, DeValue::String(text)) => {
             if let Err(wrong) = ladder::parse_comparison(text) {
                 let span = inside(problems, value, &wrong.at);
@@ -170,14 +183,7 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 problems.error("bad-comparison", span, title, wrong.label).help = wrong.help;
             }
         }
-        (Kind::Choice(words), DeValue::String(text)) => {
-            if !words.contains(&text.as_ref()) {
-                let title = format!("`{}` cannot be `{}`", key.name, short(text));
-                let label = format!("takes {}", listed(words.iter().copied()));
-                problems.error("bad-choice", value.span(), title, label).help =
-                    did_you_mean(text, words.iter().copied());
-            }
-        }
+        (Kind::Choice(words), DeValue::String(_)) => check_choice(problems, key, words, value),
         (Kind::Labels, DeValue::Table(labels)) => check_labels(problems, key, labels),
         (Kind::Expected, DeValue::Table(names)) => {
             let lists = names.iter().map(|(_, value)| (value, value.get_ref().as_array()));
@@ -242,6 +248,23 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 let title = "`changes` is out of range";
                 problems.error("out-of-range", changes.span(), title, "takes 2 or more");
             }
+        }
+        _ => wrong_type(problems, key, value),
+    }
+}
+
+fn check_choice(problems: &mut Problems<'_>, key: &Key, words: &[&str], value: Value<'_, '_>) {
+    let Some(text) = value.get_ref().as_str().filter(|text| !words.contains(text)) else { return };
+    let title = format!("`{}` cannot be `{}`", key.name, short(text));
+    let label = format!("takes {}", listed(words.iter().copied()));
+    problems.error("bad-choice", value.span(), title, label).help = did_you_mean(text, words.iter().copied());
+}
+
+/// One word of those that say how far a change has come.
+fn check_change_status(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
+    match value.get_ref() {
+        DeValue::String(_) => {
+            check_choice(problems, key, &ChangeStatus::ALL.map(ChangeStatus::as_str), value);
         }
         _ => wrong_type(problems, key, value),
     }

@@ -142,6 +142,7 @@ fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
         name: outline.name.to_string(),
         by: outline.by.iter().map(ToString::to_string).collect(),
         scoped: outline.scoped,
+        of_changes: outline.of_changes,
         condition: KeyHash(outline.condition).to_string(),
         texts: KeyHash(outline.texts).to_string(),
     });

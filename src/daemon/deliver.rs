@@ -223,8 +223,8 @@ async fn write_all(attempt: Attempt, terms: Terms) -> Vec<Outcome> {
 
 fn rendered(rows: &[Delivery], terms: &Terms) -> String {
     let line = |row: &Delivery| match terms.readable {
-        true => stdout::line(&row.transition, terms.color),
-        false => stdout::json(&row.transition),
+        true => stdout::content_line(&row.content, terms.color),
+        false => stdout::content_json(&row.content),
     };
     rows.iter().map(|row| line(row) + "\n").collect()
 }
@@ -242,7 +242,14 @@ async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Out
     };
     let mut outcomes = Vec::with_capacity(attempt.deliveries.len());
     for delivery in &attempt.deliveries {
-        let request = flashduty::request(&push.settings, &key, delivery, attempt.shrink);
+        // It was owed while the sink of this name was of another type.
+        let Some(alert) = delivery.alert() else {
+            let outcome = Outcome::Dead { why: "sinks of type `flashduty` take no changes".to_owned() };
+            log(attempt, delivery, &outcome, None, None);
+            outcomes.push(outcome);
+            continue;
+        };
+        let request = flashduty::request(&push.settings, &key, alert, attempt.shrink);
         let answered = exchange(&push.client, &request).await;
         let (outcome, status, request_id) = match answered {
             Ok(answer) => (
@@ -269,26 +276,26 @@ fn log(
 ) {
     let sink = attempt.sink.as_str();
     let number = attempt.number;
-    let alert_key = delivery.transition.key.to_string();
+    let about = delivery.about();
     let request_id = request_id.unwrap_or("none");
     match outcome {
         Outcome::Accepted { .. } => {
-            tracing::info!(sink, alert_key, number, status, request_id, "delivery accepted");
+            tracing::info!(sink, about, number, status, request_id, "delivery accepted");
         }
         Outcome::Retry { why, .. } if status.is_none() => {
-            tracing::warn!(sink, alert_key, number, why, "delivery not answered, will be tried again");
+            tracing::warn!(sink, about, number, why, "delivery not answered, will be tried again");
         }
         Outcome::Retry { .. } => {
-            tracing::warn!(sink, alert_key, number, status, request_id, "delivery put off by the peer");
+            tracing::warn!(sink, about, number, status, request_id, "delivery put off by the peer");
         }
         Outcome::Suspend { why } => {
-            tracing::error!(sink, alert_key, number, status, request_id, why, "sink suspended");
+            tracing::error!(sink, about, number, status, request_id, why, "sink suspended");
         }
         Outcome::Shrink { .. } => {
-            tracing::warn!(sink, alert_key, number, status, request_id, "delivery too large for the peer");
+            tracing::warn!(sink, about, number, status, request_id, "delivery too large for the peer");
         }
         Outcome::Dead { .. } => {
-            tracing::error!(sink, alert_key, number, status, request_id, "delivery refused for good");
+            tracing::error!(sink, about, number, status, request_id, "delivery refused for good");
         }
     }
 }

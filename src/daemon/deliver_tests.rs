@@ -111,7 +111,7 @@ async fn an_accepted_alert_is_logged_with_its_key_and_the_peer_s_number() {
     for part in [
         "delivery accepted",
         "sink=\"oncall\"",
-        "alert_key=\"ssh_bruteforce:3f",
+        "about=\"ssh_bruteforce:3f",
         "number=1",
         "status=200",
         "request_id=\"0acef4\"",
@@ -342,17 +342,30 @@ async fn sinks_are_taken_together_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_owed_to_a_sink_that_is_flashduty_now_is_dead_and_the_alert_beside_it_is_sent() {
+    let peer = Script::start([Step::accept()]).await;
+    let (courier, mut done) = courier(&sink(&peer.url()), AMPLE);
+    let change = sample::change(3, "LOGTEXT of a stranger", crate::model::ChangeStatus::Done);
+    courier.send(Attempt { deliveries: vec![change, attempt().deliveries.remove(0)], ..attempt() });
+    let outcomes = done.recv().await.unwrap().outcomes;
+    assert!(matches!(outcomes.as_slice(), [Outcome::Dead { .. }, Outcome::Accepted { .. }]), "{outcomes:?}");
+    assert_eq!(peer.received().len(), 1);
+}
+
+#[tokio::test]
 async fn stdout_gets_one_line_for_each_row() {
     let rows = [
         attempt().deliveries.remove(0),
         sample::row(2, 1, DeliveryKind::Resolve, crate::model::Status::Ok, 1, 1),
+        sample::change(3, "api-1.4", crate::model::ChangeStatus::Done),
     ];
     let terms = Terms::new(Arc::new(|| Timestamp::MIN));
     let text = rendered(&rows, &terms);
-    assert_eq!(text.lines().count(), 2);
+    assert_eq!(text.lines().count(), 3);
+    assert!(text.lines().last().unwrap().starts_with(r#"{"kind":"change","#), "{text}");
     assert!(
         text.ends_with('\n') && text.starts_with(r#"{"time":"2015-12-10T09:13:10Z","rule":"ssh_bruteforce""#)
     );
     let readable = rendered(&rows, &Terms { readable: true, ..terms });
-    assert!(readable.starts_with("2015-12-10T09:13:10Z  WARNING") && readable.lines().count() == 2);
+    assert!(readable.starts_with("2015-12-10T09:13:10Z  WARNING") && readable.lines().count() == 3);
 }

@@ -470,7 +470,7 @@ impl Daemon {
         use std::io::Write as _;
         let mut outcomes = Vec::new();
         for row in &attempt.deliveries {
-            let line = crate::sink::stdout::json(&row.transition);
+            let line = crate::sink::stdout::content_json(&row.content);
             let _ = writeln!(std::io::stdout(), "would send to {}: {line}", row.sink);
             outcomes.push(Outcome::Accepted { note: "dry run".to_owned() });
         }
@@ -637,6 +637,11 @@ fn say(remark: &Remark) {
                 Status::Ok => tracing::debug!(key, status, reason, "transition"),
                 _ => tracing::debug!(key, status, reason, value = t.value, "transition"),
             }
+        }
+        Remark::Change(report) => {
+            let (rule, change, status) =
+                (report.rule.as_str(), report.hash.to_string(), report.status.as_str());
+            tracing::debug!(rule, change, status, "change");
         }
         Remark::Dead(sink, _) => {
             tracing::error!(%sink, "a delivery will not be accepted and lies in the dead letters");

@@ -52,6 +52,8 @@ pub(super) fn view<D: Disk>(
         keys: keys as u64,
         dismissed: counts.dismissed,
         unreadable: counts.unreadable,
+        unknown_status: counts.unknown_status,
+        stale_changes: counts.stale_changes,
         late: counts.late,
         overflow: counts.overflow,
     });

@@ -122,6 +122,9 @@ impl Engine {
                         return;
                     }
                 }
+                if let Some(change) = &rule.change {
+                    return self.say_change(rule, change, time, hit);
+                }
                 let Ok(sample) = self.sample(rule, hit) else {
                     self.counts[hit.rule.0 as usize].unreadable += 1;
                     return;
@@ -236,7 +239,7 @@ impl Engine {
     }
 
     /// What a name says of a match; nothing is the empty text.
-    fn value_of<'a>(&'a self, rule: &'a Rule, value: &Value, hit: &Match<'a>) -> &'a [u8] {
+    pub(super) fn value_of<'a>(&'a self, rule: &'a Rule, value: &Value, hit: &Match<'a>) -> &'a [u8] {
         match value {
             Value::Line => hit.line,
             Value::Instance => self.scope_of(rule).as_bytes(),

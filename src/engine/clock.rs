@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use crate::model::{FileId, SourceName, Timestamp, micros};
 use crate::rule::Rule;
 use crate::saved::{SavedClock, SavedFlush};
-use crate::scan::stamp::Stamp;
+use crate::scan::stamp::{self, Stamp};
 
 /// How far a stamp may lie after the arrival of its line.
 const AHEAD: Duration = Duration::from_secs(5);
@@ -282,6 +282,13 @@ impl Clocks {
     pub(super) fn max_age(&self, files: &[FileId]) -> Duration {
         let known = files.iter().filter_map(|id| self.files.get(id));
         known.map(|file| self.timings[file.source].max_age).max().unwrap_or(Duration::from_secs(15 * 60))
+    }
+
+    /// The moment that a text of a line names, which may lie ahead: a stamp without a year is that of the year nearest to
+    /// the line's own time.
+    pub(super) fn read(&self, id: FileId, text: &str, near: Timestamp) -> Option<Timestamp> {
+        let zone = &self.timings[self.files.get(&id)?.source].tz;
+        stamp::find(text.trim().as_bytes())?.resolve(zone, near.plus(HALF_A_YEAR))
     }
 
     /// Path and source of a file, for texts.

@@ -4,11 +4,13 @@
 //! An [`Engine`] is told what happened (`opened`, `read`, `phase`, `ended`, `own`, `adopt`, `tick`) together with the
 //! engine's `now`, and asked what follows from it: [`Engine::take`] gives the transitions and the rows that
 //! changed, [`Engine::next_wake`] the moment at which it wants to be ticked though nothing happened. One sequence of
-//! calls gives one sequence of answers; everything that must survive leaves as data.
+//! calls gives one sequence of answers; everything that must survive leaves as data. A rule that speaks of changes has
+//! no keys: each of its matches is an answer by itself ([`Output::changes`]).
 
 mod alert;
 mod apply;
 mod by_hand;
+mod change;
 mod clock;
 mod flap;
 mod hold;
@@ -32,7 +34,9 @@ use std::time::Duration;
 pub use clock::{Arrival, OddStamp, Phase, Timing};
 pub use key::digest;
 
-use crate::model::{FileId, KeyHash, Position, Reason, RuleName, SourceName, Status, Timestamp, Transition};
+use crate::model::{
+    ChangeReport, FileId, KeyHash, Position, Reason, RuleName, SourceName, Status, Timestamp, Transition,
+};
 use crate::rule::{Rule, RuleIx, Ruleset};
 use crate::saved::{Entry, Saved, SavedClock, SavedKey, SavedSilence};
 use crate::scan::stamp::Stamp;
@@ -103,11 +107,22 @@ pub enum Tell {
     Again,
 }
 
+/// What was said of a change, on its way to `route`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reported {
+    /// What was said.
+    pub report: ChangeReport,
+    /// True if its line was found so late that nobody is told.
+    pub stale: bool,
+}
+
 /// What follows from what happened.
 #[derive(Debug, Default)]
 pub struct Output {
     /// In the order in which they were decided.
     pub transitions: Vec<Emitted>,
+    /// What lines said of changes, in the order in which they were applied.
+    pub changes: Vec<Reported>,
     /// Stamps that were not believed.
     pub odd_stamps: Vec<OddStamp>,
     /// Of each line that fitted a rule, whatever its window made of it: which rule, and when. Empty unless
@@ -126,8 +141,13 @@ pub struct RuleCounts {
     pub recoveries: u64,
     /// Lines that fitted, but of which `where` does not hold.
     pub dismissed: u64,
-    /// Lines that fitted, but hold no number where one is to be compared.
+    /// Lines that fitted, but hold no number where one is to be compared, no key of a change, or no stamp where one is
+    /// looked for. Without a stamp a change is told all the same.
     pub unreadable: u64,
+    /// Lines that fitted, but whose value stands for no status of a change.
+    pub unknown_status: u64,
+    /// Lines that fitted and were found so late that nobody is told of their change.
+    pub stale_changes: u64,
     /// Lines that fitted, but were older than the window their key had reached.
     pub late: u64,
     /// Lines that fitted, but had no room for their key.
@@ -241,6 +261,9 @@ impl Engine {
         let ruleset = self.ruleset.clone();
         let Some(ix) = ruleset.find(row.rule.as_str()) else { return false };
         let rule = ruleset.rule(ix);
+        if rule.change.is_some() {
+            return false;
+        }
         if !row.by.iter().map(|(name, _)| name).eq(rule.by.iter().map(|by| &by.name)) {
             return false;
         }

@@ -16,6 +16,8 @@ pub struct Outline {
     pub by: Vec<Arc<str>>,
     /// Whether the observer's scope enters its keys.
     pub scoped: bool,
+    /// Whether it speaks of changes, and has no alerts.
+    pub of_changes: bool,
     /// [`Rule::condition_digest`].
     pub condition: [u8; 16],
     /// [`Rule::texts_digest`].
@@ -29,13 +31,14 @@ impl Outline {
             name: rule.name.clone(),
             by: rule.by.iter().map(|by| by.name.clone()).collect(),
             scoped: rule.scoped,
+            of_changes: rule.change.is_some(),
             condition: rule.condition_digest,
             texts: rule.texts_digest,
         }
     }
 
     fn keys_like(&self, other: &Outline) -> bool {
-        (&self.by, self.scoped) == (&other.by, other.scoped)
+        (&self.by, self.scoped, self.of_changes) == (&other.by, other.scoped, other.of_changes)
     }
 }
 

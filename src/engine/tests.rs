@@ -1,6 +1,7 @@
 //! The engine from outside: lines at times in, transitions out; and against a naive oracle.
 
 mod by_hand;
+mod change;
 mod plan;
 mod restraints;
 mod silences;

@@ -151,8 +151,12 @@ impl Scrape {
             "Records of which its `where` does not hold",
             each(view, |r| r.dismissed),
         )?;
-        let unreadable = "Records without a number where one is to be compared";
+        let unreadable = "Records without a number, a change key or a stamp where one is needed";
         to.counter("rule_unreadable", unreadable, each(view, |r| r.unreadable))?;
+        let unknown = "Records whose value stands for no status of a change";
+        to.counter("rule_unknown_status", unknown, each(view, |r| r.unknown_status))?;
+        let stale = "Changes of which nobody was told, because their lines were found so late";
+        to.counter("rule_stale_changes", stale, each(view, |r| r.stale_changes))?;
         to.counter("rule_late", "Matches that came after their window was decided", each(view, |r| r.late))?;
         to.counter("rule_overflow", "Matches folded for too many keys", each(view, |r| r.overflow))?;
         let alerts = view
@@ -211,6 +215,8 @@ mod tests {
                 keys: 9,
                 dismissed: 71,
                 unreadable: 72,
+                unknown_status: 73,
+                stale_changes: 74,
                 late: 10,
                 overflow: 11,
             }],
@@ -273,6 +279,8 @@ mod tests {
             r#"tripline_rule_keys{rule="ssh"} 9"#,
             r#"tripline_rule_dismissed_total{rule="ssh"} 71"#,
             r#"tripline_rule_unreadable_total{rule="ssh"} 72"#,
+            r#"tripline_rule_unknown_status_total{rule="ssh"} 73"#,
+            r#"tripline_rule_stale_changes_total{rule="ssh"} 74"#,
             r#"tripline_rule_late_total{rule="ssh"} 10"#,
             r#"tripline_rule_overflow_total{rule="ssh"} 11"#,
             r#"tripline_alerts{rule="ssh",status="warning"} 1"#,

@@ -114,6 +114,10 @@ pub struct RuleView {
     pub dismissed: u64,
     /// Matches without a number where one is to be compared.
     pub unreadable: u64,
+    /// Matches whose value stands for no status of a change.
+    pub unknown_status: u64,
+    /// Changes of which nobody was told, because their lines were found so late.
+    pub stale_changes: u64,
     /// Matches that came after their window was decided.
     pub late: u64,
     /// Matches folded because there were too many keys.

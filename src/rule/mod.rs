@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of TOML: `config` is one way to make a ruleset, a library user may take another.
 
+mod change;
 mod comparison;
 mod condition;
 mod days;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use regex_automata::meta::{self, Regex};
 use regex_syntax::hir::Hir;
 
+pub use change::{Change, StatusOf};
 pub use comparison::{Comparison, Op};
 pub use condition::{Condition, NotComparable, Number, Word};
 pub use days::Days;
@@ -73,7 +75,7 @@ impl Ruleset {
     }
 }
 
-/// One condition, one number per key, one ladder.
+/// One condition, one number per key, one ladder; or what a line says of a change.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Unique in its ruleset.
@@ -147,6 +149,9 @@ pub struct Rule {
     pub after: Option<After>,
     /// For how long others count what comes `after` an alert of this rule.
     pub raise_remembered: Duration,
+    /// If the rule speaks of changes: what a match says of one. It then has no keys, and what is measured, compared and
+    /// held back means nothing.
+    pub change: Option<Change>,
     /// Labels of alerts: constant ones identify, others are details. Never part of the key.
     pub labels: Vec<(Arc<str>, Template)>,
     /// One line.
@@ -239,6 +244,7 @@ impl Rule {
             unless: Vec::new(),
             after: None,
             raise_remembered: Duration::ZERO,
+            change: None,
             labels: Vec::new(),
             summary: Template::default(),
             description: Template::default(),
@@ -365,7 +371,7 @@ pub enum Value {
     Deadline,
     /// `{for}`: how long it must last.
     For,
-    /// `{status}`: `info`, `warning`, `critical` or `ok`.
+    /// `{status}`: `info`, `warning`, `critical` or `ok`; of a change how far it has come.
     Status,
     /// `{since}`: when the episode was raised, RFC 3339.
     Since,

@@ -21,8 +21,9 @@ pub struct Limits {
     pub retry_cap: Duration,
     /// How often a suspended sink is tried with one row.
     pub probe_every: Duration,
-    /// Rows from which finished episodes that were never attempted are folded. Rows that may not be folded stay,
-    /// at most three for each key that is open, so the queue has a bound however long the peer is away. 10 000.
+    /// Rows from which on what was never attempted is dropped: first what is said of changes, then finished episodes,
+    /// the oldest first. Rows that may not be dropped stay, at most three for each alert that is open, so the queue has
+    /// a bound however long the peer is away. 10 000.
     pub max_rows: usize,
     /// Failures in a row after which only single probes are sent. 5.
     pub breaker_after: u32,
@@ -82,7 +83,7 @@ pub struct Attempt {
     pub id: u64,
     /// To whom.
     pub sink: SinkName,
-    /// What, all of different keys.
+    /// What, all of different alerts and changes.
     pub deliveries: Vec<Delivery>,
     /// How often these rows were tried in this process, this time included; the most over all rows.
     pub number: u32,
@@ -108,7 +109,7 @@ pub struct QueueStatus {
     pub queued: usize,
     /// Attempts in flight.
     pub in_flight: usize,
-    /// Time of the oldest transition that is owed.
+    /// Time of the oldest record of which something is owed.
     pub oldest: Option<Timestamp>,
     /// Why nothing but probes is sent until settings change; the peer's words, without secrets.
     pub suspended: Option<String>,
@@ -126,7 +127,7 @@ pub struct QueueStatus {
     pub shrunk: u64,
     /// Rows given up.
     pub dead: u64,
-    /// Finished episodes, never attempted, that were dropped because the queue was full.
+    /// Finished episodes and words about changes, never attempted, that were dropped because the queue was full.
     pub folded: u64,
     /// Rows that a later one of the same episode made needless.
     pub coalesced: u64,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::Outcome;
 use super::{Answer, Request, cut, percent_encode, words};
-use crate::model::{Delivery, DeliveryKind, Image, Status, Timestamp, Transition};
+use crate::model::{DeliveryKind, Image, Status, Timestamp, Transition};
 use crate::settings;
 use crate::untrusted::is_hostile;
 
@@ -77,15 +77,15 @@ struct Refusal {
     message: Option<String>,
 }
 
-/// The request that tells Flashduty of `delivery`. With `shrink`, after the peer found it too large: texts cut to
+/// The request that tells Flashduty of a transition, and what it does there. With `shrink`, after the peer found it too large: texts cut to
 /// half, no images, no labels beyond the identity.
 pub fn request(
     settings: &settings::Flashduty,
     key: &SecretString,
-    delivery: &Delivery,
+    (kind, transition): (DeliveryKind, &Transition),
     shrink: bool,
 ) -> Request {
-    let event = event(settings, delivery, shrink);
+    let event = event(settings, kind, transition, shrink);
     Request {
         method: "POST",
         url: push_url(&settings.url, key),
@@ -114,10 +114,9 @@ fn push_url(base: &str, key: &SecretString) -> String {
     url + KEY_PARAMETER + "=" + &percent_encode(key.expose_secret())
 }
 
-fn event(settings: &settings::Flashduty, delivery: &Delivery, shrink: bool) -> Event {
-    let t = &delivery.transition;
+fn event(settings: &settings::Flashduty, kind: DeliveryKind, t: &Transition, shrink: bool) -> Event {
     let half = if shrink { 2 } else { 1 };
-    if delivery.kind == DeliveryKind::Beat {
+    if kind == DeliveryKind::Beat {
         return Event {
             title_rule: "tripline heartbeat".to_owned(),
             event_status: "Info",

@@ -21,12 +21,16 @@ fn settings() -> settings::Flashduty {
     }
 }
 
-fn body_of(settings: &settings::Flashduty, delivery: &Delivery, shrink: bool) -> Value {
-    serde_json::from_slice(&request(settings, &key(), delivery, shrink).body).unwrap()
+fn raise(t: &Transition) -> (DeliveryKind, &Transition) {
+    (DeliveryKind::Raise, t)
+}
+
+fn body_of(settings: &settings::Flashduty, alert: (DeliveryKind, &Transition), shrink: bool) -> Value {
+    serde_json::from_slice(&request(settings, &key(), alert, shrink).body).unwrap()
 }
 
 fn body(t: Transition) -> Value {
-    body_of(&settings(), &sample::raise(t), false)
+    body_of(&settings(), raise(&t), false)
 }
 
 #[test]
@@ -88,8 +92,9 @@ fn a_resolve_says_why_how_long_and_how_much_and_what_it_was() {
 
 #[test]
 fn a_sign_of_life_says_the_same_each_time() {
-    let beat = Delivery { kind: DeliveryKind::Beat, ..sample::raise(transition()) };
-    let body = body_of(&settings::Flashduty { title_rule: Some("x".to_owned()), ..settings() }, &beat, false);
+    let told = transition();
+    let beat = (DeliveryKind::Beat, &told);
+    let body = body_of(&settings::Flashduty { title_rule: Some("x".to_owned()), ..settings() }, beat, false);
     assert_eq!(body["title_rule"], "tripline heartbeat");
     assert_eq!(body["event_status"], "Info");
     assert_eq!(body["description"], Value::Null);
@@ -100,7 +105,7 @@ fn the_author_s_title_rule_is_untouched() {
     let authors = "[TPL]${src_ip}::$rule\u{1b}".to_owned();
     let settings = settings::Flashduty { title_rule: Some(authors.clone()), ..settings() };
     for shrink in [false, true] {
-        assert_eq!(body_of(&settings, &sample::raise(transition()), shrink)["title_rule"], authors);
+        assert_eq!(body_of(&settings, raise(&transition()), shrink)["title_rule"], authors);
     }
 }
 
@@ -206,7 +211,7 @@ fn a_long_description_makes_room_for_the_runbook() {
 fn a_shrunk_alert_is_smaller_and_still_the_same_alert() {
     let image = Image { src: "https://g/1".to_owned(), href: None, alt: None };
     let t = Transition { description: "x".repeat(9_000), images: vec![image], ..transition() };
-    let small = body_of(&settings(), &sample::raise(t.clone()), true);
+    let small = body_of(&settings(), raise(&t), true);
     assert_eq!(small["alert_key"], body(t)["alert_key"]);
     assert_eq!(small["description"].as_str().unwrap().chars().count(), 1024);
     assert_eq!(small["images"], Value::Null);
@@ -242,7 +247,7 @@ fn said(status: u16, body: &str) -> Outcome {
         body: body.as_bytes().to_vec(),
         whole: true,
     };
-    let request = request(&settings(), &key(), &sample::raise(transition()), false);
+    let request = request(&settings(), &key(), raise(&transition()), false);
     classify(&answer, &request, &key(), Timestamp::from_secs(0))
 }
 
@@ -355,7 +360,7 @@ fn no_answer_puts_the_key_into_an_outcome() {
 #[test]
 fn a_log_line_that_names_the_key_parameter_cannot_suspend_the_sink() {
     let t = Transition { summary: "bad integration_key seen".to_owned(), ..transition() };
-    let request = request(&settings(), &key(), &sample::raise(t), false);
+    let request = request(&settings(), &key(), raise(&t), false);
     let answer = |message: &str| Answer {
         status: 400,
         headers: Vec::new(),
@@ -371,7 +376,7 @@ fn a_log_line_that_names_the_key_parameter_cannot_suspend_the_sink() {
 fn an_answer_that_broke_off_is_judged_by_what_is_sure() {
     let broken = |status| {
         let answer = Answer { status, headers: Vec::new(), body: b"{}".to_vec(), whole: false };
-        let request = request(&settings(), &key(), &sample::raise(transition()), false);
+        let request = request(&settings(), &key(), raise(&transition()), false);
         classify(&answer, &request, &key(), Timestamp::MIN)
     };
     assert!(matches!(broken(200), Outcome::Retry { .. }));
@@ -413,7 +418,7 @@ proptest! {
             .collect();
         let status = if firing { Status::Critical } else { Status::Ok };
         let t = Transition { summary, description, runbook, labels, details, images, status, ..transition() };
-        let body = body_of(&settings(), &sample::raise(t), shrink);
+        let body = body_of(&settings(), raise(&t), shrink);
         let chars = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
         let clean = |value: &Value| {
             value.as_str().is_none_or(|text| !text.chars().any(|c| is_hostile(c) && c != '\n' && c != '\t'))
@@ -444,7 +449,7 @@ proptest! {
 
     #[test]
     fn no_answer_makes_it_panic(status in 100_u16..700, body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let request = request(&settings(), &key(), &sample::raise(transition()), false);
+        let request = request(&settings(), &key(), raise(&transition()), false);
         let answer = Answer { status, headers: Vec::new(), body, whole: true };
         let outcome = classify(&answer, &request, &key(), Timestamp::MIN);
         let accepted = matches!(outcome, Outcome::Accepted { .. });

@@ -9,6 +9,9 @@
 //! A row is in flight only after the commit that marks it as attempted, and the next row of its key follows only
 //! after the commit that removes it. So whatever a crash cuts off, a raise is not sent again once its resolve was
 //! sent, and nothing owed is forgotten.
+//!
+//! What is said of a change goes the same way, in the order of its key, and stands for itself: nothing of it is
+//! coalesced, and it waits behind everything that is said of alerts.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -16,7 +19,8 @@ use std::time::Duration;
 use super::attempt::{Attempt, Change, Limits, Outcome, QueueStatus};
 use super::budget::Meter;
 use crate::model::{
-    AlertKey, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Timestamp, Transition, micros,
+    AlertKey, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Subject, Timestamp,
+    Transition, micros,
 };
 use crate::saved::DeadLetter;
 
@@ -25,6 +29,15 @@ const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 
 /// Least wait before a row is tried again, so that a wake-up always lies ahead.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
+
+/// A delivery of an alert, taken apart.
+struct Alert {
+    seq: u64,
+    sink: SinkName,
+    kind: DeliveryKind,
+    transition: Transition,
+    attempted: bool,
+}
 
 #[derive(Debug)]
 struct Row {
@@ -44,21 +57,23 @@ impl Row {
         Row { delivery, tries: 0, retries: 0, suspends: 0, shrink: false, unsure }
     }
 
-    fn transition(&self) -> &Transition {
-        &self.delivery.transition
+    fn priority(&self) -> u8 {
+        match &self.delivery.content {
+            Content::Alert(DeliveryKind::Resolve, _) => 0,
+            Content::Alert(DeliveryKind::Raise, t) if t.status == Status::from(Severity::Critical) => 1,
+            Content::Alert(DeliveryKind::Raise, _) => 2,
+            Content::Alert(DeliveryKind::Change | DeliveryKind::Beat, _) => 3,
+            Content::Change(_) => 4,
+        }
     }
 
-    fn priority(&self) -> u8 {
-        match self.delivery.kind {
-            DeliveryKind::Resolve => 0,
-            DeliveryKind::Raise if self.transition().status == Status::from(Severity::Critical) => 1,
-            DeliveryKind::Raise => 2,
-            DeliveryKind::Change | DeliveryKind::Beat => 3,
-        }
+    /// True if it does this in that episode of its alert.
+    fn does(&self, kind: DeliveryKind, episode: Episode) -> bool {
+        matches!(&self.delivery.content, Content::Alert(does, t) if *does == kind && t.episode == episode)
     }
 }
 
-/// The rows of one key. Only the first can be in flight.
+/// The rows of one alert or change. Only the first can be in flight.
 #[derive(Debug)]
 struct Lane {
     rows: VecDeque<u64>,
@@ -67,7 +82,7 @@ struct Lane {
     settling: bool,
     /// The first row is not tried before this.
     not_before: Timestamp,
-    /// What the peer shows, as far as this process has seen; `Ok`: it refused the raise of this episode.
+    /// What the peer shows of an alert, as far as this process has seen; `Ok`: it refused the raise of this episode.
     shown: Option<(Episode, Status)>,
 }
 
@@ -85,15 +100,17 @@ pub struct Queue {
     rng: fastrand::Rng,
     meter: Meter,
     rows: BTreeMap<u64, Row>,
-    lanes: BTreeMap<AlertKey, Lane>,
+    lanes: BTreeMap<Subject, Lane>,
     /// First rows of free lanes, by priority.
     ready: BTreeSet<(u8, u64)>,
     /// First rows of free lanes that wait for a time.
     later: BTreeSet<(Timestamp, u64)>,
     in_flight: BTreeMap<u64, Vec<u64>>,
-    settling: Vec<AlertKey>,
+    settling: Vec<Subject>,
     /// Raises that were never attempted and whose resolve is queued too.
     foldable: BTreeSet<u64>,
+    /// What is said of changes and was never attempted.
+    untried_changes: BTreeSet<u64>,
     next_attempt: u64,
     /// The whole sink waits until then: the peer's `Retry-After`.
     hold: Timestamp,
@@ -121,6 +138,7 @@ impl Queue {
             in_flight: BTreeMap::new(),
             settling: Vec::new(),
             foldable: BTreeSet::new(),
+            untried_changes: BTreeSet::new(),
             next_attempt: 1,
             hold: Timestamp::MIN,
             failures: 0,
@@ -130,10 +148,10 @@ impl Queue {
             seen: QueueStatus::default(),
         };
         for delivery in rows {
-            let key = delivery.transition.key.clone();
-            queue.unlist(&key);
+            let subject = delivery.subject();
+            queue.unlist(&subject);
             queue.append(delivery);
-            queue.list(&key);
+            queue.list(&subject);
         }
         queue
     }
@@ -141,14 +159,21 @@ impl Queue {
     /// Owes `delivery`; `seq` must be higher than any before. What makes an earlier row of the same episode
     /// needless, or is itself needless, is coalesced. A [`DeliveryKind::Beat`] is never owed and is ignored.
     pub fn push(&mut self, delivery: Delivery, changes: &mut Vec<Change>) {
-        if delivery.kind == DeliveryKind::Beat {
-            return;
+        let subject = delivery.subject();
+        self.unlist(&subject);
+        match delivery.content {
+            Content::Alert(DeliveryKind::Beat, _) => {}
+            Content::Alert(kind, transition) => {
+                let Delivery { seq, sink, attempted, .. } = delivery;
+                self.merge(Alert { seq, sink, kind, transition, attempted }, changes);
+            }
+            Content::Change(_) => {
+                changes.push(Change::Put(delivery.clone()));
+                self.append(delivery);
+            }
         }
-        let key = delivery.transition.key.clone();
-        self.unlist(&key);
-        self.merge(delivery, changes);
-        self.list(&key);
-        while self.rows.len() > self.limits.max_rows && self.fold(changes) {}
+        self.list(&subject);
+        while self.rows.len() > self.limits.max_rows && (self.drop_change(changes) || self.fold(changes)) {}
     }
 
     /// The attempts to make now. Rows that were never attempted are marked and emitted: commit the changes
@@ -193,7 +218,8 @@ impl Queue {
         changes: &mut Vec<Change>,
     ) -> Option<Attempt> {
         let free = |lane: &Lane| !lane.busy && !lane.settling && lane.not_before <= now;
-        let (_, lane) = self.lanes.iter().find(|(key, lane)| is_urgent(key) && free(lane))?;
+        let urgent = |subject: &Subject| matches!(subject, Subject::Alert(key) if is_urgent(key));
+        let (_, lane) = self.lanes.iter().find(|(subject, lane)| urgent(subject) && free(lane))?;
         let seq = *lane.rows.front()?;
         let may_go = !self.closed() && now >= self.hold && self.meter.take(now);
         may_go.then(|| self.start(vec![seq], changes))
@@ -266,17 +292,17 @@ impl Queue {
 
     /// Everything emitted so far is durable: the successors of rows that ended may go.
     pub fn committed(&mut self) {
-        for key in std::mem::take(&mut self.settling) {
-            if let Some(lane) = self.lanes.get_mut(&key) {
+        for subject in std::mem::take(&mut self.settling) {
+            if let Some(lane) = self.lanes.get_mut(&subject) {
                 lane.settling = false;
             }
-            self.list(&key);
+            self.list(&subject);
         }
     }
 
     /// True if a row waits only for the end of its predecessor to become durable.
     pub fn wants_commit(&self) -> bool {
-        self.settling.iter().any(|key| self.lanes.get(key).is_some_and(|lane| !lane.rows.is_empty()))
+        self.settling.iter().any(|subject| self.lanes.get(subject).is_some_and(|lane| !lane.rows.is_empty()))
     }
 
     /// When to call [`Queue::plan`] again if nothing else happens; an instant in the past means now.
@@ -313,7 +339,7 @@ impl Queue {
         QueueStatus {
             queued: self.rows.len(),
             in_flight: self.in_flight.len(),
-            oldest: self.rows.first_key_value().map(|(_, row)| row.transition().time),
+            oldest: self.rows.first_key_value().map(|(_, row)| row.delivery.time()),
             breaker_open: self.breaker,
             ..self.seen.clone()
         }
@@ -339,7 +365,7 @@ impl Queue {
     fn wake_all(&mut self) {
         for (_, seq) in std::mem::take(&mut self.later) {
             let row = &self.rows[&seq];
-            if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
+            if let Some(lane) = self.lanes.get_mut(&row.delivery.subject()) {
                 lane.not_before = Timestamp::MIN;
             }
             self.ready.insert((row.priority(), seq));
@@ -347,24 +373,25 @@ impl Queue {
     }
 
     /// Coalesces within one episode and appends what is left. The lane must not be listed.
-    fn merge(&mut self, mut delivery: Delivery, changes: &mut Vec<Change>) {
-        let episode = delivery.transition.episode;
-        let lane = self.lanes.entry(delivery.transition.key.clone()).or_insert_with(Lane::new);
+    fn merge(&mut self, mut owed: Alert, changes: &mut Vec<Change>) {
+        let episode = owed.transition.episode;
+        let lane = self.lanes.entry(Subject::Alert(owed.transition.key.clone())).or_insert_with(Lane::new);
         if let Some(last) = lane.rows.back().and_then(|seq| self.rows.get_mut(seq))
             && !last.delivery.attempted
-            && last.transition().episode == episode
+            && let Content::Alert(kind, told) = &mut last.delivery.content
+            && told.episode == episode
         {
-            let previous = last.transition().previous;
-            match (last.delivery.kind, delivery.kind) {
+            let previous = told.previous;
+            match (*kind, owed.kind) {
                 (DeliveryKind::Raise, DeliveryKind::Change) => {
-                    last.delivery.transition = Transition { previous, ..delivery.transition };
+                    *told = Transition { previous, ..owed.transition };
                     changes.push(Change::Put(last.delivery.clone()));
                     self.seen.coalesced += 1;
                     return;
                 }
                 (DeliveryKind::Change, DeliveryKind::Change | DeliveryKind::Resolve) => {
                     let seq = last.delivery.seq;
-                    delivery.transition.previous = previous;
+                    owed.transition.previous = previous;
                     lane.rows.pop_back();
                     self.rows.remove(&seq);
                     changes.push(Change::Remove(seq));
@@ -373,16 +400,15 @@ impl Queue {
                 _ => {}
             }
         }
-        let shown = match lane.rows.back().map(|seq| self.rows[seq].transition()) {
-            Some(last) => Some((last.episode, last.status)),
+        let shown = match lane.rows.back().and_then(|seq| self.rows[seq].delivery.alert()) {
+            Some((_, last)) => Some((last.episode, last.status)),
             None => lane.shown,
         };
-        match delivery.kind {
+        match owed.kind {
             // There and back, maybe by way of another episode. After a restart only the row itself tells what the peer
             // shows.
             DeliveryKind::Change
-                if shown.map_or(delivery.transition.previous, |(_, status)| status)
-                    == delivery.transition.status =>
+                if shown.map_or(owed.transition.previous, |(_, status)| status) == owed.transition.status =>
             {
                 self.seen.coalesced += 1;
                 return;
@@ -394,30 +420,51 @@ impl Queue {
             }
             _ => {}
         }
+        let Alert { seq, sink, kind, transition, attempted } = owed;
+        let delivery = Delivery { seq, sink, content: Content::Alert(kind, transition), attempted };
         changes.push(Change::Put(delivery.clone()));
         self.append(delivery);
     }
 
     fn append(&mut self, delivery: Delivery) {
-        let lane = self.lanes.entry(delivery.transition.key.clone()).or_insert_with(Lane::new);
-        if delivery.kind == DeliveryKind::Resolve
-            && let Some(raise) = lane.rows.back().and_then(|seq| self.rows.get(seq))
-            && raise.delivery.kind == DeliveryKind::Raise
-            && !raise.delivery.attempted
-            && raise.transition().episode == delivery.transition.episode
-        {
-            self.foldable.insert(raise.delivery.seq);
+        let lane = self.lanes.entry(delivery.subject()).or_insert_with(Lane::new);
+        match &delivery.content {
+            Content::Alert(DeliveryKind::Resolve, over) => {
+                let last = lane.rows.back().and_then(|seq| self.rows.get(seq));
+                let raise = last.filter(|last| last.does(DeliveryKind::Raise, over.episode));
+                self.foldable
+                    .extend(raise.filter(|raise| !raise.delivery.attempted).map(|raise| raise.delivery.seq));
+            }
+            Content::Alert(..) => {}
+            Content::Change(_) => {
+                self.untried_changes.extend((!delivery.attempted).then_some(delivery.seq));
+            }
         }
         lane.rows.push_back(delivery.seq);
         self.rows.insert(delivery.seq, Row::new(delivery));
     }
 
+    /// Drops what is said of a change and is the oldest that was never attempted; false if there is none.
+    fn drop_change(&mut self, changes: &mut Vec<Change>) -> bool {
+        let Some(seq) = self.untried_changes.pop_first() else { return false };
+        let subject = self.rows[&seq].delivery.subject();
+        self.unlist(&subject);
+        if let Some(lane) = self.lanes.get_mut(&subject) {
+            lane.rows.retain(|row| *row != seq);
+        }
+        self.rows.remove(&seq);
+        changes.push(Change::Remove(seq));
+        self.list(&subject);
+        self.seen.folded += 1;
+        true
+    }
+
     /// Drops the oldest episode that is over and of which nothing was attempted; false if there is none.
     fn fold(&mut self, changes: &mut Vec<Change>) -> bool {
         let Some(raise) = self.foldable.pop_first() else { return false };
-        let key = self.rows[&raise].transition().key.clone();
-        self.unlist(&key);
-        if let Some(lane) = self.lanes.get_mut(&key)
+        let subject = self.rows[&raise].delivery.subject();
+        self.unlist(&subject);
+        if let Some(lane) = self.lanes.get_mut(&subject)
             && let Some(at) = lane.rows.iter().position(|seq| *seq == raise)
         {
             for seq in lane.rows.drain(at..(at + 2).min(lane.rows.len())).collect::<Vec<_>>() {
@@ -425,7 +472,7 @@ impl Queue {
                 changes.push(Change::Remove(seq));
             }
         }
-        self.list(&key);
+        self.list(&subject);
         self.seen.folded += 1;
         true
     }
@@ -455,9 +502,9 @@ impl Queue {
         };
         self.next_attempt += 1;
         for &seq in &seqs {
-            let key = self.rows[&seq].transition().key.clone();
-            self.unlist(&key);
-            if let Some(lane) = self.lanes.get_mut(&key) {
+            let subject = self.rows[&seq].delivery.subject();
+            self.unlist(&subject);
+            if let Some(lane) = self.lanes.get_mut(&subject) {
                 lane.busy = true;
             }
             let Some(row) = self.rows.get_mut(&seq) else { continue };
@@ -465,6 +512,7 @@ impl Queue {
             if !row.delivery.attempted {
                 row.delivery.attempted = true;
                 self.foldable.remove(&seq);
+                self.untried_changes.remove(&seq);
                 changes.push(Change::Put(row.delivery.clone()));
             }
             attempt.number = attempt.number.max(row.tries);
@@ -477,9 +525,10 @@ impl Queue {
 
     fn accept(&mut self, seq: u64, changes: &mut Vec<Change>) {
         let row = self.finish(seq);
-        let told = (row.transition().episode, row.transition().status);
-        if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
-            lane.shown = (row.delivery.kind != DeliveryKind::Resolve).then_some(told);
+        if let Content::Alert(kind, t) = &row.delivery.content
+            && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
+        {
+            lane.shown = (*kind != DeliveryKind::Resolve).then_some((t.episode, t.status));
         }
         changes.push(Change::Remove(seq));
         self.seen.accepted += 1;
@@ -487,10 +536,11 @@ impl Queue {
 
     fn give_up(&mut self, seq: u64, why: String, now: Timestamp, changes: &mut Vec<Change>) {
         let row = self.finish(seq);
-        let episode = row.transition().episode;
         self.seen.dead += 1;
-        if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
-            lane.shown = match row.delivery.kind {
+        if let Content::Alert(kind, Transition { episode, .. }) = row.delivery.content
+            && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
+        {
+            lane.shown = match kind {
                 DeliveryKind::Resolve => None,
                 _ if row.unsure => None,
                 DeliveryKind::Raise => Some((episode, Status::Ok)),
@@ -498,8 +548,7 @@ impl Queue {
             };
             if lane.shown == Some((episode, Status::Ok))
                 && let Some(&next) = lane.rows.front()
-                && self.rows[&next].delivery.kind == DeliveryKind::Resolve
-                && self.rows[&next].transition().episode == episode
+                && self.rows[&next].does(DeliveryKind::Resolve, episode)
             {
                 lane.rows.pop_front();
                 lane.shown = None;
@@ -514,12 +563,13 @@ impl Queue {
     /// Takes an attempted row out; its lane waits for the commit.
     fn finish(&mut self, seq: u64) -> Row {
         let row = self.rows.remove(&seq).expect("a row in flight is kept until its outcome");
-        if let Some(lane) = self.lanes.get_mut(&row.transition().key) {
+        let subject = row.delivery.subject();
+        if let Some(lane) = self.lanes.get_mut(&subject) {
             lane.rows.pop_front();
             lane.busy = false;
             lane.settling = true;
             lane.not_before = Timestamp::MIN;
-            self.settling.push(row.transition().key.clone());
+            self.settling.push(subject);
         }
         row
     }
@@ -546,12 +596,12 @@ impl Queue {
     fn put_back(&mut self, seq: u64, not_before: Timestamp, change: impl FnOnce(&mut Row)) {
         let Some(row) = self.rows.get_mut(&seq) else { return };
         change(row);
-        let key = row.transition().key.clone();
-        if let Some(lane) = self.lanes.get_mut(&key) {
+        let subject = row.delivery.subject();
+        if let Some(lane) = self.lanes.get_mut(&subject) {
             lane.busy = false;
             lane.not_before = not_before;
         }
-        self.list(&key);
+        self.list(&subject);
     }
 
     /// Full jitter: anything up to base × 2^(failures − 1), at most the cap.
@@ -563,8 +613,8 @@ impl Queue {
     }
 
     /// Shows the first row of a free lane to `plan`; forgets a lane that holds nothing.
-    fn list(&mut self, key: &AlertKey) {
-        let Some(lane) = self.lanes.get(key) else { return };
+    fn list(&mut self, subject: &Subject) {
+        let Some(lane) = self.lanes.get(subject) else { return };
         if lane.busy || lane.settling {
             return;
         }
@@ -576,14 +626,14 @@ impl Queue {
                 self.later.insert((lane.not_before, seq));
             }
             None if lane.shown.is_none() => {
-                self.lanes.remove(key);
+                self.lanes.remove(subject);
             }
             None => {}
         }
     }
 
-    fn unlist(&mut self, key: &AlertKey) {
-        let Some(lane) = self.lanes.get(key) else { return };
+    fn unlist(&mut self, subject: &Subject) {
+        let Some(lane) = self.lanes.get(subject) else { return };
         if let Some(&seq) = lane.rows.front() {
             self.ready.remove(&(self.rows[&seq].priority(), seq));
             self.later.remove(&(lane.not_before, seq));

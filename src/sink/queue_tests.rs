@@ -3,14 +3,20 @@
 use super::*;
 use crate::model::DeliveryKind::{Change as Update, Raise, Resolve};
 use crate::model::Status::{Critical, Info, Ok as Over, Warning};
+use crate::model::{ChangeStatus, KeyHash, RuleName};
 use crate::sink::budget::Budget;
-use crate::sink::sample::row;
+use crate::sink::sample::{change, row};
 
 #[path = "queue_world.rs"]
 mod world;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_secs(seconds)
+}
+
+/// The key of what [`row`] makes.
+fn key(key: u8) -> AlertKey {
+    AlertKey { rule: RuleName::new("r"), hash: KeyHash([key; 16]) }
 }
 
 fn accepted() -> Outcome {
@@ -72,7 +78,8 @@ impl Bench {
         for change in &self.changes {
             match change {
                 Change::Put(row) => {
-                    rows.insert(row.seq, (row.seq, row.kind, row.transition.status, row.attempted));
+                    let (kind, t) = row.alert().expect("all are of alerts");
+                    rows.insert(row.seq, (row.seq, kind, t.status, row.attempted));
                 }
                 Change::Remove(seq) => {
                     rows.remove(seq);
@@ -127,7 +134,8 @@ fn before_the_first_attempt_a_raise_takes_the_content_of_changes() {
     ]);
     assert_eq!(bench.stored(), [(1, Raise, Info, false)]);
     let sent = &bench.plan(0)[0].deliveries[0];
-    assert_eq!((sent.transition.step, sent.transition.previous, sent.seq), (2, Over, 1));
+    let (_, told) = sent.alert().unwrap();
+    assert_eq!((told.step, told.previous, sent.seq), (2, Over, 1));
     assert_eq!(bench.queue.status().coalesced, 2);
 }
 
@@ -401,7 +409,7 @@ fn an_urgent_row_goes_by_itself_past_those_that_wait_for_a_commit() {
     assert_eq!(bench.seqs(0), [[1]]);
     bench.push([row(3, 3, Raise, Critical, 3, 1)]);
     assert_eq!(bench.seqs(0), [[0; 0]; 0], "one is in flight");
-    let urgent = row(3, 3, Raise, Critical, 3, 1).transition.key;
+    let urgent = key(3);
     let mut ask = |now| bench.queue.plan_urgent(|key| *key == urgent, at(now), &mut bench.changes);
     let attempt = ask(0).unwrap();
     assert_eq!(attempt.deliveries.iter().map(|row| row.seq).collect::<Vec<_>>(), [3]);
@@ -410,4 +418,60 @@ fn an_urgent_row_goes_by_itself_past_those_that_wait_for_a_commit() {
     let mut ask = |now| bench.queue.plan_urgent(|key| *key == urgent, at(now), &mut bench.changes);
     assert_eq!(ask(0), None, "it has failed and waits");
     assert!(ask(5).is_some());
+}
+
+/// The row says of the change `api` or of another one that it is done.
+fn said(seq: u64, of: &str) -> Delivery {
+    change(seq, of, ChangeStatus::Done)
+}
+
+#[test]
+fn what_is_said_of_a_change_goes_in_its_order_and_behind_what_is_said_of_alerts() {
+    let mut bench = Bench::wide();
+    bench.push([said(1, "api"), said(2, "api"), said(3, "web"), row(4, 1, Raise, Info, 4, 0)]);
+    assert_eq!(bench.seqs(0), [[4], [1], [3]]);
+    bench.handle(2, accepted(), 0);
+    assert!(bench.seqs(0).is_empty(), "the end of the first is not durable");
+    bench.queue.committed();
+    assert_eq!(bench.seqs(0), [[2]]);
+    bench.handle(1, accepted(), 0).handle(3, accepted(), 0).handle(4, accepted(), 0);
+    bench.queue.committed();
+    assert_eq!((bench.queue.status().queued, bench.queue.status().accepted), (0, 4));
+    // The alert is open, and nothing is remembered of changes.
+    assert_eq!(bench.queue.lanes.len(), 1);
+}
+
+#[test]
+fn a_change_that_is_refused_for_good_holds_nobody_up() {
+    let mut bench = Bench::wide();
+    bench.push([said(1, "api"), said(2, "api")]);
+    assert_eq!(bench.seqs(0), [[1]]);
+    bench.handle(1, refused(), 0).queue.committed();
+    assert_eq!(bench.seqs(0), [[2]]);
+    assert!(
+        bench.changes.iter().any(|change| matches!(change, Change::Dead(letter) if letter.delivery.seq == 1))
+    );
+    assert_eq!((bench.queue.status().dead, bench.queue.status().skipped), (1, 0));
+}
+
+#[test]
+fn a_full_queue_drops_what_is_said_of_changes_before_any_alert_and_never_what_was_attempted() {
+    let mut bench = Bench::new(Limits { max_rows: 3, ..Limits::default() }, Vec::new());
+    bench.push([said(1, "api")]);
+    assert_eq!(bench.seqs(0), [[1]]);
+    bench.push([row(2, 1, Raise, Info, 2, 0), row(3, 1, Resolve, Over, 2, 1)]);
+    bench.push([said(4, "api"), said(5, "web"), row(6, 2, Raise, Info, 6, 0)]);
+    let left: Vec<u64> = bench.queue.rows.keys().copied().collect();
+    assert_eq!((left, bench.queue.status().folded), (vec![1, 6], 3), "the attempt and the open alert stay");
+    let removed: Vec<_> = bench.changes.iter().filter(|change| matches!(change, Change::Remove(_))).collect();
+    assert_eq!(removed, [4, 5, 2, 3].map(Change::Remove).iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_owed_of_changes_is_owed_after_a_restart() {
+    let attempted = Delivery { attempted: true, ..said(1, "api") };
+    let mut bench = Bench::new(Limits { max_rows: 1, ..Limits::default() }, vec![said(2, "api"), attempted]);
+    bench.push([said(3, "web")]);
+    assert_eq!(bench.queue.rows.keys().copied().collect::<Vec<_>>(), [1]);
+    assert_eq!(bench.seqs(0), [[1]]);
 }

@@ -166,7 +166,9 @@ impl World {
             _ => (alert.episode, alert.step + 1),
         };
         let mut delivery = row(self.next_seq, key, kind, status, alert.episode, alert.step);
-        delivery.transition.previous = previous;
+        if let Content::Alert(_, transition) = &mut delivery.content {
+            transition.previous = previous;
+        }
         self.next_seq += 1;
         self.queue.push(delivery, &mut self.changes);
     }
@@ -206,7 +208,7 @@ impl World {
     }
 
     fn arrive(&mut self, row: &Delivery) {
-        let t = &row.transition;
+        let Some((kind, t)) = row.alert() else { return };
         let shown = self.peer.entry(t.key.clone()).or_default();
         let id = (t.episode, t.step);
         assert!(
@@ -219,15 +221,15 @@ impl World {
             return;
         }
         shown.newest = Some(id);
-        let orderly = match row.kind {
+        let orderly = match kind {
             DeliveryKind::Raise => shown.open.is_none(),
             DeliveryKind::Change | DeliveryKind::Resolve => {
                 shown.open.is_some_and(|open| open.0 == t.episode)
             }
             DeliveryKind::Beat => false,
         };
-        assert!(orderly || self.refusing, "{:?} of {} while {:?}", row.kind, row.id(), shown.open);
-        shown.open = (row.kind != DeliveryKind::Resolve).then_some((t.episode, t.status));
+        assert!(orderly || self.refusing, "{:?} of {} while {:?}", kind, row.id(), shown.open);
+        shown.open = (kind != DeliveryKind::Resolve).then_some((t.episode, t.status));
     }
 
     fn crash(&mut self, arrive: bool) {
@@ -281,7 +283,7 @@ impl World {
     /// "resolved" refused the very resolve.
     fn check_end(&self) {
         for (key, alert) in &self.alerts {
-            let key = row(0, *key, DeliveryKind::Raise, Status::Info, 0, 0).transition.key;
+            let key = super::key(*key);
             let open = self.peer.get(&key).and_then(|shown| shown.open);
             let truth = (alert.status != Status::Ok).then_some((alert.episode, alert.status));
             if open.map(|(episode, status)| (episode.0.offset, status)) == truth {
@@ -289,12 +291,13 @@ impl World {
             }
             let over = open.filter(|(episode, _)| Some(episode.0.offset) != truth.map(|truth| truth.0));
             let refused = self.durable.dead.iter().any(|row| {
-                let t = &row.transition;
-                t.key == key
-                    && match over {
-                        Some((episode, _)) => t.episode == episode && row.kind == DeliveryKind::Resolve,
-                        None => t.episode.0.offset == alert.episode && row.kind != DeliveryKind::Resolve,
-                    }
+                row.alert().is_some_and(|(kind, t)| {
+                    t.key == key
+                        && match over {
+                            Some((episode, _)) => t.episode == episode && kind == DeliveryKind::Resolve,
+                            None => t.episode.0.offset == alert.episode && kind != DeliveryKind::Resolve,
+                        }
+                })
             });
             assert!(refused, "{key} shows {open:?}, is {truth:?}");
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    AlertKey, Delivery, DeliveryKind, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName, SinkName,
-    Status, Timestamp, Transition,
+    AlertKey, ChangeReport, ChangeStatus, Content, Delivery, DeliveryKind, Episode, FileId, KeyHash, Labels,
+    Position, Reason, RuleName, SinkName, Status, Timestamp, Transition,
 };
 
 /// Labels from pairs.
@@ -38,8 +38,43 @@ pub(crate) fn transition() -> Transition {
 
 /// A row that raises `transition`.
 pub(crate) fn raise(transition: Transition) -> Delivery {
-    let kind = DeliveryKind::Raise;
-    Delivery { seq: 1, sink: SinkName::new("oncall"), kind, transition, attempted: false }
+    delivery(1, Content::Alert(DeliveryKind::Raise, transition))
+}
+
+fn delivery(seq: u64, content: Content) -> Delivery {
+    Delivery { seq, sink: SinkName::new("oncall"), content, attempted: false }
+}
+
+/// That api 1.4 is being deployed, with every field filled in but pictures.
+pub(crate) fn report() -> ChangeReport {
+    let seen = Timestamp::from_secs(1_449_738_790);
+    ChangeReport {
+        time: seen,
+        seen,
+        rule: RuleName::new("deploy"),
+        hash: KeyHash([0x5a; 16]),
+        change_key: "api-1.4".to_owned(),
+        status: ChangeStatus::Processing,
+        at: Position { file: FileId(3), offset: 4096 },
+        labels: labels(&[("instance", "web-1"), ("team", "shop")]),
+        details: labels(&[("app", "api")]),
+        summary: "api 1.4 started".to_owned(),
+        description: "deploy api 1.4 started by ann".to_owned(),
+        link: Some("https://ci.example.com/api".to_owned()),
+        starts: Some(seen),
+        ends: Some(Timestamp::from_secs(1_449_739_790)),
+        linked_changes: vec!["SHOP-7".to_owned()],
+        runbook: Some("https://wiki.example.com/deploy".to_owned()),
+        images: Vec::new(),
+    }
+}
+
+/// A row that says of the change `change_key` how far it has come.
+pub(crate) fn change(seq: u64, change_key: &str, status: ChangeStatus) -> Delivery {
+    let at = Position { file: FileId(1), offset: seq };
+    let seen = Timestamp::from_secs(i64::try_from(seq).unwrap());
+    let change_key = change_key.to_owned();
+    delivery(seq, Content::Change(ChangeReport { seen, change_key, status, at, ..report() }))
 }
 
 /// A row of key `key`: what it does, what it shows, in which episode and at which step.
@@ -59,5 +94,5 @@ pub(crate) fn row(
         step,
         ..transition()
     };
-    Delivery { seq, kind, ..raise(transition) }
+    delivery(seq, Content::Alert(kind, transition))
 }

@@ -1,4 +1,4 @@
-//! Transitions as text: JSON lines for programs, readable lines for terminals.
+//! Transitions and what is said of changes as text: JSON lines for programs, readable lines for terminals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
 
-use crate::model::{Status, Transition};
+use crate::model::{ChangeReport, Content, Image, Labels, Status, Timestamp, Transition};
 use crate::untrusted::Untrusted;
 
 /// The shape of a JSON line. Fields are only ever added, at the end.
@@ -28,6 +28,33 @@ struct Line<'a> {
     total: u64,
     episode: String,
     step: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runbook: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Picture<'a>>,
+}
+
+/// The shape of a JSON line about a change. Fields are only ever added, at the end.
+#[derive(Serialize)]
+struct ChangeLine<'a> {
+    kind: &'static str,
+    time: String,
+    rule: &'a str,
+    change_key: &'a str,
+    change_status: &'static str,
+    labels: BTreeMap<&'a str, &'a str>,
+    summary: &'a str,
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends: Option<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    linked_changes: &'a [String],
+    id: String,
+    seen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -68,20 +95,60 @@ pub fn json(transition: &Transition) -> String {
         value: t.value,
         count: t.count,
         since: t.since.to_string(),
-        labels: t.details.iter().chain(&t.labels).map(|(name, value)| (&**name, value.as_str())).collect(),
+        labels: all_labels(&t.labels, &t.details),
         summary: &t.summary,
         description: &t.description,
         total: t.total,
         episode: t.episode.to_string(),
         step: t.step,
         runbook: t.runbook.as_deref(),
-        images: t
-            .images
-            .iter()
-            .map(|image| Picture { src: &image.src, href: image.href.as_deref(), alt: image.alt.as_deref() })
-            .collect(),
+        images: t.images.iter().map(picture).collect(),
     };
-    serde_json::to_string(&line).expect("a struct of texts and numbers always has a JSON form")
+    object(&line)
+}
+
+/// What is said of a change as one JSON object without a line break, marked by `"kind":"change"`. Labels and times as
+/// in [`json`].
+pub fn change_json(report: &ChangeReport) -> String {
+    let r = report;
+    object(&ChangeLine {
+        kind: "change",
+        time: r.time.to_string(),
+        rule: r.rule.as_str(),
+        change_key: &r.change_key,
+        change_status: r.status.as_str(),
+        labels: all_labels(&r.labels, &r.details),
+        summary: &r.summary,
+        description: &r.description,
+        link: r.link.as_deref(),
+        starts: r.starts.as_ref().map(Timestamp::to_string),
+        ends: r.ends.as_ref().map(Timestamp::to_string),
+        linked_changes: &r.linked_changes,
+        id: r.id(),
+        seen: r.seen.to_string(),
+        runbook: r.runbook.as_deref(),
+        images: r.images.iter().map(picture).collect(),
+    })
+}
+
+/// What is said as one JSON object.
+pub fn content_json(content: &Content) -> String {
+    match content {
+        Content::Alert(_, transition) => json(transition),
+        Content::Change(report) => change_json(report),
+    }
+}
+
+fn object(line: &impl Serialize) -> String {
+    serde_json::to_string(line).expect("a struct of texts and numbers always has a JSON form")
+}
+
+fn all_labels<'a>(labels: &'a Labels, details: &'a Labels) -> BTreeMap<&'a str, &'a str> {
+    details.iter().chain(labels).map(|(name, value)| (&**name, value.as_str())).collect()
+}
+
+fn picture(image: &Image) -> Picture<'_> {
+    Picture { src: &image.src, href: image.href.as_deref(), alt: image.alt.as_deref() }
 }
 
 /// One transition as one line for people: time, status, rule, summary, labels. Whatever came from a log is escaped.
@@ -89,7 +156,6 @@ pub fn json(transition: &Transition) -> String {
 pub fn line(transition: &Transition, color: bool) -> String {
     let t = transition;
     let style = if color { style_of(t.status) } else { Style::new() };
-    let faint = if color { Style::new().dimmed() } else { Style::new() };
     let mut text = format!(
         "{}  {style}{:<8}{style:#}  {}  {}",
         t.time,
@@ -100,12 +166,44 @@ pub fn line(transition: &Transition, color: bool) -> String {
     if t.status == Status::Ok {
         let _ = write!(text, " ({})", t.reason.as_str());
     }
-    for (name, value) in
-        t.labels.iter().chain(t.details.iter().filter(|(name, _)| !t.labels.contains_key(*name)))
-    {
+    write_labels(&mut text, &t.labels, &t.details, color);
+    text
+}
+
+/// What is said of a change as one line for people: time, rule, the change and how far it has come, summary, labels.
+/// Whatever came from a log is escaped. `color` adds ANSI colours.
+pub fn change_line(report: &ChangeReport, color: bool) -> String {
+    let r = report;
+    let style = if color { AnsiColor::Magenta.on_default().bold() } else { Style::new() };
+    let mut text = format!(
+        "{}  {style}{:<8}{style:#}  {}  {} is {}: {}",
+        r.time,
+        "CHANGE",
+        r.rule,
+        Untrusted(&r.change_key),
+        r.status.as_str(),
+        Untrusted(&r.summary),
+    );
+    if let Some(link) = &r.link {
+        let _ = write!(text, "  {}", Untrusted(link));
+    }
+    write_labels(&mut text, &r.labels, &r.details, color);
+    text
+}
+
+/// What is said as one line for people.
+pub fn content_line(content: &Content, color: bool) -> String {
+    match content {
+        Content::Alert(_, transition) => line(transition, color),
+        Content::Change(report) => change_line(report, color),
+    }
+}
+
+fn write_labels(text: &mut String, labels: &Labels, details: &Labels, color: bool) {
+    let faint = if color { Style::new().dimmed() } else { Style::new() };
+    for (name, value) in labels.iter().chain(details.iter().filter(|(name, _)| !labels.contains_key(*name))) {
         let _ = write!(text, "  {faint}{name}={}{faint:#}", Untrusted(value));
     }
-    text
 }
 
 fn style_of(status: Status) -> Style {
@@ -201,5 +299,56 @@ mod tests {
         let colored = line(&t, true);
         assert!(colored.contains("\x1b[1m\x1b[33mWARNING \x1b[0m"), "{colored:?}");
         assert!(!colored.contains("\x1b[31m") && !colored.contains("\x1b]"), "{colored:?}");
+    }
+
+    #[test]
+    fn a_json_line_about_a_change_has_the_documented_fields_in_their_order() {
+        assert_eq!(
+            change_json(&sample::report()),
+            concat!(
+                r#"{"kind":"change","time":"2015-12-10T09:13:10Z","rule":"deploy","change_key":"api-1.4","#,
+                r#""change_status":"Processing","labels":{"app":"api","instance":"web-1","team":"shop"},"#,
+                r#""summary":"api 1.4 started","description":"deploy api 1.4 started by ann","#,
+                r#""link":"https://ci.example.com/api","starts":"2015-12-10T09:13:10Z","#,
+                r#""ends":"2015-12-10T09:29:50Z","linked_changes":["SHOP-7"],"#,
+                r#""id":"deploy:5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a@3.4096","seen":"2015-12-10T09:13:10Z","#,
+                r#""runbook":"https://wiki.example.com/deploy"}"#
+            )
+        );
+        let bare = ChangeReport {
+            link: None,
+            starts: None,
+            ends: None,
+            linked_changes: Vec::new(),
+            runbook: None,
+            ..sample::report()
+        };
+        let line = change_json(&bare);
+        assert!(
+            line.contains(r#"started by ann","id":"#) && line.ends_with(r#""seen":"2015-12-10T09:13:10Z"}"#)
+        );
+    }
+
+    #[test]
+    fn a_readable_line_about_a_change_says_how_far_it_is_and_shows_no_colour_of_a_log() {
+        assert_eq!(
+            change_line(&sample::report(), false),
+            "2015-12-10T09:13:10Z  CHANGE    deploy  api-1.4 is Processing: api 1.4 started  \
+             https://ci.example.com/api  instance=web-1  team=shop  app=api"
+        );
+        let hostile = "\x1b[31ma\nb\u{202e}".to_owned();
+        let report = ChangeReport {
+            change_key: hostile.clone(),
+            link: Some(hostile.clone()),
+            summary: hostile.clone(),
+            description: hostile.clone(),
+            ..sample::report()
+        };
+        let plain = change_line(&report, false);
+        assert!(!plain.contains(['\x1b', '\n', '\u{202e}']), "{plain}");
+        assert!(!change_line(&report, true).contains("\x1b[31m"));
+        let json = change_json(&report);
+        assert!(!json.contains(['\x1b', '\n']), "{json}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["change_key"], *hostile);
     }
 }

@@ -292,7 +292,8 @@ fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, &'static str> {
 pub(super) mod samples {
     use super::*;
     use crate::model::{
-        DeliveryKind, Episode, Image, Position, Reason, SinkName, SourceName, Timestamp, Transition,
+        ChangeReport, ChangeStatus, Content, DeliveryKind, Episode, Image, Position, Reason, SinkName,
+        SourceName, Timestamp, Transition,
     };
     use crate::saved::{Guard, Locator, Rung, SavedFlush};
 
@@ -328,10 +329,32 @@ pub(super) mod samples {
         Delivery {
             seq,
             sink: SinkName::new("oncall"),
-            kind: DeliveryKind::Change,
-            transition: transition(),
+            content: Content::Alert(DeliveryKind::Change, transition()),
             attempted: true,
         }
+    }
+
+    fn change(seq: u64) -> Delivery {
+        let report = ChangeReport {
+            time: Timestamp::from_secs(90),
+            seen: Timestamp::from_secs(60),
+            rule: RuleName::new("deploy"),
+            hash: HASH,
+            change_key: "api-1".to_owned(),
+            status: ChangeStatus::Ready,
+            at: Position { file: FileId(3), offset: 70_000 },
+            labels: [("host".into(), "a".to_owned())].into(),
+            details: [("app".into(), "api".to_owned())].into(),
+            summary: "s".to_owned(),
+            description: "d".to_owned(),
+            link: Some("l".to_owned()),
+            starts: Some(Timestamp::from_secs(91)),
+            ends: Some(Timestamp::from_secs(92)),
+            linked_changes: vec!["c".to_owned()],
+            runbook: Some("r".to_owned()),
+            images: Vec::new(),
+        };
+        Delivery { content: Content::Change(report), ..delivery(seq) }
     }
 
     pub(in crate::store) fn saved() -> Saved {
@@ -395,7 +418,7 @@ pub(super) mod samples {
                 key: AlertKey { rule: rule(), hash: HASH },
                 status: Status::Critical,
             }],
-            outbox: vec![delivery(41)],
+            outbox: vec![delivery(41), change(42)],
             dead: vec![DeadLetter { delivery: delivery(40), at: Timestamp(2), why: "no".to_owned() }],
             silences: vec![SavedSilence {
                 id: 8,
@@ -405,7 +428,7 @@ pub(super) mod samples {
                 comment: "c".to_owned(),
             }],
             next_file: 4,
-            next_seq: 42,
+            next_seq: 43,
             swept_to: Timestamp::from_secs(7),
         }
     }
@@ -442,7 +465,7 @@ mod tests {
     #[test]
     fn the_bytes_of_every_kind_of_row_are_pinned() {
         let golden = [
-            ("meta", "6e657874", "042a80bfd606"),
+            ("meta", "6e657874", "042b80bfd606"),
             ("source", "61757468", "046175746801"),
             (
                 "file",
@@ -478,9 +501,18 @@ mod tests {
                 "delivery",
                 "0000000000000029",
                 concat!(
-                    "29066f6e63616c6c01809c9c3903737368abababababababababababababababab030200010000000000001640",
+                    "29066f6e63616c6c0001809c9c3903737368abababababababababababababababab030200010000000000001640",
                     "05ac028093a23803f0a204010104686f7374016101047573657204c3bc001b0173016401017201016900",
                     "0103616c7401",
+                ),
+            ),
+            (
+                "delivery",
+                "000000000000002a",
+                concat!(
+                    "2a066f6e63616c6c0180aaea55809c9c39066465706c6f79abababababababababababababababab05617069",
+                    "2d310103f0a2040104686f737401610103617070036170690173016401016c0180b3e4560180bcde57010163",
+                    "0101720001",
                 ),
             ),
             (
@@ -492,7 +524,7 @@ mod tests {
                 "dead",
                 "0000000000000028",
                 concat!(
-                    "28066f6e63616c6c01809c9c3903737368abababababababababababababababab030200010000000000001640",
+                    "28066f6e63616c6c0001809c9c3903737368abababababababababababababababab030200010000000000001640",
                     "05ac028093a23803f0a204010104686f7374016101047573657204c3bc001b0173016401017201016900",
                     "0103616c740104026e6f",
                 ),

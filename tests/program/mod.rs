@@ -7,6 +7,7 @@
 mod admin;
 /// What can not work: a sentence, exit 2, and nothing is done.
 mod bad_input;
+mod changes;
 /// `check`: every problem of a configuration at once.
 mod check;
 /// Help, colour, pipes that close, the demo.

@@ -8,7 +8,7 @@ use std::io;
 
 use fastrand::Rng;
 use redb::StorageBackend;
-use tripline::model::{Delivery, DeliveryKind, Status};
+use tripline::model::{Content, Delivery, DeliveryKind, Status};
 use tripline::saved::{Saved, Told};
 use tripline::store::crash::CrashDisk;
 use tripline::store::{Batch, Opened, Store, StoreError};
@@ -196,7 +196,7 @@ impl Surgeon {
     ) -> Vec<Delivery> {
         match mutant {
             Some(Mutant::SwapsOrder) => match self.kept_back.take() {
-                Some(kept) if kept.transition.key == row.transition.key && kept.sink == row.sink => {
+                Some(kept) if kept.subject() == row.subject() && kept.sink == row.sink => {
                     vec![row.clone(), kept]
                 }
                 Some(kept) => {
@@ -209,23 +209,27 @@ impl Surgeon {
                 }
                 None => vec![row.clone()],
             },
-            Some(Mutant::LosesResolves) if row.kind == DeliveryKind::Resolve && rng.u8(..4) == 0 => {
+            Some(Mutant::LosesResolves)
+                if matches!(row.alert(), Some((DeliveryKind::Resolve, _))) && rng.u8(..4) == 0 =>
+            {
                 Vec::new()
             }
             Some(Mutant::NewWords) => {
                 let times = self.seen.entry(format!("{} {}", row.sink, row.id())).or_default();
                 *times += 1;
                 let mut row = row.clone();
-                if *times > 1 {
-                    row.transition.summary.push('!');
+                match &mut row.content {
+                    Content::Alert(_, transition) if *times > 1 => transition.summary.push('!'),
+                    Content::Change(report) if *times > 1 => report.description.push('!'),
+                    _ => {}
                 }
                 vec![row]
             }
             Some(Mutant::LateCopy) => {
-                let place = format!("{} {}", row.sink, row.transition.key);
-                let copy = match row.kind {
-                    DeliveryKind::Resolve if rng.u8(..4) == 0 => self.raises.remove(&place),
-                    DeliveryKind::Raise => {
+                let place = format!("{} {}", row.sink, row.about());
+                let copy = match row.alert().map(|(kind, _)| kind) {
+                    Some(DeliveryKind::Resolve) if rng.u8(..4) == 0 => self.raises.remove(&place),
+                    Some(DeliveryKind::Raise) => {
                         self.raises.insert(place, row.clone());
                         None
                     }

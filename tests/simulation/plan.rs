@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use fastrand::Rng;
 use jiff::tz::TimeZone;
 use tripline::config::{self, Text};
+use tripline::model::SinkName;
 use tripline::rule::Ruleset;
 use tripline::settings::Settings;
 
@@ -16,6 +17,8 @@ pub(super) const KEYS: [char; 4] = ['a', 'b', 'c', 'd'];
 pub(super) const MAX_LINE: usize = 1024;
 /// What counts for the rule that counts everything.
 pub(super) const CENSUS: &str = r"hit \d{6} k=(?<k>[a-d]);";
+/// What says something of a change.
+pub(super) const CHANGES: &str = r"hit (?<n>\d{6}) k=(?<k>[a-d]); (?<how>it|r)";
 /// The line that makes that rule say its total.
 pub(super) const CENSUS_OVER: &str = "CENSUS OVER";
 
@@ -254,6 +257,13 @@ impl Plan {
         settings.unwrap_or_else(|_| panic!("the world's settings are wrong: {problems:?}\n{}", text.text))
     }
 
+    /// The sinks that hear of changes.
+    pub(super) fn takers_of_changes(&self) -> Vec<SinkName> {
+        let settings = self.settings();
+        let takers = settings.sinks.into_iter().filter(|sink| sink.peer.takes_changes());
+        takers.map(|sink| sink.name).collect()
+    }
+
     /// The rules in force now.
     pub(super) fn ruleset(&self) -> Ruleset {
         let sources: Vec<String> = (0..self.sources).map(|source| format!("\"s{source}\"")).collect();
@@ -264,6 +274,10 @@ impl Plan {
         );
         let there: Vec<usize> =
             self.rules.iter().filter(|rule| !rule.removed).map(|rule| rule.number).collect();
+        text += &format!(
+            "[[rule]]\nname = \"changes\"\nkind = \"change\"\nmatch = '{CHANGES}'\nchange_key = \"{{k}}\"\n\
+             change_status = {{ it = \"Processing\", r = \"Done\" }}\nsummary = \"{{n}}\"\n"
+        );
         for rule in self.rules.iter().filter(|rule| !rule.removed) {
             text += &rule.text();
             text += &rule.restraints.text(&there);

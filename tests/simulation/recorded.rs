@@ -107,7 +107,9 @@ fn live(lines: &[&str], rules: &str, scope: &str) -> Vec<String> {
             disk.set_time(Timestamp(wake));
             let step = core.step(now(wake));
             for attempt in &step.attempts {
-                told.extend(attempt.deliveries.iter().map(|row| (row.seq, stdout::json(&row.transition))));
+                told.extend(
+                    attempt.deliveries.iter().map(|row| (row.seq, stdout::content_json(&row.content))),
+                );
                 let accepted = |_| Outcome::Accepted { note: String::new() };
                 let outcomes = attempt.deliveries.iter().map(accepted).collect();
                 core.outcomes(&attempt.sink, attempt.id, outcomes, now(wake));

@@ -14,13 +14,14 @@ use std::path::Path;
 
 use fastrand::Rng;
 use tripline::daemon::core::{Core, Now, Remark, Setup};
-use tripline::model::{Delivery, FileId, Timestamp};
+use tripline::model::{Content, Delivery, FileId, Timestamp};
 use tripline::sink::attempt::{Attempt, Outcome};
 use tripline::store::crash::{CrashDisk, Fault, Strike};
 use tripline::store::{Opened, Store};
 use tripline::tail::fake::{Call, FakeDisk};
 
 use super::checkers::census::Census;
+use super::checkers::changes::Changes;
 use super::checkers::order::Order;
 use super::checkers::repeat::Repeats;
 use super::checkers::twin::Timeline;
@@ -54,6 +55,7 @@ pub(super) struct Counts {
     pub(super) crashes: u64,
     pub(super) cut_commits: u64,
     pub(super) arrivals: u64,
+    pub(super) changes: usize,
     pub(super) reloads: u64,
     pub(super) failed_commits: u64,
 }
@@ -63,6 +65,7 @@ pub(super) fn play(seed: u64, mood: Mood, mutant: Option<Mutant>) -> Run {
     let mut world = World::new(seed, mood, mutant);
     let failure = world.live().and_then(|()| world.finish()).err();
     world.disk.heal();
+    world.counts.changes = world.changes.len();
     Run { failure, trace: world.trace, timeline: world.timeline, counts: world.counts }
 }
 
@@ -101,6 +104,7 @@ pub(super) struct World {
     order: Order,
     repeats: Repeats,
     census: Census,
+    changes: Changes,
     timeline: Timeline,
     trace: Trace,
     counts: Counts,
@@ -147,6 +151,7 @@ impl World {
             order: Order::new(plan.backlog()),
             repeats: Repeats::default(),
             census: Census::default(),
+            changes: Changes::default(),
             timeline: Timeline::default(),
             trace,
             counts: Counts::default(),
@@ -335,18 +340,12 @@ impl World {
 
     fn leave(&mut self, attempt: Attempt) -> Result<(), Failure> {
         for row in &attempt.deliveries {
-            let t = &row.transition;
-            self.trace.say(
-                self.clock,
-                format_args!(
-                    "{} #{} leaves: {:?} {} {}",
-                    row.sink,
-                    attempt.id,
-                    row.kind,
-                    row.id(),
-                    t.status.as_str()
-                ),
-            );
+            let what = match &row.content {
+                Content::Alert(kind, t) => format!("{kind:?} {}", t.status.as_str()),
+                Content::Change(report) => report.status.as_str().to_owned(),
+            };
+            let (sink, number, id) = (&row.sink, attempt.id, row.id());
+            self.trace.say(self.clock, format_args!("{sink} #{number} leaves: {id} {what}"));
         }
         // While nothing can be committed, what was committed before goes on although its mark can not be written. A
         // crash then forgets that it was attempted.
@@ -373,6 +372,7 @@ impl World {
             self.counts.arrivals += 1;
             self.order.arrived(&row)?;
             self.repeats.arrived(&row)?;
+            self.changes.arrived(&row)?;
             self.census.arrived(&row);
             self.timeline.arrived(&row);
         }
@@ -642,6 +642,9 @@ impl World {
             }
         }
         self.census.finish(&self.writers.contents)?;
+        if self.plan.mood != Mood::Rough {
+            self.changes.finish(&self.plan.takers_of_changes(), &self.writers.contents)?;
+        }
         told::finish(&self.order)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::summary::{counted, labels_text};
-use crate::model::{AlertKey, Delivery, DeliveryKind, Labels, RuleName, Status, Timestamp, duration_text};
+use crate::model::{AlertKey, DeliveryKind, Labels, RuleName, Status, Timestamp, Transition, duration_text};
 use crate::untrusted::Untrusted;
 
 /// Episodes of each set that are compared.
@@ -47,9 +47,8 @@ pub(super) struct Episodes {
 
 impl Episodes {
     /// A sink would have been told.
-    pub(super) fn tell(&mut self, delivery: &Delivery) {
-        let t = &delivery.transition;
-        if delivery.kind == DeliveryKind::Raise {
+    pub(super) fn tell(&mut self, kind: DeliveryKind, t: &Transition) {
+        if kind == DeliveryKind::Raise {
             if self.count >= MOST_EPISODES {
                 self.full.get_or_insert(t.time);
                 return;
@@ -323,7 +322,8 @@ mod tests {
                     images: Vec::new(),
                 };
                 let told = pager.tell(&Emitted { transition, tell: Tell::Now });
-                episodes.tell(&told.expect("each is news"));
+                let (kind, told) = told.expect("each is news");
+                episodes.tell(kind, &told);
             }
         }
         episodes

@@ -20,6 +20,7 @@ use jiff::tz::TimeZone;
 use super::load::{self, Lines, Wanted};
 use super::{COULD_NOT, Color, Failure, LineFormat, NO, answer, quiet, render, talk};
 use crate::engine::{Output, RuleCounts, Tell};
+use crate::model::ChangeReport;
 use crate::rule::Ruleset;
 use crate::sink::stdout;
 use crate::untrusted::Untrusted;
@@ -139,7 +140,7 @@ fn compare(args: &ReplayArgs, mut drive: Drive, mut progress: Progress) -> Resul
     let mut pagers = [Pager::new(), Pager::new()];
     let mut hear = |side: usize, output: Output| {
         let deliveries = output.transitions.iter().filter_map(|emitted| pagers[side].tell(emitted));
-        deliveries.for_each(|delivery| told[side].tell(&delivery));
+        deliveries.for_each(|(kind, transition)| told[side].tell(kind, &transition));
     };
     while drive.turn() {
         progress.show(|| drive.taken(), size);
@@ -166,7 +167,7 @@ fn compare(args: &ReplayArgs, mut drive: Drive, mut progress: Progress) -> Resul
     }
 }
 
-/// Prints every transition as it is decided, and at the end what it comes to.
+/// Prints every transition and every change as it is decided, and at the end what it comes to.
 fn timeline(
     args: &ReplayArgs,
     mut drive: Drive,
@@ -249,7 +250,15 @@ impl Told<'_> {
         if let Some(page) = &mut self.page {
             page.story.count_matches(&output.matches);
         }
+        let mut changes = output.changes.iter().map(|reported| &reported.report).peekable();
+        self.summary.changes += output.changes.len() as u64;
         for emitted in &output.transitions {
+            let upto = emitted.transition.time;
+            while let Some(report) = changes.next_if(|report| report.seen <= upto) {
+                if !self.tell_change(report, progress)? {
+                    return Ok(false);
+                }
+            }
             let paged = self.summary.count(emitted, later);
             if let Some(page) = &mut self.page {
                 page.story.tell(emitted, paged, later);
@@ -266,10 +275,22 @@ impl Told<'_> {
                 return Ok(false);
             }
         }
-        if self.flush && !output.transitions.is_empty() {
+        for report in changes {
+            if !self.tell_change(report, progress)? {
+                return Ok(false);
+            }
+        }
+        if self.flush && !(output.transitions.is_empty() && output.changes.is_empty()) {
             return quiet(self.out.flush());
         }
         Ok(true)
+    }
+
+    fn tell_change(&mut self, report: &ChangeReport, progress: &mut Progress) -> Result<bool, Failure> {
+        progress.hide();
+        let line =
+            if self.json { stdout::change_json(report) } else { stdout::change_line(report, self.color) };
+        quiet(writeln!(self.out, "{line}"))
     }
 }
 

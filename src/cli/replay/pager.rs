@@ -1,7 +1,7 @@
 //! What a sink would have been told, by the very ledger of the daemon.
 
 use crate::engine::Emitted;
-use crate::model::{Delivery, SinkName};
+use crate::model::{Content, DeliveryKind, SinkName, Transition};
 use crate::route::{Ledger, Route};
 
 /// A sink that takes everything and is never away.
@@ -13,14 +13,17 @@ pub(super) struct Pager {
 impl Pager {
     /// One that was told nothing.
     pub(super) fn new() -> Pager {
-        let route = Route { sink: SinkName::new("pager"), leaving: false };
+        let route = Route { sink: SinkName::new("pager"), leaving: false, takes_changes: false };
         Pager { ledger: Ledger::new(&[], 0), route: [route] }
     }
 
     /// What it is told of a transition; `None`: nothing, because it is held back, or known.
-    pub(super) fn tell(&mut self, emitted: &Emitted) -> Option<Delivery> {
+    pub(super) fn tell(&mut self, emitted: &Emitted) -> Option<(DeliveryKind, Transition)> {
         let mut deliveries = Vec::new();
         self.ledger.route(emitted, &self.route, &mut deliveries, &mut Vec::new());
-        deliveries.pop()
+        match deliveries.pop()?.content {
+            Content::Alert(kind, transition) => Some((kind, transition)),
+            Content::Change(_) => None,
+        }
     }
 }

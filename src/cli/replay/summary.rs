@@ -67,6 +67,7 @@ pub(super) struct Summary {
     /// Pages of keys for which there was no room.
     other_keys: u64,
     pub(super) transitions: u64,
+    pub(super) changes: u64,
     pub(super) pages: u64,
     /// Raises after the end of the log, for want of lines.
     pub(super) later_pages: u64,
@@ -105,6 +106,7 @@ impl Summary {
             keys: BTreeMap::new(),
             other_keys: 0,
             transitions: 0,
+            changes: 0,
             pages: 0,
             later_pages: 0,
             held: 0,
@@ -146,7 +148,7 @@ impl Summary {
     pub(super) fn count(&mut self, emitted: &Emitted, later: bool) -> bool {
         let transition = &emitted.transition;
         let told = self.pager.tell(emitted);
-        let raised = told.is_some_and(|delivery| delivery.kind == DeliveryKind::Raise);
+        let raised = told.is_some_and(|(kind, _)| kind == DeliveryKind::Raise);
         let began = transition.previous == Status::Ok && transition.status != Status::Ok;
         self.transitions += u64::from(emitted.tell != Tell::IfOther);
         self.held += u64::from(began && emitted.tell == Tell::Known);
@@ -302,7 +304,12 @@ impl Summary {
             }
         }
         let Facts { matches, bytes, .. } = self.facts;
-        let _ = writeln!(text, "{} transitions from {matches} matches in {bytes} bytes", self.transitions);
+        let changes = match self.changes {
+            0 => String::new(),
+            changes => format!(" and {}", counted(changes, "change")),
+        };
+        let transitions = self.transitions;
+        let _ = writeln!(text, "{transitions} transitions{changes} from {matches} matches in {bytes} bytes");
         text
     }
 
@@ -355,6 +362,7 @@ impl Summary {
             keys: keys.collect(),
             open: open.collect(),
             unread: &facts.faults,
+            changes: self.changes,
         };
         let summary = BTreeMap::from([("summary", summary)]);
         serde_json::to_string(&summary).expect("a struct of texts and numbers always has a JSON form")
@@ -382,6 +390,7 @@ struct JsonSummary<'a> {
     keys: Vec<JsonKey<'a>>,
     open: Vec<JsonOpen<'a>>,
     unread: &'a [String],
+    changes: u64,
 }
 
 #[derive(Serialize)]

@@ -168,7 +168,7 @@ impl<'t> Reader<'t, '_> {
 }
 
 /// A name of `by` that no pattern of `match` captures is wrong; one that some do not capture is empty for those.
-fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compiled], note: &str) {
+pub(super) fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, matches: &[Compiled], note: &str) {
     let has = |pattern: &Compiled| pattern.names().any(|name| name == said.text);
     let with = matches.iter().filter(|pattern| has(pattern)).count();
     let span = said.span.clone();

@@ -1,6 +1,7 @@
 //! Rule files → [`Ruleset`].
 
 mod captures;
+mod change;
 mod levels;
 mod restraints;
 
@@ -13,12 +14,13 @@ use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
 use captures::{OF_A_MATCH, Patterns, of_a_match};
+pub(super) use change::untold;
 pub(super) use restraints::parse_max_raises;
 use restraints::{Reference, Restraints};
 
 use super::captured::Captured;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::keys::{DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
+use super::keys::{CHANGE, DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
 use super::ladder;
 use super::macros::Macros;
 use super::own::{OWN_PREFIX, own_rules};
@@ -123,22 +125,30 @@ fn read_file(
         };
         lookups.insert(name.get_ref().to_string(), Arc::new(entries));
     }
+    let shared = defaults.map(change::without_alerts);
     for (header, table) in file.tables("rule") {
-        let fields = Fields { table, defaults };
-        let reader = Reader { header, fields, macros: &macros, lookups: &lookups };
+        let errors = problems.errors();
+        let of_changes = change::check_kind(problems, table);
+        let shared_table = change::without_alerts(table);
+        let fields = if of_changes {
+            Fields { table: &shared_table, defaults: shared.as_ref() }
+        } else {
+            Fields { table, defaults }
+        };
+        let reader = Reader { header, fields, macros: &macros, lookups: &lookups, of_changes, errors };
         rules.extend(reader.read(problems, around));
     }
 }
 
 fn check_defaults(problems: &mut Problems<'_>, defaults: &DeTable<'_>) {
-    for key in RULE_OWN {
+    for key in [RULE_OWN, CHANGE].concat() {
         if let Some((name, _)) = defaults.get_key_value(key.name) {
             let title = format!("`{}` belongs to a single rule", key.name);
             problems.error("not-a-default", name.span(), title, "cannot be a default");
         }
     }
     // The keys of single rules are known here too, so that they are not called unknown besides.
-    check(problems, defaults, "[defaults]", &[DEFAULTS, RULE_OWN], RULE_LATER);
+    check(problems, defaults, "[defaults]", &[DEFAULTS, RULE_OWN, CHANGE], RULE_LATER);
 }
 
 /// Reads one `[[rule]]`.
@@ -147,13 +157,16 @@ struct Reader<'t, 'i> {
     fields: Fields<'t, 'i>,
     macros: &'t Macros,
     lookups: &'t Tables,
+    /// True with `kind = "change"`. The fields then hold nothing of what only alerts have.
+    of_changes: bool,
+    /// How many errors there were before it.
+    errors: usize,
 }
 
 impl<'t> Reader<'t, '_> {
     /// `None`: the rule is disabled or wrong; what is wrong has been said.
     fn read(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Option<Rule> {
-        let errors = problems.errors();
-        check(problems, self.fields.table, "a rule", &[RULE_OWN, DEFAULTS], RULE_LATER);
+        check(problems, self.fields.table, "a rule", &[RULE_OWN, DEFAULTS, CHANGE], RULE_LATER);
         let enabled = self.fields.switch("enabled").unwrap_or(true);
         let name = self.name(problems, around, enabled);
         let sources = self.sources(problems, around.sources);
@@ -198,22 +211,31 @@ impl<'t> Reader<'t, '_> {
         let counts = matches!(measure, None | Some(Measure::Count));
         self.check_window(problems, has_resolve, counts);
 
-        let known = &captured;
+        let built_in = if self.of_changes { template::OF_A_CHANGE } else { template::BUILT_IN };
+        let known = template::Names { captured: &captured, built_in };
         let text = |problems: &mut Problems<'_>, key: &str| {
             self.fields.text(key).map(|said| template::parse(problems, &said, known))
         };
         let default = |text: &str| {
             let span = self.header.clone();
             let mut silent = Problems::new(std::path::Path::new(""), "");
-            template::parse(&mut silent, &Said::new(text, span), &Captured::plain(&[]))
+            let captured = Captured::plain(&[]);
+            let names = template::Names { captured: &captured, built_in };
+            template::parse(&mut silent, &Said::new(text, span), names)
         };
         let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
-        let description = text(problems, "description").unwrap_or_else(|| default("{lines}"));
+        let description = text(problems, "description")
+            .unwrap_or_else(|| default(if self.of_changes { "{line}" } else { "{lines}" }));
         let runbook = text(problems, "runbook");
         let labels = self.labels(problems, around, &sources, known);
         let images = self.images(problems, known);
 
-        if problems.errors() > errors || !enabled {
+        let change = match matches.as_deref() {
+            Some(matches) if self.of_changes => self.change(problems, matches, &known, &set_names),
+            _ => None,
+        };
+
+        if problems.errors() > self.errors || !enabled {
             return None;
         }
         let captures = captured.known().unwrap_or_default();
@@ -262,6 +284,7 @@ impl<'t> Reader<'t, '_> {
             unless,
             after,
             raise_remembered: std::time::Duration::ZERO,
+            change,
             labels,
             summary,
             description,
@@ -344,7 +367,7 @@ impl<'t> Reader<'t, '_> {
         problems: &mut Problems<'_>,
         around: &Around<'_>,
         sources: &[Said<'_>],
-        captured: &Captured,
+        names: template::Names<'_>,
     ) -> Vec<(Arc<str>, Template)> {
         let mut labels: BTreeMap<Arc<str>, Template> = BTreeMap::new();
         for (name, value) in around.globals.iter().chain(&shared_labels(around.sources.configured(), sources))
@@ -354,13 +377,13 @@ impl<'t> Reader<'t, '_> {
         let defaults = self.fields.defaults.map(|table| Fields { table, defaults: None });
         for fields in defaults.into_iter().chain([self.fields.own()]) {
             for (name, value) in fields.pairs("labels") {
-                labels.insert(name.into(), template::parse(problems, &value, captured));
+                labels.insert(name.into(), template::parse(problems, &value, names));
             }
         }
         labels.into_iter().collect()
     }
 
-    fn images(&self, problems: &mut Problems<'_>, captured: &Captured) -> Vec<ImageTemplate> {
+    fn images(&self, problems: &mut Problems<'_>, names: template::Names<'_>) -> Vec<ImageTemplate> {
         let list = self.fields.value("images").and_then(|value| value.get_ref().as_array());
         let mut images = Vec::new();
         for item in list.into_iter().flat_map(|list| list.iter()) {
@@ -371,8 +394,7 @@ impl<'t> Reader<'t, '_> {
                 }
                 _ => [said(item), None, None],
             };
-            let mut text =
-                |said: Option<Said<'_>>| said.map(|said| template::parse(problems, &said, captured));
+            let mut text = |said: Option<Said<'_>>| said.map(|said| template::parse(problems, &said, names));
             if let Some(src) = text(src) {
                 images.push(ImageTemplate { src, href: text(href), alt: text(alt) });
             }

@@ -117,6 +117,14 @@ pub(super) fn connect<'e>(
         }
         let both = places.get(&from).zip(places.get(&RuleName::new(name.as_str())));
         let Some((&mine, &other)) = both else { continue };
+        if rules[other].change.is_some() {
+            say(&file, &|problems| {
+                let title = format!("`{}` has no alerts: it speaks of changes", short(&name));
+                let problem = problems.error("no-alerts", span.clone(), title, "nothing of it is ever open");
+                problem.help = Some("name a rule that raises alerts".to_owned());
+            });
+            continue;
+        }
         let shares = rules[mine].by.iter().any(|by| rules[other].by.iter().any(|o| o.name == by.name));
         if !shares && !rules[mine].by.is_empty() && !rules[other].by.is_empty() {
             say(&file, &|problems| {

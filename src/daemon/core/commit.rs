@@ -93,7 +93,8 @@ impl<D: Disk> Core<D> {
     /// While nothing can be committed: what was committed before goes on, and the one alert that says so.
     pub(super) fn exempt(&mut self) -> Vec<Attempt> {
         let durable = |seq: u64| seq < self.durable_seq && !self.rewritten.contains(&seq);
-        let free = |row: &Delivery| durable(row.seq) || is_exempt(&row.transition.key);
+        let exempt = |row: &Delivery| row.alert().is_some_and(|(_, t)| is_exempt(&t.key));
+        let free = |row: &Delivery| durable(row.seq) || exempt(row);
         let planned = std::mem::take(&mut self.planned).into_iter();
         let (mut go, wait): (Vec<_>, _) =
             planned.partition(|attempt: &Attempt| attempt.deliveries.iter().all(free));

@@ -13,10 +13,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Emitted, Engine, OddStamp, Timing};
+use crate::engine::{Emitted, Engine, OddStamp, Reported, Timing};
 use crate::model::{
-    AlertKey, Delivery, DeliveryKind, Episode, FileId, Labels, Position, Reason, RuleName, SinkName,
-    SourceName, Status, Timestamp, Transition,
+    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, Episode, FileId, Labels, Position, Reason,
+    RuleName, SinkName, SourceName, Status, Timestamp, Transition,
 };
 use crate::route::{Ledger, Route, is_own};
 use crate::rule::Ruleset;
@@ -71,6 +71,8 @@ pub enum Remark {
     OddStamp(OddStamp),
     /// A transition was decided.
     Transition(Box<Transition>),
+    /// Something was said of a change.
+    Change(Box<ChangeReport>),
     /// A delivery will never be accepted.
     Dead(SinkName, String),
     /// The store failed, and why.
@@ -315,10 +317,17 @@ impl<D: Disk> Core<D> {
             }
         }
         let active: BTreeSet<&SinkName> = settings.sinks.iter().map(|sink| &sink.name).collect();
+        let takes_changes = |name: &SinkName| {
+            settings.sinks.iter().any(|sink| sink.name == *name && sink.peer.takes_changes())
+        };
         self.routes = self
             .queues
             .keys()
-            .map(|sink| Route { sink: sink.clone(), leaving: !active.contains(sink) })
+            .map(|sink| Route {
+                sink: sink.clone(),
+                leaving: !active.contains(sink),
+                takes_changes: takes_changes(sink),
+            })
             .collect();
         self.beat = settings.heartbeat.as_ref().map(|beat| (beat.sink.clone(), beat.every, now.time));
     }
@@ -367,6 +376,9 @@ impl<D: Disk> Core<D> {
             for emitted in output.transitions {
                 self.route(&emitted, now);
             }
+            for reported in output.changes {
+                self.route_change(reported, now);
+            }
             if quiet {
                 break;
             }
@@ -379,6 +391,19 @@ impl<D: Disk> Core<D> {
         for row in &told {
             self.batch.put_told(row);
         }
+        self.owe(deliveries, now);
+        self.remarks.push(Remark::Transition(Box::new(emitted.transition.clone())));
+    }
+
+    fn route_change(&mut self, reported: Reported, now: Now) {
+        if !reported.stale {
+            let deliveries = self.ledger.route_change(&reported.report, &self.routes);
+            self.owe(deliveries, now);
+        }
+        self.remarks.push(Remark::Change(Box::new(reported.report)));
+    }
+
+    fn owe(&mut self, deliveries: Vec<Delivery>, now: Now) {
         self.urgent = true;
         for delivery in deliveries {
             let mut changes = Vec::new();
@@ -391,7 +416,6 @@ impl<D: Disk> Core<D> {
             }));
             self.keep_rows(changes, now);
         }
-        self.remarks.push(Remark::Transition(Box::new(emitted.transition.clone())));
     }
 
     fn keep_rows(&mut self, changes: Vec<attempt::Change>, now: Now) {
@@ -404,7 +428,8 @@ impl<D: Disk> Core<D> {
                     self.batch.put_dead(&letter);
                     let sink = letter.delivery.sink.clone();
                     let line = format!("{} will not be accepted: {}", letter.delivery.id(), letter.why);
-                    if !is_own(&letter.delivery.transition.key) {
+                    let of_own = letter.delivery.alert().is_some_and(|(_, t)| is_own(&t.key));
+                    if !of_own {
                         let about = [(crate::route::SINK_LABEL, sink.as_str())];
                         self.engine.own("tripline_dead_letter", MatchKind::Match, &about, &line, now.time);
                     }
@@ -649,5 +674,6 @@ fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
         runbook: None,
         images: Vec::new(),
     };
-    Delivery { seq: 0, sink, kind: DeliveryKind::Beat, transition, attempted: false }
+    let content = Content::Alert(DeliveryKind::Beat, transition);
+    Delivery { seq: 0, sink, content, attempted: false }
 }

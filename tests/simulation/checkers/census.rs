@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex::bytes::Regex;
-use tripline::model::{Delivery, DeliveryKind};
+use tripline::model::{Delivery, DeliveryKind, Transition};
 
 use super::super::plan::{CENSUS, MAX_LINE};
 use super::super::trace::Failure;
@@ -30,8 +30,8 @@ fn expected(contents: &[Content]) -> Totals {
     totals
 }
 
-fn place(row: &Delivery) -> (String, String) {
-    let label = |name| row.transition.labels.get(name).cloned().unwrap_or_default();
+fn place(t: &Transition) -> (String, String) {
+    let label = |name| t.labels.get(name).cloned().unwrap_or_default();
     (label("k"), label("source"))
 }
 
@@ -45,15 +45,16 @@ pub(crate) struct Census {
 
 impl Census {
     pub(crate) fn arrived(&mut self, row: &Delivery) {
-        let t = &row.transition;
-        if t.key.rule.as_str() == "census" && row.kind == DeliveryKind::Resolve {
-            self.said.insert(place(row), t.total);
+        if let Some((DeliveryKind::Resolve, t)) = row.alert()
+            && t.key.rule.as_str() == "census"
+        {
+            self.said.insert(place(t), t.total);
         }
     }
 
     /// A row was refused for good.
     pub(crate) fn excuse(&mut self, row: &Delivery) {
-        self.excused.insert(place(row));
+        self.excused.extend(row.alert().map(|(_, t)| place(t)));
     }
 
     pub(crate) fn finish(&self, contents: &[Content]) -> Result<(), Failure> {

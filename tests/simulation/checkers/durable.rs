@@ -10,7 +10,8 @@ use super::super::trace::Failure;
 /// Looks for the rows of an attempt that leaves in what surely survives of `disk`.
 /// `unmarked`: the mark that it was attempted may be missing.
 pub(crate) fn leaves(attempt: &Attempt, disk: &CrashDisk, unmarked: bool) -> Result<(), Failure> {
-    let exempt = |row: &Delivery| row.transition.key.rule.as_str() == "tripline_store_failed";
+    let exempt =
+        |row: &Delivery| row.alert().is_some_and(|(_, t)| t.key.rule.as_str() == "tripline_store_failed");
     if attempt.deliveries.iter().all(exempt) {
         return Ok(());
     }

@@ -40,30 +40,30 @@ impl Order {
 
     /// A row of this sink and key was refused for good, or left without its mark.
     pub(crate) fn excuse(&mut self, row: &Delivery) {
-        let place = (row.sink.clone(), row.transition.key.clone());
-        self.shown.entry(place).or_default().holed = true;
+        let Some((_, t)) = row.alert() else { return };
+        self.shown.entry((row.sink.clone(), t.key.clone())).or_default().holed = true;
     }
 
     pub(crate) fn arrived(&mut self, row: &Delivery) -> Result<(), Failure> {
-        let t = &row.transition;
+        let Some((kind, t)) = row.alert() else { return Ok(()) };
         if t.key.rule.as_str() == "tripline_store_failed" {
             // The one delivery that may leave before it is owed: a crash can forget it.
             return Ok(());
         }
         let backlog = self.backlog;
         let shown = self.shown.entry((row.sink.clone(), t.key.clone())).or_default();
-        if row.kind != DeliveryKind::Resolve && shown.over.contains(&t.episode) {
+        if kind != DeliveryKind::Resolve && shown.over.contains(&t.episode) {
             return Err(Failure::new("order", format!("{} at {} after its resolve", row.id(), row.sink)));
         }
         if !shown.ids.insert(row.id()) {
             return Ok(());
         }
-        if row.kind == DeliveryKind::Resolve {
+        if kind == DeliveryKind::Resolve {
             shown.over.insert(t.episode);
             shown.over.extend(shown.open.map(|(episode, _)| episode));
         }
         let goes_on = |episode| episode == t.episode || backlog == Backlog::Long;
-        let orderly = match row.kind {
+        let orderly = match kind {
             DeliveryKind::Raise => shown.open.is_none() && t.status != Status::Ok,
             DeliveryKind::Change => {
                 let again = matches!(t.reason, Reason::StillOpen | Reason::Flapping);
@@ -80,8 +80,7 @@ impl Order {
         if orderly || shown.holed {
             return Ok(());
         }
-        let what =
-            format!("{:?} {} of {} at {} while {before:?}", row.kind, t.status.as_str(), row.id(), row.sink);
+        let what = format!("{kind:?} {} of {} at {} while {before:?}", t.status.as_str(), row.id(), row.sink);
         Err(Failure::new("order", what))
     }
 

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use tripline::model::{Delivery, SinkName, Transition};
+use tripline::model::{Content, Delivery, SinkName};
 
 use super::super::trace::Failure;
 
 /// What was said under each id.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
-    said: BTreeMap<(SinkName, String), Transition>,
+    said: BTreeMap<(SinkName, String), Content>,
 }
 
 impl Repeats {
     pub(crate) fn arrived(&mut self, row: &Delivery) -> Result<(), Failure> {
         let place = (row.sink.clone(), row.id());
         match self.said.get(&place) {
-            Some(said) if *said == row.transition => Ok(()),
+            Some(said) if *said == row.content => Ok(()),
             Some(said) => {
-                let what = format!("{} at {} was {said:?} and is {:?}", row.id(), row.sink, row.transition);
+                let what = format!("{} at {} was {said:?} and is {:?}", row.id(), row.sink, row.content);
                 Err(Failure::new("repeat", what))
             }
             None => {
-                self.said.insert(place, row.transition.clone());
+                self.said.insert(place, row.content.clone());
                 Ok(())
             }
         }

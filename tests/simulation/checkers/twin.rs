@@ -15,8 +15,9 @@ pub(crate) struct Timeline {
 
 impl Timeline {
     pub(crate) fn arrived(&mut self, row: &Delivery) {
-        let t = &row.transition;
-        if row.kind == DeliveryKind::Resolve && !t.key.rule.as_str().starts_with("tripline_") {
+        if let Some((DeliveryKind::Resolve, t)) = row.alert()
+            && !t.key.rule.as_str().starts_with("tripline_")
+        {
             self.episodes.entry(row.sink.clone()).or_default().insert((t.key.clone(), t.since, t.time));
         }
     }
