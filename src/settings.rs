@@ -81,6 +81,8 @@ pub struct Source {
     pub max_line: usize,
     /// What its lines are made of: whether they have fields.
     pub format: Format,
+    /// Whether `message repeated 5 times: [ X ]` is five lines with X.
+    pub repeats: bool,
     /// On every alert of a rule that sees only sources with the same value.
     pub labels: Vec<(Arc<str>, String)>,
 }

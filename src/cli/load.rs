@@ -261,6 +261,7 @@ fn take_arguments(
         flush: std::time::Duration::from_secs(5),
         max_line: 64 * 1024,
         format,
+        repeats: false,
         labels: Vec::new(),
     };
     settings.sources = vec![source];

@@ -204,12 +204,17 @@ pub const SOURCE: &[Key] = &[
         "\"plain\"",
         "What lines are made of: those of \"json\" and \"logfmt\" have fields.",
     ),
+    key(
+        "repeats",
+        Kind::Switch,
+        "false",
+        "`true`: a line of syslog such as `sshd[7]: message repeated 5 times: [ X ]` counts as five with `sshd[7]: X`.",
+    ),
     key("labels", Kind::Labels, "{}", "Labels of alerts of rules that see only sources with the same value."),
 ];
 
 /// Keys of [`SOURCE`] that a later version will have.
-pub const SOURCE_LATER: &[&str] =
-    &["multiline", "time", "encoding", "repeats", "journal", "syslog", "redact"];
+pub const SOURCE_LATER: &[&str] = &["multiline", "time", "encoding", "journal", "syslog", "redact"];
 
 /// `[[sink]]` of every type.
 pub const SINK: &[Key] = &[

@@ -162,6 +162,7 @@ fn read_source(
         max_age: fields.duration("max_age").unwrap_or(Duration::from_secs(15 * 60)),
         flush: fields.duration("flush").unwrap_or(Duration::from_secs(5)),
         max_line: fields.size("max_line").unwrap_or(64 * 1024),
+        repeats: fields.switch("repeats").unwrap_or(false),
         format: match fields.text("format").map(|word| word.text) {
             Some("json") => Format::Json,
             Some("logfmt") => Format::Logfmt,

@@ -407,7 +407,7 @@ impl Key {
         let mut room = None;
         if windowed {
             self.window.expire(now);
-            self.window.insert(time, sample);
+            self.window.insert(time, sample, hit.times);
         } else if rule.latches() {
             self.latched = true;
         }
@@ -417,11 +417,13 @@ impl Key {
         {
             self.newest_number = Some(number);
         }
-        self.total = self.total.saturating_add(1);
+        let times = u64::from(hit.times);
+        self.total = self.total.saturating_add(times);
         if idle {
             // What has not led anywhere and has left the window is not part of this episode.
-            self.total = if windowed { self.window.count() } else { 1 };
-            let keep = usize::try_from(self.total - 1).unwrap_or(LINES_KEPT).min(LINES_KEPT - 1);
+            self.total = if windowed { self.window.count() } else { times };
+            let keep =
+                usize::try_from(self.total.saturating_sub(times)).unwrap_or(LINES_KEPT).min(LINES_KEPT - 1);
             room = self.lines.drain(..self.lines.len().saturating_sub(keep)).next();
         }
         self.missed_from = self.miss_from(rule);

@@ -148,8 +148,8 @@ impl Engine {
                 }
                 let counts = &mut self.counts[hit.rule.0 as usize];
                 match taken {
-                    Taken::Counted => counts.matches += 1,
-                    Taken::Late => counts.late += 1,
+                    Taken::Counted => counts.matches = counts.matches.saturating_add(hit.times.into()),
+                    Taken::Late => counts.late = counts.late.saturating_add(hit.times.into()),
                 }
             }
         }

@@ -459,6 +459,7 @@ impl Engine {
             captures: Captures::Each(&captures),
             line: line.as_bytes(),
             partial: false,
+            times: 1,
         };
         // The clock may have been set back since the condition was found: it is over all the same.
         let newest = self.keys[ix.0 as usize].values().map(|key| key.last_match).max();

@@ -50,14 +50,17 @@ impl Keep {
         }
     }
 
-    /// An entry for one match.
-    pub(super) fn entry(self, time: Timestamp, sample: Sample) -> Entry {
+    /// An entry for so many matches that bring the same.
+    pub(super) fn entry(self, time: Timestamp, sample: Sample, times: u32) -> Entry {
+        // Each text is there once, whatever it is repeated.
+        let times = if self == Keep::Texts { 1 } else { times };
         let x = match (self, sample) {
             (Keep::Matches | Keep::Times, _) | (_, Sample::Match) => 0,
+            (Keep::Sum, Sample::Number(number)) => (number * f64::from(times)).to_bits(),
             (_, Sample::Number(number)) => number.to_bits(),
             (_, Sample::Text(digest)) => digest,
         };
-        Entry { time, n: 1, x }
+        Entry { time, n: u64::from(times), x }
     }
 
     /// Takes `other`, of the same time, into `entry`; false, if they have to stay apart.

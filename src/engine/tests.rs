@@ -90,6 +90,7 @@ impl Bench {
             captures: vec![(!key.is_empty()).then(|| key.as_bytes().into())],
             line: format!("line at {time}").into_bytes().into(),
             partial: false,
+            times: 1,
         }
     }
 

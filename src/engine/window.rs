@@ -180,9 +180,9 @@ impl Window {
         newest.map(|entry| entry.time.plus(self.span))
     }
 
-    /// Adds a match. Late ones are put in their place.
-    pub(super) fn insert(&mut self, time: Timestamp, sample: Sample) {
-        let entry = self.cut(self.keep.entry(time, sample));
+    /// Adds so many matches that bring the same. Late ones are put in their place.
+    pub(super) fn insert(&mut self, time: Timestamp, sample: Sample, times: u32) {
+        let entry = self.cut(self.keep.entry(time, sample, times));
         if self.keep == Keep::Texts {
             match self.tally.newest(entry.x) {
                 Some(newest) if newest >= entry.time => return,
@@ -468,7 +468,7 @@ mod tests {
     fn the_left_edge_is_open_and_the_right_edge_closed() {
         let mut window = Window::new(Use { span: Duration::from_secs(60), keep: Keep::Matches, needed: 3 });
         for second in [0, 30, 60] {
-            window.insert(at(second), Sample::Match);
+            window.insert(at(second), Sample::Match, 1);
             window.expire(at(second));
         }
         assert_eq!(window.count(), 2, "the match at 0 s has left at 60 s");
@@ -479,7 +479,7 @@ mod tests {
     fn a_window_that_is_too_full_forgets_the_oldest_where_only_their_number_counts() {
         let long = Duration::from_secs(1 << 40);
         let mut window = Window::new(Use { span: long, keep: Keep::Matches, needed: 10 });
-        (0..10_000).for_each(|second| window.insert(at(second), Sample::Match));
+        (0..10_000).for_each(|second| window.insert(at(second), Sample::Match, 1));
         assert_eq!(window.count(), ENTRIES_MIN);
         assert_eq!(window.front().map(|entry| entry.time), Some(at(10_000 - ENTRIES_MIN as i64)));
     }
@@ -555,11 +555,44 @@ mod tests {
         let saved = vec![(0, vec![text(0, 1), text(1, 2)]), (1, vec![text(19, 1)])];
         let mut window = Window::load(used(Keep::Texts), 0, 0, saved);
         window.expire(at(20));
-        window.insert(at(20), Sample::Text(3));
+        window.insert(at(20), Sample::Text(3), 1);
         assert_eq!((window.texts(), window.count()), (3, 3));
-        window.insert(at(20), Sample::Text(1));
+        window.insert(at(20), Sample::Text(1), 1);
         window.expire(at(39));
         assert_eq!((window.texts(), window.count()), (2, 2));
+    }
+
+    #[test]
+    fn a_match_that_stands_for_several_counts_like_so_many() {
+        for keep in
+            [Keep::Matches, Keep::Times, Keep::Sum, Keep::Least, Keep::Most, Keep::Numbers, Keep::Texts]
+        {
+            let used = Use { span: Duration::from_secs(100), keep, needed: 5 };
+            let (mut once, mut often) = (Window::new(used), Window::new(used));
+            for (second, value, times) in [(1, 4.0, 3), (1, 4.0, 2), (5, 2.5, 1), (9, 7.0, 4)] {
+                let sample = match keep {
+                    Keep::Matches | Keep::Times => Sample::Match,
+                    Keep::Texts => Sample::Text(second as u64),
+                    _ => Sample::Number(value),
+                };
+                once.insert(at(second), sample, times);
+                (0..times).for_each(|_| often.insert(at(second), sample, 1));
+                let told = |window: &Window| {
+                    (
+                        window.count(),
+                        window.number(),
+                        window.percentile(60),
+                        window.texts(),
+                        window.count_after(at(1)),
+                    )
+                };
+                assert_eq!(told(&once), told(&often), "{keep:?}");
+            }
+            // Nobody counts that far one by one.
+            (0..10).for_each(|second| once.insert(at(second), Sample::Match, u32::MAX));
+            let is_large = keep == Keep::Texts || once.count() > 10 * u64::from(u32::MAX) - 1;
+            assert!(is_large, "{keep:?} {}", once.count());
+        }
     }
 
     proptest! {
@@ -593,14 +626,14 @@ mod tests {
                     // Mostly forward, sometimes late.
                     3 => {
                         let time = now - seconds % SPAN;
-                        window.insert(at(time), sample(keep, number));
+                        window.insert(at(time), sample(keep, number), 1);
                         list.push((time, number));
                     }
                     _ => {
                         now += seconds / 13;
                         window.expire(at(now));
                         list.retain(|(time, _)| *time > now - SPAN);
-                        window.insert(at(now), sample(keep, number));
+                        window.insert(at(now), sample(keep, number), 1);
                         list.push((now, number));
                     }
                 }
@@ -631,7 +664,7 @@ mod tests {
                 let number = 1.0 + (state >> 40) as f64 / f64::from(1 << 24) * spread;
                 let time = Timestamp(millisecond * 997 * 1000);
                 window.expire(time);
-                window.insert(time, Sample::Number(number));
+                window.insert(time, Sample::Number(number), 1);
                 all.push((time, number));
                 prop_assert!(window.entries <= ENTRIES_MIN);
                 steps.insert(window.step());

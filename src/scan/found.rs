@@ -25,6 +25,8 @@ pub struct Scanned {
     /// Lines of which fields were wanted and that are not of their source's format.
     pub unparsed_lines: u64,
     pub(super) room: Room,
+    /// Lines that others stand for.
+    pub(super) repeated: Vec<u8>,
 }
 
 /// A line that fits a rule, as it stands in its block.
@@ -44,6 +46,8 @@ pub struct Match<'a> {
     pub captures: Captures<'a>,
     /// True if the line's end was not there yet: the whole line will be matched again.
     pub partial: bool,
+    /// For how many lines it stands, 1 or more.
+    pub times: u32,
 }
 
 /// A [`Match`] that outlives its block.
@@ -63,6 +67,8 @@ pub struct KeptMatch {
     pub captures: Vec<Option<Box<[u8]>>>,
     /// See [`Match::partial`].
     pub partial: bool,
+    /// See [`Match::times`].
+    pub times: u32,
 }
 
 /// What a line is to a rule.
@@ -106,11 +112,12 @@ pub(super) struct Hit {
     pub(super) kind: MatchKind,
     pub(super) at: Position,
     pub(super) stamp: Option<Stamp>,
-    /// Where in the block.
+    /// Where in the block, or behind its end in [`Scanned::repeated`].
     pub(super) line: Span,
     /// Where its captures begin in the list of all, and how many there are.
     pub(super) captures: (u32, u32),
     pub(super) partial: bool,
+    pub(super) times: u32,
 }
 
 impl Scanned {
@@ -119,6 +126,7 @@ impl Scanned {
         self.spans.clear();
         self.tried.clear();
         self.room.fields.made.clear();
+        self.repeated.clear();
         (self.consumed, self.skipping, self.stamp) = (0, false, None);
         (self.cut_lines, self.unparsed_lines) = (0, 0);
     }
@@ -131,11 +139,11 @@ impl Scanned {
     /// What fits, ordered by offset, then by rule. `block`: the bytes that were scanned.
     pub fn matches<'a>(&'a self, block: &'a [u8]) -> impl ExactSizeIterator<Item = Match<'a>> {
         self.hits.iter().map(|hit| {
-            let Hit { rule, kind, at, stamp, line, captures: (from, count), partial } = *hit;
-            let line = line.of(block, b"");
+            let Hit { rule, kind, at, stamp, line, captures: (from, count), partial, times } = *hit;
+            let line = line.of(block, &self.repeated);
             let spans = &self.spans[from as usize..][..count as usize];
             let captures = Captures::Spans { line, made: &self.room.fields.made, spans };
-            Match { rule, kind, at, stamp, line, captures, partial }
+            Match { rule, kind, at, stamp, line, captures, partial, times }
         })
     }
 }
@@ -143,17 +151,17 @@ impl Scanned {
 impl Match<'_> {
     /// For when the block is gone.
     pub fn keep(&self) -> KeptMatch {
-        let Match { rule, kind, at, stamp, line, captures, partial } = *self;
+        let Match { rule, kind, at, stamp, line, captures, partial, times } = *self;
         let captures = captures.iter().map(|capture| Some(capture?.into())).collect();
-        KeptMatch { rule, kind, at, stamp, line: line.into(), captures, partial }
+        KeptMatch { rule, kind, at, stamp, line: line.into(), captures, partial, times }
     }
 }
 
 impl KeptMatch {
     /// As it was in its block.
     pub fn seen(&self) -> Match<'_> {
-        let KeptMatch { rule, kind, at, stamp, ref line, ref captures, partial } = *self;
-        Match { rule, kind, at, stamp, line, captures: Captures::Each(captures), partial }
+        let KeptMatch { rule, kind, at, stamp, ref line, ref captures, partial, times } = *self;
+        Match { rule, kind, at, stamp, line, captures: Captures::Each(captures), partial, times }
     }
 }
 

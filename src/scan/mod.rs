@@ -11,12 +11,15 @@ mod frame;
 mod gate;
 mod matcher;
 pub mod plan;
+mod repeats;
 mod review;
 mod runs;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sieve;
 pub mod stamp;
+
+use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
@@ -43,6 +46,8 @@ const STAMP_LINES: usize = 64;
 pub struct Scanner {
     matcher: Matcher,
     max_line: usize,
+    /// See [`Scanner::counting_repeats`].
+    repeats: bool,
 }
 
 /// Bytes of one file, to be scanned.
@@ -90,12 +95,18 @@ impl Scanner {
         max_line: usize,
         format: Format,
     ) -> Scanner {
-        Scanner { matcher: Matcher::new(ruleset, sees, format), max_line: max_line.max(1) }
+        Scanner { matcher: Matcher::new(ruleset, sees, format), max_line: max_line.max(1), repeats: false }
+    }
+
+    /// The same, for logs in which a line such as `sshd[7]: message repeated 5 times: [ X ]` may stand for five lines with
+    /// `sshd[7]: X`: it is a match of each of them, if `repeats`.
+    pub fn counting_repeats(self, repeats: bool) -> Scanner {
+        Scanner { repeats, ..self }
     }
 
     /// The same for a log that is like `sample`, of [`SAMPLE`] bytes or more: finds the same, and sooner.
     pub fn attuned(&self, sample: &[u8]) -> Scanner {
-        Scanner { matcher: self.matcher.attuned(sample), max_line: self.max_line }
+        Scanner { matcher: self.matcher.attuned(sample), ..self.clone() }
     }
 
     /// Replaces what is in `out` by what is found in `block`.
@@ -196,14 +207,40 @@ impl Lines<'_> {
     }
 
     /// Judges the lines from `from` to `to`: whole ones, or the last one of the block.
-    fn judge(&mut self, from: usize, to: usize, partial: bool) {
+    fn judge(&mut self, mut from: usize, to: usize, partial: bool) {
+        let (bytes, mut at) = (self.block.bytes, from);
+        while self.scanner.repeats
+            && let Some(place) = repeats::next(&bytes[..to], at)
+        {
+            let begin = memrchr(b'\n', &bytes[from..place]).map_or(from, |newline| from + newline + 1);
+            at = memchr(b'\n', &bytes[place..to]).map_or(to, |newline| place + newline);
+            let line = Line::of(&bytes[begin..at], self.scanner.max_line);
+            let made = self.out.repeated.len();
+            let times = repeats::undo(line.text, &mut self.out.repeated).filter(|_| !line.cut);
+            if let Some(times) = times {
+                self.judge_lines(from..begin, partial, None);
+                self.judge_lines(begin..at, partial, Some(Repeated { made, hole: line.hole, times }));
+                from = to.min(at + 1);
+            }
+        }
+        self.judge_lines(from..to, partial, None);
+    }
+
+    /// Judges lines as they stand in a part of the block, or the one that this part stands for.
+    fn judge_lines(&mut self, part: Range<usize>, partial: bool, repeated: Option<Repeated>) {
+        if part.is_empty() {
+            return;
+        }
         let Lines { scanner, block, begin, .. } = *self;
-        let Scanned { hits, spans, tried, room, unparsed_lines, .. } = &mut *self.out;
+        let Scanned { hits, spans, tried, room, unparsed_lines, repeated: lines, .. } = &mut *self.out;
         // Of the line that was found last: several rules may want it.
         let mut known: Option<(usize, Option<Stamp>)> = None;
-        let (chunk, max_line) = (&block.bytes[from..to], scanner.max_line);
-        scanner.matcher.judge(chunk, max_line, room, tried, |found: Fit<'_>| {
-            let at = from + found.begin;
+        let chunk = match &repeated {
+            Some(repeated) => &lines[repeated.made..],
+            None => &block.bytes[part.clone()],
+        };
+        scanner.matcher.judge(chunk, scanner.max_line, room, tried, |found: Fit<'_>| {
+            let at = part.start + found.begin;
             let stamp = match known {
                 Some((of, stamp)) if of == at => stamp,
                 _ => found
@@ -212,16 +249,19 @@ impl Lines<'_> {
                     .or_else(|| scanner.stamp_before(&block.bytes[begin..at])),
             };
             known = Some((at, stamp));
-            let offset = block.offset + (at + found.line.hole) as u64;
-            let text = at + found.line.hole + found.line.nuls;
+            let (hole, text, times) = match &repeated {
+                Some(repeated) => (repeated.hole, block.bytes.len() + repeated.made, repeated.times),
+                None => (found.line.hole, at + found.line.hole + found.line.nuls, 1),
+            };
             hits.push(Hit {
                 rule: found.rule,
                 kind: found.kind,
-                at: Position { file: block.file, offset },
+                at: Position { file: block.file, offset: block.offset + (at + hole) as u64 },
                 stamp,
                 line: Span::new(text, text + found.line.text.len()),
                 captures: (spans.len() as u32, found.spans.len() as u32),
                 partial,
+                times,
             });
             spans.extend_from_slice(found.spans);
         });
@@ -229,6 +269,15 @@ impl Lines<'_> {
         // What is partial will be looked at again.
         *unparsed_lines += if partial { 0 } else { unparsed };
     }
+}
+
+/// A line that another one stands for.
+struct Repeated {
+    /// Where it begins in [`Scanned::repeated`].
+    made: usize,
+    /// Bytes before the beginning of the other one that belong to no line.
+    hole: usize,
+    times: u32,
 }
 
 #[cfg(test)]
@@ -294,6 +343,7 @@ mod tests {
                     captures,
                     line: raw.into(),
                     partial: false,
+                    times: 1,
                 });
             }
         }
@@ -367,7 +417,7 @@ mod tests {
         }
     }
 
-    fn patterns(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<&'static str>> {
+    fn patterns(count: Range<usize>) -> impl Strategy<Value = Vec<&'static str>> {
         let pool = [
             "fail (?<user>\\w+)",
             "^fail",

@@ -112,3 +112,37 @@ fn names_and_labels_of_strangers_can_not_write_to_the_terminal() {
     assert!(!finished.talk().contains(['\x1b', '\x07']), "{finished:?}");
     assert!(!finished.answer().contains(['\x1b', '\x07']), "{finished:?}");
 }
+
+#[test]
+fn a_line_that_stands_for_many_counts_at_once_and_forged_ones_do_not() {
+    let rules = r"
+[[rule]]
+name = 'failed'
+source = 'app'
+match = 'sshd\[\d+\]: Failed \S+ for \S+ from (?<ip>\S+)'
+by = ['ip']
+within = '10m'
+warning = '>= 5'
+critical = '>= 1000'
+summary = '{count}: {line}'
+";
+    let sandbox = sandbox(&TO_STDOUT.replace("files =", "repeats = true\nfiles ="), rules);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append(
+        "app.log",
+        "h sshd[1]: Invalid user message repeated 5000 times: [ Failed password for x from 192.0.2.9]\n\
+         h sshd[7]: Failed password for root from 192.0.2.7 port 1 ssh2\n\
+         h sshd[7]: message repeated 4 times: [ Failed password for root from 192.0.2.7 port 1 ssh2]\n",
+    );
+    let told = running.tells("failed", "warning");
+    let line = "h sshd[7]: Failed password for root from 192.0.2.7 port 1 ssh2";
+    assert_eq!((&told["count"], &told["summary"]), (&5.into(), &format!("5: {line}").into()));
+    sandbox.append(
+        "app.log",
+        "h sshd[8]: message repeated 4000000000 times: [ Failed password for x from 192.0.2.8 port 1 ssh2]\n",
+    );
+    let told = running.tells("failed", "critical");
+    assert_eq!((&told["count"], &told["total"]), (&4_000_000_000u64.into(), &4_000_000_000u64.into()));
+    assert_eq!(running.stop().expect(0).stdout.len(), 2);
+}

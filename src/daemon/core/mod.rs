@@ -294,7 +294,8 @@ impl<D: Disk> Core<D> {
             .iter()
             .map(|source| {
                 let sees = |rule: &crate::rule::Rule| rule.sources.contains(&source.name);
-                (source.name.clone(), Scanner::structured(&ruleset, sees, source.max_line, source.format))
+                let scanner = Scanner::structured(&ruleset, sees, source.max_line, source.format);
+                (source.name.clone(), scanner.counting_repeats(source.repeats))
             })
             .collect();
         self.sources.clone_from(&settings.sources);
