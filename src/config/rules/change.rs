@@ -208,10 +208,17 @@ impl Reader<'_, '_> {
             [] => "no capture is an alternation of exactly these words".to_owned(),
             several => format!("{} are all alternations of these words", listed(several.iter().copied())),
         };
-        let name = fitting.first().or_else(|| names.iter().next()).copied().unwrap_or("phase");
-        let first = table.iter().next().map_or("started", |(word, _)| word.get_ref().as_ref());
+        // What tells changes apart hardly says how far they are.
+        let key = self.fields.own().text("change_key").map_or("", |key| key.text);
+        let other =
+            matches.iter().flat_map(Compiled::names).find(|name| !key.contains(&format!("{{{name}}}")));
+        let name = fitting.first().copied().or(other).unwrap_or("phase");
+        let (word, status) = table.iter().next().map_or(("started", "Processing"), |(word, status)| {
+            (word.get_ref().as_ref(), status.get_ref().as_str().unwrap_or("Processing"))
+        });
+        let (name, word, status) = (short(name), short(word), short(status));
         problems.error("change-status-unclear", value.span(), title, label).help =
-            Some(format!("name the capture: `{{ {} = {{ {} = …, … }} }}`", short(name), short(first)));
+            Some(format!("name the capture: `{{ {name} = {{ {word} = \"{status}\", … }} }}`"));
         None
     }
 }
