@@ -9,6 +9,8 @@ mod ask;
 mod check;
 mod cost;
 mod demo;
+mod explain;
+mod explained;
 mod load;
 mod plan;
 pub mod render;
@@ -47,6 +49,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Run finished logs through rules on the log's own time; nothing is sent
     Replay(replay::ReplayArgs),
+    /// Show step by step what rules make of one line; exit 1 if no rule takes it
+    Explain(explain::ExplainArgs),
     /// Show open alerts, sources, sinks and problems of the running tripline
     Status(status::StatusArgs),
     /// End open alerts of the running tripline by hand
@@ -162,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
         Command::Replay(args) => replay::replay(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Status(args) => status::status(&args),
         Command::Resolve(args) => resolve::resolve(&args),
         Command::Silence(args) => silence::silence(&args),

@@ -186,7 +186,8 @@ impl<'t, N: Clone> Reader<'_, '_, 't, N> {
         let part = self.said.part(self.problems, &(at.start + 1..at.end - 1));
         let regex = (self.compile)(self.problems, &part);
         self.sound &= regex.is_some();
-        Ok(name.zip(regex).map(|(name, regex)| Condition::Fits(name, regex)))
+        let text = Arc::from(part.text);
+        Ok(name.zip(regex).map(|(name, regex)| Condition::Fits(name, text, regex)))
     }
 
     fn list(&mut self, left: Side<'t, N>, left_at: &Range<usize>) -> Result<Option<Condition<N>>, Wrong> {

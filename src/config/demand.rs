@@ -94,7 +94,7 @@ impl Known<'_> {
             }
             Condition::Same(..) => Vec::new(),
             Condition::OneOf(name, texts) => self.is(name, texts).into_iter().collect(),
-            Condition::Fits(name, regex) => {
+            Condition::Fits(name, _, regex) => {
                 let fits_nothing = regex.is_match(b"");
                 self.is_there(name).filter(|_| !fits_nothing).into_iter().collect()
             }

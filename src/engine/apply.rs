@@ -71,7 +71,7 @@ impl Engine {
     }
 
     /// The captures of a match as the rule wants them.
-    fn rewritten(&self, rule: &Rule, hit: &Match<'_>) -> Vec<Option<Box<[u8]>>> {
+    pub(super) fn rewritten(&self, rule: &Rule, hit: &Match<'_>) -> Vec<Option<Box<[u8]>>> {
         let mut captures: Vec<Option<Box<[u8]>>> =
             hit.captures.iter().map(|capture| Some(capture?.into())).collect();
         captures.resize(rule.captures.len(), None);
@@ -213,7 +213,7 @@ impl Engine {
     }
 
     /// What a match brings to the rule's measure.
-    fn sample(&self, rule: &Rule, hit: &Match<'_>) -> Result<Sample, NotComparable> {
+    pub(super) fn sample(&self, rule: &Rule, hit: &Match<'_>) -> Result<Sample, NotComparable> {
         Ok(match &rule.measure {
             Measure::Count | Measure::Rate | Measure::Absent | Measure::Spike => Sample::Match,
             Measure::Ratio(filter) => Sample::Number(f64::from(u8::from(self.holds(rule, filter, hit)?))),
@@ -234,7 +234,7 @@ impl Engine {
     }
 
     /// True if what a rule wants of its matches besides their patterns is true of this one.
-    fn holds(&self, rule: &Rule, filter: &Filter, hit: &Match<'_>) -> Result<bool, NotComparable> {
+    pub(super) fn holds(&self, rule: &Rule, filter: &Filter, hit: &Match<'_>) -> Result<bool, NotComparable> {
         filter.condition.holds(&|value| self.value_of(rule, value, hit))
     }
 

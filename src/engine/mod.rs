@@ -12,6 +12,7 @@ mod apply;
 mod by_hand;
 mod change;
 mod clock;
+pub mod explain;
 mod flap;
 mod hold;
 mod key;

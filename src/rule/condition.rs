@@ -19,8 +19,8 @@ pub enum Condition<N> {
     Compared(Number<N>, Op, Number<N>),
     /// Two texts are the same, byte by byte.
     Same(Word<N>, Word<N>),
-    /// A pattern fits somewhere in a text.
-    Fits(N, Regex),
+    /// A pattern fits somewhere in a text. As the author wrote it, and compiled.
+    Fits(N, Arc<str>, Regex),
     /// A text is one of these.
     OneOf(N, Vec<Arc<str>>),
     /// A number is one of these.
@@ -83,7 +83,7 @@ impl<N> Condition<N> {
                 op.holds(left.value, right.value)
             }
             Condition::Same(left, right) => left.read(of) == right.read(of),
-            Condition::Fits(name, regex) => regex.is_match(of(name)),
+            Condition::Fits(name, _, regex) => regex.is_match(of(name)),
             Condition::OneOf(name, all) => all.iter().any(|one| one.as_bytes() == of(name)),
             Condition::OneOfNumbers(name, all) => {
                 let number = Quantity::read(of(name)).ok_or(NotComparable)?;
@@ -94,9 +94,42 @@ impl<N> Condition<N> {
             }
         })
     }
+
+    /// The comparisons it is made of, in the order in which they stand; one with `not` right before it is one with it.
+    pub fn parts(&self) -> Vec<&Condition<N>> {
+        match self {
+            Condition::All(all) | Condition::Any(all) => all.iter().flat_map(Condition::parts).collect(),
+            Condition::Not(inner) if matches!(**inner, Condition::All(_) | Condition::Any(_)) => {
+                inner.parts()
+            }
+            _ => vec![self],
+        }
+    }
+
+    /// What a comparison speaks of, in the order in which it stands; of `and` and `or` nothing.
+    pub fn names(&self) -> Vec<&N> {
+        match self {
+            Condition::Not(inner) => inner.names(),
+            Condition::All(_) | Condition::Any(_) => Vec::new(),
+            Condition::Compared(left, _, right) => {
+                [left, right].into_iter().filter_map(Number::name).collect()
+            }
+            Condition::Same(left, right) => [left, right].into_iter().filter_map(Word::name).collect(),
+            Condition::Fits(name, ..) | Condition::OneOf(name, _) | Condition::OneOfNumbers(name, _) => {
+                vec![name]
+            }
+        }
+    }
 }
 
 impl<N> Number<N> {
+    fn name(&self) -> Option<&N> {
+        match self {
+            Number::Of(name) => Some(name),
+            Number::Is(_) => None,
+        }
+    }
+
     fn read<'v>(&self, of: &impl Fn(&N) -> &'v [u8]) -> Result<Quantity, NotComparable> {
         match self {
             Number::Of(name) => Quantity::read(of(name)).ok_or(NotComparable),
@@ -106,6 +139,13 @@ impl<N> Number<N> {
 }
 
 impl<N> Word<N> {
+    fn name(&self) -> Option<&N> {
+        match self {
+            Word::Of(name) => Some(name),
+            Word::Is(_) => None,
+        }
+    }
+
     fn read<'v: 'w, 'w>(&'w self, of: &impl Fn(&N) -> &'v [u8]) -> &'w [u8] {
         match self {
             Word::Of(name) => of(name),

@@ -17,7 +17,9 @@ mod runs;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sieve;
+mod spelled;
 pub mod stamp;
+pub mod why;
 
 use std::ops::Range;
 

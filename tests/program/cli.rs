@@ -17,6 +17,7 @@ fn help_says_what_there_is() {
                 "run",
                 "check",
                 "replay",
+                "explain",
                 "demo",
                 "status",
                 "resolve",
@@ -55,6 +56,10 @@ fn help_says_what_there_is() {
                 "--no-progress",
                 "stdin",
             ],
+        ),
+        (
+            &["explain", "--help"],
+            &["--config", "--rules", "--rule", "--source", "--json", "FILE:NUMBER", "stdin"],
         ),
         (&["demo", "--help"], &["raised, escalated and resolved"]),
     ] {

@@ -16,6 +16,8 @@ mod cli;
 mod delivery;
 /// Rotation, truncation and sudden death: every line counts once.
 mod exactly_once;
+/// What the rules make of one line.
+mod explain;
 mod fields;
 /// Start, stop, restart and reload.
 mod life;

@@ -13,6 +13,21 @@ use crate::model::Timestamp;
 pub use find::find;
 pub(super) use find::{alone, of_seconds};
 
+/// Where in a line its stamp stands, in bytes.
+///
+/// Found by leaving out what is not needed to find the same stamp: slow, and always what [`find`] reads.
+pub fn place(line: &[u8]) -> Option<std::ops::Range<usize>> {
+    let stamp = find(line)?;
+    let same = |from: usize, to: usize| find(&line[from..to]) == Some(stamp);
+    let to = (1..=line.len()).find(|to| same(0, *to))?;
+    let from = (0..to).rev().find(|from| same(*from, to))?;
+    // Zeros at its end change nothing and belong to it.
+    let rest = line[to..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b':').count();
+    let to = (to..=to + rest).rev().find(|to| same(from, *to)).unwrap_or(to);
+    let in_brackets = line[from] == b'[' && line.get(to) == Some(&b']');
+    Some(from..to + usize::from(in_brackets))
+}
+
 /// When a line says it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
@@ -158,6 +173,22 @@ mod tests {
         ] {
             assert_eq!(resolved(line, "Europe/Berlin", "2026-10-25T12:00:00Z"), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_stamp_stands_where_it_is_read() {
+        for (line, stamp) in [
+            ("Dec 10 06:55:46 h x", "Dec 10 06:55:46"),
+            ("<34>Oct  1 22:14:15 h x", "Oct  1 22:14:15"),
+            ("2026-01-02T15:04:05.125+08:00 x", "2026-01-02T15:04:05.125+08:00"),
+            ("h - [10/Oct/2000:13:55:36 -0700] x", "[10/Oct/2000:13:55:36 -0700]"),
+            (r#"{"a":1,"time":"2026-01-02T15:04:05Z"}"#, "2026-01-02T15:04:05Z"),
+            ("seen at 2026-01-02 15:04:05", "2026-01-02 15:04:05"),
+        ] {
+            let place = place(line.as_bytes()).expect("a stamp");
+            assert_eq!(&line[place], stamp, "{line}");
+        }
+        assert_eq!(place(b"no stamp"), None);
     }
 
     #[test]

@@ -1,0 +1,203 @@
+//! `tripline explain`: what the rules make of one line, step by step.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use super::explained::{Answer, Judged};
+use super::load::{self, Lines, Wanted};
+use super::{COULD_NOT, Color, ConfigArgs, Failure, LineFormat, NO, render, talk};
+use crate::daemon::{clock, scope};
+use crate::engine::Timing;
+use crate::engine::explain::{Asked, explain, when};
+use crate::model::SourceName;
+use crate::rule::Rule;
+use crate::settings::Source;
+
+/// Bytes of a line that are read, at most: more than any source matches.
+const MOST_LINE: usize = (1 << 20) + 2;
+/// What holds of a source that no configuration speaks of.
+const MAX_LINE: usize = 64 * 1024;
+const MAX_AGE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    from: ConfigArgs,
+    /// The only rule to ask, in full
+    #[arg(long, value_name = "NAME")]
+    rule: Option<String>,
+    /// The source that the line is from [default: whatever a rule sees]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// What the line is made of, if it is of no source of a configuration
+    #[arg(long, value_enum, default_value_t)]
+    format: LineFormat,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t)]
+    color: Color,
+    /// The line; or `FILE:NUMBER` for a line of a file, counted from 1; or `-` for the first line of stdin
+    #[arg(value_name = "LINE")]
+    line: String,
+}
+
+pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
+    let config = match &args.from.config {
+        Some(path) => Some(path.clone()),
+        None if args.from.rules.is_empty() => load::default_config(),
+        None => None,
+    };
+    if config.is_none() && args.from.rules.is_empty() {
+        let way = "name a configuration with `--config` or rule files with `--rules`";
+        return Err(Failure(format!("there are no rules to ask: {way}")));
+    }
+    let lines = if config.is_some() { Lines::Configured } else { Lines::Unknown };
+    let wanted = Wanted { config, rules: args.from.rules.clone(), lines, format: args.format.into() };
+    let loaded = load::load(&wanted).map_err(Failure)?;
+    if !loaded.diagnostics.is_empty() {
+        talk(&render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stderr())));
+    }
+    let Some((settings, ruleset)) = loaded.believed else { return Ok(COULD_NOT) };
+    // Rules of tripline's own see no source.
+    let rules: Vec<&Rule> = ruleset.rules.iter().filter(|rule| !rule.sources.is_empty()).collect();
+    let asked_for = match &args.rule {
+        Some(name) => vec![named(&rules, name)?],
+        None => rules,
+    };
+    let source = args.source.as_ref().map(|name| SourceName::new(name.as_str()));
+    if let Some(source) = &source
+        && !asked_for.iter().any(|rule| rule.sources.contains(source))
+        && !settings.sources.iter().any(|known| known.name == *source)
+    {
+        let names = asked_for.iter().flat_map(|rule| &rule.sources);
+        return Err(Failure(format!(
+            "there is no source `{source}`: {}",
+            choice(names.map(SourceName::as_str))
+        )));
+    }
+    let (line, path) = line(&args.line)?;
+    let scope = scope::scope(&settings, scope::on_stop(&settings));
+    let now = clock::wall();
+    let mut judged = Vec::new();
+    let mut first = None;
+    for rule in asked_for {
+        let sees = source.as_ref().is_none_or(|source| rule.sources.contains(source));
+        let seen = source.as_ref().or(rule.sources.first()).cloned().unwrap_or(SourceName::new("files"));
+        let known = settings.sources.iter().find(|known| known.name == seen);
+        let max_line = known.map_or(MAX_LINE, |source| source.max_line);
+        let format = known.map_or(args.format.into(), |source| source.format);
+        let repeats = known.is_some_and(|source| source.repeats);
+        let timing = timing(known, seen);
+        let (line, path, timing, scope) = (&line, &path, &timing, &scope);
+        let asked = Asked { line, path, max_line, format, repeats, timing, scope, now };
+        let time = Some(first.get_or_insert_with(|| when(&asked)).time);
+        judged.push(Judged { rule, time, explained: sees.then(|| explain(rule, &asked)), max_line, format });
+    }
+    let answer = Answer { line: &line, when: first, judged, alone: args.rule.is_some() };
+    let color = args.color.on(&std::io::stdout());
+    super::answer(&if args.json { answer.json() } else { answer.text(color) })?;
+    Ok(if answer.is_taken() { 0 } else { NO })
+}
+
+fn named<'r>(rules: &[&'r Rule], name: &str) -> Result<&'r Rule, Failure> {
+    let found = rules.iter().find(|rule| rule.name.as_str() == name);
+    let names = || choice(rules.iter().map(|rule| rule.name.as_str()));
+    found.copied().ok_or_else(|| Failure(format!("there is no rule `{name}`: {}", names())))
+}
+
+/// What could have been said instead.
+fn choice<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    const MOST: usize = 12;
+    let mut names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    names.sort();
+    names.dedup();
+    match names.len() {
+        0 => "there is none at all".to_owned(),
+        n if n > MOST => format!("there are {}, … ({n} in all)", names[..MOST].join(", ")),
+        _ => format!("there is {}", names.join(", ")),
+    }
+}
+
+/// How a source tells time.
+fn timing(known: Option<&Source>, name: SourceName) -> Timing {
+    match known {
+        Some(source) => Timing { name, tz: source.tz.clone(), max_age: source.max_age, year: None },
+        None => Timing { name, tz: TimeZone::system(), max_age: MAX_AGE, year: None },
+    }
+}
+
+/// The line that is meant, without its line end, and the path of its file.
+fn line(said: &str) -> Result<(Vec<u8>, String), Failure> {
+    if said == "-" {
+        let line = nth(std::io::stdin().lock(), 1)
+            .map_err(|error| Failure(format!("can not read stdin: {error}")))?;
+        let line = line.ok_or_else(|| Failure("stdin is empty: there is no line to explain".to_owned()))?;
+        return Ok((line, String::new()));
+    }
+    let place = said.rsplit_once(':').and_then(|(path, number)| Some((path, number.parse::<u64>().ok()?)));
+    let Some((path, number)) = place.filter(|(path, _)| Path::new(path).is_file()) else {
+        return Ok((said.as_bytes().to_vec(), String::new()));
+    };
+    let unreadable = |error| Failure(format!("can not read `{path}`: {error}"));
+    let file = std::fs::File::open(PathBuf::from(path)).map_err(unreadable)?;
+    let found = if number == 0 { None } else { nth(BufReader::new(file), number).map_err(unreadable)? };
+    let none = || Failure(format!("`{path}` has no line {number}: lines are counted from 1"));
+    Ok((found.ok_or_else(none)?, path.to_owned()))
+}
+
+/// The line of that number, from 1, without its line end, cut at [`MOST_LINE`] bytes.
+fn nth(mut from: impl BufRead, number: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let (mut at, mut line, mut any) = (1, Vec::new(), false);
+    loop {
+        let bytes = match from.fill_buf() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            bytes => bytes?,
+        };
+        if bytes.is_empty() {
+            break;
+        }
+        let newline = bytes.iter().position(|byte| *byte == b'\n');
+        let piece = &bytes[..newline.unwrap_or(bytes.len())];
+        if at == number {
+            any = true;
+            line.extend_from_slice(&piece[..piece.len().min(MOST_LINE - line.len())]);
+        }
+        let used = piece.len() + usize::from(newline.is_some());
+        from.consume(used);
+        if newline.is_some() {
+            if at == number {
+                break;
+            }
+            at += 1;
+        }
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(any.then_some(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_by_its_number_however_the_file_ends() {
+        let text = b"one\r\n\nthree".as_slice();
+        for (number, line) in [(1, Some("one")), (2, Some("")), (3, Some("three")), (4, None)] {
+            let found = nth(BufReader::with_capacity(2, text), number).expect("memory can be read");
+            assert_eq!(found.as_deref(), line.map(str::as_bytes), "{number}");
+        }
+        let long = vec![b'x'; MOST_LINE * 2];
+        assert_eq!(
+            nth(long.as_slice(), 1).expect("memory can be read").map(|line| line.len()),
+            Some(MOST_LINE)
+        );
+        assert_eq!(nth(b"".as_slice(), 1).expect("memory can be read"), None);
+    }
+}

@@ -1,0 +1,665 @@
+//! How an explanation looks: for people, and as JSON. Whatever is of the line is shown as [`Untrusted`].
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value as Json, json};
+
+use crate::config::template::BUILT_IN;
+use crate::engine::explain::{Counts, Explained, Fit, Outcome, Part, When, is_ignored};
+use crate::model::{ChangeReport, Format, Timestamp, Transition, duration_text};
+use crate::rule::{
+    Comparison, Condition, Measure, NotComparable, Number, Op, Quantity, Rule, Value, Word, number_text,
+    rung_severity,
+};
+use crate::scan::MatchKind;
+use crate::scan::why::{self, Near, Role, Tried, Why};
+use crate::untrusted::Untrusted;
+
+/// Characters of a value, or of a pattern, that are shown.
+const MOST_SHOWN: usize = 200;
+/// Characters of the line that are shown before and behind a caret.
+const AROUND: (usize, usize) = (60, 40);
+
+/// What all rules that were asked make of a line.
+pub(super) struct Answer<'a> {
+    pub(super) line: &'a [u8],
+    /// By the source of the first rule.
+    pub(super) when: Option<When>,
+    pub(super) judged: Vec<Judged<'a>>,
+    /// True if one rule was asked for by its name: then everything is shown.
+    pub(super) alone: bool,
+}
+
+/// A rule, and what it makes of the line.
+pub(super) struct Judged<'a> {
+    pub(super) rule: &'a Rule,
+    /// What the line was taken for.
+    pub(super) time: Option<Timestamp>,
+    /// `None`: it does not see the source.
+    pub(super) explained: Option<Explained<'a>>,
+    /// Bytes of the line that it sees.
+    pub(super) max_line: usize,
+    /// What lines of its source are made of.
+    pub(super) format: Format,
+}
+
+impl Answer<'_> {
+    /// True if the line counts for a rule, or ends an alert of it.
+    pub(super) fn is_taken(&self) -> bool {
+        self.judged.iter().any(Judged::takes)
+    }
+
+    pub(super) fn text(&self, color: bool) -> String {
+        let mut page = Page { out: String::new(), color };
+        page.step("line", &shown(self.line));
+        if let Some(when) = &self.when {
+            page.step("stamp", &stamp_text(self.line, when));
+        }
+        let full = |judged: &&Judged<'_>| {
+            self.alone || judged.explained.as_ref().is_some_and(|explained| explained.fit.is_some())
+        };
+        for judged in self.judged.iter().filter(full) {
+            page.out.push('\n');
+            judged.write(self.line, &mut page);
+        }
+        let rest: Vec<&Judged<'_>> = self.judged.iter().filter(|judged| !full(judged)).collect();
+        if !rest.is_empty() {
+            page.out.push('\n');
+        }
+        for judged in rest {
+            let _ = writeln!(page.out, "rule {}: {}", judged.rule.name, judged.in_short(self.line));
+        }
+        page.out
+    }
+
+    pub(super) fn json(&self) -> String {
+        let stamp = self.when.as_ref().map(|when| {
+            json!({
+                "text": when.stamp.as_ref().map(|(_, place)| lossy(&self.line[place.clone()])),
+                "from": when.stamp.as_ref().map(|(_, place)| place.start),
+                "to": when.stamp.as_ref().map(|(_, place)| place.end),
+                "time": when.time.to_string(),
+                "stale": when.stale,
+            })
+        });
+        let rules: Vec<Json> = self.judged.iter().map(|judged| judged.json(self.line)).collect();
+        let all =
+            json!({ "line": lossy(self.line), "taken": self.is_taken(), "stamp": stamp, "rules": rules });
+        format!("{all}\n")
+    }
+}
+
+impl Judged<'_> {
+    fn takes(&self) -> bool {
+        let fit = self.explained.as_ref().and_then(|explained| explained.fit.as_ref());
+        fit.is_some_and(|fit| !matches!(fit.outcome, Outcome::Nothing))
+    }
+
+    fn verdict(&self) -> &'static str {
+        let Some(explained) = &self.explained else { return "not seen" };
+        match explained.fit.as_ref().map(|fit| (&fit.outcome, fit.kind)) {
+            None if is_ignored(&explained.tried) => "ignored",
+            None => "does not fit",
+            Some((Outcome::Nothing, _)) => "counts for nothing",
+            Some((_, MatchKind::Resolve)) => "recovery",
+            Some((Outcome::Raises(_), _)) => "raises",
+            Some((Outcome::Reports(_), _)) => "tells of a change",
+            Some(_) => "counts",
+        }
+    }
+
+    /// What is said of a rule that does not fit, in one line.
+    fn in_short(&self, line: &[u8]) -> String {
+        let Some(explained) = &self.explained else {
+            return "does not see that source".to_owned();
+        };
+        if let Some(ignored) = explained.tried.iter().find(|tried| tried.role == Role::Ignore && tried.fits) {
+            return format!("ignores it: `{}` fits", shown(ignored.pattern.text.as_bytes()));
+        }
+        let line = &line[..line.len().min(self.max_line)];
+        let wanted = explained.tried.iter().filter(|tried| !tried.fits && tried.role != Role::Ignore);
+        let whys: Vec<Why> = wanted.map(|tried| why::why(tried.pattern, line)).collect();
+        if let Some(near) = whys.iter().flat_map(|why| &why.near).next() {
+            return format!("does not fit, but nearly: {}", near_text(*near));
+        }
+        if self.rule.whole {
+            return format!("does not fit: the line is not {}", self.format.as_str());
+        }
+        // A letter or two stand in any line.
+        const TELLS: usize = 4;
+        let heads = whys.iter().filter_map(|why| why.head.as_ref());
+        let farthest = heads.filter(|head| head.pattern.len() >= TELLS).max_by_key(|head| head.pattern.len());
+        let missing = whys.iter().find_map(|why| why.missing.as_ref());
+        match farthest {
+            None if missing.is_some() => {
+                format!(
+                    "does not fit: `{}` does not stand in the line",
+                    shown(missing.map_or(&[], Vec::as_slice))
+                )
+            }
+            Some(head) => format!(
+                "does not fit: behind `{}` it wants `{}`",
+                shown(head.pattern.as_bytes()),
+                shown(head.next.as_bytes())
+            ),
+            None => "does not fit".to_owned(),
+        }
+    }
+
+    fn write(&self, line: &[u8], page: &mut Page) {
+        let rule = self.rule;
+        let sources: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
+        let bold = if page.color { Style::new().bold() } else { Style::new() };
+        let _ = writeln!(page.out, "{bold}rule {}{bold:#}: {}", rule.name, self.verdict());
+        let Some(explained) = &self.explained else {
+            page.step("source", &format!("it sees {}", sources.join(", ")));
+            return;
+        };
+        page.step("source", &sources.join(", "));
+        if line.len() > self.max_line {
+            let rest = line.len() - self.max_line;
+            page.step("cut", &format!("{rest} bytes behind the first {} are not matched", self.max_line));
+        }
+        let seen = &line[..line.len().min(self.max_line)];
+        let fits = explained.fit.is_some();
+        if rule.whole {
+            let mark = page.mark(fits, fits);
+            page.step("match", &format!("{mark} every line that is {}", self.format.as_str()));
+        }
+        for tried in &explained.tried {
+            page.tried(tried, seen, !fits);
+        }
+        if let Some(fit) = &explained.fit {
+            if self.time.is_some_and(|time| time != fit.time) {
+                page.step("time", &format!("taken for {}, as its source or a field says", fit.time));
+            }
+            page.fit(rule, fit);
+        }
+    }
+
+    fn json(&self, line: &[u8]) -> Json {
+        let seen = &line[..line.len().min(self.max_line)];
+        let rule = self.rule;
+        let mut all = json!({ "rule": rule.name.as_str(), "verdict": self.verdict(), "taken": self.takes() });
+        let Some(explained) = &self.explained else { return all };
+        let patterns: Vec<Json> = explained.tried.iter().map(|tried| tried_json(tried, seen)).collect();
+        all["patterns"] = patterns.into();
+        let Some(fit) = &explained.fit else { return all };
+        let captured = |text: &Option<Vec<u8>>| text.as_ref().map(|text| lossy(text));
+        let captures = fit.captures.iter().map(|capture| {
+            let set = capture.set.as_ref().unwrap_or(&capture.text);
+            (capture.name.to_string(), json!({ "captured": captured(&capture.text), "value": captured(set) }))
+        });
+        all["captures"] = captures.collect::<serde_json::Map<_, _>>().into();
+        let parts = fit.parts.iter().map(|part| {
+            let values =
+                part.values.iter().map(|(name, value)| (name_text(rule, name), Json::from(lossy(value))));
+            json!({
+                "condition": condition_text(rule, &part.condition),
+                "values": values.collect::<serde_json::Map<_, _>>(),
+                "holds": part.holds.ok(),
+            })
+        });
+        all["where"] = json!({ "holds": fit.holds.ok(), "parts": parts.collect::<Vec<_>>() });
+        let by = fit.by.iter().map(|(name, value)| (name.to_string(), Json::from(captured(value))));
+        all["by"] = by.collect::<serde_json::Map<_, _>>().into();
+        all["alert_key"] = fit.key.as_ref().filter(|_| rule.change.is_none()).map(ToString::to_string).into();
+        if rule.change.is_none() {
+            all["measure"] = measure_text(rule).into();
+        }
+        all["number"] = fit.number.and_then(Result::ok).into();
+        match &fit.outcome {
+            Outcome::Nothing | Outcome::Ends => {}
+            Outcome::Reports(report) => all["change"] = change_json(report),
+            Outcome::Raises(raised) => {
+                all["count"] = raised.count.into();
+                all["value"] = raised.value.into();
+                all["raises"] = raised.status.as_str().into();
+                all["texts"] = texts_json(raised);
+            }
+            Outcome::Counts(counts) => {
+                all["count"] = counts.count.into();
+                all["value"] = counts.value.into();
+                let pending: Vec<&str> = counts.pending.iter().map(|level| level.as_str()).collect();
+                all["pending"] = pending.into();
+                all["texts"] = texts_json(&counts.told);
+            }
+        }
+        all
+    }
+}
+
+fn change_json(report: &ChangeReport) -> Json {
+    json!({
+        "change_key": report.change_key,
+        "status": report.status.as_str(),
+        "time": report.time.to_string(),
+        "starts": report.starts.map(|time| time.to_string()),
+        "ends": report.ends.map(|time| time.to_string()),
+        "summary": report.summary,
+        "description": report.description,
+        "link": report.link,
+        "runbook": report.runbook,
+        "linked_changes": report.linked_changes,
+        "labels": labels_json(report.labels.iter().chain(&report.details)),
+    })
+}
+
+fn labels_json<'a>(labels: impl Iterator<Item = (&'a Arc<str>, &'a String)>) -> Json {
+    labels
+        .map(|(name, value)| (name.to_string(), Json::from(value.as_str())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn texts_json(told: &Transition) -> Json {
+    json!({
+        "summary": told.summary,
+        "description": told.description,
+        "runbook": told.runbook,
+        "labels": labels_json(told.labels.iter().chain(&told.details)),
+    })
+}
+
+fn tried_json(tried: &Tried<'_>, line: &[u8]) -> Json {
+    let mut all =
+        json!({ "key": role_text(tried.role), "pattern": &*tried.pattern.text, "fits": tried.fits });
+    if !tried.fits && tried.role != Role::Ignore {
+        let Why { head, missing, near } = why::why(tried.pattern, line);
+        if let Some(head) = head {
+            all["fits_up_to"] = head.to.into();
+            all["head"] = head.pattern.into();
+            all["next"] = head.next.into();
+        }
+        if let Some(missing) = missing {
+            all["missing"] = lossy(&missing).into();
+        }
+        let near: Vec<&str> = near.iter().map(|near| near_text(*near)).collect();
+        all["near"] = near.into();
+    }
+    all
+}
+
+/// What is written, step by step.
+struct Page {
+    out: String,
+    color: bool,
+}
+
+impl Page {
+    fn step(&mut self, name: &str, text: &str) {
+        let _ = writeln!(self.out, "  {name:<10} {text}");
+    }
+
+    fn mark(&self, yes: bool, good: bool) -> String {
+        let style = match (self.color, good) {
+            (false, _) => Style::new(),
+            (true, true) => AnsiColor::Green.on_default(),
+            (true, false) => AnsiColor::Red.on_default(),
+        };
+        let word = if yes { "yes" } else { "no" };
+        format!("{style}{word:<3}{style:#}")
+    }
+
+    fn tried(&mut self, tried: &Tried<'_>, line: &[u8], ask_why: bool) {
+        let ignore = tried.role == Role::Ignore;
+        let mark = self.mark(tried.fits, tried.fits != ignore);
+        self.step(role_text(tried.role), &format!("{mark} {}", shown(tried.pattern.text.as_bytes())));
+        if tried.fits || ignore || !ask_why {
+            return;
+        }
+        let why = why::why(tried.pattern, line);
+        if let Some(head) = &why.head {
+            let (text, caret) = around(line, head.to);
+            self.step("", &format!("    {text}"));
+            let wanted = format!(
+                "it fits up to here as `{}`; then it wants `{}`",
+                shown(head.pattern.as_bytes()),
+                shown(head.next.as_bytes())
+            );
+            self.step("", &format!("    {:caret$}^ {wanted}", ""));
+        }
+        if let Some(missing) = &why.missing {
+            self.step("", &format!("    `{}` does not stand in the line", shown(missing)));
+        }
+        for near in &why.near {
+            self.step("", &format!("    {}", near_text(*near)));
+        }
+    }
+
+    fn fit(&mut self, rule: &Rule, fit: &Fit) {
+        for capture in &fit.captures {
+            let text = |text: &Option<Vec<u8>>| match text {
+                Some(text) => format!("`{}`", shown(text)),
+                None => "nothing".to_owned(),
+            };
+            let set = match &capture.set {
+                Some(set) => format!(", by `set` {}", text(set)),
+                None => String::new(),
+            };
+            let field = rule.field_names().any(|name| *name == *capture.name);
+            self.step(
+                if field { "field" } else { "capture" },
+                &format!("{} = {}{set}", capture.name, text(&capture.text)),
+            );
+        }
+        if fit.kind == MatchKind::Match {
+            self.condition(rule, fit);
+            if matches!(fit.outcome, Outcome::Nothing) && fit.holds != Ok(true) {
+                return;
+            }
+            let number = match fit.number {
+                None => String::new(),
+                Some(Ok(number)) => format!(": this line brings {}", number_text(number, rule.unit)),
+                Some(Err(NotComparable)) => {
+                    ": this line brings no such number, so it counts for nothing".to_owned()
+                }
+            };
+            if rule.change.is_none() {
+                self.step("measure", &format!("{}{number}", measure_text(rule)));
+            }
+        }
+        if let Outcome::Reports(report) = &fit.outcome {
+            return self.change(report);
+        }
+        let by: Vec<String> = fit
+            .by
+            .iter()
+            .map(|(name, value)| match value {
+                Some(value) => format!("{name} = `{}`", shown(value)),
+                None if fit.kind == MatchKind::Resolve => format!("{name} = any"),
+                None => format!("{name} = ``"),
+            })
+            .collect();
+        self.step(
+            "by",
+            &if by.is_empty() { "nothing: one alert for the rule".to_owned() } else { by.join(", ") },
+        );
+        match &fit.key {
+            Some(key) => self.step("key", &key.to_string()),
+            None => self.step("key", "all that agree with these values"),
+        }
+        match &fit.outcome {
+            Outcome::Nothing => {}
+            Outcome::Reports(_) => {}
+            Outcome::Ends => self.step("result", "ends what is open of this key, and empties its window"),
+            Outcome::Raises(raised) => {
+                self.step("result", &format!("raises {} at once", raised.status.as_str()));
+                self.timers(rule);
+                self.told(raised);
+            }
+            Outcome::Counts(counts) => {
+                self.counts(rule, counts);
+                self.timers(rule);
+                self.told(&counts.told);
+            }
+        }
+    }
+
+    fn change(&mut self, report: &ChangeReport) {
+        self.step("change", &shown(report.change_key.as_bytes()));
+        self.step("result", &format!("tells that it is {} at {}", report.status.as_str(), report.time));
+        for (name, time) in [("starts", report.starts), ("ends", report.ends)] {
+            if let Some(time) = time {
+                self.step(name, &time.to_string());
+            }
+        }
+        let texts = [
+            ("summary", Some(&report.summary)),
+            ("descript.", Some(&report.description)),
+            ("link", report.link.as_ref()),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                self.step(name, &shown(text.as_bytes()));
+            }
+        }
+    }
+
+    fn condition(&mut self, rule: &Rule, fit: &Fit) {
+        let Some(filter) = &rule.filter else { return };
+        self.step(
+            "where",
+            &format!(
+                "{} {}",
+                self.mark(fit.holds == Ok(true), fit.holds == Ok(true)),
+                shown(filter.text.as_bytes())
+            ),
+        );
+        for Part { condition, values, holds } in &fit.parts {
+            let mark = self.mark(*holds == Ok(true), *holds == Ok(true));
+            let values: Vec<String> = values
+                .iter()
+                .map(|(name, value)| format!("{} is `{}`", name_text(rule, name), shown(value)))
+                .collect();
+            let odd = if holds.is_err() { ", which is no such number" } else { "" };
+            let condition = condition_text(rule, condition);
+            self.step("", &format!("  {mark} {}: {}{odd}", shown(condition.as_bytes()), values.join(", ")));
+        }
+    }
+
+    fn counts(&mut self, rule: &Rule, counts: &Counts) {
+        let within = if rule.within.is_zero() {
+            String::new()
+        } else {
+            format!(" within {}", duration_text(rule.within))
+        };
+        let lowest = rule.ladder.iter().flatten().next();
+        let of = lowest
+            .filter(|level| {
+                matches!(rule.measure, Measure::Count) && matches!(level.op, Op::AtLeast | Op::Above)
+            })
+            .map(|level| format!(" of {}", level.needed(1.0)));
+        self.step("result", &format!("counts {}{}{within}", counts.count, of.unwrap_or_default()));
+        for (rung, level) in rule.ladder.iter().enumerate() {
+            let Some(level) = level else { continue };
+            let severity = rung_severity(rung);
+            let state = match counts.value {
+                _ if counts.pending.contains(&severity) => {
+                    format!("true, and has to stay so for {}", duration_text(rule.hold))
+                }
+                None if rule.min_lines > 1 => format!("nothing to measure before {} matches", rule.min_lines),
+                None => "nothing to measure yet".to_owned(),
+                Some(value) => format!("not yet: it is {}", number_text(value, rule.unit)),
+            };
+            self.step(severity.as_str(), &format!("{}: {state}", comparison_text(rule, level)));
+        }
+    }
+
+    /// What time, and other rules, do to an alert.
+    fn timers(&mut self, rule: &Rule) {
+        let mut say = |name: &str, span: Option<Duration>, what: &str| {
+            if let Some(span) = span.filter(|span| !span.is_zero()) {
+                self.step(name, &format!("{}: {what}", duration_text(span)));
+            }
+        };
+        say("for", Some(rule.hold), "a level has to be true for so long without a break");
+        say("end", rule.resolve_after, "quiet for so long ends the alert (`resolve_after`)");
+        say("expire", rule.expire_after, "without a recovery line it ends after so long (`expire_after`)");
+        say("renotify", rule.renotify, "while it is open it is told again so often");
+        if rule.resolve_after.is_none() {
+            let ways =
+                [(!rule.resolve.is_empty(), "a line that fits `resolve`"), (rule.clear.is_some(), "`clear`")];
+            let ways: Vec<&str> = ways.iter().filter(|(there, _)| *there).map(|(_, way)| *way).collect();
+            let ways = if ways.is_empty() { "a number that is good again" } else { &ways.join(", or ") };
+            self.step("end", &format!("quiet does not end it: {ways} does"));
+        }
+        if let Some(clear) = &rule.clear {
+            self.step(
+                "clear",
+                &format!("{} has to be true before the lowest level ends", comparison_text(rule, clear)),
+            );
+        }
+        let names = |names: &[crate::model::RuleName]| {
+            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        };
+        if let Some(after) = &rule.after {
+            self.step(
+                "after",
+                &format!("counts only behind an alert of {}; here it is taken to be so", names(&after.rules)),
+            );
+        }
+        if !rule.unless.is_empty() {
+            self.step("unless", &format!("not told while {} has an alert open", names(&rule.unless)));
+        }
+        if !(rule.active.is_empty() && rule.mute.is_empty()) {
+            self.step("schedule", "`active` and `mute` say when it is told");
+        }
+    }
+
+    fn told(&mut self, told: &Transition) {
+        let texts = [
+            ("summary", Some(&told.summary)),
+            ("descript.", Some(&told.description)),
+            ("runbook", told.runbook.as_ref()),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                self.step(name, &shown(text.as_bytes()));
+            }
+        }
+        let labels: Vec<String> = told
+            .labels
+            .iter()
+            .chain(&told.details)
+            .map(|(name, value)| format!("{name} = `{}`", shown(value.as_bytes())))
+            .collect();
+        if !labels.is_empty() {
+            self.step("labels", &labels.join(", "));
+        }
+    }
+}
+
+fn stamp_text(line: &[u8], when: &When) -> String {
+    let time = when.time;
+    let stale =
+        if when.stale { "; older than `max_age`, so what comes of it is not told one by one" } else { "" };
+    match &when.stamp {
+        Some((stamp, place)) => {
+            let year = if stamp.has_year() { "" } else { ", with the nearest year" };
+            let text = shown(&line[place.clone()]);
+            format!("`{text}` at byte {}, taken for {time}{year}{stale}", place.start + 1)
+        }
+        None => format!("none: taken for the time at which it arrives, {time}"),
+    }
+}
+
+fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::Ignore => "ignore",
+        Role::Resolve => "resolve",
+        Role::Match => "match",
+        Role::MatchAll => "match_all",
+    }
+}
+
+fn near_text(near: Near) -> &'static str {
+    match near {
+        Near::Case => "with `(?i)` before it, which makes capital and small letters the same, it would fit",
+        Near::Blanks => "with other blanks it would fit: write `\\s+` where there may be several, or tabs",
+        Near::Anchors => "without `^` and `$` it would fit: it stands elsewhere in the line",
+    }
+}
+
+fn measure_text(rule: &Rule) -> String {
+    let of = |name: &str, value: &Value| format!("{name}({})", name_text(rule, value));
+    match &rule.measure {
+        Measure::Count => "count".to_owned(),
+        Measure::Rate => "rate".to_owned(),
+        Measure::Absent => "absent".to_owned(),
+        Measure::Spike => "spike".to_owned(),
+        Measure::Ratio(filter) => format!("ratio({})", Untrusted(&filter.text)),
+        Measure::Distinct(value) => of("distinct", value),
+        Measure::Sum(value) => of("sum", value),
+        Measure::Average(value) => of("avg", value),
+        Measure::Least(value) => of("min", value),
+        Measure::Most(value) => of("max", value),
+        Measure::Last(value) => of("last", value),
+        Measure::Percentile(percent, value) => of(&format!("p{percent}"), value),
+    }
+}
+
+fn comparison_text(rule: &Rule, comparison: &Comparison) -> String {
+    format!("{} {}", comparison.op.as_str(), number_text(comparison.than, rule.unit))
+}
+
+fn name_text(rule: &Rule, value: &Value) -> String {
+    match value {
+        Value::Capture(at) => rule.captures.get(*at).map_or_else(String::new, ToString::to_string),
+        value => {
+            BUILT_IN.iter().find(|(_, known, _)| known == value).map_or("", |(name, ..)| *name).to_owned()
+        }
+    }
+}
+
+/// A comparison as an author would write it.
+fn condition_text(rule: &Rule, condition: &Condition<Value>) -> String {
+    let quoted = |text: &str| format!("{text:?}");
+    let quantity = |quantity: &Quantity| number_text(quantity.value, quantity.unit);
+    let number = |number: &Number<Value>| match number {
+        Number::Of(name) => name_text(rule, name),
+        Number::Is(is) => quantity(is),
+    };
+    let word = |word: &Word<Value>| match word {
+        Word::Of(name) => name_text(rule, name),
+        Word::Is(text) => quoted(text),
+    };
+    let list = |items: Vec<String>| format!("[{}]", items.join(", "));
+    let text = |condition: &Condition<Value>, not: bool| -> Option<String> {
+        Some(match condition {
+            Condition::Compared(left, op, right) if !not => {
+                format!("{} {} {}", number(left), op.as_str(), number(right))
+            }
+            Condition::Same(left, right) => {
+                format!("{} {} {}", word(left), if not { "!=" } else { "==" }, word(right))
+            }
+            Condition::Fits(name, pattern, _) => {
+                format!("{} {} {}", name_text(rule, name), if not { "!~" } else { "=~" }, quoted(pattern))
+            }
+            Condition::OneOf(name, all) => {
+                let all = all.iter().map(|one| quoted(one)).collect();
+                format!("{}{} in {}", name_text(rule, name), if not { " not" } else { "" }, list(all))
+            }
+            Condition::OneOfNumbers(name, all) => {
+                let all = all.iter().map(quantity).collect();
+                format!("{}{} in {}", name_text(rule, name), if not { " not" } else { "" }, list(all))
+            }
+            _ => return None,
+        })
+    };
+    match condition {
+        Condition::Not(inner) => {
+            text(inner, true).unwrap_or_else(|| format!("not ({})", condition_text(rule, inner)))
+        }
+        condition => text(condition, false).unwrap_or_default(),
+    }
+}
+
+/// Bytes of the line, or text of a rule, harmless and not too long.
+fn shown(bytes: &[u8]) -> String {
+    let text = lossy(&bytes[..bytes.len().min(4 * MOST_SHOWN + 4)]);
+    let cut = text.char_indices().nth(MOST_SHOWN).map(|(at, _)| at);
+    match cut {
+        Some(at) => format!("{}…", Untrusted(&text[..at])),
+        None => Untrusted(&text).to_string(),
+    }
+}
+
+/// The part of a line around a place, and how many characters of it stand before that place.
+fn around(line: &[u8], at: usize) -> (String, usize) {
+    let (before, behind) = (lossy(&line[..at]), lossy(&line[at..]));
+    let count = before.chars().count();
+    let (cut, more) = if count > AROUND.0 { (count - AROUND.0, "…") } else { (0, "") };
+    let before: String = before.chars().skip(cut).collect();
+    let behind: String = behind.chars().take(AROUND.1).collect();
+    let before = format!("{more}{}", Untrusted(&before));
+    let caret = before.chars().count();
+    (format!("{before}{}", Untrusted(&behind)), caret)
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,206 @@
+//! `explain`: what the rules make of one line.
+
+use std::io::Write as _;
+
+use crate::support::sandbox::{Finished, Sandbox};
+
+const RULES: &str = r#"
+[[rule]]
+name = "logins"
+source = "auth"
+match = 'Failed \S+ for (?<user>\S+) from (?<ip>\S+)'
+ignore = 'from 10\.'
+by = ["ip"]
+within = "10m"
+warning = ">= 5"
+critical = ">= 50"
+summary = "{count} from {ip} in {within}"
+
+[[rule]]
+name = "slow"
+source = "app"
+match = 'path=(?<path>\S+) ms=(?<ms>\S+)'
+set = { path = "mask(path)" }
+where = 'path =~ "^/pay" and ms > 100ms'
+by = ["path"]
+summary = "{path} took {ms}"
+
+[[rule]]
+name = "disk"
+source = ["app", "kernel"]
+match = 'disk (?<dev>\S+) bad'
+resolve = 'disk (?<dev>\S+) good'
+by = ["dev"]
+for = "2m"
+severity = "critical"
+"#;
+
+fn explain(args: &[&str]) -> Finished {
+    let sandbox = Sandbox::new();
+    sandbox.write("r.toml", RULES);
+    sandbox.write("a.log", "one\ndisk sda bad\n");
+    sandbox.run(&[&["explain", "--rules", "r.toml"], args].concat())
+}
+
+/// The answer to one line has these lines in it, one after the other, and this exit code.
+fn check(args: &[&str], code: i32, expected: &[&str]) {
+    let finished = explain(args).expect(code);
+    let answer = finished.answer();
+    let mut rest = answer.as_str();
+    for line in expected {
+        let Some((_, behind)) = rest.split_once(line) else { panic!("{args:?}: no `{line}` in\n{answer}") };
+        rest = behind;
+    }
+}
+
+#[test]
+fn a_line_that_counts_is_explained_to_its_texts() {
+    check(
+        &["Dec 10 06:55:46 h sshd: Failed password for root from 1.2.3.4"],
+        0,
+        &[
+            "`Dec 10 06:55:46` at byte 1, taken for ",
+            "rule logins: counts",
+            r"match      yes Failed \S+ for",
+            r"ignore     no  from 10\.",
+            "user = `root`",
+            "ip = `1.2.3.4`",
+            "key        logins:",
+            "counts 1 of 5 within 10m",
+            "warning    >= 5: not yet: it is 1",
+            "summary    1 from 1.2.3.4 in 10m",
+            "rule slow: does not fit",
+        ],
+    );
+}
+
+#[test]
+fn what_a_line_leads_to_is_told() {
+    check(
+        &["path=/pay/81 ms=2s"],
+        0,
+        &["rule slow: raises", "by `set` `/pay/<n>`", "raises warning at once"],
+    );
+    check(&["disk sda bad"], 0, &["rule disk: counts", "critical   >= 1: true, and has to stay so for 2m"]);
+    check(&["disk sda good"], 0, &["rule disk: recovery", "ends what is open of this key"]);
+}
+
+#[test]
+fn it_is_told_which_part_of_a_condition_is_false() {
+    check(
+        &["--rule", "slow", "path=/pay/81 ms=50ms"],
+        1,
+        &["rule slow: counts for nothing", "yes path =~ \"^/pay\"", "no  ms > 100ms: ms is `50ms`"],
+    );
+    check(&["--rule", "slow", "path=/pay/81 ms=x"], 1, &["ms is `x`, which is no such number"]);
+}
+
+#[test]
+fn it_is_told_where_a_pattern_stops() {
+    check(
+        &["--rule", "logins", "Failed password, user bob"],
+        1,
+        &[
+            "rule logins: does not fit",
+            "\n                 Failed password, user bob\n                                  ^ it fits up to here as \
+             `Failed \\S+ `; then it wants `for `\n",
+            "` for ` does not stand in the line",
+        ],
+    );
+    check(&["failed x for root from 1.1.1.1"], 1, &["rule logins: does not fit, but nearly: with `(?i)`"]);
+    check(&["Failed x for root from 10.1.1.1"], 1, &[r"rule logins: ignores it: `from 10\.` fits"]);
+}
+
+#[test]
+fn fields_are_explained_as_captures_are() {
+    let sandbox = Sandbox::new();
+    let rule = "[[rule]]\nname = 'slow'\nsource = 'app'\nwhere = 'took > 2s and level == \"error\"'\nby = ['http.path']\n";
+    sandbox.write("r.toml", rule);
+    let ask = |line: &str, code| {
+        sandbox
+            .run(&["explain", "--rules", "r.toml", "--format", "json", "--rule", "slow", line])
+            .expect(code)
+            .answer()
+    };
+    let line = r#"{"ts":"2026-01-05T10:00:00Z","took":"3s","level":"error","http":{"path":"/a\u0062"}}"#;
+    let answer = ask(line, 0);
+    for said in [
+        "rule slow: raises",
+        "match      yes every line that is json",
+        "field      took = `3s`",
+        "http.path = `/ab`",
+    ] {
+        assert!(answer.contains(said), "{said}\n{answer}");
+    }
+    let answer = ask(&line.replace("error", "info"), 1);
+    assert!(answer.contains("no  level == \"error\": level is `info`"), "{answer}");
+    let answer = ask("took=3s", 1);
+    assert!(
+        answer.contains("rule slow: does not fit") && answer.contains("no  every line that is json"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn what_a_line_says_of_a_change_is_told() {
+    let sandbox = Sandbox::new();
+    let rule = "[[rule]]\nname = 'deploy'\nsource = 'app'\nkind = 'change'\nmatch = 'deploy (?<app>\\S+) (?<phase>\\S+)'\n\
+                change_key = '{app}'\nchange_status = { phase = { started = 'Processing' } }\nsummary = '{app} {status}'\n";
+    sandbox.write("r.toml", rule);
+    let ask = |line: &str, code| {
+        sandbox.run(&["explain", "--rules", "r.toml", "--rule", "deploy", line]).expect(code).answer()
+    };
+    let answer = ask("deploy shop started", 0);
+    for said in [
+        "rule deploy: tells of a change",
+        "change     shop",
+        "tells that it is Processing at ",
+        "shop Processing",
+    ] {
+        assert!(answer.contains(said), "{said}\n{answer}");
+    }
+    assert!(!answer.contains("measure") && !answer.contains("key  "), "{answer}");
+    let answer = ask("deploy shop stopped", 1);
+    assert!(answer.contains("rule deploy: counts for nothing"), "{answer}");
+}
+
+#[test]
+fn a_line_is_taken_from_a_file_or_from_stdin() {
+    check(&["a.log:2"], 0, &["line       disk sda bad", "rule disk: counts"]);
+    let finished = explain(&["a.log:3"]).expect(2);
+    assert!(finished.talk().contains("`a.log` has no line 3"), "{finished:?}");
+    check(&["b.log:3"], 1, &["line       b.log:3"]);
+    let sandbox = Sandbox::new();
+    sandbox.write("r.toml", RULES);
+    let mut command = sandbox.command(&["explain", "--rules", "r.toml", "-"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(b"disk sda bad\nmore\n").expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("rule disk: counts"), "{output:?}");
+}
+
+#[test]
+fn a_rule_that_does_not_see_the_source_says_so() {
+    check(&["--source", "auth", "disk sda bad"], 1, &["rule disk: does not see that source"]);
+    let finished = explain(&["--source", "nowhere", "x"]).expect(2);
+    assert!(
+        finished.talk().contains("there is no source `nowhere`: there is `app`, `auth`, `kernel`"),
+        "{finished:?}"
+    );
+    let finished = explain(&["--rule", "nothing", "x"]).expect(2);
+    assert!(finished.talk().contains("there is no rule `nothing`: there is `disk`"), "{finished:?}");
+}
+
+#[test]
+fn a_hostile_line_steers_nothing() {
+    let line = "path=/pay/\u{1b}[2J{count}{{\u{202e} ms=2s";
+    check(
+        &[line],
+        0,
+        &[r"path=/pay/\x1b[2J{count}{{\u{202e} ms=2s", r"summary    /pay/\x1b[<n>J{count}{{\u{202e} took"],
+    );
+    let json = explain(&["--json", line]).expect(0).json();
+    assert_eq!((&json[0]["taken"], &json[0]["line"]), (&true.into(), &line.into()));
+    let rule = json[0]["rules"].as_array().expect("a list").iter().find(|rule| rule["rule"] == "slow");
+    assert_eq!(rule.expect("it was asked")["raises"], "warning");
+}
