@@ -1,5 +1,7 @@
 //! One integration binary: the program from outside, the simulation, the pages, and the source text itself.
 
+/// Every kind of problem: a wrong text, what is said of it, and the table in the docs.
+mod diagnostics;
 /// The pages: tables made from the code, examples run through it.
 mod docs;
 /// Patterns made to be slow or large.
@@ -8,6 +10,8 @@ mod evil;
 mod program;
 /// Real logs, where they are at hand.
 mod real;
+/// The JSON Schema of both kinds of files, and what fits it.
+mod schema;
 /// The machine in a made world: disk, clock, network and writers from one seed.
 mod simulation;
 /// What all of them stand on.

@@ -27,6 +27,7 @@ fn made(name: &str) -> Option<String> {
         "names" => Some(names()),
         "patterns" => Some(patterns()),
         "own rules" => Some(own_rules()),
+        "diagnostics" => Some(crate::diagnostics::table()),
         "main" => table(&[keys::MAIN]),
         "admin" => table(&[keys::ADMIN]),
         "heartbeat" => table(&[keys::HEARTBEAT]),
@@ -183,7 +184,7 @@ fn tables_say_what_the_code_says() {
             assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
         }
     }
-    assert_eq!(tables, 15, "every table is on a page");
+    assert_eq!(tables, 16, "every table is on a page");
 }
 
 /// Blocks of TOML on the pages are whole rule files or whole configurations.

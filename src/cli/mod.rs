@@ -17,6 +17,7 @@ pub mod render;
 mod replay;
 mod resolve;
 mod run;
+mod schema;
 mod silence;
 mod status;
 
@@ -57,6 +58,8 @@ enum Command {
     Resolve(resolve::ResolveArgs),
     /// Do not tell of some alerts of the running tripline for a while
     Silence(silence::SilenceArgs),
+    /// Print the JSON Schema of rule files or of tripline.toml, for editors
+    Schema(schema::SchemaArgs),
     /// Watch a living log for half a minute: alerts raised, escalated and resolved
     Demo(demo::DemoArgs),
 }
@@ -170,6 +173,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::status(&args),
         Command::Resolve(args) => resolve::resolve(&args),
         Command::Silence(args) => silence::silence(&args),
+        Command::Schema(args) => schema::schema(&args),
         Command::Demo(args) => demo::demo(&args),
     };
     match result {

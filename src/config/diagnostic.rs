@@ -128,7 +128,10 @@ impl<'a> Problems<'a> {
             self.list.retain(|problem| {
                 let touches =
                     |lines: &Range<usize>| problem.span.start < lines.end && lines.start <= problem.span.end;
-                problem.id == SYNTAX || !(ABOUT_ABSENCE.contains(&problem.id) || broken.iter().any(touches))
+                // What the parser made up to go on has no place.
+                let made_up = problem.span == (0..0);
+                let follows = ABOUT_ABSENCE.contains(&problem.id) || made_up || broken.iter().any(touches);
+                problem.id == SYNTAX || !follows
             });
         }
         self.list.sort_by_key(|problem| (problem.span.start, Reverse(problem.span.end)));
@@ -226,6 +229,7 @@ mod tests {
         let mut problems = Problems::new(Path::new("f"), text);
         problems.error(SYNTAX, 5..6, "broken", "");
         problems.error("wrong-type", 4..7, "on the same line", "");
+        problems.error("wrong-type", 0..0, "of what was made up", "");
         problems.error("missing-key", 9..10, "perhaps it was on the broken line", "");
         problems.error("unknown-key", 9..10, "has nothing to do with it", "");
         let ids: Vec<&str> = problems.finish().iter().map(|problem| problem.id).collect();

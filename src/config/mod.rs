@@ -38,6 +38,7 @@ pub mod probe;
 pub mod rewrite;
 mod rules;
 mod schedule;
+pub mod schema;
 pub mod template;
 mod tokens;
 pub mod units;

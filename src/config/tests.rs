@@ -914,6 +914,55 @@ fn classes_are_ascii_unless_asked() {
     assert!(matches("%%{x}", "%{x}"));
 }
 
+/// All the little languages inside of a rule.
+const LANGUAGES: &str = r##"
+[defaults]
+active = ["Mon-Fri 08:00-18:00 Europe/Berlin", "2026-12-24T18:00 - 2026-12-27"]
+mute   = "22:00-06:00 UTC"
+[patterns]
+code = '[A-Z]{2}\d+'
+[lookup.hosts]
+'10.0.0.1' = "gateway"
+
+[[rule]]
+name     = "a"
+source   = ["s", "t"]
+match    = '(?<path>\S+) (?<status>\d+) %{num:took}ms %{code}'
+match_all = ['from (?<ip>\S+)', 'port']
+set      = { path = 'lower(mask(first(path, 20)))', new = 'replace(path, "x+", "y")', host = 'lookup(hosts, path, "?")' }
+where    = 'status >= 500 and (path =~ "^/pay" or not status in [503, 504]) and file != "x"'
+by       = ["path"]
+measure  = "ratio(status >= 500 or took > 1.5s)"
+within   = "1h30m"
+warning  = ">= 2%"
+critical = "> 0.5"
+clear    = "< 1%"
+for      = "1m"
+max_raises = "30/5m"
+flap     = { changes = 6, within = "1h" }
+labels   = { host = "{host}{{" }
+images   = ["https://x/{path}", { src = "y", alt = "z" }]
+
+[[rule]]
+name     = "b"
+source   = "s"
+match    = '(?<job>\S+) done'
+by       = ["job"]
+expect   = { job = ["x", "y"] }
+deadline = "Mon-Fri 02:30 Europe/Berlin"
+unless   = "a"
+after    = ["a"]
+after_within = "5m"
+"##;
+
+#[test]
+fn all_languages_are_spoken_by_the_text_that_is_damaged() {
+    let (found, problems) = rules(LANGUAGES);
+    let ids: Vec<&str> = problems.iter().map(|problem| problem.id).collect();
+    assert!(found.is_some(), "{problems:#?}");
+    assert!(ids.iter().all(|id| *id == "nothing-shared"), "{ids:?}");
+}
+
 /// Everything that can be done with a text.
 fn read_all(text: &str) {
     let as_main = file("tripline.toml", text);
@@ -923,6 +972,8 @@ fn read_all(text: &str) {
     for problems in [main, rules] {
         for problem in &problems {
             assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
+            let second = problem.second.as_ref();
+            assert!(second.is_none_or(|second| text.get(second.span.clone()).is_some()), "{problem:?}");
         }
         render::text(&problems, &texts, true);
         render::json(&problems, &texts);
@@ -939,9 +990,9 @@ proptest! {
 
     #[test]
     fn no_damaged_file_makes_it_panic(
-        which in 0..2_usize, at in any::<prop::sample::Index>(), gone in 0..20_usize, put in "[\"'\\\\\\[\\]{}=%é\n\r x(?<:]{0,6}",
+        which in 0..3_usize, at in any::<prop::sample::Index>(), gone in 0..20_usize, put in "[\"'\\\\\\[\\]{}=%é\n\r x(?<:]{0,6}",
     ) {
-        let mut text = [TEN, EXAMPLES][which].to_owned();
+        let mut text = [TEN, EXAMPLES, LANGUAGES][which].to_owned();
         let start = text.floor_char_boundary(at.index(text.len()));
         let end = text.ceil_char_boundary((start + gone).min(text.len()));
         text.replace_range(start..end, &put);

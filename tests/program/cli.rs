@@ -18,6 +18,7 @@ fn help_says_what_there_is() {
                 "check",
                 "replay",
                 "explain",
+                "schema",
                 "demo",
                 "status",
                 "resolve",

@@ -19,6 +19,8 @@ mod exactly_once;
 /// What the rules make of one line.
 mod explain;
 mod fields;
+/// Lines of an attacker: their own rule, and nothing else.
+mod hostile;
 /// Start, stop, restart and reload.
 mod life;
 /// What stands in files: ends of lines, bytes, lengths, names.

@@ -1,0 +1,130 @@
+//! The key tables as JSON Schema (draft 2020-12), for editors that complete and check TOML files.
+//!
+//! A schema says what a key takes, not what only reading it can tell: patterns, conditions and what fits together are the
+//! business of `tripline check`.
+
+use serde_json::{Map, Value, json};
+
+use super::keys::{
+    ADMIN, CHANGE, DEFAULTS, FLAP, FLASHDUTY, HEARTBEAT, IMAGE, Key, Kind, MAIN, RULE_FILE, RULE_OWN, SINK,
+    SINK_TYPES, SOURCE,
+};
+use super::measure::MEASURES;
+use crate::model::ChangeStatus;
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// As [`super::units::parse_duration`] reads it, but for the order of units.
+const DURATION: &str = "^([0-9]+(w|d|h|ms|m|s))+$";
+/// The beginning of what [`super::ladder`] reads.
+const COMPARISON: &str = "^ *(>=|<=|==|!=|>|<) *[-+0-9.].*$";
+const LABEL: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+/// Of a rule file.
+pub fn rules() -> Value {
+    whole("tripline rules", table(&[RULE_FILE], &[]))
+}
+
+/// Of `tripline.toml`.
+pub fn config() -> Value {
+    whole("tripline configuration", table(&[MAIN], &[]))
+}
+
+fn whole(title: &str, table: Value) -> Value {
+    let mut schema = json!({ "$schema": DIALECT, "title": title });
+    if let (Value::Object(schema), Value::Object(table)) = (&mut schema, table) {
+        schema.extend(table);
+    }
+    schema
+}
+
+/// A table with all keys of these tables and no other; `required` must be there.
+fn table(tables: &[&[Key]], required: &[&str]) -> Value {
+    let properties: Map<String, Value> =
+        tables.iter().copied().flatten().map(|key| (key.name.to_owned(), property(key))).collect();
+    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+}
+
+fn property(key: &Key) -> Value {
+    let mut schema = match (key.kind, key.name) {
+        (Kind::Table, "admin") => table(&[ADMIN], &[]),
+        (Kind::Table, "heartbeat") => table(&[HEARTBEAT], &["sink"]),
+        (Kind::Table, _) => table(&[DEFAULTS], &[]),
+        (Kind::Tables, "source") => list(table(&[SOURCE], &["name", "files"])),
+        (Kind::Tables, "sink") => list(table(&[SINK, FLASHDUTY], &["name", "type"])),
+        (Kind::Tables, _) => list(table(&[RULE_OWN, CHANGE, DEFAULTS], &["name"])),
+        (Kind::Text, "type") => json!({ "enum": SINK_TYPES }),
+        (kind, _) => value(kind),
+    };
+    schema["description"] = key.about.into();
+    // A default that is a value, as it would be typed; others are words.
+    let typed = format!("x = {}", key.default).parse::<toml::Table>();
+    if let Some(default) = typed.ok().and_then(|mut table| table.remove("x")) {
+        schema["default"] = serde_json::to_value(default).unwrap_or_default();
+    }
+    schema
+}
+
+/// What a key takes by its kind alone.
+fn value(kind: Kind) -> Value {
+    let text = || json!({ "type": "string" });
+    let fits = |pattern: &str| json!({ "type": "string", "pattern": pattern });
+    let name = || fits("^[a-z0-9_-]{1,64}$");
+    let rule_name = || fits("^[a-z0-9_]{1,64}$");
+    let object = |of: Value| json!({ "type": "object", "additionalProperties": of });
+    let never = |other: Value| json!({ "anyOf": [other, { "const": "never" }] });
+    match kind {
+        Kind::Text | Kind::Secret | Kind::Condition => text(),
+        Kind::Texts | Kind::Patterns | Kind::Globs | Kind::Schedules | Kind::Deadlines => one_or_list(text()),
+        Kind::Name => name(),
+        Kind::Names => one_or_list(name()),
+        Kind::RuleName => rule_name(),
+        Kind::RuleNames => one_or_list(rule_name()),
+        Kind::Duration(_) => fits(DURATION),
+        Kind::DurationOrNever => never(fits(DURATION)),
+        Kind::Size(least, most) => json!({ "anyOf": [
+            { "type": "integer", "minimum": least, "maximum": most },
+            { "type": "string", "pattern": "^[0-9]+(B|KiB|MiB)?$" },
+        ]}),
+        Kind::Count => json!({ "type": "integer", "minimum": 1 }),
+        Kind::ChangeStatus => {
+            let words: Vec<&str> = ChangeStatus::ALL.iter().map(|status| status.as_str()).collect();
+            let word = || json!({ "enum": words });
+            json!({ "anyOf": [word(), object(word()), object(object(word()))] })
+        }
+        Kind::Switch => json!({ "type": "boolean" }),
+        Kind::Comparison => fits(COMPARISON),
+        Kind::Measure => fits(&measures()),
+        Kind::Choice(words) => json!({ "enum": words }),
+        Kind::Labels => {
+            json!({ "type": "object", "propertyNames": { "pattern": LABEL }, "additionalProperties": text() })
+        }
+        Kind::Expected => object(one_or_list(text())),
+        Kind::Rewritings | Kind::PatternTable => object(text()),
+        Kind::Lookups => object(object(text())),
+        Kind::Images => list(json!({ "anyOf": [text(), table(&[IMAGE], &["src"])] })),
+        Kind::MaxRaises => never(fits("^[0-9]+/[0-9a-z]+$")),
+        Kind::Flap => never(table(&[FLAP], &[])),
+        Kind::Table => json!({ "type": "object" }),
+        Kind::Tables => list(json!({ "type": "object" })),
+    }
+}
+
+fn list(of: Value) -> Value {
+    json!({ "type": "array", "items": of })
+}
+
+fn one_or_list(of: Value) -> Value {
+    json!({ "anyOf": [of, list(of.clone())] })
+}
+
+/// All measures, those with something in brackets too.
+fn measures() -> String {
+    let (with, without): (Vec<_>, Vec<_>) = MEASURES.iter().partition(|(_, takes, _)| !takes.is_empty());
+    let names = |all: Vec<&(&str, &str, &str)>| {
+        let mut names: Vec<&str> =
+            all.iter().map(|(name, ..)| *name).filter(|name| !name.starts_with('p')).collect();
+        names.sort_unstable();
+        names.join("|")
+    };
+    format!(r"^ *({}|({}|p[1-9][0-9]?) *\(.*\)) *$", names(without), names(with))
+}
