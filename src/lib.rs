@@ -18,8 +18,10 @@
 //! ```text
 //!   cli                                           arguments, files, what is printed
 //!   daemon                                        threads, sockets, signals, the clock; in it the machine
-//!   config   route   tail   sink   store   http   each knows its own business and none of the others
-//!   engine                                        (route reads what it emits)
+//!   config   tail   sink   store   http           each knows its own business and none of the others
+//!   scenario                                      what tests of rules say, and how it is played
+//!   route                                         reads what the engine emits
+//!   engine
 //!   scan
 //!   rule   settings   saved                       what is believed, what survives
 //!   admin                                         what the command line asks the daemon
@@ -91,6 +93,9 @@ pub mod engine;
 
 // Transitions and changes → what each sink is owed.
 pub mod route;
+
+// Tests of rules, played on a clock that is only a number.
+pub mod scenario;
 
 // The one database: everything that must survive, in one transaction.
 pub mod store;

@@ -22,6 +22,12 @@ fn made(name: &str) -> Option<String> {
         "rule" => table(&[keys::RULE_OWN, keys::DEFAULTS]),
         "change" => table(&[keys::CHANGE]),
         "image" => table(&[keys::IMAGE]),
+        "test file" => table(&[keys::TEST_FILE]),
+        "line test" => table(&[keys::LINE_TEST]),
+        "test" => table(&[keys::TEST]),
+        "feed" => table(&[keys::FEED]),
+        "open" => table(&[keys::OPEN_AT]),
+        "expected" => table(&[keys::EXPECTED]),
         "functions" => Some(functions()),
         "measures" => Some(measures()),
         "names" => Some(names()),
@@ -184,7 +190,7 @@ fn tables_say_what_the_code_says() {
             assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
         }
     }
-    assert_eq!(tables, 16, "every table is on a page");
+    assert_eq!(tables, 23, "every table is on a page");
 }
 
 /// Blocks of TOML on the pages are whole rule files or whole configurations.
@@ -197,6 +203,7 @@ fn examples_are_right() {
             let is_rules = text.contains("[[rule]]");
             let is_json = text.contains("format = \"json\"");
             let format = if is_json { Format::Json } else { Format::Plain };
+            let is_tests = text.contains("[[test]]") && !is_rules;
             let text = Text { path: "example.toml".into(), text };
             let problems = if is_rules {
                 let probe = &mut config::probe::Probe::none();
@@ -209,6 +216,8 @@ fn examples_are_right() {
                     probe,
                 )
                 .1
+            } else if is_tests {
+                config::tests(&text, false).1
             } else {
                 config::settings(&text, &TimeZone::UTC).1
             };

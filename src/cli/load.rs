@@ -161,7 +161,7 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
     };
     let (mut rules, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     for glob in &globs {
-        let found = expand(glob)?;
+        let found = expand(glob, false)?;
         if found.is_empty() && (named || wanted.config.is_some()) {
             if named {
                 return Err(format!("no rule file fits `{}`: check the path", glob.display()));
@@ -293,7 +293,7 @@ fn anchor(settings: &mut Settings, here: &Path) {
     }
 }
 
-fn read_text(path: &Path) -> Result<Text, String> {
+pub(super) fn read_text(path: &Path) -> Result<Text, String> {
     // A device such as `/dev/zero` never ends.
     let text = File::open(path).and_then(|file| {
         let mut text = String::new();
@@ -313,16 +313,18 @@ fn read_text(path: &Path) -> Result<Text, String> {
     }
 }
 
-/// The rule files a path or glob names, sorted; `*.test.toml` is never one.
-fn expand(glob: &Path) -> Result<Vec<PathBuf>, String> {
+/// True for `*.test.toml`, which is never a rule file.
+pub(super) fn is_test_file(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with(".test.toml"))
+}
+
+/// The rule files a path or glob names, sorted; with `tests` those that are for tests too.
+pub(super) fn expand(glob: &Path, tests: bool) -> Result<Vec<PathBuf>, String> {
     if !is_glob(glob) {
-        return if glob.is_dir() { expand(&glob.join("*.toml")) } else { Ok(vec![glob.to_owned()]) };
+        return if glob.is_dir() { expand(&glob.join("*.toml"), tests) } else { Ok(vec![glob.to_owned()]) };
     }
     let mut found = fitting(glob)?;
-    let test = |path: &Path| {
-        path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.ends_with(".test.toml"))
-    };
-    found.retain(|path| !test(path));
+    found.retain(|path| tests || !is_test_file(path));
     Ok(found)
 }
 

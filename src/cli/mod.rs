@@ -20,6 +20,7 @@ mod run;
 mod schema;
 mod silence;
 mod status;
+mod test;
 
 use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ enum Command {
     Run(run::RunArgs),
     /// Check a configuration and its rules, all problems at once
     Check(check::CheckArgs),
+    /// Hold rules against their tests, on a clock that is only a number
+    Test(test::TestArgs),
     /// Run finished logs through rules on the log's own time; nothing is sent
     Replay(replay::ReplayArgs),
     /// Show step by step what rules make of one line; exit 1 if no rule takes it
@@ -168,6 +171,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
+        Command::Test(args) => test::test(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Status(args) => status::status(&args),

@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::Format;
 use crate::rule::Ruleset;
+use crate::scenario::Suite;
 use crate::settings::{self, Settings};
 use probe::Probe;
 
@@ -37,6 +38,7 @@ mod place;
 pub mod probe;
 pub mod rewrite;
 mod rules;
+mod scenario;
 mod schedule;
 pub mod schema;
 pub mod template;
@@ -94,6 +96,18 @@ impl<'a> Sources<'a> {
 /// What is known all the same.
 pub fn settings(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
     main_file::read(text, local)
+}
+
+/// Reads the tests of a test file, or those that stand in a rule file (`is_pack`), whose rules are read by [`ruleset`].
+///
+/// The suite is there if no diagnostic is an error; diagnostics come in the order of the text.
+pub fn tests(text: &Text, is_pack: bool) -> (Option<Suite>, Vec<Diagnostic>) {
+    scenario::read(text, is_pack)
+}
+
+/// True if tests stand in that rule file.
+pub fn has_tests(text: &str) -> bool {
+    scenario::has_tests(text)
 }
 
 /// Reads all rule files at once, and adds tripline's own rules ([`own::own_rules`]).

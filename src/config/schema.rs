@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ADMIN, CHANGE, DEFAULTS, FLAP, FLASHDUTY, HEARTBEAT, IMAGE, Key, Kind, MAIN, RULE_FILE, RULE_OWN, SINK,
-    SINK_TYPES, SOURCE,
+    ADMIN, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, FLASHDUTY, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN,
+    OPEN_AT, RULE_FILE, RULE_OWN, SINK, SINK_TYPES, SOURCE, TEST,
 };
 use super::measure::MEASURES;
 use crate::model::ChangeStatus;
@@ -51,6 +51,11 @@ fn property(key: &Key) -> Value {
         (Kind::Table, _) => table(&[DEFAULTS], &[]),
         (Kind::Tables, "source") => list(table(&[SOURCE], &["name", "files"])),
         (Kind::Tables, "sink") => list(table(&[SINK, FLASHDUTY], &["name", "type"])),
+        (Kind::Tables, "line") => list(table(&[LINE_TEST], &["source"])),
+        (Kind::Tables, "test") => list(table(&[TEST], &["name"])),
+        (Kind::Tables, "feed") => list(table(&[FEED], &[])),
+        (Kind::Tables, "open") => list(table(&[OPEN_AT], &["at", "alerts"])),
+        (Kind::Any, "sent" | "alerts") => list(table(&[EXPECTED], &[])),
         (Kind::Tables, _) => list(table(&[RULE_OWN, CHANGE, DEFAULTS], &["name"])),
         (Kind::Text, "type") => json!({ "enum": SINK_TYPES }),
         (kind, _) => value(kind),
@@ -104,6 +109,7 @@ fn value(kind: Kind) -> Value {
         Kind::Images => list(json!({ "anyOf": [text(), table(&[IMAGE], &["src"])] })),
         Kind::MaxRaises => never(fits("^[0-9]+/[0-9a-z]+$")),
         Kind::Flap => never(table(&[FLAP], &[])),
+        Kind::Any => json!({}),
         Kind::Table => json!({ "type": "object" }),
         Kind::Tables => list(json!({ "type": "object" })),
     }

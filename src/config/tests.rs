@@ -402,6 +402,8 @@ fn what_cannot_work_together_is_said() {
         &[("ladder-order", "'> 4'")],
     );
     check_rule("match = 'x'\nresolve_after = 'never'", &[("never-ends", "'never'")]);
+    let last = "match = '(?<n>x)'\nmeasure = 'last(n)'\nwarning = '< 7'\nresolve_after = 'never'";
+    check_rule(last, &[]);
     check_rule("match = 'x'\nexpire_after = '1d'", &[("no-effect", "'1d'")]);
     check_rule("match = '(?<user>x)'\nby = ['usr']", &[("by-not-captured", "'usr'")]);
     check_rule("match = ['(?<user>x)', 'y']\nby = ['user']", &[("by-not-captured", "'user'")]);

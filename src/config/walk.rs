@@ -99,7 +99,7 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     match (key.kind, value.get_ref()) {
         (Kind::Text | Kind::Secret | Kind::Condition | Kind::Measure, DeValue::String(_))
         | (Kind::Switch, DeValue::Boolean(_)) => {}
-        (Kind::Table, DeValue::Table(_)) => {}
+        (Kind::Any, _) | (Kind::Table, DeValue::Table(_)) => {}
         (
             Kind::Texts
             | Kind::Names

@@ -70,6 +70,17 @@ impl Engine {
         self.apply_set(rule, time, &Match { captures: Captures::Each(&captures), ..*hit });
     }
 
+    /// The captures of a match as its rule wants them, after `set`, aligned with [`Rule::captures`]; `None`: it would
+    /// count for nothing, because `where` is not true of it or it holds no number where one is measured.
+    pub fn captures(&self, hit: &Match<'_>) -> Option<Vec<Option<Box<[u8]>>>> {
+        let rule = self.ruleset.rules.get(hit.rule.0 as usize)?;
+        let captures = self.rewritten(rule, hit);
+        let seen = Match { captures: Captures::Each(&captures), ..*hit };
+        let holds = |filter| self.holds(rule, filter, &seen) == Ok(true);
+        let counts = rule.filter.as_ref().is_none_or(holds) && self.sample(rule, &seen).is_ok();
+        (hit.kind == MatchKind::Resolve || counts).then_some(captures)
+    }
+
     /// The captures of a match as the rule wants them.
     pub(super) fn rewritten(&self, rule: &Rule, hit: &Match<'_>) -> Vec<Option<Box<[u8]>>> {
         let mut captures: Vec<Option<Box<[u8]>>> =

@@ -1,7 +1,7 @@
 //! One wrong text for each id of a diagnostic, and what the page says of it. To add one, add it here, in the order of
 //! ids, and run `TRIPLINE_UPDATE=1 cargo test --test all diagnostics docs`.
 
-use super::Wrong::{Csv, Elsewhere, File, Main, Rule, Slow, Unreadable, Untold};
+use super::Wrong::{Csv, Elsewhere, File, Main, Rule, Slow, Test, Unreadable, Untold};
 use super::{Case, case};
 
 /// Sorted by id. An id that is an error here and a warning there stands here for both.
@@ -129,6 +129,12 @@ pub(crate) const CASES: &[Case] = &[
         "A whole number of bytes, or one with `B`, `KiB` or `MiB`.",
     ),
     case(
+        "bad-start",
+        Test("rules = ['r.toml']\nstart = 'soon'\n[[test]]\nname = 'a'\nsent = []"),
+        "The time at which a test begins is no date and time.",
+        "Write it as `2026-01-05T10:00:00Z`.",
+    ),
+    case(
         "bad-template",
         Rule("match = 'x'\nsummary = 'disk { full'"),
         "A brace in a text is not closed, or closes nothing.",
@@ -179,6 +185,12 @@ pub(crate) const CASES: &[Case] = &[
         Untold("kind = 'change'\nmatch = '(?<app>x)'\nchange_key = '{app}'\nchange_status = 'Done'"),
         "A rule speaks of changes, and no sink takes them.",
         "Add a `[[sink]]` that does, such as one of type \"stdout\".",
+    ),
+    case(
+        "conflict",
+        Test("rules = ['r.toml']\n[[line]]\nsource = 's'\ntext = 'x'\nlog = 'x.log'\nrule = false"),
+        "Two keys of a test say the same thing differently.",
+        "Keep one of them.",
     ),
     case(
         "constant-change-key",

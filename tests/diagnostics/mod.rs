@@ -41,6 +41,8 @@ enum Wrong {
     File(&'static str),
     /// A whole `tripline.toml`.
     Main(&'static str),
+    /// A whole test file.
+    Test(&'static str),
     /// A rule file with a table that stands in `hosts.csv`, which is this.
     Csv(&'static str),
     /// A rule with a pattern whose trial takes so many milliseconds.
@@ -74,7 +76,7 @@ impl Case {
             Wrong::Rule(lines) | Wrong::Untold(lines) => (rule(lines), false),
             Wrong::Csv(_) => (format!("{TABLE}\n"), false),
             Wrong::Slow(_) => (rule(SLOW), false),
-            Wrong::File(text) => (format!("{text}\n"), false),
+            Wrong::File(text) | Wrong::Test(text) => (format!("{text}\n"), false),
             Wrong::Main(text) => (format!("{text}\n"), true),
             Wrong::Unreadable | Wrong::Elsewhere => return None,
         };
@@ -88,6 +90,8 @@ impl Case {
         let file = Text { path, text };
         let mut problems = if is_main {
             config::settings(&file, &TimeZone::UTC).1
+        } else if matches!(self.wrong, Wrong::Test(_)) {
+            config::tests(&file, false).1
         } else if matches!(self.wrong, Wrong::Untold(_)) {
             config::untold(&[file], &[])
         } else {

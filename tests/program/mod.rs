@@ -29,6 +29,8 @@ mod lines;
 mod reload;
 /// Finished logs on their own time, and the same logs under `run`.
 mod replay;
+/// `test`: rules and what they are held against.
+mod rule_tests;
 
 /// Rules over a source `app`: a disk that is bad until it is good.
 const DISK: &str = r#"

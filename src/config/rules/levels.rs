@@ -113,16 +113,19 @@ impl Reader<'_, '_> {
         &self,
         problems: &mut Problems<'_>,
         has_resolve: bool,
-        absent: bool,
+        measure: Option<&Measure>,
     ) -> Option<Duration> {
         const DEFAULT: Duration = Duration::from_secs(30 * 60);
         let own = self.fields.own().duration_or_never("resolve_after");
-        let at_once = absent.then_some(Some(Duration::ZERO));
+        let at_once = matches!(measure, Some(Measure::Absent)).then_some(Some(Duration::ZERO));
         let implied = at_once.or(has_resolve.then_some(None));
         let written = self.fields.duration_or_never("resolve_after");
         let after = own.or(implied).or(written).unwrap_or(Some(DEFAULT));
+        // A number that is well again ends it too.
+        let clears = self.fields.own().value("clear").is_some() || measure.is_some_and(|it| !it.counts());
         if after.is_none()
             && !has_resolve
+            && !clears
             && let Some(value) = self.fields.text("resolve_after")
         {
             let title = "nothing will ever end this alert";

@@ -201,7 +201,7 @@ impl<'t> Reader<'t, '_> {
         let hold = self.fields.duration("for").unwrap_or_default();
         let has_resolve = self.fields.table.contains_key("resolve");
         let expect = self.expect(problems, absent, &by, max_keys);
-        let resolve_after = self.resolve_after(problems, has_resolve, absent);
+        let resolve_after = self.resolve_after(problems, has_resolve, measure.as_ref());
         let expire_after = self.expire_after(problems, has_resolve);
         if let Some(measure) = &measure {
             let captures = captured.known().unwrap_or_default();

@@ -1,0 +1,329 @@
+//! The world of a scenario: one file per source, one sink that takes everything, and a clock that stands until it is
+//! moved.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::expected::Sent;
+use super::{Feed, Happens, Scenario};
+use crate::engine::{Arrival, Change, Engine, Phase, Read, Timing};
+use crate::model::{FileId, SinkName, SourceName, Timestamp};
+use crate::route::{Ledger, Route};
+use crate::rule::Ruleset;
+use crate::saved::{Saved, Told};
+use crate::scan::stamp::Stamp;
+use crate::scan::{Block, Match, Scanned, Scanner, Tail};
+
+/// Bytes of a line that are matched.
+pub(super) const MAX_LINE: usize = 64 * 1024;
+/// As a source has it that says nothing.
+const MAX_AGE: Duration = Duration::from_secs(15 * 60);
+
+/// A source's file as it is.
+#[derive(Debug)]
+struct Place {
+    file: FileId,
+    offset: u64,
+    blind: bool,
+    /// Lines that nobody could read yet, with their times.
+    unread: Vec<(Timestamp, Vec<u8>)>,
+}
+
+pub(super) struct World<'a> {
+    scenario: &'a Scenario,
+    ruleset: Arc<Ruleset>,
+    scanners: BTreeMap<SourceName, Scanner>,
+    engine: Engine,
+    ledger: Ledger,
+    rows: Saved,
+    places: BTreeMap<SourceName, Place>,
+    next_file: u64,
+    pub(super) now: Timestamp,
+    /// Nobody reads until then: the program is down.
+    down_until: Option<Timestamp>,
+    /// What left.
+    pub(super) sent: Vec<Sent>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(scenario: &'a Scenario, ruleset: Arc<Ruleset>) -> World<'a> {
+        let rows = Saved { next_file: 1, ..Saved::default() };
+        let now = scenario.start;
+        let engine = engine(scenario, &ruleset, &rows, now);
+        let mut world = World {
+            scenario,
+            scanners: BTreeMap::new(),
+            engine,
+            ledger: Ledger::new(&[], 0),
+            rows,
+            places: BTreeMap::new(),
+            next_file: 1,
+            now,
+            down_until: None,
+            sent: Vec::new(),
+            ruleset: ruleset.clone(),
+        };
+        world.place(ruleset);
+        for source in sources(scenario, &world.ruleset) {
+            world.rotate(&source);
+        }
+        world.tell();
+        world
+    }
+
+    fn place(&mut self, ruleset: Arc<Ruleset>) {
+        let names = sources(self.scenario, &ruleset);
+        let scanner = |name: SourceName| {
+            let scanner = Scanner::new(&ruleset, |rule| rule.sources.contains(&name), MAX_LINE);
+            (name, scanner)
+        };
+        self.scanners = names.into_iter().map(scanner).collect();
+        self.ruleset = ruleset;
+    }
+
+    /// A new file for a source; what comes goes into that.
+    fn rotate(&mut self, source: &SourceName) {
+        let file = FileId(self.next_file);
+        self.next_file += 1;
+        let old = self.places.remove(source);
+        if let Some(old) = &old {
+            self.engine.ended(old.file, self.now);
+        }
+        let (blind, unread) = old.map_or((false, Vec::new()), |old| (old.blind, old.unread));
+        self.places.insert(source.clone(), Place { file, offset: 0, blind, unread });
+        self.engine.opened(file, source, &format!("/var/log/{source}.log"));
+        self.engine.phase(file, if blind { Phase::Unreadable } else { Phase::AtEnd }, self.now);
+    }
+
+    /// Lets time pass up to `to`, and at `to` too if `including`.
+    pub(super) fn pass(&mut self, to: Timestamp, including: bool) {
+        while let Some(wake) = self.next().filter(|wake| *wake < to || including && *wake == to) {
+            self.now = self.now.max(wake);
+            if self.down_until.is_some_and(|until| until <= self.now) {
+                self.resume();
+            } else {
+                self.engine.tick(self.now);
+            }
+            self.tell();
+        }
+        self.now = self.now.max(to);
+    }
+
+    fn next(&self) -> Option<Timestamp> {
+        match self.down_until {
+            Some(until) => Some(until),
+            None => self.engine.next_wake(),
+        }
+    }
+
+    /// Something happens now. `reload`: the rules of a reload, if it has rules of its own.
+    pub(super) fn happen(&mut self, feed: &Feed, lines: &[u8], reload: Option<&Arc<Ruleset>>) {
+        match &feed.what {
+            Happens::Lines(source, _) => self.write(source, lines),
+            Happens::Restart(down) => {
+                // What was decided is durable; the clock goes on.
+                self.down_until = Some(self.now.plus(*down));
+                if down.is_zero() {
+                    self.resume();
+                }
+            }
+            Happens::Reload(_) => {
+                let ruleset = reload.unwrap_or(&self.ruleset).clone();
+                self.place(ruleset.clone());
+                let timings = timings(self.scenario, &ruleset);
+                self.engine.adopt(ruleset, timings, self.now);
+                for source in sources(self.scenario, &self.ruleset) {
+                    if !self.places.contains_key(&source) {
+                        self.rotate(&source);
+                    }
+                }
+                self.engine.tick(self.now);
+            }
+            Happens::Rotate(source) => self.each(source.as_ref(), |world, source| world.rotate(source)),
+            Happens::Blind(source) => self.each(source.as_ref(), |world, source| world.see(source, false)),
+            Happens::Seeing(source) => self.each(source.as_ref(), |world, source| world.see(source, true)),
+        }
+        self.tell();
+    }
+
+    fn each(&mut self, source: Option<&SourceName>, act: impl Fn(&mut World<'a>, &SourceName)) {
+        let all: Vec<SourceName> = self.places.keys().cloned().collect();
+        for name in all.iter().filter(|name| source.is_none_or(|source| source == *name)) {
+            act(self, name);
+        }
+    }
+
+    fn see(&mut self, source: &SourceName, seeing: bool) {
+        let Some(place) = self.places.get_mut(source) else { return };
+        place.blind = !seeing;
+        let file = place.file;
+        let unread = std::mem::take(&mut place.unread);
+        if !seeing {
+            self.engine.phase(file, Phase::Unreadable, self.now);
+            return;
+        }
+        self.catch_up(source, unread);
+        self.engine.tick(self.now);
+    }
+
+    /// Reads what was found unread.
+    fn catch_up(&mut self, source: &SourceName, unread: Vec<(Timestamp, Vec<u8>)>) {
+        let Some(file) = self.places.get(source).map(|place| place.file) else { return };
+        self.engine.phase(file, Phase::Behind, self.now);
+        for (written, line) in unread {
+            self.read(source, &line, written, None);
+        }
+        self.engine.phase(file, Phase::AtEnd, self.now);
+    }
+
+    fn write(&mut self, source: &SourceName, lines: &[u8]) {
+        let Some(place) = self.places.get_mut(source) else { return };
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            if place.blind || self.down_until.is_some() {
+                place.unread.push((self.now, line.to_vec()));
+            }
+        }
+        if !place.blind && self.down_until.is_none() {
+            self.read(source, lines, self.now, Some(self.now));
+        }
+    }
+
+    fn read(&mut self, source: &SourceName, lines: &[u8], written: Timestamp, at: Option<Timestamp>) {
+        let (Some(scanner), Some(place)) = (self.scanners.get(source), self.places.get_mut(source)) else {
+            return;
+        };
+        let mut scanned = Scanned::default();
+        let block = Block {
+            file: place.file,
+            offset: place.offset,
+            bytes: lines,
+            skipping: false,
+            tail: Tail::Final,
+        };
+        scanner.scan(block, &mut scanned);
+        place.offset += lines.len() as u64;
+        let own = self.scenario.own_stamps;
+        // A test that says when a line comes need not write it into the line.
+        let stamp = |found: Option<Stamp>| if own { found } else { Some(Stamp::Instant(written)) };
+        let matches: Vec<_> =
+            scanned.matches(lines).map(|hit| Match { stamp: stamp(hit.stamp), ..hit }).collect();
+        let arrival = Arrival { at, modified: written, skew_us: 0 };
+        let stamp = stamp(scanned.stamp);
+        self.engine.read(Read { file: place.file, matches, stamp, arrival }, self.now);
+        if at.is_some() {
+            self.engine.tick(self.now);
+        }
+        self.tell();
+    }
+
+    /// The program comes back with what was durable.
+    fn resume(&mut self) {
+        self.down_until = None;
+        for change in self.engine.take_changes() {
+            keep(&mut self.rows, change);
+        }
+        self.ledger = Ledger::new(&self.rows.told, self.ledger.next_seq());
+        self.engine = engine(self.scenario, &self.ruleset, &self.rows, self.now);
+        let sources: Vec<SourceName> = self.places.keys().cloned().collect();
+        for source in &sources {
+            let Some(place) = self.places.get_mut(source) else { continue };
+            let (file, blind) = (place.file, place.blind);
+            let unread = if blind { Vec::new() } else { std::mem::take(&mut place.unread) };
+            self.engine.opened(file, source, &format!("/var/log/{source}.log"));
+            if blind {
+                self.engine.phase(file, Phase::Unreadable, self.now);
+            } else {
+                self.catch_up(source, unread);
+            }
+        }
+        self.engine.tick(self.now);
+    }
+
+    /// Routes what was decided.
+    fn tell(&mut self) {
+        let route = Route { sink: SinkName::new("test"), leaving: false, takes_changes: true };
+        loop {
+            let output = self.engine.take();
+            if output.transitions.is_empty() {
+                break;
+            }
+            for emitted in output.transitions {
+                let (mut deliveries, mut told) = (Vec::new(), Vec::new());
+                self.ledger.route(&emitted, std::slice::from_ref(&route), &mut deliveries, &mut told);
+                told.into_iter().for_each(|row| keep_told(&mut self.rows, row));
+                for delivery in deliveries {
+                    let Some((_, transition)) = delivery.alert() else { continue };
+                    let rule = self.ruleset.find(transition.key.rule.as_str());
+                    let rule = rule.map(|ix| self.ruleset.rule(ix));
+                    self.sent.push(Sent::new(self.scenario.start, self.now, transition.clone(), rule));
+                }
+            }
+        }
+        for change in self.engine.take_changes() {
+            keep(&mut self.rows, change);
+        }
+    }
+
+    /// What is open.
+    pub(super) fn open(&self) -> Vec<Sent> {
+        let sent = |alert: &crate::model::Transition| {
+            let rule = self.ruleset.find(alert.key.rule.as_str()).map(|ix| self.ruleset.rule(ix));
+            Sent::new(self.scenario.start, self.now, alert.clone(), rule)
+        };
+        self.engine.open_alerts().map(sent).collect()
+    }
+}
+
+/// The sources that a scenario or a rule names.
+fn sources(scenario: &Scenario, ruleset: &Ruleset) -> Vec<SourceName> {
+    let fed = scenario.feed.iter().filter_map(|feed| match &feed.what {
+        Happens::Lines(source, _) => Some(source),
+        _ => None,
+    });
+    let mut names: Vec<SourceName> =
+        ruleset.rules.iter().flat_map(|rule| &rule.sources).chain(fed).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn timings(scenario: &Scenario, ruleset: &Ruleset) -> Vec<Timing> {
+    let timing = |name| Timing { name, tz: scenario.tz.clone(), max_age: MAX_AGE, year: None };
+    sources(scenario, ruleset).into_iter().map(timing).collect()
+}
+
+fn engine(scenario: &Scenario, ruleset: &Arc<Ruleset>, rows: &Saved, now: Timestamp) -> Engine {
+    Engine::new(ruleset.clone(), scenario.scope.clone(), timings(scenario, ruleset), rows, now)
+}
+
+/// What a store would hold.
+fn keep(rows: &mut Saved, change: Change) {
+    match change {
+        Change::Key(row) => {
+            rows.keys.retain(|known| (&known.rule, known.hash) != (&row.rule, row.hash));
+            rows.keys.push(*row);
+        }
+        Change::KeyGone(rule, hash) => rows.keys.retain(|known| (&known.rule, known.hash) != (&rule, hash)),
+        Change::Chunk(rule, hash, number, entries) => {
+            rows.chunks.retain(|(r, h, n, _)| (r, *h, *n) != (&rule, hash, number));
+            rows.chunks.push((rule, hash, number, entries));
+            rows.chunks.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
+        }
+        Change::ChunkGone(rule, hash, number) => {
+            rows.chunks.retain(|(r, h, n, _)| (r, *h, *n) != (&rule, hash, number));
+        }
+        Change::Clock(row) => {
+            rows.clocks.retain(|known| known.file != row.file);
+            rows.clocks.push(row);
+        }
+        Change::ClockGone(file) => rows.clocks.retain(|known| known.file != file),
+        // Nobody silences anything in a scenario.
+        Change::Silence(_) | Change::SilenceGone(_) => {}
+    }
+}
+
+fn keep_told(rows: &mut Saved, told: Told) {
+    rows.told.retain(|known| (&known.sink, &known.key) != (&told.sink, &told.key));
+    rows.told.push(told);
+}

@@ -1,0 +1,220 @@
+use crate::support::sandbox::Sandbox;
+
+const RULES: &str = r#"
+[[rule]]
+name = "disk"
+source = "app"
+match = 'disk (?<dev>\S+) bad'
+resolve = 'disk (?<dev>\S+) good'
+by = ["dev"]
+severity = "critical"
+summary = "disk {dev}"
+"#;
+
+const TESTS: &str = r#"# what a disk does
+rules = ["r.toml"]
+
+[[line]]
+source = "app"
+text = "disk sda bad"
+rule = "disk" # of course
+
+[[test]]
+name = "a disk is bad until it is good"
+source = "app"
+feed = [
+  { text = "disk sda bad" },     # the beginning
+  { at = "5m", text = "disk sda good" },
+]
+sent = [
+  { at = "0s", rule = "disk", by = { dev = "sda" }, status = "critical" },
+  { at = "5m", rule = "disk", status = "ok" },
+]
+open = [{ at = "4m", alerts = [{ rule = "disk" }] }, { at = "5m", alerts = [] }]
+"#;
+
+fn sandbox(tests: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("r.toml", RULES);
+    sandbox.write("r.test.toml", tests);
+    sandbox
+}
+
+/// The tests of the tree pass, and reach every pattern.
+#[test]
+fn the_rules_of_the_tree_are_as_their_tests_say() {
+    let top = env!("CARGO_MANIFEST_DIR");
+    let sandbox = Sandbox::new();
+    let (packs, book) = (format!("{top}/rules"), format!("{top}/tests/rules"));
+    let done = sandbox.run(&["test", "--strict", &packs, &book]).expect(0);
+    assert!(done.answer().contains(" passed, 0 failed; "), "{done:#?}");
+}
+
+#[test]
+fn what_passes_is_said_and_found_in_the_working_directory() {
+    let sandbox = sandbox(TESTS);
+    let done = sandbox.run(&["test"]).expect(0);
+    assert!(done.answer().contains("ok    a disk is bad until it is good"), "{done:#?}");
+    assert!(done.answer().contains("2 passed, 0 failed; 1 of 1 rules and 2 of 2 patterns are reached"));
+}
+
+#[test]
+fn what_differs_is_shown_side_by_side() {
+    let wrong = TESTS
+        .replace("status = \"critical\" }", "status = \"warning\" }")
+        .replace("{ at = \"5m\", rule", "{ at = \"6m\", rule");
+    let done = sandbox(&wrong.replace("rule = \"disk\" #", "rule = false #"))
+        .run(&["test", "r.test.toml"])
+        .expect(1);
+    let said = done.answer();
+    for words in [
+        "FAIL  line 4: no rule takes it",
+        "found     taken by disk dev=sda",
+        "FAIL  a disk is bad until it is good",
+        "- { at = \"0s\", rule = \"disk\", by = { dev = \"sda\" }, status = \"warning\" }",
+        "+ { at = \"0s\", rule = \"disk\", by = { dev = \"sda\" }, status = \"critical\", count = 1 }",
+        "`status` differs",
+        "`at` differs",
+        "0 passed, 2 failed",
+    ] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+    let json = sandbox(&wrong).run(&["test", "--json"]).expect(1).json();
+    assert_eq!(
+        (&json[0]["passed"], &json[1]["passed"], &json[2]["failed"]),
+        (&true.into(), &false.into(), &1.into())
+    );
+    assert_eq!(json[1]["differences"][0]["rows"][0]["differs"][0], "status");
+}
+
+#[test]
+fn a_line_that_no_rule_takes_is_named() {
+    let done =
+        sandbox(&TESTS.replace("{ text = \"disk sda bad\" }", "{ text = \"disk sda\\u001b[2J mad\" }"));
+    let said = done.run(&["test"]).expect(1).answer();
+    assert!(said.contains("no rule takes `disk sda"), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn what_came_of_it_is_written_and_nothing_else() {
+    let expected = TESTS.replace(
+        "  { at = \"0s\", rule = \"disk\", by = { dev = \"sda\" }, status = \"critical\" },\n  { at = \"5m\", rule = \"disk\", status = \"ok\" },\n",
+        "  { at = \"0s\", rule = \"disk\", by = { dev = \"sda\" }, status = \"critical\", count = 1 },\n  { at = \"5m\", rule = \"disk\", by = { dev = \"sda\" }, status = \"ok\", reason = \"recovery line seen\" },\n",
+    );
+    let start = TESTS.find("sent = [").expect("it is there");
+    let end = TESTS.find("open = ").expect("it is there");
+    let asks = format!("{}sent = []\n{}", &TESTS[..start], &TESTS[end..])
+        .replace("rule = \"disk\" #", "rule = false #");
+    let sandbox = sandbox(&asks);
+    sandbox.run(&["test", "--update"]).expect(0);
+    let written = String::from_utf8(sandbox.read("r.test.toml")).expect("it is text");
+    assert_eq!(
+        written,
+        expected.replace("rule = \"disk\" # of", "rule = \"disk\"\ncaptures = { dev = \"sda\" } # of")
+    );
+    sandbox.run(&["test", "--strict"]).expect(0);
+}
+
+#[test]
+fn samples_say_what_takes_their_lines_and_are_grown_by_pasting() {
+    let sandbox = sandbox("rules = ['r.toml']\n[[line]]\nsource = 'app'\nlog = 's.log'\n");
+    let log = "# what a disk says\n#= none\nnothing\ndisk \"a b\" bad\ndisk sda bad\n#= rule=disk dev=sdb\ndisk sdb good\n";
+    sandbox.write("s.log", log);
+    let said = sandbox.run(&["test"]).expect(1).answer();
+    assert!(said.contains("5: disk sda bad") && said.contains("expected  no rule takes it"), "{said}");
+    sandbox.run(&["test", "--update"]).expect(0);
+    let grown = log.replace("disk sda bad", "#= rule=disk dev=sda\ndisk sda bad");
+    assert_eq!(String::from_utf8(sandbox.read("s.log")).expect("it is text"), grown);
+    sandbox.run(&["test", "--strict"]).expect(0);
+    // What stands in a remark is read as it is written.
+    sandbox.write("s.log", "#= rule=disk dev=\"sd\\\"a\ndisk sda bad\n");
+    let said = sandbox.run(&["test"]).expect(1).answer();
+    assert!(said.contains("line 1: the text of `dev` is not closed"), "{said}");
+}
+
+#[test]
+fn a_pattern_that_nothing_reaches_fails_if_asked() {
+    let tests = TESTS
+        .replace("\"disk sda good\"", "\"x\"")
+        .replace("  { at = \"5m\", rule = \"disk\", status = \"ok\" },\n", "");
+    let tests = tests.replace(", { at = \"5m\", alerts = [] }", "");
+    let sandbox = sandbox(&tests);
+    sandbox.run(&["test"]).expect(0);
+    let said = sandbox.run(&["test", "--strict"]).expect(1).answer();
+    assert!(said.contains("nothing reaches `resolve` of `disk`: disk (?<dev>\\S+) good"), "{said}");
+}
+
+#[test]
+fn tests_stand_in_a_pack_too() {
+    let sandbox = Sandbox::new();
+    let inline = TESTS.replace("rules = [\"r.toml\"]\n", "");
+    sandbox.write("rules/r.toml", format!("{RULES}{inline}"));
+    sandbox.run(&["test"]).expect(0);
+    // And the pack is a rule file as before.
+    sandbox.run(&["check", "rules/r.toml"]).expect(0);
+}
+
+#[test]
+fn what_is_wrong_with_a_test_is_said_at_its_place() {
+    let check = |from: &str, to: &str, words: &[&str]| {
+        let text = TESTS.replacen(from, to, 1);
+        assert_ne!(text, TESTS, "{from}");
+        let done = sandbox(&text).run(&["test"]).expect(2);
+        let said = done.talk();
+        for words in words {
+            assert!(said.contains(words), "{words}\n{said}");
+        }
+    };
+    check("rules = [\"r.toml\"]", "rules = [\"q.toml\"]", &["can not read"]);
+    check("rules = [\"r.toml\"]\n", "", &["error[missing-key]: a test file needs `rules`"]);
+    check("source = \"app\"", "sorce = \"app\"", &["error[unknown-key]", "did you mean `source`?"]);
+    check("rule = \"disk\" #", "rule = 7 #", &["error[wrong-type]: `rule` takes the name of a rule"]);
+    check(
+        "text = \"disk sda bad\"\n",
+        "text = \"x\"\nlog = \"y\"\n",
+        &["error[conflict]: `text` and `log` exclude"],
+    );
+    check("name = \"a disk is bad until it is good\"\n", "", &["error[missing-key]: a test needs `name`"]);
+    check("source = \"app\"\nfeed", "feed", &["error[missing-key]: a feed needs `source`"]);
+    check(
+        "{ text = \"disk sda bad\" }",
+        "{ do = \"explode\" }",
+        &["error[bad-choice]: `do` cannot be `explode`"],
+    );
+    check("{ at = \"5m\", text", "{ at = \"5 m\", text", &["error[bad-duration]"]);
+    check(
+        "{ at = \"5m\", rule = \"disk\", status = \"ok\" }",
+        "{ rule = \"disk\" }",
+        &["what is sent needs `at`"],
+    );
+    check("status = \"ok\"", "status = \"fine\"", &["error[bad-choice]: `status` cannot be `fine`"]);
+    check("by = { dev = \"sda\" }", "by = \"sda\"", &["error[wrong-type]: `by` takes a table of texts"]);
+    check("{ at = \"4m\", alerts", "{ alerts", &["a moment of `open` needs `at`"]);
+    check("[{ rule = \"disk\" }]", "[{ rule = \"disk\", at = \"1m\" }]", &["what is open has no `at`"]);
+    check("# what a disk does", "start = 7", &["error[wrong-type]: `start` takes a date and time"]);
+    check("# what a disk does", "start = \"soon\"", &["error[bad-start]: `soon` is not a date and time"]);
+    check(
+        "# what a disk does",
+        "tz = \"Europe/Berlib\"",
+        &["error[unknown-zone]", "did you mean `Europe/Berlin`?"],
+    );
+    check(
+        "feed = [",
+        "until = \"5m\"\nfeed = [{ times = 9999999, text = \"x\" },",
+        &["`times` is out of range"],
+    );
+    check(
+        "{ at = \"5m\", text = \"disk sda good\" }",
+        "{ text = \"x\", down = \"5m\" }",
+        &["`down` has no effect"],
+    );
+    let start = TESTS.find("sent = [").expect("it is there");
+    let done = sandbox(&TESTS[..start]).run(&["test"]).expect(2);
+    assert!(done.talk().contains("error[missing-key]: a test expects nothing"), "{done:#?}");
+    let done = sandbox(TESTS).run(&["test", "--only", "dsk"]).expect(2);
+    assert!(done.talk().contains("no test has a name that holds `dsk`"), "{done:#?}");
+    sandbox(TESTS).run(&["test", "--only", "a disk"]).expect(0);
+    let done = Sandbox::new().run(&["test"]).expect(2);
+    assert!(done.talk().contains("there is nothing to test"), "{done:#?}");
+}
