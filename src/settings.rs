@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::model::{Format, SinkName, SourceName};
+use crate::rule::Redaction;
 
 /// Everything but the rules.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Settings {
     pub scope: Option<String>,
     /// On every alert.
     pub labels: Vec<(Arc<str>, String)>,
+    /// What is taken out of every line that a rule takes.
+    pub redact: Redaction,
     /// Where lines come from.
     pub sources: Vec<Source>,
     /// Where transitions go.
@@ -85,6 +88,8 @@ pub struct Source {
     pub repeats: bool,
     /// On every alert of a rule that sees only sources with the same value.
     pub labels: Vec<(Arc<str>, String)>,
+    /// What is taken out of its lines; the defaults do not hold here.
+    pub redact: Redaction,
 }
 
 /// Where reading begins in a file that no checkpoint knows and that was there before the source.

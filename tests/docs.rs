@@ -28,6 +28,7 @@ fn made(name: &str) -> Option<String> {
         "feed" => table(&[keys::FEED]),
         "open" => table(&[keys::OPEN_AT]),
         "expected" => table(&[keys::EXPECTED]),
+        "secrets" => Some(secrets()),
         "functions" => Some(functions()),
         "measures" => Some(measures()),
         "names" => Some(names()),
@@ -77,6 +78,14 @@ fn cell(text: &str) -> String {
 
 fn code(text: &str) -> String {
     format!("`{}`", cell(text))
+}
+
+fn secrets() -> String {
+    let mut text = "| what | such as |\n|---|---|\n".to_owned();
+    for secret in tripline::rule::redact::SECRETS {
+        let _ = writeln!(text, "| {} | {} |", cell(secret.about), code(secret.example));
+    }
+    text
 }
 
 fn names() -> String {

@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("untrusted", &[]),
     ("admin", &["model"]),
     ("rule", &["model"]),
-    ("settings", &["model"]),
+    ("settings", &["model", "rule"]),
     ("saved", &["model"]),
     ("scan", &["model", "rule"]),
     ("engine", &["model", "rule", "saved", "scan"]),

@@ -15,7 +15,7 @@ use crate::config::probe::{Probe, Stopwatch};
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::worked;
 use crate::model::{Format, SourceName};
-use crate::rule::Ruleset;
+use crate::rule::{Redaction, Ruleset};
 use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
 
 /// Where a machine keeps its configuration.
@@ -224,7 +224,10 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     diagnostics.append(&mut unread);
     let own = config::own::own_rules().len();
     let rules = ruleset.as_ref().map_or(0, |ruleset| ruleset.rules.len().saturating_sub(own));
-    let believed = settings.ok().zip(ruleset).filter(|_| whole);
+    let mut believed = settings.ok().zip(ruleset).filter(|_| whole);
+    if let Some((settings, ruleset)) = &mut believed {
+        config::redact(settings, ruleset);
+    }
     Loaded { believed, diagnostics, texts: all, rules, blank }
 }
 
@@ -263,6 +266,7 @@ fn take_arguments(
         format,
         repeats: false,
         labels: Vec::new(),
+        redact: Redaction { defaults: false, own: Vec::new() },
     };
     settings.sources = vec![source];
     if !has_config {

@@ -96,6 +96,8 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
         patterns: _,
         ignore: _,
         resolve: _,
+        // It says what is seen of a line, and that of sources is not known here.
+        redact: _,
         set: _,
         filter: _,
         latch: _,

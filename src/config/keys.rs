@@ -159,6 +159,13 @@ pub const MAIN: &[Key] = &[
         "Files that are scanned at the same time when there is much to read; at most 256.",
     ),
     key("labels", Kind::Labels, "{}", "Labels of every alert."),
+    key(
+        "redact",
+        Kind::Patterns,
+        "[]",
+        "What is taken out of every line that a rule takes, besides the defaults.",
+    ),
+    key("redact_defaults", Kind::Switch, "true", "`false`: the default patterns of `redact` do not hold."),
     key("admin", Kind::Table, "", "The admin port: health, readiness and metrics."),
     key("heartbeat", Kind::Table, "", "A regular sign of life to one sink."),
     key("source", Kind::Tables, "", "Where lines come from."),
@@ -166,7 +173,7 @@ pub const MAIN: &[Key] = &[
 ];
 
 /// Keys of [`MAIN`] that a later version will have.
-pub const MAIN_LATER: &[&str] = &["redact", "limits", "defaults", "silence"];
+pub const MAIN_LATER: &[&str] = &["limits", "defaults", "silence"];
 
 /// `[admin]`.
 pub const ADMIN: &[Key] =
@@ -214,10 +221,11 @@ pub const SOURCE: &[Key] = &[
         "`true`: a line of syslog such as `sshd[7]: message repeated 5 times: [ X ]` counts as five with `sshd[7]: X`.",
     ),
     key("labels", Kind::Labels, "{}", "Labels of alerts of rules that see only sources with the same value."),
+    key("redact", Kind::Patterns, "[]", "What is taken out of its lines before anything of them is kept."),
 ];
 
 /// Keys of [`SOURCE`] that a later version will have.
-pub const SOURCE_LATER: &[&str] = &["multiline", "time", "encoding", "journal", "syslog", "redact"];
+pub const SOURCE_LATER: &[&str] = &["multiline", "time", "encoding", "journal", "syslog"];
 
 /// `[[sink]]` of every type.
 pub const SINK: &[Key] = &[
@@ -554,6 +562,12 @@ pub const DEFAULTS: &[Key] = &[
         "One line for the one who is called, with `{name}` places.",
     ),
     key("description", Kind::Text, "\"{lines}\"", "More lines, with `{name}` places."),
+    key(
+        "redact",
+        Kind::Patterns,
+        "[]",
+        "What is taken out of lines that the rule takes: the first group, or all that fits.",
+    ),
     key("runbook", Kind::Text, "none", "A link, with `{name}` places."),
     key("images", Kind::Images, "[]", "Pictures, with `{name}` places."),
     key(
@@ -572,7 +586,7 @@ pub const FLAP: &[Key] = &[
 ];
 
 /// Keys of rules that a later version will have.
-pub const RULE_LATER: &[&str] = &["repeats", "sinks", "links", "lines_kept", "on_remove", "files", "redact"];
+pub const RULE_LATER: &[&str] = &["repeats", "sinks", "links", "lines_kept", "on_remove", "files"];
 
 /// One of `images`.
 pub const IMAGE: &[Key] = &[

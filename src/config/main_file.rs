@@ -16,9 +16,12 @@ use super::keys::{
     ADMIN, ADMIN_LATER, FLASHDUTY, HEARTBEAT, Key, MAIN, MAIN_LATER, SINK, SINK_LATER, SINK_TYPES,
     SINK_TYPES_LATER, SOURCE, SOURCE_LATER,
 };
+use super::macros::Macros;
+use super::pattern::{self, Budget};
 use super::walk::{Fields, Said, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, zone};
 use crate::model::{Format, SinkName, SourceName};
+use crate::rule::Redaction;
 use crate::settings::{Admin, Flashduty, Heartbeat, OnStop, Peer, SecretFrom, Settings, Sink, Source, Start};
 
 /// Where Flashduty takes alerts unless a sink says otherwise.
@@ -71,6 +74,7 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
         state_dir: Some(base.join(fields.text("state_dir").map_or("/var/lib/tripline", |dir| dir.text))),
         scope: fields.text("scope").map(|scope| scope.text.to_owned()),
         labels: labels(fields),
+        redact: redact(&mut problems, fields, fields.switch("redact_defaults").unwrap_or(true)),
         sources,
         sinks,
         admin,
@@ -95,6 +99,16 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
 
 /// More threads than any machine's disks can feed.
 const MOST_THREADS: usize = 256;
+
+fn redact(problems: &mut Problems<'_>, fields: Fields<'_, '_>, defaults: bool) -> Redaction {
+    let (macros, mut budget) = (Macros::default(), Budget::new());
+    let mut own = Vec::new();
+    for said in fields.texts("redact") {
+        let compiled = pattern::compile(problems, "redact", &said, &macros, "redact", &mut budget);
+        own.extend(compiled.map(|compiled| compiled.regex));
+    }
+    Redaction { defaults, own }
+}
 
 fn labels(fields: Fields<'_, '_>) -> Vec<(Arc<str>, String)> {
     fields.pairs("labels").into_iter().map(|(name, value)| (name.into(), value.text.to_owned())).collect()
@@ -169,6 +183,7 @@ fn read_source(
             _ => Format::Plain,
         },
         labels: labels(fields),
+        redact: redact(problems, fields, false),
     })
 }
 

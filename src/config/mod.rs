@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::model::Format;
-use crate::rule::Ruleset;
+use crate::rule::{Redaction, Ruleset};
 use crate::scenario::Suite;
 use crate::settings::{self, Settings};
 use probe::Probe;
@@ -108,6 +108,16 @@ pub fn tests(text: &Text, is_pack: bool) -> (Option<Suite>, Vec<Diagnostic>) {
 /// True if tests stand in that rule file.
 pub fn has_tests(text: &str) -> bool {
     scenario::has_tests(text)
+}
+
+/// Lets rules take out of lines what the settings and their sources say, besides what they say themselves.
+pub fn redact(settings: &Settings, ruleset: &mut Ruleset) {
+    for rule in &mut ruleset.rules {
+        let sources = settings.sources.iter().filter(|source| rule.sources.contains(&source.name));
+        let all = [&settings.redact, &*rule.redact].into_iter().chain(sources.map(|source| &source.redact));
+        let own = all.flat_map(|redaction| &redaction.own).cloned().collect();
+        rule.redact = Arc::new(Redaction { defaults: settings.redact.defaults, own });
+    }
 }
 
 /// Reads all rule files at once, and adds tripline's own rules ([`own::own_rules`]).

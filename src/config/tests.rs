@@ -99,6 +99,22 @@ fn keys_and_values_of_rules_are_checked() {
 }
 
 #[test]
+fn what_is_taken_out_of_lines_comes_from_all_that_say_so() {
+    let (found, _) =
+        main_file("redact = 'a'\nredact_defaults = false\n[[source]]\nname='s'\nfiles='x'\nredact='b'\n");
+    let settings = found.unwrap();
+    let mut ruleset = good("[[rule]]\nname='r'\nsource='s'\nmatch='x'\nredact=['c(d)']\n");
+    redact(&settings, &mut ruleset);
+    let rule = &ruleset.rules[0];
+    assert_eq!(rule.redact.find(b"abcd password=x"), [0..2, 3..4, 6..7]);
+    // Of another source only what holds for all.
+    let mut other = good("[[rule]]\nname='r'\nsource='t'\nmatch='x'\n");
+    redact(&settings, &mut other);
+    assert_eq!(other.rules[0].redact.find(b"ab").len(), 1);
+    check_rule("match='x'\nredact='(y'", &[("bad-pattern", "(")]);
+}
+
+#[test]
 fn what_rules_say_of_others_is_checked() {
     check_rule("match='x'\nmax_raises='30/5'", &[("bad-max-raises", "5")]);
     check_rule("match='x'\nmax_raises='many'", &[("bad-max-raises", "many")]);
@@ -622,7 +638,9 @@ fn the_main_file_is_checked() {
     let source = |line: &str| format!("[[source]]\nname='a'\nfiles='x'\n{line}\n");
     let sink = |line: &str| format!("[[sink]]\nname='a'\ntype='flashduty'\n{line}\n");
     check_main("rule = ['x']", &[("unknown-key", "rule")]);
-    check_main("redact = []", &[("not-yet", "redact")]);
+    check_main("redact = ['pin=(\\d+)']\nredact_defaults = false", &[]);
+    check_main("redact = ['pin=(\\d+']", &[("bad-pattern", "(")]);
+    check_main(&source("redact = 7"), &[("wrong-type", "7")]);
     check_main("state_dir = ''\nscope = \"a\\tb\"", &[("empty", "''"), ("bad-text", "\"a\\tb\"")]);
     check_main("on_stop = 'stay'", &[("bad-choice", "'stay'")]);
     check_main("rules = 'a[b'", &[("bad-glob", "'a[b'")]);

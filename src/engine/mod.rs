@@ -41,7 +41,7 @@ use crate::model::{
 use crate::rule::{Rule, RuleIx, Ruleset};
 use crate::saved::{Entry, Saved, SavedClock, SavedKey, SavedSilence};
 use crate::scan::stamp::Stamp;
-use crate::scan::{Captures, Match, MatchKind};
+use crate::scan::{Captures, KeptMatch, Match, MatchKind};
 
 use alert::Key;
 use clock::Clocks;
@@ -82,6 +82,19 @@ pub enum Change {
     Silence(SavedSilence),
     /// A silence is over.
     SilenceGone(u64),
+}
+
+/// A match without what its rule takes out of lines; `None`: there is nothing to take out.
+fn redacted(rule: &Rule, hit: &Match<'_>) -> Option<KeptMatch> {
+    let out = rule.redact.find(hit.line);
+    let others = |value: &[u8]| rule.redact.find(value);
+    // What a line has lost by being unwrapped may stand whole in a capture.
+    let is_clean = out.is_empty()
+        && match hit.captures {
+            Captures::Spans { .. } => true,
+            Captures::Each(_) => hit.captures.iter().flatten().all(|value| others(value).is_empty()),
+        };
+    (!is_clean).then(|| hit.redacted(&out, others))
 }
 
 /// A transition on its way to `route`.
@@ -399,6 +412,8 @@ impl Engine {
         let others = self.frontier_of_others(read.file);
         let ruleset = self.ruleset.clone();
         for hit in read.matches {
+            let clean = ruleset.rules.get(hit.rule.0 as usize).and_then(|rule| redacted(rule, &hit));
+            let hit = clean.as_ref().map_or(hit, KeptMatch::seen);
             let time =
                 self.clocks.record_time(read.file, hit.stamp, read.arrival, &mut self.output.odd_stamps);
             let in_turn = self.merge.is_empty() && others.is_none_or(|frontier| time <= frontier);

@@ -9,6 +9,7 @@ mod days;
 mod deadline;
 mod measure;
 mod quantity;
+pub mod redact;
 mod restraint;
 mod rewrite;
 mod schedule;
@@ -28,6 +29,7 @@ pub use deadline::{Deadline, Deadlines};
 pub use measure::{Measure, number_text};
 pub(crate) use quantity::number_len;
 pub use quantity::{Quantity, Unit};
+pub use redact::Redaction;
 pub use restraint::{After, Flap, MaxRaises};
 pub use rewrite::{Edit, Rewrite, Table, Text};
 pub use schedule::{Hours, Schedule};
@@ -88,6 +90,8 @@ pub struct Rule {
     pub ignore: Vec<Pattern>,
     /// A line that fits any of them ends the alert of its key.
     pub resolve: Vec<Pattern>,
+    /// What is taken out of a line that fits, and of what it captures, before anything looks at it.
+    pub redact: Arc<Redaction>,
     /// `set`: what becomes of captures, of matches and of recovery lines, before anything looks at them.
     pub set: Vec<Rewrite>,
     /// `where`: what has to be true of a match besides, or it counts for nothing.
@@ -216,6 +220,7 @@ impl Rule {
             patterns: Vec::new(),
             ignore: Vec::new(),
             resolve: Vec::new(),
+            redact: Arc::default(),
             set: Vec::new(),
             filter: None,
             latch: false,

@@ -1,9 +1,12 @@
 //! What was found in a block, without an allocation for a match: the lines stay where they are, and room is used again.
 
+use std::ops::Range;
+
 use super::matcher::Room;
 use super::stamp::Stamp;
 use crate::model::Position;
 use crate::rule::RuleIx;
+use crate::rule::redact::{MASK, masked};
 
 /// What was found in a block. The caller keeps one and offers it again, so that its room is used again.
 #[derive(Debug, Default)]
@@ -149,6 +152,31 @@ impl Scanned {
 }
 
 impl Match<'_> {
+    /// The same without these places of its line, sorted and apart, and without what `others` finds in captures that are
+    /// no pieces of the line.
+    pub fn redacted(&self, out: &[Range<usize>], others: impl Fn(&[u8]) -> Vec<Range<usize>>) -> KeptMatch {
+        let captures = match self.captures {
+            Captures::Spans { line, made, spans } => {
+                let capture = |span: &Option<Span>| {
+                    let span = (*span)?;
+                    let (piece, from) = (span.of(line, made), span.from as usize);
+                    // Where what was made of the line stood in it is not known; nothing of a secret may be left.
+                    let made_of_secrets = from >= line.len() && !out.is_empty() && !piece.is_empty();
+                    Some(if made_of_secrets { MASK.into() } else { masked(piece, from, out).into() })
+                };
+                spans.iter().map(capture).collect()
+            }
+            Captures::Each(all) => {
+                let capture = |value: &Option<Box<[u8]>>| {
+                    let value = value.as_deref()?;
+                    Some(masked(value, 0, &others(value)).into())
+                };
+                all.iter().map(capture).collect()
+            }
+        };
+        KeptMatch { line: masked(self.line, 0, out).into(), captures, ..self.keep() }
+    }
+
     /// For when the block is gone.
     pub fn keep(&self) -> KeptMatch {
         let Match { rule, kind, at, stamp, line, captures, partial, times } = *self;

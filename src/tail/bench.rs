@@ -23,6 +23,7 @@ pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
         format: crate::model::Format::Plain,
         repeats: false,
         labels: Vec::new(),
+        redact: Default::default(),
     }
 }
 

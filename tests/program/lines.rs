@@ -146,3 +146,45 @@ summary = '{count}: {line}'
     assert_eq!((&told["count"], &told["total"]), (&4_000_000_000u64.into(), &4_000_000_000u64.into()));
     assert_eq!(running.stop().expect(0).stdout.len(), 2);
 }
+
+/// Of a secret in a line nothing is kept, stored, said or made a key of; and two of them are one key.
+#[test]
+fn secrets_in_lines_are_taken_out_before_anything_is_kept() {
+    let rules = r#"
+[[rule]]
+name = "login"
+source = "app"
+match = 'login (?<user>\S+) token=(?<token>\S+) pin (?<pin>\d+)'
+by = ["token"]
+severity = "critical"
+summary = "{user} {token} {pin} {line}"
+set = { user = 'lower(user)' }
+labels = { token2 = "{token}", pin = "{pin}" }
+redact = 'pin (\d+)'
+"#;
+    let sandbox = sandbox(TO_STDOUT, rules);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append(
+        "app.log",
+        "login Bob token=c4naryAAAA pin 4711999\nlogin Eve token=c4naryBBBB pin 4711999\n",
+    );
+    let told = running.tells("login", "critical");
+    assert_eq!(told["summary"], "bob *** *** login Bob token=*** pin ***");
+    assert_eq!((&told["labels"]["token"], &told["labels"]["pin"]), (&"***".into(), &"***".into()));
+    running.metric("tripline_rule_matches_total{rule=\"login\"}", |matches| matches == 2.0);
+    running.metric("tripline_rule_keys{rule=\"login\"}", |keys| keys == 1.0);
+    let page = running.get("/metrics");
+    let done = running.stop().expect(0);
+    let mut all = format!("{}{}{page}", done.answer(), done.talk()).into_bytes();
+    for entry in std::fs::read_dir(sandbox.path("state")).expect("state is kept") {
+        let path = entry.expect("it can be listed").path();
+        if path.is_file() {
+            all.extend(std::fs::read(path).expect("it can be read"));
+        }
+    }
+    for canary in ["c4naryAAAA", "c4naryBBBB", "4711999"] {
+        let found = all.windows(canary.len()).any(|bytes| bytes == canary.as_bytes());
+        assert!(!found, "{canary} was kept");
+    }
+}

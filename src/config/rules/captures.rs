@@ -7,7 +7,7 @@ use super::super::rewrite;
 use super::super::tokens::Names;
 use super::super::walk::{Fields, Said, is_identifier, require};
 use super::{Around, Reader};
-use crate::rule::{By, Rewrite, Value};
+use crate::rule::{By, Redaction, Rewrite, Value};
 use std::collections::BTreeSet;
 
 /// What can be said of every match, besides its captures.
@@ -82,6 +82,15 @@ impl<'t> Reader<'t, '_> {
         let allowed = self.fields.switch("allow_slow").unwrap_or(false);
         around.probe.judge(problems, said, &compiled, allowed);
         Some(compiled)
+    }
+
+    /// What is taken out of lines that the rule takes.
+    pub(super) fn redact(&self, problems: &mut Problems<'_>, around: &mut Around<'_>) -> Redaction {
+        let mut own = Vec::new();
+        for said in self.fields.texts("redact") {
+            own.extend(self.compile(problems, around, "redact", &said).map(|compiled| compiled.regex));
+        }
+        Redaction { defaults: true, own }
     }
 
     /// The patterns of `match_all` as one, if there are any.

@@ -180,6 +180,7 @@ impl<'t> Reader<'t, '_> {
         let set_names: Vec<&str> = self.fields.own().pairs("set").into_iter().map(|(name, _)| name).collect();
         let by = self.by(problems, matches.as_deref(), &captured, &set_names);
         let max_keys = self.fields.count("max_keys").unwrap_or(1000);
+        let redact = self.redact(problems, around);
         let restraints = self.restraints(problems, &mut around.references);
         let Restraints { max_raises, flap, renotify, unless, after } = restraints;
         // What only `resolve` captures is never there when a match is judged.
@@ -256,6 +257,7 @@ impl<'t> Reader<'t, '_> {
             patterns,
             ignore: slots(ignore),
             resolve: slots(resolve),
+            redact: Arc::new(redact),
             set: set.unwrap_or_default(),
             filter,
             latch: has_resolve && within.is_zero() && counts,
