@@ -4,17 +4,20 @@
 //! status only if its last word was another one, so nobody hears of the end of something he never heard of, and
 //! whoever heard of a beginning hears of the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{Emitted, Tell};
-use crate::model::{AlertKey, ChangeReport, Content, Delivery, DeliveryKind, SinkName, Status};
+use crate::model::{
+    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, RuleName, SinkName, Status, Transition,
+};
+use crate::rule::When;
 use crate::saved::Told;
 
 /// The label under which tripline's own alerts name a sink.
 pub const SINK_LABEL: &str = "sink";
 
 /// A sink as routing sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// Its name.
     pub sink: SinkName,
@@ -22,6 +25,34 @@ pub struct Route {
     pub leaving: bool,
     /// True if its peer takes what is said of changes.
     pub takes_changes: bool,
+    /// Of which alerts it wants to hear; `None`: of all.
+    pub when: Option<When>,
+    /// Rules that name other sinks.
+    pub unnamed: BTreeSet<RuleName>,
+}
+
+impl Route {
+    /// A sink that hears of everything.
+    pub fn new(sink: SinkName) -> Route {
+        Route { sink, leaving: false, takes_changes: true, when: None, unnamed: BTreeSet::new() }
+    }
+
+    /// What an alert that shows `status` shows to this sink, whose last word of it was `last`.
+    ///
+    /// Who knows of an episode is told the rest, whatever is said of it since; but a level that is too low for a sink is
+    /// none to it.
+    fn shows(&self, alert: &Transition, last: Status) -> Status {
+        let status = alert.status;
+        let own = is_own(&alert.key);
+        let asked = self.when.as_ref().filter(|when| !own || when.names_rules);
+        let wants = asked.is_none_or(|when| when.wants(alert, status));
+        let named = own || !self.unnamed.contains(&alert.key.rule);
+        match last {
+            Status::Ok if self.leaving || !named || !wants => Status::Ok,
+            last if status < last && !wants => Status::Ok,
+            _ => status,
+        }
+    }
 }
 
 /// What each sink was last told.
@@ -70,21 +101,23 @@ impl Ledger {
             }
             let place = (route.sink.clone(), transition.key.clone());
             let last = self.told.get(&place).copied().unwrap_or_default();
-            let kind = match (last, transition.status) {
+            let status = route.shows(transition, last);
+            let kind = match (last, status) {
                 (last, status) if last == status && !(again && last != Status::Ok) => continue,
-                (Status::Ok, _) if route.leaving || held || again => continue,
+                (Status::Ok, _) if held || again => continue,
                 (Status::Ok, _) => DeliveryKind::Raise,
                 (_, Status::Ok) => DeliveryKind::Resolve,
                 _ => DeliveryKind::Change,
             };
-            match transition.status {
+            match status {
                 Status::Ok => self.told.remove(&place),
                 status => self.told.insert(place.clone(), status),
             };
-            told.push(Told { sink: place.0, key: place.1, status: transition.status });
+            told.push(Told { sink: place.0, key: place.1, status });
             let mut transition = transition.clone();
             // Between what was decided and what this sink knows there may lie what it was not told.
             transition.previous = last;
+            transition.status = status;
             deliveries.push(self.owe(&route.sink, Content::Alert(kind, transition)));
         }
     }
@@ -92,7 +125,8 @@ impl Ledger {
     /// What is said of a change, as deliveries to every sink that takes it: they belong into the commit of its line.
     /// Nobody has to be told the rest of it, so a sink that is leaving is told nothing.
     pub fn route_change(&mut self, report: &ChangeReport, routes: &[Route]) -> Vec<Delivery> {
-        let takers = routes.iter().filter(|route| route.takes_changes && !route.leaving);
+        let named = |route: &&Route| !route.unnamed.contains(&report.rule);
+        let takers = routes.iter().filter(|route| route.takes_changes && !route.leaving).filter(named);
         takers.map(|route| self.owe(&route.sink, Content::Change(report.clone()))).collect()
     }
 
@@ -110,13 +144,142 @@ pub fn is_own(key: &AlertKey) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::model::{Episode, FileId, KeyHash, Labels, Position, Reason, Severity, Timestamp};
+    use crate::rule::{About, Condition, Number, Op};
     use crate::sink::sample;
+
+    const STATUSES: [Status; 4] = [Status::Ok, Status::Info, Status::Warning, Status::Critical];
+
+    fn alert(rule: &str, status: Status, team: &str) -> Transition {
+        Transition {
+            time: Timestamp(0),
+            key: AlertKey { rule: RuleName::new(rule), hash: KeyHash([0; 16]) },
+            status,
+            previous: Status::Ok,
+            reason: Reason::LevelReached,
+            value: None,
+            count: 1,
+            total: 1,
+            since: Timestamp(0),
+            episode: Episode(Position { file: FileId(1), offset: 0 }),
+            step: 0,
+            labels: Labels::from([("team".into(), team.to_owned())]),
+            details: Labels::new(),
+            summary: String::new(),
+            description: String::new(),
+            runbook: None,
+            images: Vec::new(),
+        }
+    }
+
+    /// `severity >= least`.
+    fn at_least(least: Severity) -> When {
+        let (severity, least) = (Number::Of(About::Severity), Number::Of(About::Level(least)));
+        let condition = Condition::Compared(severity, Op::AtLeast, least);
+        When { text: "severity >= …".into(), condition, names_rules: false }
+    }
+
+    fn told(
+        ledger: &mut Ledger,
+        route: &Route,
+        transition: Transition,
+        tell: Tell,
+    ) -> Option<(DeliveryKind, Status)> {
+        let (mut deliveries, mut rows) = (Vec::new(), Vec::new());
+        let emitted = Emitted { transition, tell };
+        ledger.route(&emitted, std::slice::from_ref(route), &mut deliveries, &mut rows);
+        assert_eq!(deliveries.len(), rows.len());
+        let alert = deliveries.first()?.alert();
+        alert.map(|(kind, transition)| (kind, transition.status))
+    }
+
+    #[test]
+    fn a_level_that_is_too_low_for_a_sink_is_none_to_it() {
+        let route = Route { when: Some(at_least(Severity::Critical)), ..Route::new(SinkName::new("s")) };
+        let mut ledger = Ledger::default();
+        let mut hear = |status| told(&mut ledger, &route, alert("r", status, "db"), Tell::Now);
+        assert_eq!(hear(Status::Warning), None);
+        assert_eq!(hear(Status::Critical), Some((DeliveryKind::Raise, Status::Critical)));
+        assert_eq!(hear(Status::Warning), Some((DeliveryKind::Resolve, Status::Ok)));
+        assert_eq!(hear(Status::Info), None);
+        assert_eq!(hear(Status::Critical), Some((DeliveryKind::Raise, Status::Critical)));
+        assert_eq!(hear(Status::Ok), Some((DeliveryKind::Resolve, Status::Ok)));
+        assert_eq!(hear(Status::Ok), None);
+    }
+
+    #[test]
+    fn who_was_told_is_told_the_rest_whatever_is_said_since() {
+        let open = Route::new(SinkName::new("s"));
+        let closed = Route { unnamed: [RuleName::new("r")].into(), ..open.clone() };
+        let mut ledger = Ledger::default();
+        let mut hear = |route: &Route, status| told(&mut ledger, route, alert("r", status, "db"), Tell::Now);
+        assert_eq!(hear(&closed, Status::Warning), None);
+        assert_eq!(hear(&open, Status::Warning), Some((DeliveryKind::Raise, Status::Warning)));
+        assert_eq!(hear(&closed, Status::Critical), Some((DeliveryKind::Change, Status::Critical)));
+        assert_eq!(hear(&closed, Status::Info), Some((DeliveryKind::Change, Status::Info)));
+        assert_eq!(hear(&closed, Status::Ok), Some((DeliveryKind::Resolve, Status::Ok)));
+        assert_eq!(hear(&closed, Status::Warning), None);
+    }
+
+    #[test]
+    fn alerts_of_tripline_itself_reach_every_sink_that_does_not_speak_of_rules() {
+        let choosy = Route {
+            when: Some(at_least(Severity::Critical)),
+            unnamed: [RuleName::new("tripline_storm")].into(),
+            ..Route::new(SinkName::new("s"))
+        };
+        let mut ledger = Ledger::default();
+        let own = || alert("tripline_storm", Status::Warning, "");
+        assert!(told(&mut ledger, &choosy, own(), Tell::Now).is_some());
+        let spoken =
+            Route { when: Some(When { names_rules: true, ..at_least(Severity::Critical) }), ..choosy };
+        assert!(told(&mut Ledger::default(), &spoken, own(), Tell::Now).is_none());
+    }
+
+    proptest! {
+        /// Against a sink that thinks for itself: it opens with a level that it wants, follows what comes, and closes with
+        /// the end or with a level that is too low for it.
+        #[test]
+        fn every_sink_hears_a_story(
+            steps in prop::collection::vec((0usize..4, 0usize..3, any::<bool>(), 0u8..4), 0..40),
+        ) {
+            let mut ledger = Ledger::default();
+            let mut open = Status::Ok;
+            for (status, least, named, tell) in steps {
+                let (status, least) = (STATUSES[status], Severity::ALL[least]);
+                let unnamed = if named { BTreeSet::new() } else { [RuleName::new("r")].into() };
+                let route = Route { when: Some(at_least(least)), unnamed, ..Route::new(SinkName::new("s")) };
+                let tell = [Tell::Now, Tell::Known, Tell::IfOther, Tell::Stale][usize::from(tell)];
+                let wants = status >= Status::from(least);
+                let expected = match tell {
+                    Tell::Stale => open,
+                    _ if open == Status::Ok && (!named || !wants || tell == Tell::Known) => Status::Ok,
+                    _ if status < open && !wants => Status::Ok,
+                    _ => status,
+                };
+                let heard = told(&mut ledger, &route, alert("r", status, "db"), tell);
+                let kind = match (open, expected) {
+                    (before, after) if before == after => None,
+                    (Status::Ok, after) => Some((DeliveryKind::Raise, after)),
+                    (_, Status::Ok) => Some((DeliveryKind::Resolve, Status::Ok)),
+                    (_, after) => Some((DeliveryKind::Change, after)),
+                };
+                prop_assert_eq!(heard, kind);
+                open = expected;
+            }
+        }
+    }
 
     #[test]
     fn a_change_is_owed_to_those_who_take_changes_and_stay() {
-        let route =
-            |name: &str, leaving, takes_changes| Route { sink: SinkName::new(name), leaving, takes_changes };
+        let route = |name: &str, leaving, takes_changes| Route {
+            leaving,
+            takes_changes,
+            ..Route::new(SinkName::new(name))
+        };
         let routes = [
             route("a", false, true),
             route("b", false, false),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::model::{Format, SinkName, SourceName};
-use crate::rule::Redaction;
+use crate::rule::{Redaction, When};
 
 /// Everything but the rules.
 #[derive(Clone, Debug)]
@@ -110,6 +110,8 @@ pub struct Sink {
     pub peer: Peer,
     /// How often a suspended sink is tried. Default 60 s.
     pub probe_every: Duration,
+    /// Of which alerts it wants to hear; `None`: of all.
+    pub when: Option<When>,
 }
 
 /// The kinds of peers.

@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("saved", &["model"]),
     ("scan", &["model", "rule"]),
     ("engine", &["model", "rule", "saved", "scan"]),
-    ("route", &["model", "saved", "engine"]),
+    ("route", &["model", "rule", "saved", "engine"]),
     ("scenario", &["model", "rule", "saved", "scan", "engine", "route"]),
     ("config", &["model", "rule", "settings", "scan", "scenario"]),
     ("tail", &["model", "settings", "saved"]),

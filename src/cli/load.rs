@@ -212,7 +212,7 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         None if configured => config::Sources::Any(Format::Json),
         _ => config::Sources::Any(wanted.format),
     };
-    let (ruleset, mut problems) =
+    let (mut ruleset, mut problems) =
         config::ruleset_probed(&rules, known, &tables, globals, &TimeZone::system(), probe);
     if let Ok(settings) = &settings {
         problems.extend(config::untold(&rules, &settings.sinks));
@@ -220,6 +220,18 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         problems.sort_by_key(|problem| (place(&problem.file), problem.span.start));
     }
     diagnostics.extend(problems);
+    match &settings {
+        // Without a configuration there are no sinks that a rule could mean.
+        _ if wanted.config.is_none() => {
+            ruleset.iter_mut().flat_map(|ruleset| &mut ruleset.rules).for_each(|rule| rule.sinks.clear());
+        }
+        Ok(settings) => {
+            let unknown = config::unknown_sinks(&rules, settings);
+            ruleset = ruleset.filter(|_| unknown.is_empty());
+            diagnostics.extend(unknown);
+        }
+        Err(_) => {}
+    }
     let whole = unread.is_empty();
     diagnostics.append(&mut unread);
     let own = config::own::own_rules().len();

@@ -125,6 +125,7 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
         flap,
         renotify,
         unless,
+        sinks,
         after: _,
         raise_remembered: _,
         change,
@@ -138,7 +139,7 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
     } = rule;
     let mut hash = Sha256::new();
     field(&mut hash, b"tripline-texts-v1");
-    let told = (active, mute, max_raises, flap, renotify, unless);
+    let told = (active, mute, max_raises, flap, renotify, unless, sinks);
     let written = format!("{:?}", (max_keys, told, labels, summary, description, runbook, images));
     rule.field_names().for_each(|name| field(&mut hash, name.as_bytes()));
     field(&mut hash, written.as_bytes());

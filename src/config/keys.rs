@@ -232,6 +232,12 @@ pub const SINK: &[Key] = &[
     key("name", Kind::Name, "", "What `[heartbeat]`, metrics and tripline's own log call it."),
     key("type", Kind::Text, "", "Which peer: \"stdout\" or \"flashduty\"."),
     key("probe_every", A_SECOND, "\"1m\"", "How often a suspended sink is tried."),
+    key(
+        "when",
+        Kind::Condition,
+        "always",
+        "Of which alerts it is told: a condition over `severity`, `rule` and labels.",
+    ),
 ];
 
 /// `[[sink]]` of type `flashduty`, besides [`SINK`].
@@ -256,7 +262,7 @@ pub const FLASHDUTY: &[Key] = &[
 ];
 
 /// Keys of sinks that a later version will have.
-pub const SINK_LATER: &[&str] = &["when", "links", "proxy", "change_key", "batch", "timeout"];
+pub const SINK_LATER: &[&str] = &["links", "proxy", "change_key", "batch", "timeout"];
 
 /// Types of sinks that this version has.
 pub const SINK_TYPES: &[&str] = &["stdout", "flashduty"];
@@ -296,6 +302,12 @@ pub const TEST_FILE: &[Key] = &[
     key("start", Kind::Any, "2026-01-05T10:00:00Z", "When tests begin, a Monday unless said."),
     key("tz", Kind::Text, "\"UTC\"", "Zone of stamps that name none, and of schedules that name none."),
     key("host", Kind::Text, "\"h1\"", "The observer's scope."),
+    key(
+        "format",
+        Kind::Choice(&["plain", "json", "logfmt"]),
+        "\"plain\"",
+        "What the lines of all sources are, as `format` of a source says it.",
+    ),
     key("line", Kind::Tables, "", "A line and the rule that takes it."),
     key("test", Kind::Tables, "", "What happens and what comes of it."),
 ];
@@ -549,6 +561,7 @@ pub const DEFAULTS: &[Key] = &[
         "the observer's",
         "\"none\": the alert is shared by all observers.",
     ),
+    key("sinks", Kind::Names, "all", "Names of the sinks that are told."),
     key(
         "labels",
         Kind::Labels,
@@ -586,7 +599,7 @@ pub const FLAP: &[Key] = &[
 ];
 
 /// Keys of rules that a later version will have.
-pub const RULE_LATER: &[&str] = &["repeats", "sinks", "links", "lines_kept", "on_remove", "files"];
+pub const RULE_LATER: &[&str] = &["repeats", "links", "lines_kept", "on_remove", "files"];
 
 /// One of `images`.
 pub const IMAGE: &[Key] = &[

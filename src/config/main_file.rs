@@ -19,7 +19,7 @@ use super::keys::{
 use super::macros::Macros;
 use super::pattern::{self, Budget};
 use super::walk::{Fields, Said, check, parse, require};
-use super::{Diagnostic, Draft, Second, Severity, Text, zone};
+use super::{Diagnostic, Draft, Second, Severity, Text, when, zone};
 use crate::model::{Format, SinkName, SourceName};
 use crate::rule::Redaction;
 use crate::settings::{Admin, Flashduty, Heartbeat, OnStop, Peer, SecretFrom, Settings, Sink, Source, Start};
@@ -51,7 +51,7 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
     }
     if fields.value("sink").is_none() {
         let name = SinkName::new("stdout");
-        sinks.push(Sink { name, peer: Peer::Stdout, probe_every: Duration::from_secs(60) });
+        sinks.push(Sink { name, peer: Peer::Stdout, probe_every: Duration::from_secs(60), when: None });
         names.insert("stdout".to_owned(), 0..0);
     }
     let known_sinks: Vec<&str> = names.keys().map(String::as_str).collect();
@@ -264,7 +264,8 @@ fn read_sink(
         }
     };
     let probe_every = fields.duration("probe_every").unwrap_or(Duration::from_secs(60));
-    Some(Sink { name: SinkName::new(fields.text("name")?.text), peer, probe_every })
+    let when = fields.text("when").and_then(|said| when::read(problems, &said));
+    Some(Sink { name: SinkName::new(fields.text("name")?.text), peer, probe_every, when })
 }
 
 fn read_flashduty(

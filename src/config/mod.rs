@@ -45,6 +45,7 @@ pub mod template;
 mod tokens;
 pub mod units;
 mod walk;
+mod when;
 mod zone;
 
 pub use diagnostic::{Diagnostic, Second, Severity};
@@ -118,6 +119,12 @@ pub fn redact(settings: &Settings, ruleset: &mut Ruleset) {
         let own = all.flat_map(|redaction| &redaction.own).cloned().collect();
         rule.redact = Arc::new(Redaction { defaults: settings.redact.defaults, own });
     }
+}
+
+/// Says which names in `sinks` of rules are no sinks of the settings.
+pub fn unknown_sinks(texts: &[Text], settings: &Settings) -> Vec<Diagnostic> {
+    let names: Vec<&str> = settings.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    when::unknown_sinks(texts, &names)
 }
 
 /// Reads all rule files at once, and adds tripline's own rules ([`own::own_rules`]).

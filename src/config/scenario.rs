@@ -12,7 +12,7 @@ use super::diagnostic::{Problems, short};
 use super::keys::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::walk::{Fields, Said, Value, check, parse, require, said};
 use super::{Diagnostic, Severity, Text, zone};
-use crate::model::{SourceName, Status, Timestamp};
+use crate::model::{Format, SourceName, Status, Timestamp};
 use crate::scenario::{Expected, Feed, Happens, LineTest, Lines, Number, OpenAt, Scenario, Suite, Takes};
 
 /// Things that happen in one test, at most.
@@ -55,6 +55,7 @@ impl<'t, 'i> File<'t, 'i> {
                 Some("name the rule files: `rules = [\"rules.toml\"]`".to_owned());
         }
         let rules = if is_pack { Vec::new() } else { self.paths(self.fields, "rules") };
+        let format = self.format();
         let tables = |key| self.fields.tables(key);
         let lines =
             tables("line").into_iter().filter_map(|(header, table)| self.line(problems, header, table));
@@ -68,7 +69,15 @@ impl<'t, 'i> File<'t, 'i> {
             }
             tests.push(test);
         }
-        Suite { rules, lines, tests }
+        Suite { rules, format, lines, tests }
+    }
+
+    fn format(&self) -> Format {
+        match self.fields.text("format").map(|word| word.text) {
+            Some("json") => Format::Json,
+            Some("logfmt") => Format::Logfmt,
+            _ => Format::Plain,
+        }
     }
 
     fn paths(&self, fields: Fields<'_, '_>, key: &str) -> Vec<PathBuf> {
@@ -203,6 +212,7 @@ impl<'t, 'i> File<'t, 'i> {
             start,
             tz,
             scope: fields.text("host").map_or("h1", |said| said.text).to_owned(),
+            format: self.format(),
             own_stamps: own.text("stamps").is_some_and(|word| word.text == "log"),
             feed,
             sent,

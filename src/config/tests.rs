@@ -115,6 +115,29 @@ fn what_is_taken_out_of_lines_comes_from_all_that_say_so() {
 }
 
 #[test]
+fn what_a_sink_wants_to_hear_of_is_checked() {
+    let sink = |when: &str| format!("[[sink]]\nname='a'\ntype='stdout'\nwhen={when}\n");
+    let check = |when: &str, expected: &[(&str, &str)]| check_main(&sink(when), expected);
+    check("'severity >= warning and team == \"db\"'", &[]);
+    check("'severity in [\"warning\", \"critical\"] or not rule =~ \"^ssh\"'", &[]);
+    check("'severity == critical'", &[]);
+    check("'severity == \"critcal\"'", &[("bad-condition", "'severity == \"critcal\"'")]);
+    check("'severity >= 2'", &[("bad-condition", "'severity >= 2'")]);
+    check("'team >= warning'", &[("bad-condition", "'team >= warning'")]);
+    check("'severity =~ \"crit\"'", &[("bad-condition", "'severity =~ \"crit\"'")]);
+    check("'severity >='", &[("bad-condition", "")]);
+    check("'rule =~ \"[z-a]\"'", &[("bad-pattern", "z-a")]);
+    check("7", &[("wrong-type", "7")]);
+    let (settings, _) = main_file(&sink("'severity == \"critical\" and team in [\"db\"]'"));
+    let settings = settings.unwrap();
+    assert!(settings.sinks[0].when.as_ref().is_some_and(|when| !when.names_rules));
+    let rules = "[defaults]\nsinks='a'\n[[rule]]\nname='r'\nsource='s'\nmatch='x'\nsinks=['a','onkall']\n";
+    let texts = [file("r.toml", rules)];
+    let problems = unknown_sinks(&texts, &settings);
+    assert_eq!(told(rules, &problems), [("unknown-sink", "'onkall'")]);
+}
+
+#[test]
 fn what_rules_say_of_others_is_checked() {
     check_rule("match='x'\nmax_raises='30/5'", &[("bad-max-raises", "5")]);
     check_rule("match='x'\nmax_raises='many'", &[("bad-max-raises", "many")]);

@@ -58,6 +58,7 @@ fn sink(url: &str) -> settings::Sink {
             allow_plaintext: false,
         }),
         probe_every: Duration::from_secs(60),
+        when: None,
     }
 }
 

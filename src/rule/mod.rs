@@ -14,6 +14,7 @@ mod restraint;
 mod rewrite;
 mod schedule;
 mod template;
+mod when;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +35,9 @@ pub use restraint::{After, Flap, MaxRaises};
 pub use rewrite::{Edit, Rewrite, Table, Text};
 pub use schedule::{Hours, Schedule};
 pub use template::{ImageTemplate, Segment, Template};
+pub use when::{About, When};
 
-use crate::model::{RuleName, Severity, SourceName, Timestamp};
+use crate::model::{RuleName, Severity, SinkName, SourceName, Timestamp};
 
 /// Index of a rule in its [`Ruleset`]. Valid for that ruleset only: what survives a reload is the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,6 +158,8 @@ pub struct Rule {
     /// If the rule speaks of changes: what a match says of one. It then has no keys, and what is measured, compared and
     /// held back means nothing.
     pub change: Option<Change>,
+    /// Who is told; empty: every sink.
+    pub sinks: Vec<SinkName>,
     /// Labels of alerts: constant ones identify, others are details. Never part of the key.
     pub labels: Vec<(Arc<str>, Template)>,
     /// One line.
@@ -250,6 +254,7 @@ impl Rule {
             after: None,
             raise_remembered: Duration::ZERO,
             change: None,
+            sinks: Vec::new(),
             labels: Vec::new(),
             summary: Template::default(),
             description: Template::default(),

@@ -20,7 +20,7 @@ pub use coverage::{Coverage, Uncovered};
 pub use expected::{Expected, Number, Sent};
 pub use play::{Difference, LineVerdict, Row, Took, Verdict, lines, play};
 
-use crate::model::{SourceName, Timestamp};
+use crate::model::{Format, SourceName, Timestamp};
 
 /// All tests of one file.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,8 @@ pub struct Suite {
     /// Globs of the rule files that are tested, absolute or relative to where the program stands; empty: the rules that
     /// stand in the file itself.
     pub rules: Vec<PathBuf>,
+    /// What all their lines are.
+    pub format: Format,
     /// `[[line]]`.
     pub lines: Vec<LineTest>,
     /// `[[test]]`.
@@ -82,6 +84,8 @@ pub struct Scenario {
     pub tz: TimeZone,
     /// The observer's scope.
     pub scope: String,
+    /// What all its lines are.
+    pub format: Format,
     /// Whether the log's own stamps count; else a line is of the moment at which it comes.
     pub own_stamps: bool,
     /// In the order of the file.

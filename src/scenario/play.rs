@@ -10,8 +10,8 @@ use super::expected::{Expected, Sent, inline, quoted};
 use super::world::{MAX_LINE, World};
 use super::{Feed, Happens, LineTest, Lines, Scenario, Takes};
 use crate::engine::{Engine, Timing};
-use crate::model::{FileId, SourceName, Timestamp};
-use crate::rule::Ruleset;
+use crate::model::{FileId, Format, SourceName, Timestamp};
+use crate::rule::{Rule, Ruleset};
 use crate::saved::Saved;
 use crate::scan::{Block, MatchKind, Scanned, Scanner, Tail, stamp};
 
@@ -119,8 +119,13 @@ impl LineVerdict {
 }
 
 /// Asks which rules take the lines of a test, each by itself. `sample`: what its file holds.
-pub fn lines(ruleset: &Arc<Ruleset>, test: &LineTest, sample: Option<&str>) -> Vec<LineVerdict> {
-    let judge = Judge::new(ruleset, &test.source);
+pub fn lines(
+    ruleset: &Arc<Ruleset>,
+    format: Format,
+    test: &LineTest,
+    sample: Option<&str>,
+) -> Vec<LineVerdict> {
+    let judge = Judge::new(ruleset, &test.source, format);
     let Lines::Text(text) = &test.from else { return judge.sample(sample.unwrap_or_default()) };
     let mut expected = test.takes.clone();
     expected.sort_by(|a, b| a.rule.cmp(&b.rule));
@@ -134,8 +139,9 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(ruleset: &'a Arc<Ruleset>, source: &SourceName) -> Judge<'a> {
-        let scanner = Scanner::new(ruleset, |rule| rule.sources.contains(source), MAX_LINE);
+    fn new(ruleset: &'a Arc<Ruleset>, source: &SourceName, format: Format) -> Judge<'a> {
+        let sees = |rule: &Rule| rule.sources.contains(source);
+        let scanner = Scanner::structured(ruleset, sees, MAX_LINE, format);
         let timing = Timing { name: source.clone(), tz: TimeZone::UTC, max_age: Duration::MAX, year: None };
         let mut engine = Engine::new(
             ruleset.clone(),
@@ -283,7 +289,7 @@ pub fn play(
             force = rules.clone();
         }
         if let Happens::Lines(source, _) = &turn.feed.what {
-            let judge = Judge::new(&force, source);
+            let judge = Judge::new(&force, source, scenario.format);
             for line in turn.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 seen(&force, source, line);
                 let text = String::from_utf8_lossy(line).into_owned();

@@ -10,7 +10,7 @@ use super::{Feed, Happens, Scenario};
 use crate::engine::{Arrival, Change, Engine, Phase, Read, Timing};
 use crate::model::{FileId, SinkName, SourceName, Timestamp};
 use crate::route::{Ledger, Route};
-use crate::rule::Ruleset;
+use crate::rule::{Rule, Ruleset};
 use crate::saved::{Saved, Told};
 use crate::scan::stamp::Stamp;
 use crate::scan::{Block, Match, Scanned, Scanner, Tail};
@@ -75,7 +75,8 @@ impl<'a> World<'a> {
     fn place(&mut self, ruleset: Arc<Ruleset>) {
         let names = sources(self.scenario, &ruleset);
         let scanner = |name: SourceName| {
-            let scanner = Scanner::new(&ruleset, |rule| rule.sources.contains(&name), MAX_LINE);
+            let sees = |rule: &Rule| rule.sources.contains(&name);
+            let scanner = Scanner::structured(&ruleset, sees, MAX_LINE, self.scenario.format);
             (name, scanner)
         };
         self.scanners = names.into_iter().map(scanner).collect();
@@ -242,7 +243,7 @@ impl<'a> World<'a> {
 
     /// Routes what was decided.
     fn tell(&mut self) {
-        let route = Route { sink: SinkName::new("test"), leaving: false, takes_changes: true };
+        let route = Route::new(SinkName::new("test"));
         loop {
             let output = self.engine.take();
             if output.transitions.is_empty() {

@@ -40,6 +40,24 @@ fn sandbox(tests: &str) -> Sandbox {
     sandbox
 }
 
+/// Fields of structured lines, and a table beside the rules.
+#[test]
+fn lines_with_fields_are_tested_too() {
+    let sandbox = Sandbox::new();
+    sandbox.write("hosts.csv", "host,team\nweb-1,shop\n");
+    sandbox.write(
+        "r.toml",
+        "[lookup]\nteams = { csv = 'hosts.csv', key = 'host', value = 'team' }\n[[rule]]\nname='slow'\nsource='app'\n\
+         where='http.status >= 500'\nset={ team = 'lookup(teams, host)' }\nby=['team']\n",
+    );
+    sandbox.write(
+        "r.test.toml",
+        "rules=['r.toml']\nformat='json'\n[[line]]\nsource='app'\ntext='{\"host\":\"web-1\",\"http\":{\"status\":503}}'\n\
+         rule='slow'\ncaptures={ team='shop' }\n[[line]]\nsource='app'\ntext='{\"http\":{\"status\":200}}'\nrule=false\n",
+    );
+    sandbox.run(&["test"]).expect(0);
+}
+
 /// The tests of the tree pass, and reach every pattern.
 #[test]
 fn the_rules_of_the_tree_are_as_their_tests_say() {

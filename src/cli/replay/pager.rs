@@ -13,7 +13,7 @@ pub(super) struct Pager {
 impl Pager {
     /// One that was told nothing.
     pub(super) fn new() -> Pager {
-        let route = Route { sink: SinkName::new("pager"), leaving: false, takes_changes: false };
+        let route = Route { takes_changes: false, ..Route::new(SinkName::new("pager")) };
         Pager { ledger: Ledger::new(&[], 0), route: [route] }
     }
 

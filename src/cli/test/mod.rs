@@ -11,7 +11,9 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::{COULD_NOT, Color, Failure, NO, answer, load, render as diagnostics, talk};
-use crate::config::{self, Diagnostic, Severity, Text};
+use crate::config::probe::Probe;
+use crate::config::{self, Diagnostic, Severity, Sources, Text};
+use crate::model::Format;
 use crate::rule::Ruleset;
 use crate::scenario::{self, Coverage, LineVerdict, Lines, Scenario, Suite, Verdict};
 
@@ -115,7 +117,7 @@ fn play<'a>(loaded: &'a Loaded, args: &TestArgs, coverage: &mut Coverage) -> Pla
             Lines::Sample(path) => loaded.samples.get(path).map(String::as_str),
             Lines::Text(_) => None,
         };
-        let verdicts = scenario::lines(&loaded.ruleset, test, sample);
+        let verdicts = scenario::lines(&loaded.ruleset, loaded.suite.format, test, sample);
         for verdict in &verdicts {
             coverage.see(&loaded.ruleset, &test.source, verdict.text.as_bytes());
         }
@@ -181,12 +183,12 @@ impl Reader {
         let zone = suite.tests.first().map_or(TimeZone::UTC, |test| test.tz.clone());
         let own = [path.to_owned()];
         let globs = if is_pack { own.as_slice() } else { &suite.rules };
-        let Some(ruleset) = self.rules(globs, &zone)? else { return Ok(None) };
+        let Some(ruleset) = self.rules(globs, &zone, suite.format)? else { return Ok(None) };
         let mut reloads = Vec::new();
         for test in &suite.tests {
             let mut rulesets = Vec::new();
             for globs in test.reloads() {
-                rulesets.extend(self.rules(globs, &test.tz)?);
+                rulesets.extend(self.rules(globs, &test.tz, suite.format)?);
             }
             reloads.push(rulesets);
         }
@@ -201,7 +203,12 @@ impl Reader {
         Ok(Some(Loaded { text, suite, ruleset, samples, reloads }))
     }
 
-    fn rules(&mut self, globs: &[PathBuf], zone: &TimeZone) -> Result<Option<Arc<Ruleset>>, Failure> {
+    fn rules(
+        &mut self,
+        globs: &[PathBuf],
+        zone: &TimeZone,
+        format: Format,
+    ) -> Result<Option<Arc<Ruleset>>, Failure> {
         let mut paths = Vec::new();
         for glob in globs {
             let found = load::expand(glob, false).map_err(Failure)?;
@@ -211,7 +218,15 @@ impl Reader {
             paths.extend(found);
         }
         let texts = paths.iter().map(|path| self.read(path)).collect::<Result<Vec<Text>, Failure>>()?;
-        let (ruleset, problems) = config::ruleset(&texts, None, &[], zone);
+        let mut tables = config::csv::Files::new();
+        for path in texts.iter().flat_map(config::csv::wanted) {
+            let table = load::read_text(&path).map(|text| text.text);
+            self.texts.insert(path.clone(), table.clone().unwrap_or_default());
+            tables.insert(path, table);
+        }
+        let probe = &mut Probe::none();
+        let (ruleset, problems) =
+            config::ruleset_probed(&texts, Sources::Any(format), &tables, &[], zone, probe);
         if self.checked.insert(paths) {
             self.diagnostics.extend(problems);
         }

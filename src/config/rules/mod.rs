@@ -30,7 +30,7 @@ use super::rewrite::Tables;
 use super::tokens::Names;
 use super::walk::{Fields, Said, check, parse, require, said};
 use super::{Diagnostic, Second, Severity, Sources, Text, csv, demand, digest, schedule, template};
-use crate::model::{Format, RuleName, SourceName};
+use crate::model::{Format, RuleName, SinkName, SourceName};
 use crate::rule::{ImageTemplate, Measure, Pattern, Rewrite, Rule, Ruleset, Schedule, Template, Unit};
 use crate::settings::Source;
 
@@ -287,6 +287,7 @@ impl<'t> Reader<'t, '_> {
             after,
             raise_remembered: std::time::Duration::ZERO,
             change,
+            sinks: self.fields.texts("sinks").iter().map(|said| SinkName::new(said.text)).collect(),
             labels,
             summary,
             description,

@@ -19,7 +19,7 @@ use crate::model::{
     RuleName, SinkName, SourceName, Status, Timestamp, Transition,
 };
 use crate::route::{Ledger, Route, is_own};
-use crate::rule::Ruleset;
+use crate::rule::{Rule, Ruleset};
 use crate::saved::{Saved, SavedSilence};
 use crate::scan::{LINE_END, MatchKind, Review, Scanned, Scanner};
 use crate::settings::{Settings, Source};
@@ -293,7 +293,7 @@ impl<D: Disk> Core<D> {
             .sources
             .iter()
             .map(|source| {
-                let sees = |rule: &crate::rule::Rule| rule.sources.contains(&source.name);
+                let sees = |rule: &Rule| rule.sources.contains(&source.name);
                 let scanner = Scanner::structured(&ruleset, sees, source.max_line, source.format);
                 (source.name.clone(), scanner.counting_repeats(source.repeats))
             })
@@ -324,10 +324,17 @@ impl<D: Disk> Core<D> {
         self.routes = self
             .queues
             .keys()
-            .map(|sink| Route {
-                sink: sink.clone(),
-                leaving: !active.contains(sink),
-                takes_changes: takes_changes(sink),
+            .map(|sink| {
+                let settings = settings.sinks.iter().find(|known| known.name == *sink);
+                let names_others = |rule: &&Rule| !rule.sinks.is_empty() && !rule.sinks.contains(sink);
+                let unnamed = ruleset.rules.iter().filter(names_others).map(|rule| rule.name.clone());
+                Route {
+                    sink: sink.clone(),
+                    leaving: !active.contains(sink),
+                    takes_changes: takes_changes(sink),
+                    when: settings.and_then(|sink| sink.when.clone()),
+                    unnamed: unnamed.collect(),
+                }
             })
             .collect();
         self.beat = settings.heartbeat.as_ref().map(|beat| (beat.sink.clone(), beat.every, now.time));
