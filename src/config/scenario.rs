@@ -12,7 +12,7 @@ use super::diagnostic::{Problems, short};
 use super::keys::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::walk::{Fields, Said, Value, check, parse, require, said};
 use super::{Diagnostic, Severity, Text, zone};
-use crate::model::{Format, SourceName, Status, Timestamp};
+use crate::model::{Format, SourceName, Timestamp};
 use crate::scenario::{Expected, Feed, Happens, LineTest, Lines, Number, OpenAt, Scenario, Suite, Takes};
 
 /// Things that happen in one test, at most.
@@ -346,17 +346,13 @@ fn expected(problems: &mut Problems<'_>, span: Range<usize>, table: &DeTable<'_>
             None
         }
     });
-    let status = fields.text("status").and_then(|said| {
-        [Status::Ok, Status::Info, Status::Warning, Status::Critical]
-            .into_iter()
-            .find(|status| status.as_str() == said.text)
-    });
     let table = |problems: &mut Problems<'_>, key| fields.value(key).map(|value| texts(problems, value, key));
     Expected {
         at: fields.duration("at"),
         rule: text("rule"),
         by: table(problems, "by"),
-        status,
+        change_key: text("change_key"),
+        status: text("status"),
         count: whole("count"),
         value,
         reason: text("reason"),

@@ -7,7 +7,7 @@ use super::text::Scene;
 use crate::model::{AlertKey, Reason, Status, Timestamp, Transition};
 
 impl Engine {
-    /// Resolves the alerts of these keys that are open. Their keys begin anew: see [`Key::begin_anew`].
+    /// Resolves the alerts of these keys that are open. Their keys begin anew: see `Key::begin_anew`.
     pub fn resolve(&mut self, keys: &[AlertKey], now: Timestamp) {
         self.now = self.now.max(now);
         for AlertKey { rule, hash } in keys {

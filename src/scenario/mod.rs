@@ -2,7 +2,7 @@
 //! number. Pure: files are read before, and what is printed comes after.
 //!
 //! [`lines()`] asks which rules take a line, [`play()`] lets lines come at their times and
-//! holds what left against what was expected, [`coverage`] says which patterns nothing has reached.
+//! holds what left against what was expected, [`Coverage`] says which patterns nothing has reached.
 
 mod coverage;
 mod expected;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 pub use coverage::{Coverage, Uncovered};
-pub use expected::{Expected, Number, Sent};
+pub use expected::{Expected, Number, Sent, What};
 pub use play::{Difference, LineVerdict, Row, Took, Verdict, lines, play};
 
 use crate::model::{Format, SourceName, Timestamp};

@@ -246,8 +246,14 @@ impl<'a> World<'a> {
         let route = Route::new(SinkName::new("test"));
         loop {
             let output = self.engine.take();
-            if output.transitions.is_empty() {
+            if output.transitions.is_empty() && output.changes.is_empty() {
                 break;
+            }
+            for reported in output.changes {
+                let owed = self.ledger.route_change(&reported.report, std::slice::from_ref(&route));
+                if !owed.is_empty() && !reported.stale {
+                    self.sent.push(Sent::change(self.scenario.start, self.now, reported.report));
+                }
             }
             for emitted in output.transitions {
                 let (mut deliveries, mut told) = (Vec::new(), Vec::new());

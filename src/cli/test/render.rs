@@ -149,14 +149,15 @@ fn of_test(text: &mut String, difference: &Difference, paint: &Paint) {
 
 /// What is not as expected, with what it is where the row does not show it.
 fn others(names: &[&'static str], sent: &crate::scenario::Sent) -> String {
-    let t = &sent.transition;
+    let (summary, description) = sent.texts();
+    let alert = sent.alert();
     let one = |name: &&'static str| match *name {
         "value" => format!("value is {}", sent.value.as_deref().unwrap_or("nothing")),
-        "count" => format!("count is {}", t.count),
-        "reason" => format!("reason is `{}`", t.reason.as_str()),
-        "summary" => format!("summary is `{}`", Untrusted(&t.summary)),
-        "description" => format!("description is `{}`", Untrusted(&t.description)),
-        "labels" => format!("labels are {}", Untrusted(&format!("{:?}", t.labels))),
+        "count" => format!("count is {}", alert.map_or(0, |alert| alert.count)),
+        "reason" => format!("reason is `{}`", alert.map_or("", |alert| alert.reason.as_str())),
+        "summary" => format!("summary is `{}`", Untrusted(summary)),
+        "description" => format!("description is `{}`", Untrusted(description)),
+        "labels" => format!("labels are {}", Untrusted(&format!("{:?}", sent.labels()))),
         name => format!("`{name}` differs"),
     };
     names.iter().map(one).collect::<Vec<_>>().join(", ")

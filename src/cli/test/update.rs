@@ -60,7 +60,11 @@ pub(super) fn write(played: &[Played<'_>]) -> Result<u8, Failure> {
             }
         }
     }
-    talk(&format!("{changed} files were changed\n"));
+    talk(&if changed == 1 {
+        "1 file was changed\n".to_owned()
+    } else {
+        format!("{changed} files were changed\n")
+    });
     Ok(0)
 }
 
