@@ -145,12 +145,16 @@ fn what_rules_say_of_others_is_checked() {
     check_rule("match='x'\nmax_raises=30", &[("wrong-type", "30")]);
     check_rule("match='x'\nmax_raises='never'\nflap='never'\nrenotify='4h'", &[]);
     check_rule("match='x'\nflap={changes=1}", &[("out-of-range", "1")]);
+    check_rule("match='x'\nmax_keys=1000001", &[("out-of-range", "1000001")]);
+    let (_, problems) = rules("[[rule]]\nname='r'\nsource='s'\nmatch='x'\nmax_keys=1000001\n");
+    assert_eq!(problems[0].label, "takes 1 to 1000000");
     check_rule("match='x'\nflap={change=4}", &[("unknown-key", "change")]);
     check_rule("match='x'\nflap='often'", &[("wrong-type", "'often'")]);
     check_rule("match='x'\nunless='q'", &[("unknown-rule", "'q'")]);
     check_rule("match='x'\nunless='r'", &[("own-name", "'r'")]);
     check_rule("match='x'\nafter=['r']", &[("own-name", "'r'")]);
     check_rule("match='x'\nafter_within='5m'", &[("no-effect", "'5m'")]);
+    check_rule("match='x'\nafter='r'\nafter_within='5m'", &[("own-name", "'r'")]);
     let other = "[[rule]]\nname='q'\nsource='s'\nmatch='(?<ip>y)'\nby=['ip']\n";
     let one = "[[rule]]\nname='r'\nsource='s'\nmatch='(?<k>x)'\nby=['k']\nafter='q'\nafter_within='5m'\n";
     check_rules(&format!("{one}{other}"), &[("nothing-shared", "'q'")]);

@@ -161,7 +161,7 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         (Kind::Count, DeValue::Integer(_)) => {
             if count(value).is_none() {
                 let title = format!("`{}` is out of range", key.name);
-                problems.error("out-of-range", value.span(), title, format!("takes {}", key.kind.describe()));
+                problems.error("out-of-range", value.span(), title, format!("takes 1 to {MOST}"));
             }
         }
         (Kind::ChangeStatus, DeValue::String(_)) => check_change_status(problems, key, value),

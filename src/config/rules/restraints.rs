@@ -57,8 +57,9 @@ impl Reader<'_, '_> {
         let unless = self.others(problems, "unless", references);
         let rules = self.others(problems, "after", references);
         let within = self.fields.duration("after_within").unwrap_or_default();
-        let after_within = self.fields.own().value("after_within").filter(|_| rules.is_empty());
-        if let Some(value) = after_within {
+        let after_within = self.fields.own().value("after_within");
+        // Without names that are right there may be wrong ones, which were shown.
+        if let Some(value) = after_within.filter(|_| self.fields.value("after").is_none()) {
             let title = "`after_within` has no effect without `after`";
             problems.error("no-effect", value.span(), title, "after what?").help =
                 Some("name the rule: `after = \"…\"`".to_owned());
