@@ -308,6 +308,32 @@ fn two_sets_of_rules_are_compared_on_the_same_log() {
 }
 
 /// Runs over a finished log from its beginning, until all of it was read, and stops.
+#[test]
+fn what_no_sink_would_have_been_told_is_marked_in_the_timeline() {
+    let sandbox = Sandbox::new();
+    let rule = |name: &str, rest: &str| {
+        format!(
+            "[[rule]]\nname = '{name}'\nsource = 's'\nmatch = '{name} began'\nresolve = '{name} is over'\n{rest}\n"
+        )
+    };
+    sandbox.write("rules.toml", rule("down", "") + &rule("slow", "unless = 'down'"));
+    let at = |second: u32, text: &str| format!("2026-01-05T10:00:{second:02}Z {text}\n");
+    let log =
+        [(0, "down began"), (1, "slow began"), (2, "slow is over"), (3, "down is over"), (4, "slow began")];
+    sandbox.write("a.log", log.map(|(second, text)| at(second, text)).concat());
+    let finished = sandbox.run(&["replay", "--rules", "rules.toml", "--tz", "UTC", "a.log"]).expect(0);
+    let text = &finished.stdout;
+    let told = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let status = words.next().unwrap_or_default();
+        format!("{status} {} {}", words.next().unwrap_or_default(), !line.ends_with("  (not told)"))
+    };
+    let expected =
+        ["WARNING down true", "WARNING slow false", "OK slow false", "OK down true", "WARNING slow true"];
+    // The clock runs on after the log, until both have expired.
+    assert_eq!(text.iter().map(|line| told(line)).take(5).collect::<Vec<_>>(), expected, "{text:?}");
+}
+
 fn run_over(sandbox: &Sandbox, log: &str) -> Finished {
     let mut args = vec!["run", "--rules", SSHD, "--start", "beginning"];
     args.extend(["--listen", "127.0.0.1:0", log]);

@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use super::load::{self, Lines, Wanted};
 use super::{COULD_NOT, Color, Failure, LineFormat, NO, answer, quiet, render, talk};
 use crate::engine::{Output, RuleCounts, Tell};
-use crate::model::ChangeReport;
+use crate::model::{ChangeReport, DeliveryKind};
 use crate::rule::Ruleset;
 use crate::sink::stdout;
 use crate::untrusted::Untrusted;
@@ -259,9 +259,9 @@ impl Told<'_> {
                     return Ok(false);
                 }
             }
-            let paged = self.summary.count(emitted, later);
+            let told = self.summary.count(emitted, later);
             if let Some(page) = &mut self.page {
-                page.story.tell(emitted, paged, later);
+                page.story.tell(emitted, told == Some(DeliveryKind::Raise), later);
             }
             // What is told again, or once nothing holds it back any more, stands above.
             if emitted.tell == Tell::IfOther {
@@ -269,8 +269,12 @@ impl Told<'_> {
             }
             progress.hide();
             let transition = &emitted.transition;
-            let line =
+            let mut line =
                 if self.json { stdout::json(transition) } else { stdout::line(transition, self.color) };
+            // What only stands here is not to be taken for a page.
+            if told.is_none() && !self.json {
+                line += "  (not told)";
+            }
             if !quiet(writeln!(self.out, "{line}"))? {
                 return Ok(false);
             }

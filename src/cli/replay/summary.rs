@@ -144,11 +144,12 @@ impl Summary {
         self.days.entry((rule, date)).or_default()
     }
 
-    /// A transition was decided; `later`: after the end of the log. True if it is a page.
-    pub(super) fn count(&mut self, emitted: &Emitted, later: bool) -> bool {
+    /// A transition was decided; `later`: after the end of the log. As what a sink would have been
+    /// told of it, if at all: a raise is a page.
+    pub(super) fn count(&mut self, emitted: &Emitted, later: bool) -> Option<DeliveryKind> {
         let transition = &emitted.transition;
-        let told = self.pager.tell(emitted);
-        let raised = told.is_some_and(|(kind, _)| kind == DeliveryKind::Raise);
+        let told = self.pager.tell(emitted).map(|(kind, _)| kind);
+        let raised = told == Some(DeliveryKind::Raise);
         let began = transition.previous == Status::Ok && transition.status != Status::Ok;
         self.transitions += u64::from(emitted.tell != Tell::IfOther);
         self.held += u64::from(began && emitted.tell == Tell::Known);
@@ -162,7 +163,7 @@ impl Summary {
         }
         if !self.keys.contains_key(&transition.key) && self.keys.len() >= MOST_KEYS {
             self.other_keys += pages;
-            return raised;
+            return told;
         }
         let labels = || {
             let told = transition.labels.iter().filter(|(name, _)| &***name != "instance");
@@ -176,7 +177,7 @@ impl Summary {
         }
         key.matches += transition.total.saturating_sub(key.last);
         key.last = transition.total;
-        raised
+        told
     }
 
     /// The log is over.

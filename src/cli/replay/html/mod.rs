@@ -232,7 +232,9 @@ mod tests {
     use super::super::summary::Facts;
     use super::*;
     use crate::engine::{Emitted, Tell};
-    use crate::model::{AlertKey, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName, Transition};
+    use crate::model::{
+        AlertKey, DeliveryKind, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName, Transition,
+    };
     use crate::rule::Ruleset;
 
     /// Raised at that second, with a text for everything that a log may write.
@@ -277,7 +279,7 @@ mod tests {
             for transition in [raised, over] {
                 let emitted = Emitted { transition, tell: Tell::Now };
                 let paged = summary.count(&emitted, false);
-                story.tell(&emitted, paged, false);
+                story.tell(&emitted, paged == Some(DeliveryKind::Raise), false);
                 story.count_matches(&[(crate::rule::RuleIx(0), emitted.transition.time)]);
             }
         }
