@@ -1,6 +1,6 @@
 //! Plays a test, and holds what came of it against what was expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,23 +125,23 @@ pub fn lines(
     test: &LineTest,
     sample: Option<&str>,
 ) -> Vec<LineVerdict> {
-    let judge = Judge::new(ruleset, &test.source, format);
+    let judge = Judge::new(ruleset.clone(), &test.source, format);
     let Lines::Text(text) = &test.from else { return judge.sample(sample.unwrap_or_default()) };
     let mut expected = test.takes.clone();
     expected.sort_by(|a, b| a.rule.cmp(&b.rule));
     vec![LineVerdict { text: text.clone(), number: None, expected, took: judge.took(text), remark: None }]
 }
 
-struct Judge<'a> {
-    ruleset: &'a Ruleset,
+struct Judge {
+    ruleset: Arc<Ruleset>,
     scanner: Scanner,
     engine: Engine,
 }
 
-impl<'a> Judge<'a> {
-    fn new(ruleset: &'a Arc<Ruleset>, source: &SourceName, format: Format) -> Judge<'a> {
+impl Judge {
+    fn new(ruleset: Arc<Ruleset>, source: &SourceName, format: Format) -> Judge {
         let sees = |rule: &Rule| rule.sources.contains(source);
-        let scanner = Scanner::structured(ruleset, sees, MAX_LINE, format);
+        let scanner = Scanner::structured(&ruleset, sees, MAX_LINE, format);
         let timing = Timing { name: source.clone(), tz: TimeZone::UTC, max_age: Duration::MAX, year: None };
         let mut engine = Engine::new(
             ruleset.clone(),
@@ -272,6 +272,8 @@ pub fn play(
     let mut differences = Vec::new();
     let mut untaken: Vec<String> = Vec::new();
     let mut force = ruleset.clone();
+    let mut judges: BTreeMap<&SourceName, Judge> = BTreeMap::new();
+    let mut known: BTreeSet<(&SourceName, Vec<u8>)> = BTreeSet::new();
     let mut look = |world: &mut World<'_>, before: Timestamp| {
         while let Some(open) = opens.next_if(|open| scenario.start.plus(open.at) < before) {
             world.pass(scenario.start.plus(open.at), true);
@@ -287,11 +289,19 @@ pub fn play(
         let rules = turn.reload.and_then(|reload| reloads.get(reload));
         if let Some(rules) = rules {
             force = rules.clone();
+            judges.clear();
+            known.clear();
         }
         if let Happens::Lines(source, _) = &turn.feed.what {
-            let judge = Judge::new(&force, source, scenario.format);
             for line in turn.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                // What is fed again and again is asked about once.
+                if !known.insert((source, line.to_vec())) {
+                    continue;
+                }
                 seen(&force, source, line);
+                let judge = judges
+                    .entry(source)
+                    .or_insert_with(|| Judge::new(Arc::clone(&force), source, scenario.format));
                 let text = String::from_utf8_lossy(line).into_owned();
                 if !untaken.contains(&text) && judge.took(&text).is_empty() {
                     untaken.push(text);
