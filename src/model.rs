@@ -544,6 +544,14 @@ impl Delivery {
         }
     }
 
+    /// What it says of a change, if it is of one.
+    pub fn change(&self) -> Option<&ChangeReport> {
+        match &self.content {
+            Content::Alert(..) => None,
+            Content::Change(report) => Some(report),
+        }
+    }
+
     /// The time of the record that it comes from.
     pub fn time(&self) -> Timestamp {
         match &self.content {

@@ -23,6 +23,8 @@ pub struct Route {
     pub sink: SinkName,
     /// True if it was removed from the configuration: it is told the rest of what it knows, and nothing new.
     pub leaving: bool,
+    /// True if its peer takes alerts.
+    pub takes_alerts: bool,
     /// True if its peer takes what is said of changes.
     pub takes_changes: bool,
     /// Of which alerts it wants to hear; `None`: of all.
@@ -34,7 +36,14 @@ pub struct Route {
 impl Route {
     /// A sink that hears of everything.
     pub fn new(sink: SinkName) -> Route {
-        Route { sink, leaving: false, takes_changes: true, when: None, unnamed: BTreeSet::new() }
+        Route {
+            sink,
+            leaving: false,
+            takes_alerts: true,
+            takes_changes: true,
+            when: None,
+            unnamed: BTreeSet::new(),
+        }
     }
 
     /// What an alert that shows `status` shows to this sink, whose last word of it was `last`.
@@ -48,7 +57,7 @@ impl Route {
         let wants = asked.is_none_or(|when| when.wants(alert, status));
         let named = own || !self.unnamed.contains(&alert.key.rule);
         match last {
-            Status::Ok if self.leaving || !named || !wants => Status::Ok,
+            Status::Ok if self.leaving || !self.takes_alerts || !named || !wants => Status::Ok,
             last if status < last && !wants => Status::Ok,
             _ => status,
         }

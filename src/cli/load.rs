@@ -16,7 +16,7 @@ use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::worked;
 use crate::model::{Format, SourceName};
 use crate::rule::{Redaction, Ruleset};
-use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
+use crate::settings::{Admin, SecretFrom, Settings, Source, Start};
 
 /// Where a machine keeps its configuration.
 const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
@@ -290,16 +290,13 @@ fn take_arguments(
 /// Paths that are relative to a configuration that was named by a relative path are so to where we stand now.
 fn anchor(settings: &mut Settings, here: &Path) {
     let files = settings.sources.iter_mut().flat_map(|source| &mut source.files);
-    let sinks = settings.sinks.iter_mut().filter_map(|sink| match &mut sink.peer {
-        Peer::Flashduty(peer) => Some(peer),
-        Peer::Stdout => None,
-    });
-    let secrets = sinks.flat_map(|peer| {
-        let key = match &mut peer.key {
+    let secrets = settings.sinks.iter_mut().flat_map(|sink| {
+        let secrets = sink.secrets.iter_mut().filter_map(|(_, from)| match from {
             SecretFrom::File(path) => Some(path),
             SecretFrom::Env(_) | SecretFrom::Inline(_) => None,
-        };
-        key.into_iter().chain(&mut peer.ca_file)
+        });
+        let cert = sink.http.client_cert.iter_mut().flat_map(|(cert, key)| [cert, key]);
+        secrets.chain(&mut sink.http.ca_file).chain(cert)
     });
     for path in files.chain(secrets).chain(&mut settings.state_dir) {
         // A variable such as `$CREDENTIALS_DIRECTORY` stands for an absolute path.

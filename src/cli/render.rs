@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
-use crate::config::keys::{FLASHDUTY, Kind, SINK, SINK_LATER};
+use crate::config::keys::{Kind, PEERS, SINK_LATER};
 use crate::config::{Diagnostic, Severity};
 
 /// The diagnostics with the lines they speak of, and a sentence of how many there are. Empty if there are none.
@@ -283,7 +283,7 @@ fn secret_value(text: &str, at: usize, in_sink: bool) -> Option<Range<usize>> {
 }
 
 fn is_secret_name(name: &str, in_sink: bool) -> bool {
-    let known = [SINK, FLASHDUTY].into_iter().flatten().find(|key| key.name == name);
+    let known = PEERS.iter().flat_map(|(_, keys)| *keys).copied().flatten().find(|key| key.name == name);
     if let Some(key) = known {
         return key.kind == Kind::Secret;
     }

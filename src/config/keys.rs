@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// One key of a table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
     /// As it is typed.
     pub name: &'static str,
@@ -230,7 +230,7 @@ pub const SOURCE_LATER: &[&str] = &["multiline", "time", "encoding", "journal", 
 /// `[[sink]]` of every type.
 pub const SINK: &[Key] = &[
     key("name", Kind::Name, "", "What `[heartbeat]`, metrics and tripline's own log call it."),
-    key("type", Kind::Text, "", "Which peer: \"stdout\" or \"flashduty\"."),
+    key("type", Kind::Text, "", "Which peer."),
     key("probe_every", A_SECOND, "\"1m\"", "How often a suspended sink is tried."),
     key(
         "when",
@@ -252,20 +252,52 @@ pub const FLASHDUTY: &[Key] = &[
     ),
     key("integration_key", Kind::Secret, "", "The key itself; warned about."),
     key(
+        "change_url",
+        Kind::Text,
+        "as `url`",
+        "Base address of the integration that takes changes, or its whole push URL as pasted.",
+    ),
+    key("change_integration_key_env", Kind::Text, "", "Name of the variable that holds the key for changes."),
+    key("change_integration_key_file", Kind::Text, "", "File that holds the key for changes."),
+    key("change_integration_key", Kind::Secret, "", "The key for changes itself; warned about."),
+    key(
         "title_rule",
         Kind::Text,
         "the rule's summary as the title",
         "The peer's own title template, sent untouched.",
     ),
-    key("ca_file", Kind::Text, "", "A private certificate authority, PEM."),
+];
+
+/// `[[sink]]` of every type whose peer is reached by HTTP.
+pub const HTTP: &[Key] = &[
+    key("ca_file", Kind::Text, "", "A private certificate authority, PEM, besides the public ones."),
+    key("ca_only", Kind::Switch, "false", "Only `ca_file` counts, and no public authority."),
+    key("client_cert_file", Kind::Text, "", "A certificate to show to the peer, PEM."),
+    key("client_key_file", Kind::Text, "", "The key of that certificate, PEM."),
+    key(
+        "proxy_url_env",
+        Kind::Text,
+        "",
+        "Name of the environment variable that holds the address of a proxy.",
+    ),
+    key("proxy_url_file", Kind::Text, "", "File that holds the address of a proxy."),
+    key(
+        "proxy_url",
+        Kind::Secret,
+        "",
+        "The address of a proxy; warned about, as a password may stand in it.",
+    ),
+    key("proxy_from_env", Kind::Switch, "false", "Use `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."),
     key("allow_plaintext", Kind::Switch, "false", "Allow `http://` to a host that is not this machine."),
+    key("connect_timeout", A_SECOND, "\"5s\"", "Time until a connection must stand."),
+    key("timeout", A_SECOND, "\"15s\"", "Time until the whole answer must be there."),
 ];
 
 /// Keys of sinks that a later version will have.
-pub const SINK_LATER: &[&str] = &["links", "proxy", "change_key", "batch", "timeout"];
+pub const SINK_LATER: &[&str] = &["links", "batch"];
 
-/// Types of sinks that this version has.
-pub const SINK_TYPES: &[&str] = &["stdout", "flashduty"];
+/// The types of sinks, each with the keys it takes.
+pub const PEERS: &[(&str, &[&[Key]])] = &[("stdout", &[SINK]), ("flashduty", &[SINK, HTTP, FLASHDUTY])];
 
 /// Types of sinks that a later version will have.
 pub const SINK_TYPES_LATER: &[&str] = &[
@@ -636,7 +668,7 @@ mod tests {
             (vec![ADMIN], ADMIN_LATER),
             (vec![HEARTBEAT], &[]),
             (vec![SOURCE], SOURCE_LATER),
-            (vec![SINK, FLASHDUTY], SINK_LATER),
+            (vec![SINK, HTTP, FLASHDUTY], SINK_LATER),
             (vec![RULE_FILE], &[]),
             (vec![RULE_OWN, DEFAULTS, CHANGE], RULE_LATER),
             (vec![IMAGE], &[]),

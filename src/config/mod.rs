@@ -41,6 +41,7 @@ mod rules;
 mod scenario;
 mod schedule;
 pub mod schema;
+mod sinks;
 pub mod template;
 mod tokens;
 pub mod units;
@@ -123,7 +124,7 @@ pub fn redact(settings: &Settings, ruleset: &mut Ruleset) {
 
 /// Says which names in `sinks` of rules are no sinks of the settings.
 pub fn unknown_sinks(texts: &[Text], settings: &Settings) -> Vec<Diagnostic> {
-    let names: Vec<&str> = settings.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    let names: Vec<&str> = settings.sinks.iter().map(|sink| sink.of.as_str()).collect();
     when::unknown_sinks(texts, &names)
 }
 

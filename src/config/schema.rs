@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ADMIN, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, FLASHDUTY, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN,
-    OPEN_AT, RULE_FILE, RULE_OWN, SINK, SINK_TYPES, SOURCE, TEST,
+    ADMIN, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN, OPEN_AT,
+    PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
 };
 use super::measure::MEASURES;
 use crate::model::ChangeStatus;
@@ -44,20 +44,29 @@ fn table(tables: &[&[Key]], required: &[&str]) -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
 }
 
+/// A table for each type of sink.
+fn sinks() -> Value {
+    let sink = |(name, keys): &(&str, &[&[Key]])| {
+        let mut sink = table(keys, &["name", "type"]);
+        sink["properties"]["type"] = json!({ "const": name, "description": "Which peer." });
+        sink
+    };
+    json!({ "anyOf": PEERS.iter().map(sink).collect::<Vec<_>>() })
+}
+
 fn property(key: &Key) -> Value {
     let mut schema = match (key.kind, key.name) {
         (Kind::Table, "admin") => table(&[ADMIN], &[]),
         (Kind::Table, "heartbeat") => table(&[HEARTBEAT], &["sink"]),
         (Kind::Table, _) => table(&[DEFAULTS], &[]),
         (Kind::Tables, "source") => list(table(&[SOURCE], &["name", "files"])),
-        (Kind::Tables, "sink") => list(table(&[SINK, FLASHDUTY], &["name", "type"])),
+        (Kind::Tables, "sink") => list(sinks()),
         (Kind::Tables, "line") => list(table(&[LINE_TEST], &["source"])),
         (Kind::Tables, "test") => list(table(&[TEST], &["name"])),
         (Kind::Tables, "feed") => list(table(&[FEED], &[])),
         (Kind::Tables, "open") => list(table(&[OPEN_AT], &["at", "alerts"])),
         (Kind::Any, "sent" | "alerts") => list(table(&[EXPECTED], &[])),
         (Kind::Tables, _) => list(table(&[RULE_OWN, CHANGE, DEFAULTS], &["name"])),
-        (Kind::Text, "type") => json!({ "enum": SINK_TYPES }),
         (kind, _) => value(kind),
     };
     schema["description"] = key.about.into();

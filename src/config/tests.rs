@@ -782,7 +782,7 @@ type = "stdout"
     assert_eq!(source.labels, [("dc".into(), "1".to_owned())]);
     let Peer::Flashduty(peer) = &found.sinks[0].peer else { panic!("{:?}", found.sinks[0]) };
     assert_eq!(peer.url, "https://api.flashcat.cloud/event/push/alert/standard?a=b");
-    let SecretFrom::Inline(key) = &peer.key else { panic!("{:?}", peer.key) };
+    let [("integration_key", SecretFrom::Inline(key))] = &found.sinks[0].secrets[..] else { panic!() };
     assert_eq!(key.expose_secret(), "abc");
 }
 

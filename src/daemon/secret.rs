@@ -19,8 +19,18 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is missing or not UTF-8.
-    #[error("the environment variable `{0}` is not set; set it, or use `integration_key_file`")]
-    NotSet(String),
+    #[error("the environment variable `{variable}` is not set; set it, or use `{key}_file`")]
+    NotSet {
+        /// Which.
+        variable: String,
+        /// The key in TOML.
+        key: &'static str,
+    },
+    /// systemd gave no credentials.
+    #[error(
+        "`$CREDENTIALS_DIRECTORY` is not set; start tripline by systemd with `LoadCredential=`, or name the file itself"
+    )]
+    NoCredentials,
     /// The file cannot be read.
     #[error("cannot read the key file `{path}`: {error}")]
     NotRead {
@@ -61,14 +71,20 @@ impl fmt::Display for Place {
 /// One secret and what it last was, to notice a rotation.
 #[derive(Debug)]
 pub struct Secret {
+    name: &'static str,
     from: SecretFrom,
     last: Mutex<Option<SecretString>>,
 }
 
 impl Secret {
-    /// The secret that comes from there. Reads nothing yet.
-    pub fn new(from: SecretFrom) -> Secret {
-        Secret { from, last: Mutex::new(None) }
+    /// The secret that comes from there; `name` is its key in TOML. Reads nothing yet.
+    pub fn new(name: &'static str, from: SecretFrom) -> Secret {
+        Secret { name, from, last: Mutex::new(None) }
+    }
+
+    /// Its key in TOML.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The secret as it is now. A file is read each time, so a rotated key is used from the next attempt on.
@@ -90,7 +106,8 @@ impl Secret {
     fn fetch(&self) -> Result<SecretString, SecretError> {
         match &self.from {
             SecretFrom::Env(name) => {
-                let value = std::env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?;
+                let value = std::env::var(name)
+                    .map_err(|_| SecretError::NotSet { variable: name.clone(), key: self.name })?;
                 believe(&value, || Place::Env(name.clone()))
             }
             SecretFrom::File(path) => {
@@ -132,8 +149,7 @@ fn expand(path: &Path) -> Result<PathBuf, SecretError> {
     let mut parts = path.components();
     // A relative path was made absolute with the configuration's directory before it.
     let Some(_) = parts.find(|part| variable(part.as_os_str())) else { return Ok(path.to_owned()) };
-    let directory =
-        std::env::var_os(CREDENTIALS).ok_or_else(|| SecretError::NotSet(CREDENTIALS.to_owned()))?;
+    let directory = std::env::var_os(CREDENTIALS).ok_or(SecretError::NoCredentials)?;
     Ok(Path::new(&directory).join(parts.as_path()))
 }
 
@@ -145,7 +161,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         std::fs::write(&path, content).unwrap();
-        (dir, Secret::new(SecretFrom::File(path)))
+        (dir, Secret::new("integration_key", SecretFrom::File(path)))
     }
 
     #[test]
@@ -180,19 +196,19 @@ mod tests {
 
     #[test]
     fn a_missing_variable_is_named() {
-        let secret = Secret::new(SecretFrom::Env("TRIPLINE_NO_SUCH_KEY".to_owned()));
+        let secret = Secret::new("integration_key", SecretFrom::Env("TRIPLINE_NO_SUCH_KEY".to_owned()));
         let error = secret.read().unwrap_err().to_string();
         assert!(error.contains("`TRIPLINE_NO_SUCH_KEY` is not set"), "{error}");
     }
 
     #[test]
     fn a_variable_and_the_configuration_can_hold_a_key() {
-        let path = Secret::new(SecretFrom::Env("CARGO_PKG_NAME".to_owned()));
+        let path = Secret::new("integration_key", SecretFrom::Env("CARGO_PKG_NAME".to_owned()));
         assert_eq!(path.read().unwrap().expose_secret(), "tripline");
-        let inline = Secret::new(SecretFrom::Inline(SecretString::from("CANARY")));
+        let inline = Secret::new("integration_key", SecretFrom::Inline(SecretString::from("CANARY")));
         assert_eq!(inline.read().unwrap().expose_secret(), "CANARY");
         assert!(!format!("{inline:?}").contains("CANARY"));
-        let empty = Secret::new(SecretFrom::Inline(SecretString::from("")));
+        let empty = Secret::new("integration_key", SecretFrom::Inline(SecretString::from("")));
         assert!(matches!(empty.read(), Err(SecretError::Empty(Place::Inline))));
     }
 

@@ -1,4 +1,5 @@
-//! Flashduty: alerts of a "standard alert event" integration. One request carries one alert.
+//! Flashduty: alerts of a "standard alert event" integration. One request carries one alert. What is said of changes
+//! goes to an integration of its own, see [`change`].
 //!
 //! Source of the wire format: the vendor's page on the standard alert event (both versions of its tables) and the
 //! error codes of its OpenAPI. Limits are in characters and enforced here, so that the peer never has to cut.
@@ -11,15 +12,16 @@
 //! Control characters (terminal escapes too) become their pictures, `␛` for ESC; what hides or reorders text
 //! becomes `�`.
 
+pub mod change;
+
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Outcome;
-use super::{Answer, Request, cut, percent_encode, words};
-use crate::model::{DeliveryKind, Image, Status, Timestamp, Transition};
+use super::{Answer, Request, Secrets, Unit, cut, percent_encode, words};
+use crate::model::{Delivery, DeliveryKind, Image, Status, Transition};
 use crate::settings;
 use crate::untrusted::is_hostile;
 
@@ -79,24 +81,24 @@ struct Refusal {
 
 /// The request that tells Flashduty of a transition, and what it does there. With `shrink`, after the peer found it too large: texts cut to
 /// half, no images, no labels beyond the identity.
-pub fn request(
-    settings: &settings::Flashduty,
-    key: &SecretString,
-    (kind, transition): (DeliveryKind, &Transition),
-    shrink: bool,
-) -> Request {
-    let event = event(settings, kind, transition, shrink);
+///
+/// # Panics
+/// If there is no alert in the unit.
+pub fn request(settings: &settings::Flashduty, unit: Unit<'_>) -> Request {
+    let (kind, transition) =
+        unit.rows.first().and_then(Delivery::alert).expect("one row, and it takes no others");
+    let event = event(settings, kind, transition, unit.shrink);
     Request {
         method: "POST",
-        url: push_url(&settings.url, key),
+        url: push_url(&settings.url, PATH, unit.secrets.get(KEY_PARAMETER)),
         headers: vec![("content-type", "application/json".to_owned())],
         body: serde_json::to_vec(&event).expect("texts and numbers always have a JSON form"),
     }
 }
 
-/// `base` with the push path, unless it is a whole push URL, and with the key as the only `integration_key`. Other
+/// `base` with the path `push`, unless it is a whole push URL, and with the key as the only `integration_key`. Other
 /// parameters of the URL stay: Flashduty gives meaning to some.
-fn push_url(base: &str, key: &SecretString) -> String {
+fn push_url(base: &str, push: &str, key: &str) -> String {
     let base = base.split_once('#').map_or(base, |(url, _)| url);
     let (path, query) = base.split_once('?').unwrap_or((base, ""));
     let is_key = |pair: &str| pair.split('=').next() == Some(KEY_PARAMETER);
@@ -104,14 +106,14 @@ fn push_url(base: &str, key: &SecretString) -> String {
     let mut url = if path.contains("/event/push/") {
         path.to_owned()
     } else {
-        format!("{}{PATH}", path.trim_end_matches('/'))
+        format!("{}{push}", path.trim_end_matches('/'))
     };
     url.push('?');
     for pair in kept {
         url.push_str(pair);
         url.push('&');
     }
-    url + KEY_PARAMETER + "=" + &percent_encode(key.expose_secret())
+    url + KEY_PARAMETER + "=" + &percent_encode(key)
 }
 
 fn event(settings: &settings::Flashduty, kind: DeliveryKind, t: &Transition, shrink: bool) -> Event {
@@ -233,6 +235,30 @@ fn label_name(name: &str) -> Option<String> {
     (!normal.is_empty() && !reserved).then_some(normal)
 }
 
+/// At most `room` of these labels, the first ones. What was left out, or is not wanted, is counted in the last one.
+fn kept_labels<'a>(
+    labels: impl Iterator<Item = ((&'a str, &'a str), bool)>,
+    room: usize,
+    half: usize,
+) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    let mut dropped = 0;
+    for ((name, value), wanted) in labels.filter(|((_, value), _)| !value.is_empty()) {
+        match label_name(name) {
+            Some(name) if wanted && kept.iter().all(|(other, _)| *other != name) => {
+                kept.push((name, cut(&plain(value, false), LABEL_VALUE / half)));
+            }
+            _ => dropped += 1,
+        }
+    }
+    if dropped > 0 || kept.len() > room {
+        dropped += kept.len().saturating_sub(room - 1);
+        kept.truncate(room - 1);
+        kept.push(("labels_dropped".to_owned(), dropped.to_string()));
+    }
+    kept
+}
+
 /// Identity, rule, details, runbook: the first 50. What was left out is counted in a label of its own. Severity is
 /// none of them: it changes within an alert, and the status says it.
 fn labels(t: &Transition, half: usize, images_left_out: usize, shrink: bool) -> BTreeMap<String, String> {
@@ -243,22 +269,7 @@ fn labels(t: &Transition, half: usize, images_left_out: usize, shrink: bool) -> 
         t.labels.iter().map(|(name, value)| (&**name, value.as_str())).chain(own).map(|pair| (pair, true));
     let wanted = wanted.chain(details.chain(runbook).map(|pair| (pair, !shrink)));
 
-    let mut kept: Vec<(String, String)> = Vec::new();
-    let mut dropped = 0;
-    for ((name, value), wanted) in wanted.filter(|((_, value), _)| !value.is_empty()) {
-        match label_name(name) {
-            Some(name) if wanted && kept.iter().all(|(other, _)| *other != name) => {
-                kept.push((name, cut(&plain(value, false), LABEL_VALUE / half)));
-            }
-            _ => dropped += 1,
-        }
-    }
-    let room = LABELS - usize::from(images_left_out > 0);
-    if dropped > 0 || kept.len() > room {
-        dropped += kept.len().saturating_sub(room - 1);
-        kept.truncate(room - 1);
-        kept.push(("labels_dropped".to_owned(), dropped.to_string()));
-    }
+    let mut kept = kept_labels(wanted, LABELS - usize::from(images_left_out > 0), half);
     if images_left_out > 0 {
         kept.push(("images_dropped".to_owned(), images_left_out.to_string()));
     }
@@ -321,11 +332,11 @@ fn plain_word(text: &str) -> bool {
 }
 
 /// What an answer to `request` means. The code of the error decides, then the status: the vendor calls the status
-/// informational. `now` is for a `Retry-After` that is a date.
-pub fn classify(answer: &Answer, request: &Request, key: &SecretString, now: Timestamp) -> Outcome {
+/// informational.
+pub fn classify(unit: Unit<'_>, request: &Request, answer: &Answer) -> Outcome {
     let status = answer.status;
     let good = (200..300).contains(&status);
-    let retry = |why: String| Outcome::Retry { after: answer.retry_after(now), why };
+    let retry = |why: String| Outcome::Retry { after: answer.retry_after(unit.now), why };
     let Some(reply) = reply(answer) else {
         return match status {
             // What was said of the alert is unknown, and asking again does no harm: the peer knows it by its key.
@@ -339,10 +350,10 @@ pub fn classify(answer: &Answer, request: &Request, key: &SecretString, now: Tim
     let refusal = reply.error.as_ref();
     let code = refusal.and_then(|refusal| refusal.code.as_deref()).unwrap_or_default();
     if good && matches!(code, "" | "0" | "OK") {
-        return Outcome::Accepted { note: note(answer, &reply, key) };
+        return Outcome::Accepted { note: note(answer, &reply, unit.secrets) };
     }
     let message = refusal.and_then(|refusal| refusal.message.as_deref()).unwrap_or_default();
-    let why = words(format!("{status} {code}: {message}").trim_end_matches([':', ' ']), key);
+    let why = words(format!("{status} {code}: {message}").trim_end_matches([':', ' ']), unit.secrets);
     match code {
         "InvalidParameter" if names_key(message, request) => Outcome::Suspend { why },
         "InvalidParameter" | "BadRequest" if names_length(message) => Outcome::Shrink { why },
@@ -404,7 +415,7 @@ fn names_length(message: &str) -> bool {
     .any(|words| message.contains(words))
 }
 
-fn note(answer: &Answer, reply: &Reply, key: &SecretString) -> String {
+fn note(answer: &Answer, reply: &Reply, secrets: &Secrets) -> String {
     let id = request_id(answer).unwrap_or_else(|| "none".to_owned());
     let returned =
         reply.data.as_ref().and_then(|data| data.get("alert_key")).and_then(|value| value.as_str());
@@ -413,7 +424,7 @@ fn note(answer: &Answer, reply: &Reply, key: &SecretString) -> String {
         note.push_str(" alert_key=");
         note.push_str(alert_key);
     }
-    words(&note, key)
+    words(&note, secrets)
 }
 
 #[cfg(test)]

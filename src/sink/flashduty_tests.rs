@@ -2,23 +2,23 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::model::Reason;
+use crate::model::{Reason, Timestamp};
 use crate::sink::sample::{self, transition};
 
 const KEY: &str = "CANARYkey/+1";
 
-fn key() -> SecretString {
-    SecretString::from(KEY)
+fn secrets() -> Secrets {
+    Secrets::new(vec![("integration_key", KEY.into())])
+}
+
+/// Calls `with` with a unit of one row.
+fn unit<T>((kind, t): (DeliveryKind, &Transition), shrink: bool, with: impl FnOnce(Unit<'_>) -> T) -> T {
+    let rows = [sample::alert(kind, t.clone())];
+    with(Unit { rows: &rows, secrets: &secrets(), shrink, now: Timestamp::from_secs(0) })
 }
 
 fn settings() -> settings::Flashduty {
-    settings::Flashduty {
-        url: "https://api.flashcat.cloud".to_owned(),
-        key: settings::SecretFrom::Env("FLASHDUTY_KEY".to_owned()),
-        title_rule: None,
-        ca_file: None,
-        allow_plaintext: false,
-    }
+    settings::Flashduty { url: "https://api.flashcat.cloud".to_owned(), title_rule: None }
 }
 
 fn raise(t: &Transition) -> (DeliveryKind, &Transition) {
@@ -26,7 +26,7 @@ fn raise(t: &Transition) -> (DeliveryKind, &Transition) {
 }
 
 fn body_of(settings: &settings::Flashduty, alert: (DeliveryKind, &Transition), shrink: bool) -> Value {
-    serde_json::from_slice(&request(settings, &key(), alert, shrink).body).unwrap()
+    unit(alert, shrink, |unit| serde_json::from_slice(&request(settings, unit).body).unwrap())
 }
 
 fn body(t: Transition) -> Value {
@@ -236,7 +236,7 @@ fn the_key_is_added_to_a_base_or_replaces_that_of_a_pasted_url() {
         ),
         ("https://h/event/push/alert/standard", "https://h/event/push/alert/standard?"),
     ] {
-        assert_eq!(push_url(url, &key()), format!("{path}{SENT}"));
+        assert_eq!(push_url(url, PATH, KEY), format!("{path}{SENT}"));
     }
 }
 
@@ -247,8 +247,12 @@ fn said(status: u16, body: &str) -> Outcome {
         body: body.as_bytes().to_vec(),
         whole: true,
     };
-    let request = request(&settings(), &key(), raise(&transition()), false);
-    classify(&answer, &request, &key(), Timestamp::from_secs(0))
+    judged(&transition(), &answer)
+}
+
+/// What an answer to the raise of `t` means.
+fn judged(t: &Transition, answer: &Answer) -> Outcome {
+    unit(raise(t), false, |unit| classify(unit, &request(&settings(), unit), answer))
 }
 
 fn class(status: u16, body: &str) -> char {
@@ -360,14 +364,13 @@ fn no_answer_puts_the_key_into_an_outcome() {
 #[test]
 fn a_log_line_that_names_the_key_parameter_cannot_suspend_the_sink() {
     let t = Transition { summary: "bad integration_key seen".to_owned(), ..transition() };
-    let request = request(&settings(), &key(), raise(&t), false);
     let answer = |message: &str| Answer {
         status: 400,
         headers: Vec::new(),
         body: error("InvalidParameter", message).into_bytes(),
         whole: true,
     };
-    let class = |message| classify(&answer(message), &request, &key(), Timestamp::MIN);
+    let class = |message| judged(&t, &answer(message));
     assert!(matches!(class("title_rule `bad integration_key seen` is bad"), Outcome::Dead { .. }));
     assert!(matches!(class("integration_key x is not a valid one"), Outcome::Suspend { .. }));
 }
@@ -376,8 +379,7 @@ fn a_log_line_that_names_the_key_parameter_cannot_suspend_the_sink() {
 fn an_answer_that_broke_off_is_judged_by_what_is_sure() {
     let broken = |status| {
         let answer = Answer { status, headers: Vec::new(), body: b"{}".to_vec(), whole: false };
-        let request = request(&settings(), &key(), raise(&transition()), false);
-        classify(&answer, &request, &key(), Timestamp::MIN)
+        judged(&transition(), &answer)
     };
     assert!(matches!(broken(200), Outcome::Retry { .. }));
     assert!(matches!(broken(400), Outcome::Retry { .. }));
@@ -449,9 +451,8 @@ proptest! {
 
     #[test]
     fn no_answer_makes_it_panic(status in 100_u16..700, body in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let request = request(&settings(), &key(), raise(&transition()), false);
         let answer = Answer { status, headers: Vec::new(), body, whole: true };
-        let outcome = classify(&answer, &request, &key(), Timestamp::MIN);
+        let outcome = judged(&transition(), &answer);
         let accepted = matches!(outcome, Outcome::Accepted { .. });
         prop_assert!(!accepted);
     }

@@ -6,7 +6,7 @@
 //! * [`flashduty`]: alerts of a standard alert integration. Wire types live in the peer's file only.
 //! * [`stdout`]: transitions as JSON lines or as readable lines.
 //!
-//! A new peer is a file with a `request` that renders rows and a `classify` that reads an answer.
+//! A new peer is a file with a `request` that renders the rows of a [`Unit`] and a `classify` that reads an answer.
 
 pub mod attempt;
 pub mod budget;
@@ -21,10 +21,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::model::Timestamp;
+use crate::model::{Content, Delivery, Timestamp};
 use crate::settings::{Peer, Sink};
 use crate::untrusted::is_hostile;
-use attempt::Limits;
+use attempt::{Limits, Outcome};
 use budget::Budget;
 
 /// Most bytes of an answer's body that are read.
@@ -32,6 +32,89 @@ pub const MOST_ANSWER: usize = 64 * 1024;
 
 /// Characters of a peer's own words that are kept.
 const MOST_WORDS: usize = 300;
+
+/// Rows that are said to a peer at once, and what is needed to say them.
+#[derive(Clone, Copy)]
+pub struct Unit<'a> {
+    /// All of different alerts and changes; at least one.
+    pub rows: &'a [Delivery],
+    /// The peer's secrets, as they are now.
+    pub secrets: &'a Secrets,
+    /// The peer found it too large before: what can be missed is left out.
+    pub shrink: bool,
+    /// The moment of the attempt, for signatures and for a `Retry-After` that is a date.
+    pub now: Timestamp,
+}
+
+/// What only tripline and a peer know, by the names of the keys in TOML.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Vec<(&'static str, SecretString)>);
+
+impl Secrets {
+    /// These.
+    pub fn new(secrets: Vec<(&'static str, SecretString)>) -> Secrets {
+        Secrets(secrets)
+    }
+
+    /// One of them; the empty text if the settings give none.
+    pub fn get(&self, name: &str) -> &str {
+        self.find(name).unwrap_or_default()
+    }
+
+    /// One of them, if the settings give it.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, secret)| secret.expose_secret())
+    }
+
+    /// Replaces each of them by `***`, with any of its characters percent-encoded or not. For every text that comes
+    /// from a peer or a transport.
+    pub fn scrub(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (_, secret)| scrub(&text, secret))
+    }
+}
+
+/// Where the peer is, as the settings or its secrets say; empty for one that is not reached by HTTP. May hold secrets.
+pub fn address<'a>(peer: &'a Peer, _: &'a Secrets) -> &'a str {
+    match peer {
+        Peer::Stdout => "",
+        Peer::Flashduty(settings) => &settings.url,
+        Peer::FlashdutyChanges(settings) => &settings.url,
+    }
+}
+
+/// True if the peer takes such a row: it may have been owed while the sink of this name was of another type.
+pub fn takes(peer: &Peer, row: &Delivery) -> bool {
+    match row.content {
+        Content::Alert(..) => peer.takes_alerts(),
+        Content::Change(_) => peer.takes_changes(),
+    }
+}
+
+/// What is sent for a unit; `None` for a peer that is not reached by HTTP.
+pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
+    match peer {
+        Peer::Stdout => None,
+        Peer::Flashduty(settings) => Some(flashduty::request(settings, unit)),
+        Peer::FlashdutyChanges(settings) => Some(flashduty::change::request(settings, unit)),
+    }
+}
+
+/// What the answer to a request means for each row of its unit.
+pub fn classify(peer: &Peer, unit: Unit<'_>, request: &Request, answer: &Answer) -> Vec<Outcome> {
+    match peer {
+        Peer::Stdout => Vec::new(),
+        Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => vec![flashduty::classify(unit, request, answer)],
+    }
+}
+
+/// The peer's own number for a request, for logs; `None` if it gave none or one that is no plain word.
+pub fn request_id(peer: &Peer, answer: &Answer) -> Option<String> {
+    match peer {
+        Peer::Stdout => None,
+        Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => flashduty::request_id(answer),
+    }
+}
 
 /// What is sent. The URL holds the key, so `Debug` shows neither its query nor the body.
 pub struct Request {
@@ -88,9 +171,7 @@ impl Answer {
     }
 }
 
-/// Replaces `secret` by `***`, with any of its characters percent-encoded or not. For every text that comes from a
-/// peer or a transport.
-pub fn scrub(text: &str, secret: &SecretString) -> String {
+fn scrub(text: &str, secret: &SecretString) -> String {
     let raw = secret.expose_secret().as_bytes();
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -127,9 +208,9 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// A peer's own words, fit for a status page: without the secret, on one line, of bounded length.
-pub(crate) fn words(text: &str, secret: &SecretString) -> String {
-    let clean = scrub(text, secret);
+/// A peer's own words, fit for a status page: without secrets, on one line, of bounded length.
+pub(crate) fn words(text: &str, secrets: &Secrets) -> String {
+    let clean = secrets.scrub(text);
     cut(&clean.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect::<String>(), MOST_WORDS)
 }
 
@@ -167,7 +248,7 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
 /// below both (at most 75 in a second, 960 in a minute). stdout: in order, many rows at a time.
 pub fn limits(sink: &Sink) -> Limits {
     let own = match &sink.peer {
-        Peer::Flashduty(_) => Limits {
+        Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => Limits {
             concurrency: 8,
             budgets: vec![Budget { tokens: 15, per: Duration::from_secs(1), burst: 60 }],
             ..Limits::default()

@@ -38,7 +38,12 @@ pub(crate) fn transition() -> Transition {
 
 /// A row that raises `transition`.
 pub(crate) fn raise(transition: Transition) -> Delivery {
-    delivery(1, Content::Alert(DeliveryKind::Raise, transition))
+    alert(DeliveryKind::Raise, transition)
+}
+
+/// A row that does `kind` with `transition`.
+pub(crate) fn alert(kind: DeliveryKind, transition: Transition) -> Delivery {
+    delivery(1, Content::Alert(kind, transition))
 }
 
 fn delivery(seq: u64, content: Content) -> Delivery {
@@ -67,6 +72,11 @@ pub(crate) fn report() -> ChangeReport {
         runbook: Some("https://wiki.example.com/deploy".to_owned()),
         images: Vec::new(),
     }
+}
+
+/// A row with `report`.
+pub(crate) fn of_change(report: ChangeReport) -> Delivery {
+    delivery(1, Content::Change(report))
 }
 
 /// A row that says of the change `change_key` how far it has come.

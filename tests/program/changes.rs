@@ -1,6 +1,7 @@
 //! What is said of changes, from the log to stdout.
 
-use crate::support::sandbox::{Finished, Out, Sandbox};
+use crate::support::sandbox::{Finished, Out, Peer, Sandbox, told};
+use crate::support::script::Step;
 
 /// A rule about deployments, and another one about errors.
 const CHANGES: &str = r#"[[rule]]
@@ -78,4 +79,59 @@ fn a_running_tripline_tells_of_each_change_once_over_a_kill() {
     }
     let told: Vec<_> = told.iter().map(|(_, stands)| stands.as_str()).collect();
     assert_eq!(told, ["api-1 Processing", "api-2 Processing", "api-2 Done"]);
+}
+
+/// A configuration that tells a Flashduty of alerts and of changes.
+fn flashduty(url: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let config = format!(
+        "state_dir = 'state'\n[admin]\nlisten = 'off'\n[[source]]\nname = 'app'\nfiles = ['a.log']\n\
+         start = 'beginning'\n[[sink]]\nname = 'oncall'\ntype = 'flashduty'\nurl = '{url}'\n\
+         integration_key_file = 'alerts'\nchange_integration_key_file = 'changes'\n"
+    );
+    sandbox.write("tripline.toml", &config);
+    sandbox.write("rules/a.toml", CHANGES);
+    sandbox.write("alerts", "alertkey");
+    sandbox.write("changes", "changekey");
+    sandbox
+}
+
+#[test]
+fn a_flashduty_hears_of_changes_at_another_address_and_in_order() {
+    let peer = Peer::new([]);
+    let sandbox = flashduty(&peer.url());
+    sandbox.write("a.log", "deploy api 1 started\nERROR\ndeploy api 1 finished\n");
+    let running = sandbox.start(&["run"]);
+    let requests = peer.wait_until("an alert and two words of a change", |requests| requests.len() >= 3);
+    running.stop().expect(0);
+    let at = |path: &str| requests.iter().filter(|request| request.head.contains(path)).collect::<Vec<_>>();
+    assert_eq!(at("POST /event/push/alert/standard?integration_key=alertkey ").len(), 1);
+    let changes = at("POST /event/push/change/standard?integration_key=changekey ");
+    let stands: Vec<String> = changes
+        .iter()
+        .map(|request| told(request))
+        .map(|told| format!("{} {} {}", told["change_key"], told["change_status"], told["title"]))
+        .collect();
+    assert_eq!(stands, [r#""api-1" "Processing" "api 1 started""#, r#""api-1" "Done" "api 1 finished""#]);
+}
+
+#[test]
+fn a_wrong_key_for_changes_holds_up_no_alert() {
+    let refused =
+        r#"{"request_id":"1","error":{"code":"InvalidParameter","message":"integration_key is wrong"}}"#;
+    let peer = Peer::new([Step::json(400, refused)]);
+    let sandbox = flashduty(&peer.url());
+    sandbox.write("a.log", "deploy api 1 started\n");
+    let mut running = sandbox.start(&["run"]);
+    running.says("sink suspended");
+    sandbox.append("a.log", "ERROR\n");
+    // That the sink of changes is suspended is an alert too, and it is told.
+    let requests = peer.wait_until("two alerts", |requests| requests.len() >= 3);
+    running.stop().expect(0);
+    let of: Vec<String> =
+        requests[1..].iter().map(|request| told(request)["labels"]["rule"].to_string()).collect();
+    assert!(
+        of.contains(&"\"error\"".to_owned()) && of.contains(&"\"tripline_sink_suspended\"".to_owned()),
+        "{of:?}"
+    );
 }

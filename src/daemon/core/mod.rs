@@ -142,7 +142,8 @@ pub struct Core<D: Disk> {
     rewritten: BTreeSet<u64>,
     /// Since the last commit failed: when to try again.
     retry_at: Option<Timestamp>,
-    beat: Option<(SinkName, Duration, Timestamp)>,
+    /// To which queues, how often, and when next.
+    beat: Option<(Vec<SinkName>, Duration, Timestamp)>,
     suspended: BTreeSet<SinkName>,
     scope: String,
     counts: Counts,
@@ -317,27 +318,26 @@ impl<D: Disk> Core<D> {
                 }
             }
         }
-        let active: BTreeSet<&SinkName> = settings.sinks.iter().map(|sink| &sink.name).collect();
-        let takes_changes = |name: &SinkName| {
-            settings.sinks.iter().any(|sink| sink.name == *name && sink.peer.takes_changes())
-        };
-        self.routes = self
-            .queues
-            .keys()
-            .map(|sink| {
-                let settings = settings.sinks.iter().find(|known| known.name == *sink);
-                let names_others = |rule: &&Rule| !rule.sinks.is_empty() && !rule.sinks.contains(sink);
-                let unnamed = ruleset.rules.iter().filter(names_others).map(|rule| rule.name.clone());
-                Route {
-                    sink: sink.clone(),
-                    leaving: !active.contains(sink),
-                    takes_changes: takes_changes(sink),
-                    when: settings.and_then(|sink| sink.when.clone()),
-                    unnamed: unnamed.collect(),
-                }
-            })
-            .collect();
-        self.beat = settings.heartbeat.as_ref().map(|beat| (beat.sink.clone(), beat.every, now.time));
+        let routes = self.queues.keys().map(|name| {
+            let Some(sink) = settings.sinks.iter().find(|known| known.name == *name) else {
+                return Route { leaving: true, ..Route::new(name.clone()) };
+            };
+            let names_others = |rule: &&Rule| !rule.sinks.is_empty() && !rule.sinks.contains(&sink.of);
+            let unnamed = ruleset.rules.iter().filter(names_others).map(|rule| rule.name.clone());
+            Route {
+                sink: name.clone(),
+                leaving: false,
+                takes_alerts: sink.peer.takes_alerts(),
+                takes_changes: sink.peer.takes_changes(),
+                when: sink.when.clone(),
+                unnamed: unnamed.collect(),
+            }
+        });
+        self.routes = routes.collect();
+        self.beat = settings.heartbeat.as_ref().map(|beat| {
+            let mine = settings.sinks.iter().filter(|sink| sink.of == beat.sink && sink.peer.takes_alerts());
+            (mine.map(|sink| sink.name.clone()).collect(), beat.every, now.time)
+        });
     }
 
     /// Takes the outcomes of an attempt, one per delivery of it.
@@ -491,12 +491,13 @@ impl<D: Disk> Core<D> {
     // ---- time -------------------------------------------------------------------------------------------------
 
     fn beats(&mut self, now: Now) -> Vec<Delivery> {
-        let Some((sink, every, _)) = self.beat.clone().filter(|(_, _, next)| *next <= now.time) else {
+        let healthy = self.retry_at.is_none() && !self.blind();
+        let Some((sinks, every, next)) = self.beat.as_mut().filter(|(_, _, next)| *next <= now.time) else {
             return Vec::new();
         };
-        let healthy = self.retry_at.is_none() && !self.blind();
-        self.beat = Some((sink.clone(), every, now.time.plus(every)));
-        if healthy { vec![beat(sink, &self.scope, now.time)] } else { Vec::new() }
+        *next = now.time.plus(*every);
+        let sinks = sinks.iter().filter(|_| healthy);
+        sinks.map(|sink| beat(sink.clone(), &self.scope, now.time)).collect()
     }
 
     /// True if a source has files and none of them can be read.

@@ -5,23 +5,22 @@
 //! or redirect: redirects are not followed, no `Referer` is sent, no proxy of the environment is used, errors lose
 //! their URL, and every text that comes back is scrubbed. Libraries below may log addresses at `debug` and
 //! `trace`: whoever sets up logging must keep [`QUIET`] quiet.
-#![expect(clippy::disallowed_methods, reason = "a private certificate authority is a file")]
+
+mod transport;
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::runtime::Handle;
 
 use super::secret::{Secret, SecretError};
 use crate::model::{Delivery, SinkName, Timestamp};
 use crate::settings::{self, Peer};
 use crate::sink::attempt::{Attempt, Outcome};
-use crate::sink::{Answer, MOST_ANSWER, flashduty, host_of, scrub, stdout};
+use crate::sink::{self, Secrets, Unit, stdout};
+use transport::Transport;
 
 /// Targets of `tracing` that may show a URL, and with it a key, below `warn`.
 pub const QUIET: [&str; 6] = ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tower"];
@@ -29,10 +28,6 @@ pub const QUIET: [&str; 6] = ["h2", "hyper", "hyper_util", "reqwest", "rustls", 
 /// How attempts are made.
 #[derive(Clone)]
 pub struct Terms {
-    /// Time until a connection must stand, TLS included. 5 s.
-    pub connect: Duration,
-    /// Time until the answer must be read. 15 s.
-    pub total: Duration,
     /// Whether attempts are made at all. If not, keys need not be there.
     pub send: bool,
     /// Whether the stdout sink writes readable lines instead of JSON.
@@ -44,10 +39,9 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The usual times, JSON, and the clock `now`.
+    /// JSON, and the clock `now`.
     pub fn new(now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Terms {
-        let (connect, total) = (Duration::from_secs(5), Duration::from_secs(15));
-        Terms { connect, total, send: true, readable: false, color: false, now }
+        Terms { send: true, readable: false, color: false, now }
     }
 }
 
@@ -78,16 +72,26 @@ pub enum AttachError {
         /// Where to.
         host: String,
     },
-    /// `ca_file` cannot be read.
-    #[error("cannot read `ca_file = \"{path}\"` of sink `{sink}`: {error}")]
-    CaRead {
+    /// A file of certificates or of their key cannot be read.
+    #[error("cannot read `{key} = \"{path}\"` of sink `{sink}`: {error}")]
+    PemRead {
         /// Which sink.
         sink: SinkName,
+        /// The key in TOML.
+        key: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
         error: std::io::Error,
     },
+    /// `client_cert_file` and `client_key_file` do not make a certificate.
+    #[error(
+        "`client_cert_file` and `client_key_file` of sink `{0}` are not a certificate and its key in PEM form"
+    )]
+    ClientCert(SinkName),
+    /// The proxy is none.
+    #[error("the proxy of sink `{0}` is no URL; write it as `http://host:port`")]
+    Proxy(SinkName),
     /// `ca_file` is no PEM file with certificates.
     #[error("`ca_file = \"{path}\"` of sink `{sink}` holds no certificate in PEM form")]
     CaForm {
@@ -114,15 +118,18 @@ pub enum AttachError {
     },
 }
 
+/// A peer that is reached by HTTP.
 struct Push {
-    settings: settings::Flashduty,
-    secret: Secret,
-    client: reqwest::Client,
+    peer: Peer,
+    /// Most rows in one request.
+    unit: usize,
+    secrets: Vec<Secret>,
+    transport: Transport,
 }
 
 #[derive(Clone)]
 enum Way {
-    Flashduty(Arc<Push>),
+    Push(Arc<Push>),
     Stdout,
 }
 
@@ -140,7 +147,7 @@ impl Courier {
         Courier { runtime, terms, done, ways: HashMap::new() }
     }
 
-    /// Learns how to reach `sinks`, or learns it anew. Reads each `ca_file`, and each key once, to know that it is
+    /// Learns how to reach `sinks`, or learns it anew. Reads their files, and each secret once, to know that it is
     /// there; it is read again at each attempt.
     ///
     /// # Errors
@@ -153,19 +160,27 @@ impl Courier {
     }
 
     fn way(&self, sink: &settings::Sink) -> Result<Way, AttachError> {
-        let Peer::Flashduty(settings) = &sink.peer else { return Ok(Way::Stdout) };
-        let client = client(&sink.name, settings, &self.terms)?;
-        let secret = Secret::new(settings.key.clone());
-        // A sink that could never send anything is found out now, and not with the first alert.
-        if self.terms.send {
-            secret.read().map_err(|error| AttachError::Key { sink: sink.name.clone(), error })?;
+        if matches!(sink.peer, Peer::Stdout) {
+            return Ok(Way::Stdout);
         }
-        Ok(Way::Flashduty(Arc::new(Push { client, secret, settings: settings.clone() })))
+        let keyless = |error| AttachError::Key { sink: sink.name.clone(), error };
+        let secrets: Vec<Secret> =
+            sink.secrets.iter().map(|(name, from)| Secret::new(name, from.clone())).collect();
+        // A sink that could never send anything is found out now, and not with the first alert.
+        let known = match self.terms.send {
+            true => read(&secrets).map_err(keyless)?,
+            false => read(&secrets).unwrap_or_default(),
+        };
+        let transport = Transport::new(sink, &known)?;
+        let unit = sink::limits(sink).unit.max(1);
+        Ok(Way::Push(Arc::new(Push { peer: sink.peer.clone(), unit, secrets, transport })))
     }
 
-    /// True if the sink's key can be read and is not the one last used: release its queue. Blocks on the key's file.
+    /// True if all secrets of the sink can be read and one is not the one last used: release its queue. Blocks on
+    /// their files.
     pub fn key_changed(&self, sink: &SinkName) -> bool {
-        matches!(self.ways.get(sink), Some(Way::Flashduty(push)) if push.secret.changed())
+        let Some(Way::Push(push)) = self.ways.get(sink) else { return false };
+        push.secrets.iter().any(Secret::changed)
     }
 
     /// Makes the attempt. Everything the queue emitted with it must be durable. A sign of life is sent the same
@@ -176,7 +191,7 @@ impl Courier {
         let (terms, done) = (self.terms.clone(), Arc::clone(&self.done));
         let work = self.runtime.spawn(async move {
             match way {
-                Some(Way::Flashduty(push)) => push_all(&push, &attempt, &terms).await,
+                Some(Way::Push(push)) => push_all(&push, &attempt, &terms).await,
                 Some(Way::Stdout) => write_all(attempt, terms).await,
                 None => same(rows, &retry("the sink is not in the settings any more")),
             }
@@ -229,10 +244,16 @@ fn rendered(rows: &[Delivery], terms: &Terms) -> String {
     rows.iter().map(|row| line(row) + "\n").collect()
 }
 
+/// The secrets as they are now. Blocks on their files.
+fn read(secrets: &[Secret]) -> Result<Secrets, SecretError> {
+    let read = secrets.iter().map(|secret| Ok((secret.name(), secret.read()?)));
+    Ok(Secrets::new(read.collect::<Result<_, SecretError>>()?))
+}
+
 async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Outcome> {
     let holder = Arc::clone(push);
-    let key = match tokio::task::spawn_blocking(move || holder.secret.read()).await {
-        Ok(Ok(key)) => key,
+    let secrets = match tokio::task::spawn_blocking(move || read(&holder.secrets)).await {
+        Ok(Ok(secrets)) => secrets,
         Ok(Err(error)) => {
             let why = error.to_string();
             tracing::error!(sink = %attempt.sink, why, "sink suspended: no key");
@@ -241,26 +262,37 @@ async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Out
         Err(_) => return same(attempt.deliveries.len(), &retry("reading the key failed inside tripline")),
     };
     let mut outcomes = Vec::with_capacity(attempt.deliveries.len());
-    for delivery in &attempt.deliveries {
-        // It was owed while the sink of this name was of another type.
-        let Some(alert) = delivery.alert() else {
-            let outcome = Outcome::Dead { why: "sinks of type `flashduty` take no changes".to_owned() };
-            log(attempt, delivery, &outcome, None, None);
-            outcomes.push(outcome);
+    // Rows of one request lie side by side; what the peer does not take stands between them as it may.
+    for rows in attempt.deliveries.chunk_by(|a, b| sink::takes(&push.peer, a) == sink::takes(&push.peer, b)) {
+        if !sink::takes(&push.peer, &rows[0]) {
+            let outcome = Outcome::Dead { why: "this type of sink does not take it".to_owned() };
+            rows.iter().for_each(|row| log(attempt, row, &outcome, None, None));
+            outcomes.extend(same(rows.len(), &outcome));
             continue;
-        };
-        let request = flashduty::request(&push.settings, &key, alert, attempt.shrink);
-        let answered = exchange(&push.client, &request).await;
-        let (outcome, status, request_id) = match answered {
-            Ok(answer) => (
-                flashduty::classify(&answer, &request, &key, (terms.now)()),
-                Some(answer.status),
-                flashduty::request_id(&answer),
-            ),
-            Err(error) => (unanswered(error, &key), None, None),
-        };
-        log(attempt, delivery, &outcome, status, request_id.as_deref());
-        outcomes.push(outcome);
+        }
+        for rows in rows.chunks(push.unit) {
+            let unit = Unit { rows, secrets: &secrets, shrink: attempt.shrink, now: (terms.now)() };
+            outcomes.extend(push_unit(push, attempt, unit, terms).await);
+        }
+    }
+    outcomes
+}
+
+/// Says a unit to the peer; one outcome for each row.
+async fn push_unit(push: &Push, attempt: &Attempt, unit: Unit<'_>, terms: &Terms) -> Vec<Outcome> {
+    let Some(request) = sink::request(&push.peer, unit) else {
+        return same(unit.rows.len(), &retry("the sink is not reached by HTTP any more"));
+    };
+    let (outcomes, status, request_id) = match push.transport.exchange(&request).await {
+        Ok(answer) => {
+            let unit = Unit { now: (terms.now)(), ..unit };
+            let outcomes = sink::classify(&push.peer, unit, &request, &answer);
+            (outcomes, Some(answer.status), sink::request_id(&push.peer, &answer))
+        }
+        Err(error) => (same(unit.rows.len(), &transport::unanswered(error, unit.secrets)), None, None),
+    };
+    for (row, outcome) in unit.rows.iter().zip(&outcomes) {
+        log(attempt, row, outcome, status, request_id.as_deref());
     }
     outcomes
 }
@@ -300,106 +332,5 @@ fn log(
     }
 }
 
-async fn exchange(
-    client: &reqwest::Client,
-    request: &crate::sink::Request,
-) -> Result<Answer, reqwest::Error> {
-    let method = reqwest::Method::from_bytes(request.method.as_bytes()).unwrap_or(reqwest::Method::POST);
-    let mut builder = client.request(method, &request.url).body(request.body.clone());
-    for (name, value) in &request.headers {
-        builder = builder.header(*name, value);
-    }
-    let mut response = builder.send().await?;
-    let headers = response
-        .headers()
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
-    let headers = headers.collect();
-    let mut answer = Answer { status: response.status().as_u16(), headers, body: Vec::new(), whole: true };
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if answer.body.len() + chunk.len() <= MOST_ANSWER => {
-                answer.body.extend_from_slice(&chunk);
-            }
-            Ok(None) => return Ok(answer),
-            // The status alone may decide, so what is there is not thrown away.
-            Ok(Some(_)) | Err(_) => {
-                answer.whole = false;
-                return Ok(answer);
-            }
-        }
-    }
-}
-
-/// What an attempt without an answer means. It may have arrived, so it is tried again, except where the peer is
-/// not who the settings say: then nothing was sent, and nothing will be.
-fn unanswered(error: reqwest::Error, key: &SecretString) -> Outcome {
-    let wrong_settings = error.is_builder();
-    let error = error.without_url();
-    let mut why = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        why = format!("{why}: {inner}");
-        source = inner.source();
-    }
-    let why = scrub(&why, key);
-    if wrong_settings || why.contains("invalid peer certificate") {
-        Outcome::Suspend { why }
-    } else {
-        Outcome::Retry { after: None, why }
-    }
-}
-
-fn client(
-    sink: &SinkName,
-    settings: &settings::Flashduty,
-    terms: &Terms,
-) -> Result<reqwest::Client, AttachError> {
-    let url = reqwest::Url::parse(&settings.url).map_err(|_| AttachError::Url(sink.clone()))?;
-    let host = url.host_str().ok_or_else(|| AttachError::Url(sink.clone()))?;
-    let bare = host.trim_matches(['[', ']']);
-    let loopback =
-        bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let plaintext = url.scheme() == "http" && (loopback || settings.allow_plaintext);
-    if url.scheme() != "https" && !plaintext {
-        return Err(AttachError::Plaintext { sink: sink.clone(), host: host_of(&settings.url).to_owned() });
-    }
-    let broken = |error: reqwest::Error| AttachError::Client {
-        sink: sink.clone(),
-        why: error.without_url().to_string(),
-    };
-    // The platform's store is used as well; an image without one still knows the public authorities.
-    let mut authorities = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|der| reqwest::Certificate::from_der(der))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(broken)?;
-    if let Some(path) = &settings.ca_file {
-        let pem = std::fs::read(path).map_err(|error| AttachError::CaRead {
-            sink: sink.clone(),
-            path: path.clone(),
-            error,
-        })?;
-        let own = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
-        if own.is_empty() {
-            return Err(AttachError::CaForm { sink: sink.clone(), path: path.clone() });
-        }
-        authorities.extend(own);
-    }
-    reqwest::Client::builder()
-        .user_agent(concat!("tripline/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .https_only(!plaintext)
-        .connect_timeout(terms.connect)
-        .timeout(terms.total)
-        .pool_idle_timeout(Duration::from_secs(60))
-        .tls_certs_merge(authorities)
-        .build()
-        .map_err(broken)
-}
-
 #[cfg(test)]
-#[path = "deliver_tests.rs"]
 mod tests;

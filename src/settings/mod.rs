@@ -1,5 +1,7 @@
 //! What `tripline.toml` says besides rules, checked. Plain data; `config` makes it, the daemon wires by it.
 
+mod sink;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +9,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::model::{Format, SinkName, SourceName};
-use crate::rule::{Redaction, When};
+use crate::rule::Redaction;
+pub use sink::{Flashduty, FlashdutyChanges, Http, Peer, Proxy, SecretFrom, Sink};
 
 /// Everything but the rules.
 #[derive(Clone, Debug)]
@@ -99,70 +102,4 @@ pub enum Start {
     End,
     /// All of it.
     Beginning,
-}
-
-/// `[[sink]]`.
-#[derive(Clone, Debug)]
-pub struct Sink {
-    /// Unique.
-    pub name: SinkName,
-    /// Which peer, with what it needs.
-    pub peer: Peer,
-    /// How often a suspended sink is tried. Default 60 s.
-    pub probe_every: Duration,
-    /// Of which alerts it wants to hear; `None`: of all.
-    pub when: Option<When>,
-}
-
-/// The kinds of peers.
-#[derive(Clone, Debug)]
-pub enum Peer {
-    /// `type = "stdout"`.
-    Stdout,
-    /// `type = "flashduty"`.
-    Flashduty(Flashduty),
-}
-
-impl Peer {
-    /// True if it takes what is said of changes, besides alerts.
-    pub fn takes_changes(&self) -> bool {
-        matches!(self, Peer::Stdout)
-    }
-}
-
-/// `type = "flashduty"`: alerts of a standard alert integration.
-#[derive(Clone, Debug)]
-pub struct Flashduty {
-    /// Base URL, or a whole push URL as pasted from the console; query parameters are kept, a key in it is moved
-    /// into `key` by `config`.
-    pub url: String,
-    /// Where the integration key comes from.
-    pub key: SecretFrom,
-    /// Sent as `title_rule` untouched, instead of the rendered summary.
-    pub title_rule: Option<String>,
-    /// A private certificate authority, PEM.
-    pub ca_file: Option<PathBuf>,
-    /// `http://` to a host that is not this machine is allowed.
-    pub allow_plaintext: bool,
-}
-
-/// Where a secret comes from; read by the daemon, never by `config`.
-#[derive(Clone)]
-pub enum SecretFrom {
-    /// An environment variable.
-    Env(String),
-    /// A file, trimmed; read again when it changes. `$CREDENTIALS_DIRECTORY` is expanded.
-    File(PathBuf),
-    /// Written in the configuration (warned about).
-    Inline(secrecy::SecretString),
-}
-
-impl std::fmt::Debug for SecretFrom {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            SecretFrom::Env(name) => write!(f, "Env({name})"),
-            SecretFrom::File(path) => write!(f, "File({})", path.display()),
-            SecretFrom::Inline(_) => f.write_str("Inline(***)"),
-        }
-    }
 }

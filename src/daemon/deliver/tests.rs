@@ -1,14 +1,20 @@
+#![expect(clippy::disallowed_methods, reason = "keys and certificates of these tests are files")]
+
 use std::sync::Mutex;
 
 use tokio::sync::{Notify, mpsc};
 use tracing_subscriber::EnvFilter;
 
 use super::*;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
 use crate::model::DeliveryKind;
 use crate::settings::SecretFrom;
 use crate::sink::sample;
 
-#[path = "../../tests/support/script.rs"]
+#[path = "../../../tests/support/script.rs"]
 mod script;
 
 use script::{Script, Step};
@@ -48,18 +54,9 @@ impl std::io::Write for Log {
 }
 
 fn sink(url: &str) -> settings::Sink {
-    settings::Sink {
-        name: SinkName::new("oncall"),
-        peer: Peer::Flashduty(settings::Flashduty {
-            url: url.to_owned(),
-            key: SecretFrom::Inline(SecretString::from(KEY)),
-            title_rule: None,
-            ca_file: None,
-            allow_plaintext: false,
-        }),
-        probe_every: Duration::from_secs(60),
-        when: None,
-    }
+    let peer = Peer::Flashduty(settings::Flashduty { url: url.to_owned(), title_rule: None });
+    let secrets = vec![("integration_key", SecretFrom::Inline(SecretString::from(KEY)))];
+    settings::Sink { secrets, ..settings::Sink::new(SinkName::new("oncall"), peer) }
 }
 
 fn attempt() -> Attempt {
@@ -72,12 +69,14 @@ fn attempt() -> Attempt {
 /// A courier whose whole attempt may take `total`.
 fn courier(sink: &settings::Sink, total: Duration) -> (Courier, mpsc::UnboundedReceiver<Done>) {
     let (to, done) = mpsc::unbounded_channel();
-    let terms = Terms { total, ..Terms::new(Arc::new(|| Timestamp::from_secs(784_111_747))) };
+    let terms = Terms::new(Arc::new(|| Timestamp::from_secs(784_111_747)));
+    let http = settings::Http { timeout: total, ..sink.http.clone() };
+    let sink = settings::Sink { http, ..sink.clone() };
     let done_to = Arc::new(move |done| {
         let _ = to.send(done);
     });
     let mut courier = Courier::new(Handle::current(), terms, done_to);
-    courier.attach(std::slice::from_ref(sink)).unwrap();
+    courier.attach(std::slice::from_ref(&sink)).unwrap();
     (courier, done)
 }
 
@@ -258,9 +257,7 @@ async fn a_key_that_vanished_suspends_and_a_new_one_is_noticed() {
     let path = dir.path().join("key");
     let peer = Script::start([]).await;
     let mut sink = sink(&peer.url());
-    if let Peer::Flashduty(flashduty) = &mut sink.peer {
-        flashduty.key = SecretFrom::File(path.clone());
-    }
+    sink.secrets = vec![("integration_key", SecretFrom::File(path.clone()))];
     std::fs::write(&path, "old\n").unwrap();
     let (courier, mut done) = courier(&sink, AMPLE);
     std::fs::remove_file(&path).unwrap();
@@ -302,25 +299,19 @@ async fn settings_that_would_leak_or_cannot_work_are_refused_without_showing_the
         ("https://h/CANARY", Some(no_pem), "holds no certificate"),
     ] {
         let mut sink = sink(url);
-        if let Peer::Flashduty(flashduty) = &mut sink.peer {
-            flashduty.ca_file = ca_file;
-        }
+        sink.http.ca_file = ca_file;
         let error = courier.attach(&[sink]).unwrap_err();
         let shown = format!("{error} {error:?}");
         assert!(shown.contains(says) && shown.contains("oncall") && !shown.contains("CANARY"), "{shown}");
     }
     let mut open = sink("http://10.0.0.1");
-    if let Peer::Flashduty(flashduty) = &mut open.peer {
-        flashduty.allow_plaintext = true;
-    }
+    open.http.allow_plaintext = true;
     courier.attach(&[open]).unwrap();
     for url in ["https://api.flashcat.cloud", "http://[::1]:8080", "http://localhost"] {
         courier.attach(&[sink(url)]).unwrap();
     }
     let mut allowed = sink("http://192.0.2.1");
-    if let Peer::Flashduty(flashduty) = &mut allowed.peer {
-        flashduty.allow_plaintext = true;
-    }
+    allowed.http.allow_plaintext = true;
     courier.attach(&[allowed]).unwrap();
 }
 
@@ -331,9 +322,7 @@ async fn sinks_are_taken_together_or_not_at_all() {
     let (mut courier, mut done) = courier(&known, AMPLE);
     let elsewhere = sink("http://127.0.0.1:1");
     let mut keyless = sink(&peer.url());
-    if let Peer::Flashduty(flashduty) = &mut keyless.peer {
-        flashduty.key = SecretFrom::Env("NO_SUCH_VARIABLE".to_owned());
-    }
+    keyless.secrets = vec![("integration_key", SecretFrom::Env("NO_SUCH_VARIABLE".to_owned()))];
     let error = courier.attach(&[elsewhere, keyless.clone()]).unwrap_err();
     assert!(error.to_string().contains("`NO_SUCH_VARIABLE` is not set"), "{error}");
     courier.send(attempt());

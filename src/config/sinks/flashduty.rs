@@ -1,0 +1,75 @@
+//! `type = "flashduty"`.
+
+use super::Reading;
+use super::address::{Address, Form};
+use super::secret::Asked;
+use crate::settings::{Flashduty, FlashdutyChanges, Peer};
+
+/// Where Flashduty takes alerts unless a sink says otherwise.
+const URL: &str = "https://api.flashcat.cloud";
+
+/// Alerts, and the integration that takes them.
+const FORM: Form = Form {
+    key: "url",
+    example: URL,
+    or: ", or paste the whole push URL",
+    parameter: Some("integration_key"),
+    carries: "alerts and the integration key",
+};
+
+const KEY: Asked = Asked {
+    key: "integration_key",
+    env: "integration_key_env",
+    file: "integration_key_file",
+    called: "integration key",
+    example: "FLASHDUTY_KEY",
+    danger: "whoever reads this file can send alerts",
+};
+
+/// Changes, and the integration that takes them.
+const CHANGE_FORM: Form = Form { key: "change_url", carries: "changes and the integration key", ..FORM };
+
+const CHANGE_KEY: Asked = Asked {
+    key: "change_integration_key",
+    env: "change_integration_key_env",
+    file: "change_integration_key_file",
+    called: "integration key of changes",
+    example: "FLASHDUTY_CHANGE_KEY",
+    danger: "whoever reads this file can send changes",
+};
+
+/// Two integrations take alerts and changes: a sink has the key of one of them, or of both.
+pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(&'static str, Peer)> {
+    let fields = reading.fields;
+    reading.not_blank(&["title_rule"]);
+    let base = match fields.text("url") {
+        Some(said) => reading.address(&said, FORM),
+        None => Some(Address { url: URL.to_owned(), pasted: None }),
+    };
+    let Some(Address { url, pasted }) = base else { return Vec::new() };
+    let changes = match fields.text("change_url") {
+        Some(said) => reading.address(&said, CHANGE_FORM),
+        // A whole push URL is that of alerts.
+        None if url.contains("/event/push/") => Some(Address { url: origin(&url).to_owned(), pasted: None }),
+        None => Some(Address { url: url.clone(), pasted: None }),
+    };
+    let Some(changes) = changes else { return Vec::new() };
+    let of_changes = reading.secret(CHANGE_KEY, changes.pasted, false);
+    let of_alerts = reading.secret(KEY, pasted, !of_changes);
+    let title_rule = fields.text("title_rule").map(|title| title.text.to_owned());
+    let mut peers = Vec::new();
+    if of_alerts {
+        peers.push(("", Peer::Flashduty(Flashduty { url, title_rule })));
+    }
+    if of_changes {
+        let suffix = if of_alerts { "/changes" } else { "" };
+        peers.push((suffix, Peer::FlashdutyChanges(FlashdutyChanges { url: changes.url })));
+    }
+    peers
+}
+
+/// The scheme and host of an address.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    &url[..url[host..].find(['/', '?']).map_or(url.len(), |length| host + length)]
+}

@@ -1,0 +1,156 @@
+//! `[[sink]]` → [`Sink`]s. One file per peer for what is special about it; addresses and secrets are read alike for
+//! all.
+
+mod address;
+mod flashduty;
+mod secret;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::diagnostic::{Problems, did_you_mean, listed, short};
+use super::keys::{HTTP, Key, PEERS, SINK_LATER, SINK_TYPES_LATER};
+use super::walk::{Fields, check, require};
+use super::when;
+use crate::model::SinkName;
+use crate::settings::{Http, Peer, Proxy, SecretFrom, Sink};
+
+/// The types of sinks there are.
+pub(super) fn types() -> impl Iterator<Item = &'static str> + Clone {
+    PEERS.iter().map(|(name, _)| *name)
+}
+
+/// Reads one `[[sink]]`; none if it can not be believed.
+pub(super) fn read(
+    problems: &mut Problems<'_>,
+    header: &Range<usize>,
+    table: &DeTable<'_>,
+    base: &Path,
+) -> Vec<Sink> {
+    let fields = Fields { table, defaults: None };
+    let kind = fields.text("type");
+    let known = kind.as_ref().and_then(|kind| PEERS.iter().find(|(name, _)| *name == kind.text));
+    match (known, &kind) {
+        (Some((name, keys)), _) => check(problems, table, &format!("a {name} sink"), keys, SINK_LATER),
+        // The keys of a peer that is not there yet cannot be judged.
+        (None, Some(kind)) if SINK_TYPES_LATER.contains(&kind.text) => {}
+        (None, _) => {
+            let all: Vec<&[Key]> = PEERS.iter().flat_map(|(_, keys)| *keys).copied().collect();
+            check(problems, table, "a sink", &all, SINK_LATER);
+        }
+    }
+    require(problems, table, header, "name", "a sink");
+    require(problems, table, header, "type", "a sink");
+    let Some(kind) = kind else { return Vec::new() };
+    let Some((what, keys)) = known else {
+        let later = SINK_TYPES_LATER.contains(&kind.text);
+        let problem = if later {
+            let title = format!("sinks of type `{}` are not supported by this version", kind.text);
+            problems.error("not-yet", kind.span, title, "not supported yet")
+        } else {
+            let title = format!("there is no sink type `{}`", short(kind.text));
+            problems.error("unknown-type", kind.span, title, "unknown type")
+        };
+        problem.help = did_you_mean(kind.text, types()).filter(|_| !later);
+        problem.note = Some(format!("the types are {}", listed(types())));
+        return Vec::new();
+    };
+    let mut reading = Reading { problems, header, fields, base, what, secrets: Vec::new() };
+    let http = if keys.contains(&HTTP) { reading.http() } else { Http::default() };
+    let peers = match *what {
+        "flashduty" => flashduty::read(&mut reading),
+        _ => vec![("", Peer::Stdout)],
+    };
+    let secrets = reading.secrets;
+    let probe_every = fields.duration("probe_every").unwrap_or(Duration::from_secs(60));
+    let when = fields.text("when").and_then(|said| when::read(problems, &said));
+    let Some(name) = fields.text("name") else { return Vec::new() };
+    let of = SinkName::new(name.text);
+    let sink = |(suffix, peer): (&str, Peer)| Sink {
+        name: SinkName::new(format!("{of}{suffix}")),
+        of: of.clone(),
+        peer,
+        secrets: secrets.clone(),
+        http: http.clone(),
+        probe_every,
+        when: when.clone(),
+    };
+    peers.into_iter().map(sink).collect()
+}
+
+/// One `[[sink]]` while it is read.
+struct Reading<'r, 'p, 't, 'i> {
+    problems: &'r mut Problems<'p>,
+    header: &'r Range<usize>,
+    fields: Fields<'t, 'i>,
+    base: &'r Path,
+    /// The type.
+    what: &'static str,
+    /// What was found so far.
+    secrets: Vec<(&'static str, SecretFrom)>,
+}
+
+impl Reading<'_, '_, '_, '_> {
+    /// A path; what begins with a variable is expanded by the daemon and is no relative path.
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        let file = self.fields.text(key)?;
+        Some(if file.text.starts_with('$') { PathBuf::from(file.text) } else { self.base.join(file.text) })
+    }
+
+    fn not_blank(&mut self, keys: &[&str]) {
+        for key in keys {
+            super::main_file::not_blank(self.problems, self.fields, key);
+        }
+    }
+
+    /// What [`HTTP`] says.
+    fn http(&mut self) -> Http {
+        self.not_blank(&["ca_file", "client_cert_file", "client_key_file"]);
+        let usual = Http::default();
+        let fields = self.fields;
+        let client_cert = match (self.path("client_cert_file"), self.path("client_key_file")) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            (cert, _) => {
+                let (has, lacks) = match cert {
+                    Some(_) => ("client_cert_file", "client_key_file"),
+                    None => ("client_key_file", "client_cert_file"),
+                };
+                let span = fields.key_span(has, self.header);
+                let title = format!("`{has}` needs `{lacks}`");
+                self.problems.error("missing-key", span, title, format!("`{lacks}` is missing"));
+                None
+            }
+        };
+        let ca_file = self.path("ca_file");
+        let ca_only = fields.switch("ca_only").unwrap_or(false);
+        if ca_only && ca_file.is_none() {
+            let span = fields.key_span("ca_only", self.header);
+            let title = "`ca_only` needs `ca_file`";
+            self.problems.error("missing-key", span, title, "no authority would be left");
+        }
+        let proxied = self.secret(secret::PROXY, None, false);
+        let from_env = fields.switch("proxy_from_env").unwrap_or(false);
+        if proxied && from_env {
+            let span = fields.key_span("proxy_from_env", self.header);
+            let title = "a sink has `proxy_url` and `proxy_from_env`";
+            self.problems.error("conflict", span, title, "leave one of them out");
+        }
+        Http {
+            ca_file,
+            ca_only,
+            client_cert,
+            proxy: match (proxied, from_env) {
+                (true, _) => Proxy::Url,
+                (false, true) => Proxy::FromEnv,
+                (false, false) => Proxy::None,
+            },
+            allow_plaintext: fields.switch("allow_plaintext").unwrap_or(false),
+            connect_timeout: fields.duration("connect_timeout").unwrap_or(usual.connect_timeout),
+            timeout: fields.duration("timeout").unwrap_or(usual.timeout),
+        }
+    }
+}

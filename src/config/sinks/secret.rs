@@ -1,0 +1,99 @@
+//! What only tripline and a peer may know: from the environment, from a file, or, warned about, from the
+//! configuration itself. Read by the daemon; here it is only found out where from.
+
+use std::ops::Range;
+
+use secrecy::SecretString;
+
+use super::super::diagnostic::Second;
+use super::Reading;
+use crate::settings::SecretFrom;
+
+/// A secret of a peer.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    /// The key in TOML, to which `_env` and `_file` are added.
+    pub(super) key: &'static str,
+    /// The same with them.
+    pub(super) env: &'static str,
+    pub(super) file: &'static str,
+    /// In words.
+    pub(super) called: &'static str,
+    /// A variable that could hold it.
+    pub(super) example: &'static str,
+    /// What somebody can do who has it.
+    pub(super) danger: &'static str,
+}
+
+/// The way to any peer.
+pub(super) const PROXY: Asked = Asked {
+    key: "proxy_url",
+    env: "proxy_url_env",
+    file: "proxy_url_file",
+    called: "address of the proxy",
+    example: "PROXY_URL",
+    danger: "a password in it can be read by whoever reads this file",
+};
+
+impl Reading<'_, '_, '_, '_> {
+    /// Finds out where a secret comes from and keeps that; false if it is not given, or wrongly. `pasted`: it was found
+    /// in an address too. A missing one is said if it is `needed`.
+    pub(super) fn secret(
+        &mut self,
+        asked: Asked,
+        pasted: Option<(Range<usize>, SecretString)>,
+        needed: bool,
+    ) -> bool {
+        let Asked { key, env, file, called, example, danger } = asked;
+        self.not_blank(&[env, file, key]);
+        let mut found: Vec<(Range<usize>, SecretFrom)> = Vec::new();
+        found.extend(pasted.map(|(span, secret)| (span, SecretFrom::Inline(secret))));
+        let place = |key: &str| self.fields.key_span(key, self.header);
+        if let Some(name) = self.fields.text(env) {
+            let sound = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.text.is_empty()
+                || name.text.starts_with(|c: char| c.is_ascii_digit())
+                || !name.text.chars().all(sound)
+            {
+                // Not shown: it may be the secret itself.
+                let title = format!("`{env}` is not the name of a variable");
+                self.problems.error("bad-name", name.span.clone(), title, "not a name").help = Some(format!(
+                    "write the name of the environment variable that holds the {called}, such as `{example}`"
+                ));
+            }
+            found.push((place(env), SecretFrom::Env(name.text.to_owned())));
+        }
+        if let Some(path) = self.path(file) {
+            found.push((place(file), SecretFrom::File(path)));
+        }
+        if let Some(secret) = self.fields.text(key) {
+            found.push((place(key), SecretFrom::Inline(SecretString::from(secret.text))));
+        }
+        found.sort_by_key(|(span, _)| span.start);
+        for (span, _) in found.iter().filter(|(_, from)| matches!(from, SecretFrom::Inline(_))) {
+            let title = format!("the {called} stands in the configuration");
+            self.problems.warning("inline-secret", span.clone(), title, danger).help =
+                Some(format!("use `{env}` or `{file}`"));
+        }
+        if let [(first, _), (second, _), ..] = found.as_slice() {
+            let second_place = Second {
+                file: self.problems.file.to_path_buf(),
+                span: first.clone(),
+                label: "first given here".to_owned(),
+            };
+            let title = format!("a {} sink has more than one {called}", self.what);
+            self.problems.error("several-keys", second.clone(), title, "given again").second =
+                Some(second_place);
+        }
+        let given = [env, file, key].iter().any(|key| self.fields.value(key).is_some());
+        if found.is_empty() && !given && needed {
+            let title = format!("a {} sink needs its {called}", self.what);
+            let header = self.header.clone();
+            self.problems.error("missing-key", header, title, format!("the {called} is missing")).help =
+                Some(format!("add `{env} = \"{example}\"`, or `{file}`"));
+        }
+        let Some((_, from)) = found.into_iter().next() else { return false };
+        self.secrets.push((key, from));
+        true
+    }
+}

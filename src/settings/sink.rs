@@ -1,0 +1,153 @@
+//! Sinks: which peers there are, how they are reached, and what is secret about that.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::SinkName;
+use crate::rule::When;
+
+/// What is told to one peer, in one queue.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// The name of its queue; unique.
+    pub name: SinkName,
+    /// The name of the `[[sink]]` that it comes from. One that speaks with several peers has a queue for each, so that
+    /// none waits for another.
+    pub of: SinkName,
+    /// Which peer, with what it needs.
+    pub peer: Peer,
+    /// What only it and the peer may know, by the name of the key in TOML without `_env` or `_file`.
+    pub secrets: Vec<(&'static str, SecretFrom)>,
+    /// How it is reached, if by HTTP.
+    pub http: Http,
+    /// How often it is tried while it is suspended. Default 60 s.
+    pub probe_every: Duration,
+    /// Of which alerts it wants to hear; `None`: of all.
+    pub when: Option<When>,
+}
+
+impl Sink {
+    /// A sink that needs nothing but a name.
+    pub fn new(name: SinkName, peer: Peer) -> Sink {
+        Sink {
+            of: name.clone(),
+            name,
+            peer,
+            secrets: Vec::new(),
+            http: Http::default(),
+            probe_every: Duration::from_secs(60),
+            when: None,
+        }
+    }
+}
+
+/// The kinds of peers.
+#[derive(Clone, Debug)]
+pub enum Peer {
+    /// `type = "stdout"`.
+    Stdout,
+    /// `type = "flashduty"`: its alert integration.
+    Flashduty(Flashduty),
+    /// `type = "flashduty"`: its change integration.
+    FlashdutyChanges(FlashdutyChanges),
+}
+
+impl Peer {
+    /// True if it takes alerts.
+    pub fn takes_alerts(&self) -> bool {
+        match self {
+            Peer::Stdout | Peer::Flashduty(_) => true,
+            Peer::FlashdutyChanges(_) => false,
+        }
+    }
+
+    /// True if it takes what is said of changes.
+    pub fn takes_changes(&self) -> bool {
+        match self {
+            Peer::Stdout | Peer::FlashdutyChanges(_) => true,
+            Peer::Flashduty(_) => false,
+        }
+    }
+}
+
+/// `type = "flashduty"`: alerts of a standard alert integration. Its secret is `integration_key`.
+#[derive(Clone, Debug)]
+pub struct Flashduty {
+    /// Base URL, or a whole push URL as pasted from the console; query parameters are kept, a key in it is moved
+    /// into the secrets by `config`.
+    pub url: String,
+    /// Sent as `title_rule` untouched, instead of the rendered summary.
+    pub title_rule: Option<String>,
+}
+
+/// `type = "flashduty"`: changes, to an integration of their own. Its secret is `change_integration_key`.
+#[derive(Clone, Debug)]
+pub struct FlashdutyChanges {
+    /// Base URL, or a whole push URL of changes as pasted from the console; as that of [`Flashduty`].
+    pub url: String,
+}
+
+/// How a peer is reached by HTTP.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// A private certificate authority, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Only `ca_file` counts, and no public authority.
+    pub ca_only: bool,
+    /// A certificate for ourselves and its key, PEM.
+    pub client_cert: Option<(PathBuf, PathBuf)>,
+    /// By which way.
+    pub proxy: Proxy,
+    /// `http://` to a host that is not this machine is allowed.
+    pub allow_plaintext: bool,
+    /// Time until a connection must stand, TLS included. 5 s.
+    pub connect_timeout: Duration,
+    /// Time until the answer must be read. 15 s.
+    pub timeout: Duration,
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        Http {
+            ca_file: None,
+            ca_only: false,
+            client_cert: None,
+            proxy: Proxy::None,
+            allow_plaintext: false,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// A proxy on the way to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// None, whatever the environment says.
+    None,
+    /// What `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment say.
+    FromEnv,
+    /// The one whose address is the secret `proxy_url`: a password may stand in it.
+    Url,
+}
+
+/// Where a secret comes from; read by the daemon, never by `config`.
+#[derive(Clone)]
+pub enum SecretFrom {
+    /// An environment variable.
+    Env(String),
+    /// A file, trimmed; read again when it changes. `$CREDENTIALS_DIRECTORY` is expanded.
+    File(PathBuf),
+    /// Written in the configuration (warned about).
+    Inline(secrecy::SecretString),
+}
+
+impl std::fmt::Debug for SecretFrom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SecretFrom::Env(name) => write!(f, "Env({name})"),
+            SecretFrom::File(path) => write!(f, "File({})", path.display()),
+            SecretFrom::Inline(_) => f.write_str("Inline(***)"),
+        }
+    }
+}
