@@ -69,7 +69,7 @@ fn takes(kind: Kind) -> String {
             format!("{}, at least {}", kind.describe(), code(&duration_text(least)))
         }
         Kind::Size(least, most) => format!("{}, {least} to {most} bytes", kind.describe()),
-        kind => cell(kind.describe()),
+        kind => cell(&kind.describe()),
     }
 }
 

@@ -58,6 +58,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     for glob in &loaded.blank {
         super::talk(&format!("warning: no rule file fits `{}`\n", glob.display()));
     }
+    if loaded.believed.is_some() && loaded.rules == 0 {
+        super::talk("warning: no rule is in force, so nothing is watched\n");
+    }
     let costs = match loaded.believed.as_ref().filter(|_| args.cost) {
         Some((_, ruleset)) => {
             let costs = cost::costs(ruleset, &probe, args.sample.as_deref())?;
@@ -68,16 +71,18 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let text = match (args.json, loaded.diagnostics.is_empty()) {
         (true, _) => render::json(&loaded.diagnostics, &loaded.texts),
         (false, false) => render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stdout())),
+        (false, true) if loaded.rules == 0 => String::new(),
         (false, true) if loaded.rules == 1 => "1 rule is right\n".to_owned(),
         (false, true) => format!("{} rules are right\n", loaded.rules),
     };
     super::answer(&(text + &costs))?;
     if let Some((settings, ruleset)) = loaded.believed.as_ref().filter(|_| args.against_running) {
         let dir = args.state_dir.as_ref().or(settings.state_dir.as_ref().filter(|_| configured));
-        let none = "it is not known which tripline is meant: name its state directory with `--state-dir`";
+        let none = "it is not known which tripline is meant: name its configuration with `--config`, or its state \
+                    directory with `--state-dir`";
         let dir = dir.ok_or_else(|| Failure(none.to_owned()))?;
         let against = plan::against(dir, ruleset)?;
         super::answer(&if args.json { against.json() } else { against.text() })?;
     }
-    Ok(if loaded.diagnostics.is_empty() { 0 } else { NO })
+    Ok(if loaded.diagnostics.is_empty() && loaded.rules > 0 { 0 } else { NO })
 }

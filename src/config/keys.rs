@@ -1,6 +1,7 @@
 //! Every key of every table, as data: what the reader believes, what "did you mean" offers, and what the rule
 //! reference is made from.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// One key of a table.
@@ -41,8 +42,8 @@ pub enum Kind {
     DurationOrNever,
     /// Bytes, between these.
     Size(u64, u64),
-    /// A whole number, 1 or more.
-    Count,
+    /// A whole number, between these.
+    Count(usize, usize),
     /// `true` or `false`.
     Switch,
     /// How far a change has come: a word of [`crate::model::ChangeStatus`], or a table from values of a capture to such
@@ -88,8 +89,8 @@ pub enum Kind {
 
 impl Kind {
     /// For "takes …".
-    pub fn describe(self) -> &'static str {
-        match self {
+    pub fn describe(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Kind::Text | Kind::Secret => "a string",
             Kind::Texts => "a string or a list of strings",
             Kind::Patterns => "a regular expression in single quotes, or a list of them",
@@ -100,7 +101,7 @@ impl Kind {
             Kind::Duration(_) => "a duration such as \"10m\"",
             Kind::DurationOrNever => "a duration such as \"10m\", or \"never\"",
             Kind::Size(..) => "a size such as \"64KiB\"",
-            Kind::Count => "a whole number, 1 or more",
+            Kind::Count(least, most) => return format!("a whole number from {least} to {most}").into(),
             Kind::Switch => "`true` or `false`",
             Kind::ChangeStatus => {
                 "`Planned`, `Ready`, `Processing`, `Done` or `Canceled`, or a table such as `{ started = \"Processing\", ended = \"Done\" }`"
@@ -123,7 +124,7 @@ impl Kind {
             Kind::Any => "see what it says",
             Kind::Table => "a table",
             Kind::Tables => "a list of tables",
-        }
+        })
     }
 }
 
@@ -131,6 +132,11 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, about: &'sta
     Key { name, kind, default, about }
 }
 
+/// The largest count that is believed: what is larger is a typing mistake, or a bound that bounds nothing.
+pub(super) const MOST: usize = 1_000_000;
+/// More threads than any machine's disks can feed.
+const MOST_THREADS: usize = 256;
+const ANY_COUNT: Kind = Kind::Count(1, MOST);
 const ANY_TIME: Kind = Kind::Duration(Duration::ZERO);
 const A_MOMENT: Kind = Kind::Duration(Duration::from_millis(1));
 const A_SECOND: Kind = Kind::Duration(Duration::from_secs(1));
@@ -154,9 +160,9 @@ pub const MAIN: &[Key] = &[
     key("stop_budget", ANY_TIME, "\"25s\"", "Time a stop may take, for reading to the end and delivering."),
     key(
         "threads",
-        Kind::Count,
+        Kind::Count(1, MOST_THREADS),
         "as many as there are cores",
-        "Files that are scanned at the same time when there is much to read; at most 256.",
+        "Files that are scanned at the same time when there is much to read.",
     ),
     key("labels", Kind::Labels, "{}", "Labels of every alert."),
     key(
@@ -381,7 +387,7 @@ pub const TEST: &[Key] = &[
 pub const FEED: &[Key] = &[
     key("at", ANY_TIME, "\"0s\"", "When, counted from the start."),
     key("every", ANY_TIME, "\"0s\"", "Between two times."),
-    key("times", Kind::Count, "1", "How often."),
+    key("times", ANY_COUNT, "1", "How often."),
     key("source", Kind::Name, "that of the test", "Where the lines come from; of `do`: whose file."),
     key("text", Kind::Text, "", "A line, or several between line ends."),
     key(
@@ -541,7 +547,7 @@ pub const DEFAULTS: &[Key] = &[
         "none: each matching line by itself",
         "The window over which matches are counted.",
     ),
-    key("min_lines", Kind::Count, "1", "With fewer matches inside the window there is nothing to compare."),
+    key("min_lines", ANY_COUNT, "1", "With fewer matches inside the window there is nothing to compare."),
     key("info", Kind::Comparison, "none", "What the measure is compared with for `info`."),
     key("warning", Kind::Comparison, "none", "What the measure is compared with for `warning`."),
     key("critical", Kind::Comparison, "none", "What the measure is compared with for `critical`."),
@@ -566,7 +572,7 @@ pub const DEFAULTS: &[Key] = &[
     ),
     key("active", Kind::Schedules, "always", "When alerts of the rule are told; at other times it is muted."),
     key("mute", Kind::Schedules, "[]", "When they are not told, whatever `active` says."),
-    key("max_keys", Kind::Count, "1000", "Most keys at a time; one alert tells of more."),
+    key("max_keys", ANY_COUNT, "1000", "Most keys at a time; one alert tells of more."),
     key(
         "max_raises",
         Kind::MaxRaises,
@@ -642,7 +648,8 @@ pub const DEFAULTS: &[Key] = &[
 
 /// `flap`.
 pub const FLAP: &[Key] = &[
-    key("changes", Kind::Count, "6", "Raises and resolves that are too many, 2 or more."),
+    // Their times are kept for each key. One alone would keep every alert open.
+    key("changes", Kind::Count(2, 1000), "6", "Raises and resolves that are too many."),
     key("within", A_SECOND, "\"1h\"", "The time they lie in, and the quiet that ends the alert then."),
 ];
 

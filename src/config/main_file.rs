@@ -80,7 +80,7 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
             _ => None,
         }),
         stop_budget: fields.duration("stop_budget").unwrap_or(Duration::from_secs(25)),
-        threads: fields.count("threads").map(|threads| threads.min(MOST_THREADS)),
+        threads: fields.count("threads"),
     };
     let diagnostics = problems.finish();
     if diagnostics.iter().all(|problem| problem.severity == Severity::Warning) {
@@ -91,9 +91,6 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
     let Settings { rules, sources, labels, .. } = settings;
     (Err(Draft { rules, sources: named.then_some(sources), labels }), diagnostics)
 }
-
-/// More threads than any machine's disks can feed.
-const MOST_THREADS: usize = 256;
 
 fn redact(problems: &mut Problems<'_>, fields: Fields<'_, '_>, defaults: bool) -> Redaction {
     let (macros, mut budget) = (Macros::default(), Budget::new());

@@ -32,6 +32,9 @@ const MOST_NAMED: usize = 3;
 /// anyway; and more of nothing means nothing.
 const MOST_REPEATED: u32 = 10_000;
 
+/// Repetitions of fewer times are not what makes a pattern slow.
+const SPOKEN_OF: u32 = 10;
+
 /// The deepest nesting of groups and classes.
 const MOST_NESTED: u32 = 50;
 
@@ -46,6 +49,8 @@ pub(super) struct Compiled {
     pub(super) names: Vec<(usize, String)>,
     /// See [`probe::width`].
     pub(super) width: u64,
+    /// The bounds of its largest repetition, as they are written; `None`: there is none to speak of.
+    pub(super) most_repeated: Option<Box<str>>,
     /// See [`Pattern::also`].
     pub(super) also: Vec<Compiled>,
 }
@@ -118,8 +123,8 @@ struct Survey {
     /// True if classes are those of Unicode: the pattern is not ASCII, or asks for it.
     unicode: bool,
     hir: Hir,
-    /// Where a repetition says too large a number.
-    repeated: Option<ast::Span>,
+    /// The largest number that a repetition says, and where.
+    repeated: Option<(u32, ast::Span)>,
     width: u64,
 }
 
@@ -144,9 +149,9 @@ impl ast::Visitor for &mut Survey {
                 let op = &repetition.op;
                 use ast::{RepetitionKind::Range, RepetitionRange::*};
                 if let Range(Exactly(most) | AtLeast(most) | Bounded(_, most)) = op.kind
-                    && most > MOST_REPEATED
+                    && self.repeated.is_none_or(|(known, _)| known < most)
                 {
-                    self.repeated.get_or_insert(op.span);
+                    self.repeated = Some((most, op.span));
                 }
                 None
             }
@@ -195,7 +200,11 @@ pub(super) fn compile(
             "fits the empty line, so it fits all",
         );
     }
-    let Survey { hir, width, .. } = survey;
+    let Survey { hir, width, repeated, .. } = survey;
+    let most_repeated = repeated
+        .filter(|(most, _)| *most >= SPOKEN_OF)
+        .and_then(|(_, span)| expanded.text.get(span.start.offset..span.end.offset))
+        .map(Box::from);
     let names = survey.names.into_iter().map(|name| (name.index as usize, name.name)).collect();
     Some(Compiled {
         text: said.text.into(),
@@ -204,6 +213,7 @@ pub(super) fn compile(
         regex,
         names,
         width,
+        most_repeated,
         also: Vec::new(),
     })
 }
@@ -246,8 +256,8 @@ fn survey(problems: &mut Problems<'_>, said: &Said<'_>, expanded: &Expanded) -> 
     let (unicode, hir) = (!text.is_ascii(), Hir::empty());
     let mut survey = Survey { names: Vec::new(), unicode, hir, repeated: None, width: 0 };
     let Ok(()) = ast::visit(&tree, &mut survey);
-    if let Some(span) = &survey.repeated {
-        let span = place(problems, said, expanded, span);
+    if let Some((_, span)) = survey.repeated.filter(|(most, _)| *most > MOST_REPEATED) {
+        let span = place(problems, said, expanded, &span);
         let title = format!("a repetition of `{}` is too large", short(said.text));
         problems.error("pattern-too-big", span, title, format!("at most {MOST_REPEATED} times")).help =
             Some("write `+` or `*` for any number of times".to_owned());

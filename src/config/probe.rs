@@ -141,10 +141,14 @@ impl Probe {
             WARN.as_millis(),
             REFUSE.as_millis()
         ));
-        problem.help = Some(
-            "write smaller repetitions, or `+` in place of `{1,1000}`; `allow_slow = true` takes it as it is"
-                .to_owned(),
-        );
+        let way = match &compiled.most_repeated {
+            Some(bounds) => format!("write a smaller number than in `{bounds}`, or `+` in place of it"),
+            None => {
+                "leave out parts that may be there or not, alternatives and `.*`, where it can do without"
+                    .to_owned()
+            }
+        };
+        problem.help = Some(format!("{way}; `allow_slow = true` takes it as it is"));
     }
 }
 

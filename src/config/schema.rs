@@ -99,7 +99,7 @@ fn value(kind: Kind) -> Value {
             { "type": "integer", "minimum": least, "maximum": most },
             { "type": "string", "pattern": "^[0-9]+(B|KiB|MiB)?$" },
         ]}),
-        Kind::Count => json!({ "type": "integer", "minimum": 1 }),
+        Kind::Count(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::ChangeStatus => {
             let words: Vec<&str> = ChangeStatus::ALL.iter().map(|status| status.as_str()).collect();
             let word = || json!({ "enum": words });

@@ -64,7 +64,23 @@ fn keys_and_values_of_rules_are_checked() {
     check_rule("match = 'x'\nwithin = '10min'", &[("bad-duration", "min")]);
     check_rule("match = 'x'\nwithin = '0s'", &[("out-of-range", "'0s'")]);
     check_rule("match = 'x'\nwithin = 'never'", &[("bad-duration", "n")]);
-    check_rule("match = 'x'\nmax_keys = 0", &[("out-of-range", "0")]);
+    for (lines, value) in [
+        ("max_keys = 0", "0"),
+        ("max_keys = 1000001", "1000001"),
+        ("min_lines = -1", "-1"),
+        ("flap = { changes = 1 }", "1"),
+        ("flap = { changes = 1001 }", "1001"),
+        ("max_raises = '0/5m'", "0"),
+    ] {
+        let id = if value == "0" && lines.contains('/') { "bad-max-raises" } else { "out-of-range" };
+        check_rule(&format!("match = 'x'\nwithin = '1m'\n{lines}"), &[(id, value)]);
+    }
+    for lines in
+        ["max_keys = 1", "min_lines = 1000000", "flap = { changes = 2 }", "flap = { changes = 1000 }"]
+    {
+        check_rule(&format!("match = 'x'\nwithin = '1m'\n{lines}"), &[]);
+    }
+    check_main("threads = 257", &[("out-of-range", "257")]);
     check_rule("match = 'x'\nwithin = '1m'\nwarning = '< 5'", &[("bad-comparison", "<")]);
     check_rule(
         "match = 'x'\nwithin = '1m'\nwarning = \">= f\\u0069ve\"",
@@ -219,7 +235,7 @@ fn macros_are_checked_at_the_character() {
     check_rule(r"match = 'at %%{x}'", &[]);
     check_rules("[patterns]\na = 'x%{b}'\nb = '%{c}'\nc = '%{a}'\n", &[("pattern-cycle", "a")]);
     check_rules("[patterns]\na = '[z-a]'\n", &[("bad-pattern", "z-a")]);
-    check_rules("[patterns]\nip = 'x'\n", &[("built-in-replaced", "ip")]);
+    check_rules("[patterns]\nip = 'x'\n", &[("no-rule", ""), ("built-in-replaced", "ip")]);
     check_rules("[patterns]\n'a b' = 'x'\nc = 5\n", &[("bad-name", "'a b'"), ("wrong-type", "5")]);
     let bomb: String =
         (1..12).map(|n| format!("a{n} = '{}'\n", format!("%{{a{}}}", n - 1).repeat(10))).collect();
@@ -585,6 +601,105 @@ fn a_deadline_is_missed_at_its_moment_and_by_nothing_else() {
     assert_eq!(level("severity='critical'"), ([None, None, Some((Op::AtLeast, 0.0))], None));
     let two = [None, Some((Op::AtLeast, 0.0)), Some((Op::Above, 7200.0))];
     assert_eq!(level("warning='> 0s'\ncritical='> 2h'\nwithin='4h'"), (two, Some(14400)));
+}
+
+#[test]
+fn rules_that_wait_for_each_other_are_told_of_their_circle() {
+    let check = |of: &[(&str, &str)], expected: &[&str]| {
+        let rule = |(name, lines): &(&str, &str)| {
+            format!("[[rule]]\nname='{name}'\nsource='s'\nmatch='x'\n{lines}\n")
+        };
+        let text: String = of.iter().map(rule).collect();
+        let (found, problems) = rules(&text);
+        let titles: Vec<&str> = problems.iter().map(|problem| problem.title.as_str()).collect();
+        assert_eq!(titles, expected, "{text}");
+        assert_eq!(found.is_some(), expected.is_empty(), "{text}");
+    };
+    check(
+        &[("a", "after='b'"), ("b", "after='a'")],
+        &["`a` is after `b`, which is after `a`: none of them can ever raise"],
+    );
+    check(
+        &[("a", "after='b'"), ("b", "after='c'"), ("c", "after=['a', 'b']"), ("d", "after='a'")],
+        &["`a` is after `b`, which is after `c`, which is after `a`: none of them can ever raise"],
+    );
+    // Who comes first in the file may only stand behind the circle.
+    check(
+        &[("d", "after='b'"), ("a", "after='b'"), ("b", "after='a'")],
+        &["`b` is after `a`, which is after `b`: none of them can ever raise"],
+    );
+    check(
+        &[("a", "after='b'"), ("b", "after='a'"), ("c", "after='d'"), ("d", "after='c'")],
+        &[
+            "`a` is after `b`, which is after `a`: none of them can ever raise",
+            "`c` is after `d`, which is after `c`: none of them can ever raise",
+        ],
+    );
+    let long: Vec<(String, String)> =
+        (0..20).map(|n| (format!("r{n}"), format!("after='r{}'", (n + 1) % 20))).collect();
+    let long: Vec<(&str, &str)> = long.iter().map(|(name, lines)| (name.as_str(), lines.as_str())).collect();
+    check(
+        &long,
+        &[
+            "`r0` is after `r1`, which is after `r2`, which is after `r3`, which is after `r4`, which is after `r5`, \
+           and so on over 15 more: none of them can ever raise",
+        ],
+    );
+    // One of several is enough.
+    check(&[("a", "after=['b', 'c']"), ("b", "after='a'"), ("c", "")], &[]);
+    check(&[("a", "after='b'"), ("b", "after='c'"), ("c", "")], &[]);
+    // The first one holds the other back, and who comes first is not settled.
+    check(&[("a", "unless='b'"), ("b", "unless='a'")], &[]);
+    check(&[("a", "after='b'"), ("b", "unless='a'")], &[]);
+    // What is not enabled is told by itself, and rules with other errors are in the circle too.
+    check(&[("a", "after='b'"), ("b", "after='a'\nenabled=false")], &["there is no rule named `b`"]);
+    check(
+        &[("a", "after='b'"), ("b", "after='a'\nwithin='5'")],
+        &["`a` is after `b`, which is after `a`: none of them can ever raise", "`5` is not a duration"],
+    );
+}
+
+#[test]
+fn a_rule_that_is_never_told_is_warned_about() {
+    check_rule("match = 'x'\nmute = 'Mon-Sun'", &[("never-told", "'Mon-Sun'")]);
+    check_rule("match = 'x'\nactive = 'Mon-Fri'\nmute = ['Sat']", &[]);
+    let covered = "match = 'x'\nactive = 'Mon'\nmute = '00:00-24:00'";
+    check_rule(covered, &[("never-told", "'00:00-24:00'")]);
+    // The night that is skipped in spring.
+    let skipped = "match = 'x'\nactive = '2026-03-29T02:00 - 2026-03-29T03:00 Europe/Berlin'";
+    check_rule(skipped, &[("never-told", "'2026-03-29T02:00 - 2026-03-29T03:00 Europe/Berlin'")]);
+    // What is wrong may be what is left.
+    check_rule("match = 'x'\nactive = ['Mon', '8:00']\nmute = 'Mon'", &[("bad-schedule", "8:00")]);
+    let of_defaults = "[defaults]\nmute = 'Mon-Sun'\n[[rule]]\nname='r'\nsource='s'\nmatch='x'\n";
+    check_rules(of_defaults, &[("never-told", "'Mon-Sun'")]);
+}
+
+#[test]
+fn a_file_without_a_rule_says_so_unless_something_is_wrong_with_it() {
+    for text in ["", "# nothing\n", "[defaults]\nsource = 's'\n", "rule = []\n"] {
+        check_rules(text, &[("no-rule", "")]);
+    }
+    check_rules("[[rules]]\n", &[("unknown-key", "rules")]);
+    check_rules("[[rule]]\nname='r'\nsource='s'\nmatch='x'\nenabled=false\n", &[]);
+}
+
+#[test]
+fn a_rule_without_a_pattern_hears_of_fields() {
+    let plain = "[[source]]\nname='a'\nfiles='/a'\n[[source]]\nname='b'\nfiles='/b'\nformat='json'\n";
+    let sources = main_file(plain).0.unwrap().sources;
+    let check = |source: &str, expected: &str| {
+        let text = format!("[[rule]]\nname='r'\nsource={source}\nwhere='x == 1'\n");
+        let (_, problems) = ruleset(&[file("a", &text)], Some(&sources), &[], &TimeZone::UTC);
+        let help = problems.iter().find(|p| p.id == "missing-key").and_then(|p| p.help.clone());
+        assert_eq!(help.unwrap_or_default(), expected, "{source}");
+    };
+    let format = "`format = \"json\"` or `\"logfmt\"`";
+    let only = "only lines with fields need none";
+    let give = format!("{only}: give source `a` {format}, if that is what they are");
+    check("'a'", &give);
+    check("['b', 'a']", &give);
+    check("'b'", "");
+    check("'c'", &format!("{only}: those of a source with {format}"));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Problems, SYNTAX, did_you_mean, listed, short};
-use super::keys::{FLAP, IMAGE, Key, Kind};
+use super::diagnostic::{Diagnostic, Problems, SYNTAX, did_you_mean, listed, short};
+use super::keys::{FLAP, IMAGE, Key, Kind, MOST};
 use super::ladder;
 use super::place::typed;
 use super::rules::parse_max_raises;
@@ -158,10 +158,10 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 );
             }
         },
-        (Kind::Count, DeValue::Integer(_)) => {
-            if count(value).is_none() {
+        (Kind::Count(least, most), DeValue::Integer(_)) => {
+            if count(value).is_none_or(|count| !(least..=most).contains(&count)) {
                 let title = format!("`{}` is out of range", key.name);
-                problems.error("out-of-range", value.span(), title, format!("takes 1 to {MOST}"));
+                problems.error("out-of-range", value.span(), title, format!("takes {least} to {most}"));
             }
         }
         (Kind::ChangeStatus, DeValue::String(_)) => check_change_status(problems, key, value),
@@ -244,10 +244,6 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         (Kind::Flap, DeValue::String(text)) if text == "never" => {}
         (Kind::Flap, DeValue::Table(table)) => {
             check(problems, table, "`flap`", &[FLAP], &[]);
-            if let Some(changes) = table.get("changes").filter(|changes| count(changes) == Some(1)) {
-                let title = "`changes` is out of range";
-                problems.error("out-of-range", changes.span(), title, "takes 2 or more");
-            }
         }
         _ => wrong_type(problems, key, value),
     }
@@ -359,16 +355,22 @@ pub(super) fn require(
     key: &str,
     what: &str,
 ) -> bool {
-    if table.contains_key(key) {
-        return true;
+    let there = table.contains_key(key);
+    if !there {
+        missing(problems, header, key, what);
     }
-    problems.error(
-        "missing-key",
-        header.clone(),
-        format!("{what} needs `{key}`"),
-        format!("`{key}` is missing"),
-    );
-    false
+    there
+}
+
+/// Says that a key is missing, at the table's header; the answer is there to be given a `help`.
+pub(super) fn missing<'p>(
+    problems: &'p mut Problems<'_>,
+    header: &Range<usize>,
+    key: &str,
+    what: &str,
+) -> &'p mut Diagnostic {
+    let (title, label) = (format!("{what} needs `{key}`"), format!("`{key}` is missing"));
+    problems.error("missing-key", header.clone(), title, label)
 }
 
 /// True for `[A-Za-z_][A-Za-z0-9_]*` of at most 128 bytes: names of labels, captures and patterns.
@@ -399,9 +401,6 @@ fn count(value: Value<'_, '_>) -> Option<usize> {
     let number = value.get_ref().as_integer()?;
     usize::from_str_radix(number.as_str(), number.radix()).ok().filter(|n| (1..=MOST).contains(n))
 }
-
-/// The largest count that is believed: what is larger is a typing mistake, or a bound that bounds nothing.
-const MOST: usize = 1_000_000;
 
 /// What a table says, with another table for what it does not say.
 #[derive(Clone, Copy, Debug)]

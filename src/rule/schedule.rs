@@ -5,6 +5,7 @@
 //! in autumn holds both times; no case has to be thought of by itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
@@ -15,6 +16,13 @@ use crate::model::Timestamp;
 
 /// Minutes of a day.
 pub(super) const DAY: i16 = 24 * 60;
+
+/// The beginning of a year after which the rules of no zone that is known today are special.
+const YEAR_2026: i64 = 1_767_225_600;
+/// A year and some days.
+const A_YEAR: Duration = Duration::from_secs(400 * 86_400);
+/// Beginnings and ends that are looked at in it.
+const MOST_CHANGES: usize = 4000;
 
 /// Times at which something holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +80,40 @@ impl Schedule {
     /// Once, from the first moment on, up to the second. `None`: the second is not later.
     pub fn once(from: DateTime, to: DateTime, zone: TimeZone) -> Option<Schedule> {
         (from < to).then_some(Schedule { when: When::Once { from, to }, zone })
+    }
+
+    /// True if between `active` (always, if there are none) and `mute` no moment is left, as far as a year shows and
+    /// the dates that are named.
+    pub fn leave_nothing(active: &[Schedule], mute: &[Schedule]) -> bool {
+        let all = || active.iter().chain(mute);
+        let dates = |schedules: &[Schedule]| -> Vec<(Timestamp, Timestamp)> {
+            schedules.iter().filter_map(Schedule::dates).collect()
+        };
+        let holds =
+            |schedules: &[Schedule], at| schedules.iter().any(|schedule: &Schedule| schedule.contains(at));
+        let is_left = |at| (active.is_empty() || holds(active, at)) && !holds(mute, at);
+        let is_left_between = |from: Timestamp, to: Timestamp| {
+            let next = |at: &Timestamp| all().filter_map(|schedule| schedule.next_change(*at)).min();
+            let mut changes = std::iter::successors(Some(from), next).take_while(|at| *at < to);
+            // Who writes more of them than this is believed.
+            changes.by_ref().take(MOST_CHANGES).any(is_left) || changes.next().is_some()
+        };
+        // Behind all dates, where only the week counts: whatever clocks do in a year is seen.
+        let dates_of_all = [dates(active), dates(mute)].concat();
+        let behind =
+            dates_of_all.iter().map(|(_, to)| *to).fold(Timestamp::from_secs(YEAR_2026), Timestamp::max);
+        let week_is_left = is_left_between(behind, behind.plus(A_YEAR));
+        !(week_is_left || dates(active).into_iter().any(|(from, to)| is_left_between(from, to)))
+    }
+
+    /// About from when to when, at most, if it holds once.
+    fn dates(&self) -> Option<(Timestamp, Timestamp)> {
+        let When::Once { from, to } = &self.when else { return None };
+        let instant = |at: &DateTime, days: i64| {
+            let at = at.checked_add(days.days()).ok()?.to_zoned(self.zone.clone()).ok()?;
+            Some(Timestamp(at.timestamp().as_microsecond()))
+        };
+        Some((instant(from, -1)?, instant(to, 1)?))
     }
 
     /// True if it holds at that moment; never outside of the years -9999 to 9999.
@@ -343,6 +385,31 @@ mod tests {
         assert_eq!(changes(&rule), "false");
     }
 
+    #[test]
+    fn schedules_of_several_zones_leave_what_no_clock_covers() {
+        let daily = |from, to, name| Schedule::weekly(Days::ALL, vec![hours(from, to)], zone(name));
+        let leaves = |active: &[Schedule], mute: &[Schedule]| !Schedule::leave_nothing(active, mute);
+        let (berlin, tokyo) = ("Europe/Berlin", "Asia/Tokyo");
+        // Eight hours apart in winter, seven in summer.
+        assert!(leaves(&[daily(480, 540, berlin)], &[daily(960, 1020, tokyo)]));
+        assert!(leaves(&[daily(480, 540, berlin)], &[daily(900, 960, tokyo)]));
+        assert!(!leaves(&[daily(480, 540, berlin)], &[daily(900, 1020, tokyo)]));
+        let once = |from: &str, to: &str| {
+            Schedule::once(from.parse().unwrap(), to.parse().unwrap(), zone(berlin)).unwrap()
+        };
+        // A year of quiet ends.
+        assert!(leaves(&[], &[once("2026-01-01T00:00", "2027-06-01T00:00")]));
+        assert!(leaves(&[once("2030-01-01T00:00", "2030-01-02T00:00")], &[]));
+        assert!(leaves(
+            &[once("2030-01-01T00:00", "2030-01-02T00:00")],
+            &[once("2030-01-01T00:00", "2030-01-01T23:59")]
+        ));
+        assert!(!leaves(
+            &[once("2030-01-01T00:00", "2030-01-02T00:00")],
+            &[once("2029-12-31T00:00", "2030-01-02T00:00")]
+        ));
+    }
+
     /// What a calendar of paper says: each day with all that begins on it.
     fn naive(days: Days, times: &[(i16, i16)], zone: &TimeZone, at: jiff::Timestamp) -> bool {
         let wall = zone.to_datetime(at);
@@ -364,6 +431,26 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.min(1000) / 4))]
+
+        #[test]
+        fn a_week_hour_by_hour_shows_whether_a_moment_is_left(
+            active in prop::collection::vec((0..7_i8, 0..7_i8, 0..6_i16, 0..=6_i16), 0..3),
+            mute in prop::collection::vec((0..7_i8, 0..7_i8, 0..6_i16, 0..=6_i16), 0..4),
+        ) {
+            let day = |offset| Weekday::from_monday_zero_offset(offset).unwrap();
+            let made = |all: &[(i8, i8, i16, i16)]| -> Vec<Schedule> {
+                let times = |from: i16, to: i16| Hours::new(from * 240, to * 240).into_iter().collect();
+                let one = |(first, last, from, to): &(i8, i8, i16, i16)| {
+                    Schedule::weekly(Days::between(day(*first), day(*last)), times(*from, *to), TimeZone::UTC)
+                };
+                all.iter().map(one).collect()
+            };
+            let mut rule = Rule::bare("r");
+            (rule.active, rule.mute) = (made(&active), made(&mute));
+            let monday = instant("2026-01-05T00:00:00Z");
+            let left = (0..7 * 24).any(|hour| !rule.is_muted(Timestamp(monday.0 + hour * 3_600_000_000)));
+            prop_assert_eq!(Schedule::leave_nothing(&rule.active, &rule.mute), !left);
+        }
 
         #[test]
         fn a_walk_minute_by_minute_finds_the_same_changes(

@@ -7,9 +7,26 @@ use super::{Case, case};
 /// Sorted by id. An id that is an error here and a warning there stands here for both.
 pub(crate) const CASES: &[Case] = &[
     case(
+        "after-circle",
+        File(
+            "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\nafter = 'c'\n[[rule]]\nname = 'b'\nsource = 's'\n\
+             match = 'y'\nafter = 'a'\n[[rule]]\nname = 'c'\nsource = 's'\nmatch = 'z'\nafter = 'b'",
+        ),
+        "Rules are `after` each other in a circle, so that none of them can be the first to raise.",
+        "Leave out `after` in the one that is to be the first.",
+    ),
+    case(
         "alert-only",
         Rule(
             "kind = 'change'\nmatch = '(?<app>x)'\nchange_key = '{app}'\nchange_status = 'Done'\nwithin = '5m'",
+        ),
+        "A rule that speaks of changes has a key that only alerts have.",
+        "Leave it out, or make a rule of its own of it.",
+    ),
+    case(
+        "alert-only",
+        Rule(
+            "kind = 'change'\nmatch = '(?<app>x)'\nchange_key = '{app}'\nchange_status = 'Done'\nmute = '22:00-06:00'",
         ),
         "A rule that speaks of changes has a key that only alerts have.",
         "Leave it out, or make a rule of its own of it.",
@@ -149,7 +166,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "built-in-replaced",
-        File("[patterns]\nip = 'x'"),
+        File("[patterns]\nip = 'x'\n[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'"),
         "A pattern of your own has the name of one that is built in, and replaces it in this file.",
         "Give it another name, if that is not meant.",
     ),
@@ -298,6 +315,12 @@ pub(crate) const CASES: &[Case] = &[
         "Write a `resolve`, or a time.",
     ),
     case(
+        "never-told",
+        Rule("match = 'x'\nmute = ['Mon-Fri', 'Sat,Sun']"),
+        "`active` and `mute` leave no moment at which alerts of the rule are told.",
+        "Correct them, or write `enabled = false`.",
+    ),
+    case(
         "no-alerts",
         File(
             "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\nunless = 'r'\n[[rule]]\nname = 'r'\nsource = 's'\n\
@@ -317,6 +340,12 @@ pub(crate) const CASES: &[Case] = &[
         Rule("match = 'x'\nafter_within = '5m'"),
         "The key changes nothing in this rule.",
         "Take it out, or what it lacks in.",
+    ),
+    case(
+        "no-rule",
+        File("[defaults]\nsource = 's'"),
+        "A rule file has no rule in it.",
+        "Write one, or take the file away.",
     ),
     case(
         "no-source",
@@ -344,6 +373,12 @@ pub(crate) const CASES: &[Case] = &[
         ),
         "Two rules look at each other by values of `by`, and have no name in common.",
         "Give the captures the same name, if they are the same thing.",
+    ),
+    case(
+        "out-of-range",
+        Rule("match = 'x'\nflap = { changes = 0 }"),
+        "A number or a time is too small or too large.",
+        "The bounds stand beside the caret.",
     ),
     case(
         "out-of-range",
@@ -409,13 +444,13 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "slow-pattern",
-        Slow(60),
+        Slow(r"match = '\w{1000}'", 60),
         "A pattern takes long on some lines.",
         "Make it simpler, or write `allow_slow = true`; see `tripline check --cost`.",
     ),
     case(
         "slow-pattern",
-        Slow(6),
+        Slow(r"match = '(?:a?b?c?){8}d'", 6),
         "A pattern takes long on some lines.",
         "Make it simpler, or write `allow_slow = true`; see `tripline check --cost`.",
     ),

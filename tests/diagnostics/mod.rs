@@ -45,8 +45,8 @@ enum Wrong {
     Test(&'static str),
     /// A rule file with a table that stands in `hosts.csv`, which is this.
     Csv(&'static str),
-    /// A rule with a pattern whose trial takes so many milliseconds.
-    Slow(u64),
+    /// A rule with these lines, whose pattern takes so many milliseconds when it is tried.
+    Slow(&'static str, u64),
     /// A rule with these lines, beside no sink that takes changes.
     Untold(&'static str),
     /// No text at all.
@@ -57,9 +57,6 @@ enum Wrong {
 
 /// A table that stands in a file.
 const TABLE: &str = "[lookup]\nhosts = { csv = 'hosts.csv', key = 'host', value = 'team' }";
-
-/// A pattern that is tried by every load.
-const SLOW: &str = r"match = '\w{1000}'";
 
 /// A case as it was checked.
 pub(crate) struct Said {
@@ -73,9 +70,8 @@ impl Case {
     pub(crate) fn said(&self) -> Option<Said> {
         let rule = |lines: &str| format!("[[rule]]\nname = 'r'\nsource = 's'\n{lines}\n");
         let (text, is_main) = match self.wrong {
-            Wrong::Rule(lines) | Wrong::Untold(lines) => (rule(lines), false),
+            Wrong::Rule(lines) | Wrong::Untold(lines) | Wrong::Slow(lines, _) => (rule(lines), false),
             Wrong::Csv(_) => (format!("{TABLE}\n"), false),
-            Wrong::Slow(_) => (rule(SLOW), false),
             Wrong::File(text) | Wrong::Test(text) => (format!("{text}\n"), false),
             Wrong::Main(text) => (format!("{text}\n"), true),
             Wrong::Unreadable | Wrong::Elsewhere => return None,
@@ -96,7 +92,7 @@ impl Case {
             config::untold(&[file], &[])
         } else {
             // What each trial takes is said instead of measured.
-            let took = Duration::from_millis(if let Wrong::Slow(took) = self.wrong { took } else { 0 });
+            let took = Duration::from_millis(if let Wrong::Slow(_, took) = self.wrong { took } else { 0 });
             let mut probe = Probe::all(Box::new(move |_| took));
             let any = Sources::Any(Format::Plain);
             let sources = if self.id == "unknown-source" { Sources::These(&[]) } else { any };

@@ -99,6 +99,34 @@ fn a_right_file_is_said_to_be_right() {
 }
 
 #[test]
+fn where_no_rule_is_in_force_nothing_is_right() {
+    let none = "warning: no rule is in force, so nothing is watched";
+    let off = "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nenabled = false\n";
+    for (rules, says) in
+        [("", "there is no rule in this file"), ("[defaults]\nsource = 's'\n", "no rule"), (off, "")]
+    {
+        let sandbox = Sandbox::new();
+        sandbox.write("rules.toml", rules);
+        let finished = sandbox.run(&["check", "rules.toml"]).expect(1);
+        assert!(finished.talk().contains(none) && finished.answer().contains(says), "{rules}: {finished:?}");
+        assert!(!finished.answer().contains("right"), "{rules}: {finished:?}");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("tripline.toml", "[[source]]\nname = 's'\nfiles = ['*.log']\n");
+    let finished = sandbox.run(&["check"]).expect(1);
+    assert!(finished.talk().contains(none) && finished.talk().contains("no rule file fits"), "{finished:?}");
+}
+
+#[test]
+fn a_plan_without_a_configuration_says_how_to_name_the_tripline_that_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\n");
+    let finished = sandbox.run(&["check", "-r", "rules.toml", "--against-running"]).expect(2);
+    let talk = finished.talk();
+    assert!(talk.contains("`--config`") && talk.contains("`--state-dir`"), "{talk}");
+}
+
+#[test]
 fn a_configuration_is_checked_with_its_rules() {
     let sandbox = Sandbox::new();
     let main = "state_dir = 'state'\n[[source]]\nname = 's'\nfiles = ['*.log']\nstrat = 'end'\n";

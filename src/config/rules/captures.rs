@@ -5,7 +5,7 @@ use super::super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::super::pattern::{self, Compiled};
 use super::super::rewrite;
 use super::super::tokens::Names;
-use super::super::walk::{Fields, Said, is_identifier, require};
+use super::super::walk::{Fields, Said, is_identifier, missing};
 use super::{Around, Reader};
 use crate::rule::{By, Redaction, Rewrite, Value};
 use std::collections::BTreeSet;
@@ -34,12 +34,13 @@ pub(super) struct Patterns {
 }
 
 impl<'t> Reader<'t, '_> {
-    /// `has_fields`: lines have fields, so that a pattern need not be given.
+    /// `has_fields`: lines have fields, so that a pattern need not be given; `without`: what would give them some.
     pub(super) fn patterns(
         &self,
         problems: &mut Problems<'_>,
         around: &mut Around<'_>,
         has_fields: bool,
+        without: &dyn Fn() -> String,
     ) -> Patterns {
         let mut compile = |problems: &mut Problems<'_>, key: &'static str, fields: Fields<'t, '_>| {
             let texts = fields.texts(key);
@@ -51,7 +52,9 @@ impl<'t> Reader<'t, '_> {
         let all = compile(problems, "match_all", self.fields.own());
         let has_any = ["match", "match_all"].iter().any(|key| self.fields.own().value(key).is_some());
         let whole = has_fields && !has_any;
-        if !whole && (has_any || require(problems, self.fields.table, &self.header, "match", "a rule")) {
+        if !has_any && !whole {
+            missing(problems, &self.header, "match", "a rule").help = Some(without());
+        } else if has_any {
             for (key, patterns) in [("match", &matches), ("match_all", &all)] {
                 let none = patterns.as_ref().is_some_and(Vec::is_empty);
                 self.not_empty(problems, key, none, "a rule without a pattern matches no line");

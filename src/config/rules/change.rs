@@ -31,10 +31,16 @@ pub(super) fn check_kind(problems: &mut Problems<'_>, table: &DeTable<'_>) -> bo
             let label = match name {
                 "by" => "`change_key` says which change it is",
                 "resolve" => "a change is ended by a line whose `change_status` says so",
+                "active" | "mute" => "a change is told whenever it comes",
                 _ => "a change has no number, no window and no end",
             };
-            problems.error("alert-only", span, title, label).help =
-                Some("leave it out, or make a rule of its own of it".to_owned());
+            let help = match name {
+                "active" | "mute" => {
+                    "leave it out: nobody is called, and what was done at night explains alerts"
+                }
+                _ => "leave it out, or make a rule of its own of it",
+            };
+            problems.error("alert-only", span, title, label).help = Some(help.to_owned());
         } else if !of_changes && CHANGE.iter().any(|key| key.name == name) {
             let title = format!("`{name}` means nothing without `kind = \"change\"`");
             problems.error("change-only", span, title, "an alert has none").help =

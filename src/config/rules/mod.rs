@@ -138,6 +138,11 @@ fn read_file(
         let reader = Reader { header, fields, macros: &macros, lookups: &lookups, of_changes, errors };
         rules.extend(reader.read(problems, around));
     }
+    // Where something is wrong, that may be why.
+    if file.tables("rule").is_empty() && problems.errors() == 0 {
+        let title = "there is no rule in this file";
+        problems.warning("no-rule", 0..0, title, "").help = Some("a rule begins with `[[rule]]`".to_owned());
+    }
 }
 
 fn check_defaults(problems: &mut Problems<'_>, defaults: &DeTable<'_>) {
@@ -172,7 +177,9 @@ impl<'t> Reader<'t, '_> {
         let sources = self.sources(problems, around.sources);
         let formats = formats(around.sources, &sources);
         let has_fields = !formats.is_empty() && formats.iter().all(|(_, format)| *format != Format::Plain);
-        let Patterns { matches, ignore, resolve, whole } = self.patterns(problems, around, has_fields);
+        let without = || without_match(&formats);
+        let Patterns { matches, ignore, resolve, whole } =
+            self.patterns(problems, around, has_fields, &without);
 
         let note = without_fields(&formats);
         let mut captured = Captured::new(matches.as_deref(), resolve.as_deref(), has_fields, note);
@@ -359,10 +366,24 @@ impl<'t> Reader<'t, '_> {
         let label = "never or always?";
         let list = self.fields.value("active").and_then(|value| value.get_ref().as_array());
         self.not_empty(problems, "active", list.is_some_and(|list| list.is_empty()), label);
-        let mut read = |list: Vec<Said<'_>>| {
+        let errors = problems.errors();
+        let mut read = |list: Vec<Said<'_>>| -> Vec<Schedule> {
             list.iter().filter_map(|said| schedule::parse(problems, said, local)).collect()
         };
-        (read(active), read(self.fields.texts("mute")))
+        let (active, mute) = (read(active), read(self.fields.texts("mute")));
+        if problems.errors() == errors && Schedule::leave_nothing(&active, &mute) {
+            let key = if mute.is_empty() { "active" } else { "mute" };
+            let span = self.fields.value(key).map_or(self.header.clone(), |value| value.span());
+            let title = "alerts of this rule are never told";
+            let label = match (active.is_empty(), mute.is_empty()) {
+                (_, true) => "no moment is in it",
+                (true, false) => "every moment is in it",
+                (false, false) => "every moment of `active` is in it",
+            };
+            problems.warning("never-told", span, title, label).help =
+                Some("if nobody is to hear of the rule, write `enabled = false`".to_owned());
+        }
+        (active, mute)
     }
 
     fn labels(
@@ -426,6 +447,23 @@ fn without_fields(formats: &[(&str, Format)]) -> String {
         }
         Some(_) => "; it may be a field if the source has a `format`: \"json\" or \"logfmt\"".to_owned(),
         None => String::new(),
+    }
+}
+
+/// What lets a rule be without `match`.
+fn without_match(formats: &[(&str, Format)]) -> String {
+    let fielded = "`format = \"json\"` or `\"logfmt\"`";
+    let plain = formats.iter().find(|(_, format)| *format == Format::Plain).map(|(source, _)| *source);
+    match plain {
+        Some("") => format!(
+            "only lines with fields need none: those of a source with {fielded}; for files on the command line `--format` says it"
+        ),
+        Some(source) => {
+            format!(
+                "only lines with fields need none: give source `{source}` {fielded}, if that is what they are"
+            )
+        }
+        None => format!("only lines with fields need none: those of a source with {fielded}"),
     }
 }
 

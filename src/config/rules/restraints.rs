@@ -1,12 +1,13 @@
 //! What keeps alerts from being told: bounds, flapping, and what other rules say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::super::Second;
 use super::super::diagnostic::{Problems, did_you_mean, short};
 use super::super::units::parse_duration;
 use super::super::walk::{Fields, Value};
@@ -34,6 +35,9 @@ pub(super) struct Restraints {
     pub(super) unless: Vec<RuleName>,
     pub(super) after: Option<After>,
 }
+
+/// Rules of a circle that are named.
+const MOST_NAMED: usize = 5;
 
 const MAX_RAISES: MaxRaises = MaxRaises { most: 30, within: Duration::from_secs(300) };
 const FLAP: Flap = Flap { changes: 6, within: Duration::from_secs(3600) };
@@ -103,6 +107,7 @@ pub(super) fn connect<'e>(
     enabled: impl Iterator<Item = &'e String> + Clone,
     mut say: impl FnMut(&PathBuf, &dyn Fn(&mut Problems<'_>)),
 ) {
+    check_circles(&references, enabled.clone(), &mut say);
     let places: BTreeMap<RuleName, usize> =
         rules.iter().enumerate().map(|(at, rule)| (rule.name.clone(), at)).collect();
     for reference in references {
@@ -142,6 +147,67 @@ pub(super) fn connect<'e>(
     }
 }
 
+/// Says which rules are `after` each other in a circle, so that none of them can be the first to raise. One of several
+/// rules in `after` is enough, so a rule that also names one outside of the circle is in none; and what stands behind a
+/// circle is right once that is.
+fn check_circles<'e>(
+    references: &[Reference],
+    enabled: impl Iterator<Item = &'e String>,
+    say: &mut impl FnMut(&PathBuf, &dyn Fn(&mut Problems<'_>)),
+) {
+    let enabled: BTreeSet<&str> = enabled.map(String::as_str).collect();
+    let mut after: BTreeMap<&str, Vec<&Reference>> = BTreeMap::new();
+    for reference in references.iter().filter(|reference| reference.key == "after") {
+        if enabled.contains(reference.from.as_str()) {
+            after.entry(reference.from.as_str()).or_default().push(reference);
+        }
+    }
+    // Whatever can raise is taken away, until nothing more can. A name that is none has been said.
+    loop {
+        let before = after.len();
+        let waits: BTreeSet<&str> = after.keys().copied().collect();
+        after.retain(|_, of| of.iter().all(|reference| waits.contains(reference.name.as_str())));
+        if after.len() == before {
+            break;
+        }
+    }
+    // Each of those that are left is after another one of them, so whoever goes on comes round.
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for reference in references.iter().filter(|reference| after.contains_key(reference.from.as_str())) {
+        let mut way: Vec<&Reference> = Vec::new();
+        let mut at = reference.from.as_str();
+        while seen.insert(at)
+            && let Some(next) = after.get(at).and_then(|of| of.first())
+        {
+            way.push(next);
+            at = &next.name;
+        }
+        if let Some(begin) = way.iter().position(|reference| reference.from.as_str() == at) {
+            say_circle(&way[begin..], say);
+        }
+    }
+}
+
+fn say_circle(circle: &[&Reference], say: &mut impl FnMut(&PathBuf, &dyn Fn(&mut Problems<'_>))) {
+    let [first, second, ..] = circle else { return };
+    let others = circle.len().saturating_sub(MOST_NAMED);
+    let named: Vec<String> =
+        circle.iter().take(MOST_NAMED).map(|of| format!("`{}`", short(&of.name))).collect();
+    let way = named.join(", which is after ");
+    let more = if others == 0 { String::new() } else { format!(", and so on over {others} more") };
+    say(&first.file, &|problems| {
+        let title =
+            format!("`{}` is after {way}{more}: none of them can ever raise", short(first.from.as_str()));
+        let problem = problems.error("after-circle", first.span.clone(), title, "each waits for another");
+        problem.second = Some(Second {
+            file: second.file.clone(),
+            span: second.span.clone(),
+            label: format!("`{}` waits here", short(second.from.as_str())),
+        });
+        problem.help = Some("leave out `after` in the rule that is to be the first".to_owned());
+    });
+}
+
 /// Reads `30/5m`.
 ///
 /// # Errors
@@ -167,7 +233,7 @@ fn flap(value: Value<'_, '_>) -> Option<Flap> {
     let DeValue::Table(table) = value.get_ref() else { return None };
     let fields = Fields { table, defaults: None };
     Some(Flap {
-        changes: fields.count("changes").unwrap_or(FLAP.changes).max(2),
+        changes: fields.count("changes").unwrap_or(FLAP.changes),
         within: fields.duration("within").unwrap_or(FLAP.within),
     })
 }
