@@ -2,9 +2,12 @@
 //! `admin.sock` in the state directory. Plain data. Fields are only added, and what one side does not know it passes
 //! over, so that the two may be of different versions for as long as an upgrade takes.
 
+pub mod outbox;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Timestamp, Transition};
+use outbox::{Letters, Outbox, SinkDetail, Which};
 
 /// The socket in the state directory. Whoever may open it may do whatever tripline may.
 pub const SOCKET: &str = "admin.sock";
@@ -29,6 +32,14 @@ pub enum Question {
     Unsilence(u64),
     /// Which rules are in force, as far as a reload compares them.
     Rules,
+    /// Sinks in detail.
+    Sinks,
+    /// What is owed, and what was given up.
+    Outbox,
+    /// Owe dead letters again.
+    Retry(Which),
+    /// Forget dead letters.
+    Drop(Which),
 }
 
 /// Which alerts to resolve.
@@ -115,6 +126,12 @@ pub enum Answer {
     Unsilenced(Option<SilenceRow>),
     /// The rules in force.
     Rules(Box<Rules>),
+    /// Sinks, sorted by name.
+    Sinks(Vec<SinkDetail>),
+    /// What is owed, and what was given up.
+    Outbox(Box<Outbox>),
+    /// What became of dead letters.
+    Letters(Letters),
     /// It was not done; a sentence.
     Refused(String),
 }

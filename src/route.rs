@@ -83,6 +83,11 @@ impl Ledger {
         self.next_seq
     }
 
+    /// What `sink` was last told of an alert, or is owed.
+    pub fn told(&self, sink: &SinkName, key: &AlertKey) -> Status {
+        self.told.get(&(sink.clone(), key.clone())).copied().unwrap_or_default()
+    }
+
     /// True if `sink` believes that something fires.
     pub fn owes(&self, sink: &SinkName) -> bool {
         self.told.keys().any(|(told, _)| told == sink)
@@ -139,7 +144,8 @@ impl Ledger {
         takers.map(|route| self.owe(&route.sink, Content::Change(report.clone()))).collect()
     }
 
-    fn owe(&mut self, sink: &SinkName, content: Content) -> Delivery {
+    /// Something new that is owed to a sink.
+    pub fn owe(&mut self, sink: &SinkName, content: Content) -> Delivery {
         let seq = self.next_seq;
         self.next_seq += 1;
         Delivery { seq, sink: sink.clone(), content, attempted: false }

@@ -75,12 +75,12 @@ pub(crate) fn default_config() -> Option<PathBuf> {
     PLACES.iter().map(PathBuf::from).find(|path| path.exists())
 }
 
-/// The state directory that a configuration names; without one, that of the configuration that is meant.
+/// The settings of a configuration, without its rules; without one, of the configuration that is meant. `way` is what
+/// can be done instead.
 ///
 /// # Errors
 /// A sentence, if there is no such configuration or it can not be believed.
-pub(crate) fn state_dir(config: Option<&Path>) -> Result<PathBuf, String> {
-    let way = "name the state directory of the tripline that runs with `--state-dir`";
+pub(crate) fn settings(config: Option<&Path>, way: &str) -> Result<Settings, String> {
     let config = config.map(Path::to_owned).or_else(default_config);
     let Some(path) = config else { return Err(format!("there is no configuration: {way}")) };
     let text = read_text(&path)?;
@@ -89,7 +89,17 @@ pub(crate) fn state_dir(config: Option<&Path>) -> Result<PathBuf, String> {
         return Err(format!("`{}` has errors ({check}): put them right, or {way}", path.display()));
     };
     anchor(&mut settings, &std::env::current_dir().unwrap_or_default());
-    settings.state_dir.ok_or_else(|| format!("`{}` names no state directory: {way}", path.display()))
+    Ok(settings)
+}
+
+/// The state directory that a configuration names.
+///
+/// # Errors
+/// As [`settings`].
+pub(crate) fn state_dir(config: Option<&Path>) -> Result<PathBuf, String> {
+    let way = "name the state directory of the tripline that runs with `--state-dir`";
+    let dir = settings(config, way)?.state_dir;
+    dir.ok_or_else(|| format!("the configuration names no state directory: {way}"))
 }
 
 /// Everything that was read, before it is believed.

@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod explained;
 mod load;
+mod outbox;
 mod plan;
 pub mod render;
 mod replay;
@@ -19,6 +20,7 @@ mod resolve;
 mod run;
 mod schema;
 mod silence;
+mod sinks;
 mod status;
 mod test;
 
@@ -61,6 +63,10 @@ enum Command {
     Resolve(resolve::ResolveArgs),
     /// Do not tell of some alerts of the running tripline for a while
     Silence(silence::SilenceArgs),
+    /// Show how sinks fare, or try one with an alert that is marked as a test
+    Sinks(sinks::SinksArgs),
+    /// Show what is owed to sinks and what was given up; owe it again or forget it
+    Outbox(outbox::OutboxArgs),
     /// Print the JSON Schema of rule files or of tripline.toml, for editors
     Schema(schema::SchemaArgs),
     /// Watch a living log for half a minute: alerts raised, escalated and resolved
@@ -177,6 +183,8 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::status(&args),
         Command::Resolve(args) => resolve::resolve(&args),
         Command::Silence(args) => silence::silence(&args),
+        Command::Sinks(args) => sinks::sinks(&args),
+        Command::Outbox(args) => outbox::outbox(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Demo(args) => demo::demo(&args),
     };

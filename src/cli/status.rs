@@ -152,7 +152,7 @@ fn short_key(key: &str) -> String {
     format!("{}:{}", Untrusted(rule), Untrusted(digest.get(..DIGITS).unwrap_or(digest)))
 }
 
-fn whole_seconds(time: &str) -> String {
+pub(super) fn whole_seconds(time: &str) -> String {
     match time.split_once('.') {
         Some((seconds, _)) => format!("{seconds}Z"),
         None => time.to_owned(),

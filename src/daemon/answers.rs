@@ -1,16 +1,16 @@
 //! What the loop answers to the command line. Nothing is said to be done before it is durable.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::core::{Core, Now};
+use super::letters;
 use super::view::view;
 use super::{Daemon, Reloads};
 use crate::admin::{
     Answer, End, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Silence, SilenceRow,
-    Sink, Source,
+    Source,
 };
 use crate::config::own::own_rules;
 use crate::http::View;
@@ -44,7 +44,13 @@ impl Daemon {
             }
             Question::Rules => Answer::Rules(Box::new(rules(&self.core, &self.process))),
             Question::Silences => Answer::Silences { silences: silences(&self.core), at: now.time },
-            Question::Resolve(_) | Question::Silence(_) | Question::Unsilence(_)
+            Question::Sinks => Answer::Sinks(letters::sinks(&self.core, &self.settings, now.time)),
+            Question::Outbox => Answer::Outbox(Box::new(letters::outbox(&self.core))),
+            Question::Resolve(_)
+            | Question::Silence(_)
+            | Question::Unsilence(_)
+            | Question::Retry(_)
+            | Question::Drop(_)
                 if self.core.store_failed() =>
             {
                 Answer::Refused(
@@ -52,6 +58,8 @@ impl Daemon {
                 )
             }
             Question::Resolve(which) => self.resolve(&which, now),
+            Question::Retry(which) => Answer::Letters(letters::retry(&mut self.core, &which, now)),
+            Question::Drop(which) => Answer::Letters(letters::forget(&mut self.core, &which)),
             Question::Silence(silence) => self.silence(silence, now),
             Question::Unsilence(id) => {
                 let ended = self.core.unsilence(id, now);
@@ -64,6 +72,7 @@ impl Daemon {
         let lasts = match &answer {
             Answer::Resolved(done) => !done.is_empty(),
             Answer::Silenced { .. } | Answer::Unsilenced(Some(_)) => true,
+            Answer::Letters(letters) => !letters.done.is_empty(),
             _ => false,
         };
         if lasts {
@@ -178,7 +187,6 @@ fn report<D: Disk>(
 ) -> Report {
     let mut open: Vec<&Transition> = core.engine().open_alerts().collect();
     open.sort_by(|a, b| (b.status, b.since, &a.key).cmp(&(a.status, a.since, &b.key)));
-    let configured: BTreeSet<&str> = settings.sinks.iter().map(|sink| sink.name.as_str()).collect();
     let sources = view.sources.iter().map(|source| Source {
         name: source.name.to_string(),
         files: source.files,
@@ -187,15 +195,7 @@ fn report<D: Disk>(
         lag_seconds: source.lag_seconds,
         problems: source.problems.clone(),
     });
-    let sinks = core.queues().map(|(name, status)| Sink {
-        name: name.to_string(),
-        queued: status.queued as u64,
-        oldest_seconds: status.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest)).as_secs_f64(),
-        removed: !configured.contains(name.as_str()),
-        suspended: status.suspended,
-        failure: status.last_failure,
-        dead: status.dead,
-    });
+    let sinks = core.queues().map(|(name, status)| letters::sink(name, &status, settings, now));
     let mut problems = view.problems.clone();
     if !reloads.last_ok {
         problems.push("the configuration on disk is wrong: the running one stays".to_owned());

@@ -5,6 +5,7 @@ mod answers;
 pub mod clock;
 pub mod core;
 pub mod deliver;
+mod letters;
 pub mod scope;
 pub mod secret;
 pub mod socket;

@@ -69,8 +69,9 @@ pub(super) fn view<D: Disk>(
             ("shrunk", status.shrunk),
             ("dead", status.dead),
         ]),
-        dead: status.dead,
+        dead: core.dead().filter(|letter| letter.delivery.sink == *name).count() as u64,
         folded: status.folded,
+        expired: status.expired,
     });
     let counts = core.counts();
     View {

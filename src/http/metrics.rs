@@ -181,7 +181,8 @@ impl Scrape {
         });
         to.counter("sink_outcomes", "Attempts by outcome", outcomes)?;
         to.gauge("dead_letters", "Deliveries that were given up", each(view, |s| s.dead))?;
-        to.counter("folded_deliveries", "Deliveries folded instead of sent", each(view, |s| s.folded))
+        to.counter("folded_deliveries", "Deliveries folded instead of sent", each(view, |s| s.folded))?;
+        to.counter("expired_deliveries", "Deliveries too old to be sent", each(view, |s| s.expired))
     }
 }
 
@@ -232,6 +233,7 @@ mod tests {
                 outcomes: [("done", 14), ("retry", 15)].into(),
                 dead: 16,
                 folded: 17,
+                expired: 18,
             }],
             reloads_ok: 18,
             reloads_failed: 19,
@@ -292,6 +294,7 @@ mod tests {
             r#"tripline_sink_outcomes_total{sink="oncall",outcome="retry"} 15"#,
             r#"tripline_dead_letters{sink="oncall"} 16"#,
             r#"tripline_folded_deliveries_total{sink="oncall"} 17"#,
+            r#"tripline_expired_deliveries_total{sink="oncall"} 18"#,
             "# EOF",
         ];
         assert_eq!(samples[2..], golden, "{samples:#?}");

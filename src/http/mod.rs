@@ -141,6 +141,8 @@ pub struct SinkView {
     pub dead: u64,
     /// Deliveries that were folded instead of sent.
     pub folded: u64,
+    /// Deliveries that were given up because they had become too old.
+    pub expired: u64,
 }
 
 #[derive(Clone)]

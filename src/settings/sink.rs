@@ -53,6 +53,14 @@ pub enum Peer {
 }
 
 impl Peer {
+    /// `type` in the configuration.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Peer::Stdout => "stdout",
+            Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => "flashduty",
+        }
+    }
+
     /// True if it takes alerts.
     pub fn takes_alerts(&self) -> bool {
         match self {

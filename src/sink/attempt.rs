@@ -27,6 +27,9 @@ pub struct Limits {
     pub max_rows: usize,
     /// Failures in a row after which only single probes are sent. 5.
     pub breaker_after: u32,
+    /// What was over so long ago and was never attempted is given up: nobody wants to be woken by it. What the peer may
+    /// know of is owed for ever. 24 h.
+    pub max_age: Duration,
 }
 
 impl Default for Limits {
@@ -40,6 +43,7 @@ impl Default for Limits {
             probe_every: Duration::from_secs(60),
             max_rows: 10_000,
             breaker_after: 5,
+            max_age: Duration::from_secs(24 * 3600),
         }
     }
 }
@@ -117,6 +121,10 @@ pub struct QueueStatus {
     pub breaker_open: bool,
     /// What the last failed attempt said; `None` once something was accepted after it.
     pub last_failure: Option<String>,
+    /// Since when nothing was accepted though it was tried; `None` once something was.
+    pub failing_since: Option<Timestamp>,
+    /// When something was accepted last, and what the peer said then.
+    pub last_accepted: Option<(Timestamp, String)>,
     /// Rows accepted.
     pub accepted: u64,
     /// Outcomes that said: later.
@@ -129,6 +137,8 @@ pub struct QueueStatus {
     pub dead: u64,
     /// Finished episodes and words about changes, never attempted, that were dropped because the queue was full.
     pub folded: u64,
+    /// Finished episodes and words about changes, never attempted, that were given up because they had become too old.
+    pub expired: u64,
     /// Rows that a later one of the same episode made needless.
     pub coalesced: u64,
     /// Resolves that were not sent because the peer had refused their raise.

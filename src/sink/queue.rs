@@ -20,7 +20,7 @@ use super::attempt::{Attempt, Change, Limits, Outcome, QueueStatus};
 use super::budget::Meter;
 use crate::model::{
     AlertKey, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Subject, Timestamp,
-    Transition, micros,
+    Transition, duration_text, micros,
 };
 use crate::saved::DeadLetter;
 
@@ -42,6 +42,8 @@ struct Alert {
 #[derive(Debug)]
 struct Row {
     delivery: Delivery,
+    /// When it was first seen here.
+    since: Timestamp,
     tries: u32,
     retries: u32,
     suspends: u32,
@@ -51,10 +53,10 @@ struct Row {
 }
 
 impl Row {
-    fn new(delivery: Delivery) -> Row {
+    fn new(delivery: Delivery, since: Timestamp) -> Row {
         // A row that another process attempted may have arrived.
         let unsure = delivery.attempted;
-        Row { delivery, tries: 0, retries: 0, suspends: 0, shrink: false, unsure }
+        Row { delivery, since, tries: 0, retries: 0, suspends: 0, shrink: false, unsure }
     }
 
     fn priority(&self) -> u8 {
@@ -112,6 +114,8 @@ pub struct Queue {
     /// What is said of changes and was never attempted.
     untried_changes: BTreeSet<u64>,
     next_attempt: u64,
+    /// The last time that was told; before the first one, the beginning of time.
+    clock: Timestamp,
     /// The whole sink waits until then: the peer's `Retry-After`.
     hold: Timestamp,
     failures: u32,
@@ -140,6 +144,7 @@ impl Queue {
             foldable: BTreeSet::new(),
             untried_changes: BTreeSet::new(),
             next_attempt: 1,
+            clock: Timestamp::MIN,
             hold: Timestamp::MIN,
             failures: 0,
             breaker: false,
@@ -179,6 +184,8 @@ impl Queue {
     /// The attempts to make now. Rows that were never attempted are marked and emitted: commit the changes
     /// **before** sending.
     pub fn plan(&mut self, now: Timestamp, changes: &mut Vec<Change>) -> Vec<Attempt> {
+        self.clock = now;
+        self.expire(changes);
         while let Some(&(due, seq)) = self.later.first().filter(|(due, _)| *due <= now) {
             self.later.remove(&(due, seq));
             self.ready.insert((self.rows[&seq].priority(), seq));
@@ -240,9 +247,10 @@ impl Queue {
         for seq in seqs {
             let missing = || Outcome::Retry { after: None, why: "the answer says nothing of it".to_owned() };
             match outcomes.next().unwrap_or_else(missing) {
-                Outcome::Accepted { .. } => {
+                Outcome::Accepted { note } => {
                     accepted = true;
                     self.accept(seq, changes);
+                    self.seen.last_accepted = Some((now, note));
                 }
                 Outcome::Retry { after, why } => {
                     self.postpone(seq, after, now);
@@ -266,6 +274,9 @@ impl Queue {
                     self.give_up(seq, why, now, changes);
                 }
             }
+        }
+        if !accepted && !alive {
+            self.seen.failing_since.get_or_insert(now);
         }
         if let Some(why) = suspended {
             self.seen.last_failure = Some(why.clone());
@@ -334,6 +345,16 @@ impl Queue {
         self.wake_all();
     }
 
+    /// Everything that is owed, in the order of its making.
+    pub fn rows(&self) -> impl Iterator<Item = &Delivery> {
+        self.rows.values().map(|row| &row.delivery)
+    }
+
+    /// True if something is owed of that alert or change.
+    pub fn owes(&self, subject: &Subject) -> bool {
+        self.lanes.get(subject).is_some_and(|lane| !lane.rows.is_empty())
+    }
+
     /// What the status page shows.
     pub fn status(&self) -> QueueStatus {
         QueueStatus {
@@ -360,6 +381,7 @@ impl Queue {
         self.last_probe = 0;
         self.seen.suspended = None;
         self.seen.last_failure = None;
+        self.seen.failing_since = None;
     }
 
     fn wake_all(&mut self) {
@@ -441,40 +463,70 @@ impl Queue {
             }
         }
         lane.rows.push_back(delivery.seq);
-        self.rows.insert(delivery.seq, Row::new(delivery));
+        self.rows.insert(delivery.seq, Row::new(delivery, self.clock));
     }
 
     /// Drops what is said of a change and is the oldest that was never attempted; false if there is none.
     fn drop_change(&mut self, changes: &mut Vec<Change>) -> bool {
-        let Some(seq) = self.untried_changes.pop_first() else { return false };
-        let subject = self.rows[&seq].delivery.subject();
-        self.unlist(&subject);
-        if let Some(lane) = self.lanes.get_mut(&subject) {
-            lane.rows.retain(|row| *row != seq);
-        }
-        self.rows.remove(&seq);
-        changes.push(Change::Remove(seq));
-        self.list(&subject);
+        let Some(&seq) = self.untried_changes.first() else { return false };
+        changes.extend(self.take_untried(seq, 1).map(|row| Change::Remove(row.seq)));
         self.seen.folded += 1;
         true
     }
 
     /// Drops the oldest episode that is over and of which nothing was attempted; false if there is none.
     fn fold(&mut self, changes: &mut Vec<Change>) -> bool {
-        let Some(raise) = self.foldable.pop_first() else { return false };
-        let subject = self.rows[&raise].delivery.subject();
+        let Some(&raise) = self.foldable.first() else { return false };
+        changes.extend(self.take_untried(raise, 2).map(|row| Change::Remove(row.seq)));
+        self.seen.folded += 1;
+        true
+    }
+
+    /// Gives up what was over long ago and was never attempted, the oldest first.
+    fn expire(&mut self, changes: &mut Vec<Change>) {
+        let (now, most) = (self.clock, self.limits.max_age);
+        // A line that is read late is no older to whoever is told of it.
+        let too_old = |row: &Row| now.since(row.delivery.time().max(row.since)) > most;
+        loop {
+            let change = self.untried_changes.first().filter(|seq| too_old(&self.rows[seq]));
+            let raise = self.foldable.first().filter(|raise| self.end_of(**raise).is_some_and(too_old));
+            let Some((first, rows)) = change.map(|seq| (*seq, 1)).or(raise.map(|raise| (*raise, 2))) else {
+                break;
+            };
+            let mut taken = self.take_untried(first, rows);
+            if let Some(delivery) = taken.next() {
+                let why = format!("expired: it was over, and owed for more than {}", duration_text(most));
+                changes.push(Change::Dead(DeadLetter { delivery, at: now, why }));
+            }
+            changes.extend(taken.map(|row| Change::Remove(row.seq)));
+            self.seen.expired += 1;
+            self.seen.dead += 1;
+        }
+    }
+
+    /// The resolve of an episode that may be folded.
+    fn end_of(&self, raise: u64) -> Option<&Row> {
+        let lane = self.lanes.get(&self.rows.get(&raise)?.delivery.subject())?;
+        let at = lane.rows.iter().position(|seq| *seq == raise)?;
+        self.rows.get(lane.rows.get(at + 1)?)
+    }
+
+    /// Takes so many rows of a lane out, from `first` on; none of them was attempted.
+    fn take_untried(&mut self, first: u64, rows: usize) -> impl Iterator<Item = Delivery> + use<> {
+        let subject = self.rows[&first].delivery.subject();
         self.unlist(&subject);
+        let mut taken = Vec::new();
         if let Some(lane) = self.lanes.get_mut(&subject)
-            && let Some(at) = lane.rows.iter().position(|seq| *seq == raise)
+            && let Some(at) = lane.rows.iter().position(|seq| *seq == first)
         {
-            for seq in lane.rows.drain(at..(at + 2).min(lane.rows.len())).collect::<Vec<_>>() {
-                self.rows.remove(&seq);
-                changes.push(Change::Remove(seq));
+            for seq in lane.rows.drain(at..(at + rows).min(lane.rows.len())) {
+                self.foldable.remove(&seq);
+                self.untried_changes.remove(&seq);
+                taken.extend(self.rows.remove(&seq).map(|row| row.delivery));
             }
         }
         self.list(&subject);
-        self.seen.folded += 1;
-        true
+        taken.into_iter()
     }
 
     /// The next row to find out with whether the peer is back: the oldest first, then in turn, so that one row the

@@ -178,6 +178,49 @@ fn a_short_episode_is_told_whole_and_episodes_never_merge() {
 }
 
 #[test]
+fn what_was_over_a_day_ago_and_was_never_attempted_is_given_up_and_the_rest_is_owed_for_ever() {
+    let mut bench = Bench::wide();
+    bench.push([
+        row(1, 1, Raise, Info, 1, 0),
+        row(2, 2, Raise, Info, 2, 0),
+        change(3, "api", ChangeStatus::Done),
+    ]);
+    let first = bench.plan(10);
+    first.iter().for_each(|attempt| bench.queue.handle(attempt.id, vec![suspend()], at(11), &mut Vec::new()));
+    // Suspended: nothing more is attempted but by probes.
+    bench.push([
+        row(4, 1, Resolve, Over, 1, 1),
+        row(5, 3, Raise, Info, 5, 0),
+        row(6, 3, Resolve, Over, 5, 1),
+        row(7, 4, Raise, Info, 7, 0),
+        change(8, "web", ChangeStatus::Done),
+    ]);
+    bench.queue.limits.concurrency = 0;
+    let a_day = 24 * 3600;
+    bench.changes.clear();
+    bench.plan(a_day + 10);
+    assert!(bench.changes.iter().all(|change| matches!(change, Change::Put(_))), "{:?}", bench.changes);
+    bench.changes.clear();
+    bench.plan(a_day + 12);
+    let given_up: Vec<(u64, bool)> = bench
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Put(_) => None,
+            Change::Remove(seq) => Some((*seq, false)),
+            Change::Dead(letter) => Some((letter.delivery.seq, letter.why.starts_with("expired"))),
+        })
+        .collect();
+    assert_eq!(given_up, [(8, true), (5, true), (6, false)]);
+    let status = bench.queue.status();
+    assert_eq!(
+        (status.expired, status.dead, status.queued),
+        (2, 2, 5),
+        "what may be known, or is open, stays"
+    );
+}
+
+#[test]
 fn a_full_queue_folds_whole_episodes_that_were_never_attempted_oldest_first() {
     let mut bench = Bench::new(Limits { max_rows: 4, ..Limits::default() }, Vec::new());
     bench.push([row(1, 1, Raise, Info, 1, 0)]).plan(0);

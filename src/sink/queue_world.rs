@@ -168,6 +168,7 @@ impl World {
         let mut delivery = row(self.next_seq, key, kind, status, alert.episode, alert.step);
         if let Content::Alert(_, transition) = &mut delivery.content {
             transition.previous = previous;
+            transition.time = self.now;
         }
         self.next_seq += 1;
         self.queue.push(delivery, &mut self.changes);
@@ -325,9 +326,11 @@ proptest! {
         tokens in 1_u32..20,
         burst in 1_u32..4,
         max_rows in 0_usize..8,
+        max_age in 300_u64..20_000,
     ) {
+        let max_age = Duration::from_secs(max_age);
         let budgets = vec![Budget { tokens, per: Duration::from_secs(60), burst }];
-        run(Limits { unit, concurrency, breaker_after, budgets, max_rows, ..Limits::default() }, false, &steps);
+        run(Limits { unit, concurrency, breaker_after, budgets, max_rows, max_age, ..Limits::default() }, false, &steps);
     }
 
     #[test]

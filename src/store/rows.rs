@@ -173,6 +173,11 @@ impl Batch {
         self.put(Table::Dead, seq_key(letter.delivery.seq), letter);
     }
 
+    /// Forgets something that was given up.
+    pub fn remove_dead(&mut self, seq: u64) {
+        self.remove(Table::Dead, seq_key(seq));
+    }
+
     /// A silence.
     pub fn put_silence(&mut self, silence: &SavedSilence) {
         self.put(Table::Silence, seq_key(silence.id), silence);

@@ -6,6 +6,7 @@
 mod commit;
 mod files;
 mod lanes;
+mod owed;
 mod pipe;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,17 +19,18 @@ use crate::model::{
     AlertKey, ChangeReport, Content, Delivery, DeliveryKind, Episode, FileId, Labels, Position, Reason,
     RuleName, SinkName, SourceName, Status, Timestamp, Transition,
 };
-use crate::route::{Ledger, Route, is_own};
+use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
-use crate::saved::{Saved, SavedSilence};
+use crate::saved::{DeadLetter, Saved, SavedSilence};
 use crate::scan::{LINE_END, MatchKind, Review, Scanned, Scanner};
 use crate::settings::{Settings, Source};
-use crate::sink::attempt::{self, Attempt, Limits, Outcome, QueueStatus};
+use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
 use crate::sink::queue::Queue;
 use crate::store::{Batch, Store};
 use crate::tail::{self, Disk, FileStatus, Note, Tail};
 
 use lanes::Lanes;
+pub use owed::Undead;
 use pipe::Pipe;
 
 /// Bytes read at once from one file.
@@ -88,6 +90,8 @@ pub struct Counts {
     pub commits: u64,
     /// Commits that failed.
     pub commit_failures: u64,
+    /// Dead letters that were forgotten because there were too many.
+    pub dead_dropped: u64,
 }
 
 /// What a source has gone through since the process began.
@@ -118,6 +122,8 @@ pub struct Core<D: Disk> {
     ledger: Ledger,
     queues: BTreeMap<SinkName, Queue>,
     routes: Vec<Route>,
+    /// What was given up and nobody has looked at yet, by number.
+    dead: BTreeMap<u64, DeadLetter>,
     /// Sinks that are owed something and have not been in the settings since the start.
     unreachable: BTreeSet<SinkName>,
     store: Store,
@@ -215,6 +221,7 @@ impl<D: Disk> Core<D> {
             ledger,
             queues: BTreeMap::new(),
             routes: Vec::new(),
+            dead: saved.dead.iter().map(|letter| (letter.delivery.seq, letter.clone())).collect(),
             unreachable: BTreeSet::new(),
             store,
             batch: Batch::default(),
@@ -409,43 +416,6 @@ impl<D: Disk> Core<D> {
             self.owe(deliveries, now);
         }
         self.remarks.push(Remark::Change(Box::new(reported.report)));
-    }
-
-    fn owe(&mut self, deliveries: Vec<Delivery>, now: Now) {
-        self.urgent = true;
-        for delivery in deliveries {
-            let mut changes = Vec::new();
-            if let Some(queue) = self.queues.get_mut(&delivery.sink) {
-                queue.push(delivery, &mut changes);
-            }
-            self.rewritten.extend(changes.iter().filter_map(|change| match change {
-                attempt::Change::Put(row) => Some(row.seq),
-                _ => None,
-            }));
-            self.keep_rows(changes, now);
-        }
-    }
-
-    fn keep_rows(&mut self, changes: Vec<attempt::Change>, now: Now) {
-        for change in changes {
-            match change {
-                attempt::Change::Put(row) => self.batch.put_delivery(&row),
-                attempt::Change::Remove(seq) => self.batch.remove_delivery(seq),
-                attempt::Change::Dead(letter) => {
-                    self.batch.remove_delivery(letter.delivery.seq);
-                    self.batch.put_dead(&letter);
-                    let sink = letter.delivery.sink.clone();
-                    let line = format!("{} will not be accepted: {}", letter.delivery.id(), letter.why);
-                    let of_own = letter.delivery.alert().is_some_and(|(_, t)| is_own(&t.key));
-                    if !of_own {
-                        let about = [(crate::route::SINK_LABEL, sink.as_str())];
-                        self.engine.own("tripline_dead_letter", MatchKind::Match, &about, &line, now.time);
-                    }
-                    self.urgent = true;
-                    self.remarks.push(Remark::Dead(sink, line));
-                }
-            }
-        }
     }
 
     /// Raises an alert through the other sinks while one is suspended.

@@ -1,0 +1,134 @@
+//! `tripline outbox`: what is owed to sinks, and what was given up.
+
+use std::fmt::Write as _;
+
+use clap::{Args, Subcommand};
+
+use super::ask::{WhichArgs, unexpected};
+use super::status::{WIDTH, fit, plural, whole_seconds};
+use super::{Failure, NO, answer, talk};
+use crate::admin::outbox::{Letters, Outbox, Owed, Which};
+use crate::admin::{Answer, Question};
+
+#[derive(Debug, Args)]
+pub(super) struct OutboxArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show what is owed and what was given up (the dead letters)
+    List(ListArgs),
+    /// Owe dead letters again, as far as what they say is still true
+    Retry(LettersArgs),
+    /// Forget dead letters
+    Drop(LettersArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    of: WhichArgs,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = true, args = ["numbers", "sink", "all"])]
+struct LettersArgs {
+    /// Numbers as `tripline outbox` shows them
+    #[arg(value_name = "NUMBER")]
+    numbers: Vec<u64>,
+    /// All of this sink
+    #[arg(long, value_name = "NAME")]
+    sink: Option<String>,
+    /// All of them
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    of: WhichArgs,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn outbox(args: &OutboxArgs) -> Result<u8, Failure> {
+    match &args.what {
+        None => list(&args.list),
+        Some(What::List(args)) => list(args),
+        Some(What::Retry(args)) => letters(args, Question::Retry, "owed again"),
+        Some(What::Drop(args)) => letters(args, Question::Drop, "dropped"),
+    }
+}
+
+fn list(args: &ListArgs) -> Result<u8, Failure> {
+    let Answer::Outbox(outbox) = args.of.ask(&Question::Outbox)? else { return Err(unexpected("no outbox")) };
+    answer(&if args.json { format!("{}\n", serde_json::to_string(&outbox)?) } else { text(&outbox) })?;
+    Ok(0)
+}
+
+fn letters(args: &LettersArgs, ask: impl Fn(Which) -> Question, done: &str) -> Result<u8, Failure> {
+    let which = Which { numbers: args.numbers.clone(), sink: args.sink.clone(), all: args.all };
+    let Answer::Letters(letters) = args.of.ask(&ask(which))? else { return Err(unexpected("no letters")) };
+    if args.json {
+        answer(&format!("{}\n", serde_json::to_string(&letters)?))?;
+    }
+    let Letters { done: numbers, refused } = letters;
+    if !args.json && !numbers.is_empty() {
+        let list: Vec<String> = numbers.iter().map(u64::to_string).collect();
+        answer(&format!("{done}: {}\n", list.join(", ")))?;
+    }
+    for (number, why) in &refused {
+        talk(&format!("{number}: {why}\n"));
+    }
+    if numbers.is_empty() && refused.is_empty() {
+        talk("no dead letter fits: `tripline outbox` lists them\n");
+    }
+    Ok(if numbers.is_empty() { NO } else { 0 })
+}
+
+/// Two lines for each row: what it is, and what it says.
+fn text(outbox: &Outbox) -> String {
+    let mut text = String::new();
+    let owed = outbox.owed.len() as u64 + outbox.more_owed;
+    let dead = outbox.dead.len() as u64 + outbox.more_dead;
+    match owed {
+        0 => text.push_str("nothing is owed\n"),
+        _ => {
+            let _ = writeln!(text, "owed: {}", plural(owed, "delivery"));
+        }
+    }
+    for row in &outbox.owed {
+        row_lines(&mut text, row, if row.attempted { "tried" } else { "" });
+    }
+    if outbox.more_owed > 0 {
+        let _ = writeln!(text, "  and {} more", outbox.more_owed);
+    }
+    match dead {
+        0 => text.push_str("no dead letter\n"),
+        _ => {
+            let _ = writeln!(text, "\ngiven up: {}", plural(dead, "dead letter"));
+        }
+    }
+    for letter in &outbox.dead {
+        row_lines(&mut text, &letter.owed, &whole_seconds(&letter.at.to_string()));
+        let _ = writeln!(text, "            {}", fit(&format!("because {}", letter.why), WIDTH - 12));
+    }
+    if outbox.more_dead > 0 {
+        let _ = writeln!(text, "  and {} more", outbox.more_dead);
+    }
+    text
+}
+
+fn row_lines(text: &mut String, row: &Owed, note: &str) {
+    let head =
+        format!("{:<8}  to {}  {}  {note}", row.number, row.sink, whole_seconds(&row.time.to_string()));
+    let _ = writeln!(text, "  {}", fit(head.trim_end(), WIDTH - 2));
+    // A key is never cut, since it is copied; it holds no log text.
+    let _ = writeln!(text, "            {} {}", row.status, crate::untrusted::Untrusted(&row.about));
+    let _ = writeln!(text, "            {}", fit(&row.summary, WIDTH - 12));
+}

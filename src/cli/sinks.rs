@@ -1,0 +1,231 @@
+//! `tripline sinks`: how the sinks of the running tripline fare, and a trial of one.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use tokio::sync::mpsc;
+
+use super::ask::{WhichArgs, unexpected};
+use super::status::{WIDTH, fit, span};
+use super::{Failure, NO, answer, load, talk};
+use crate::admin::outbox::SinkDetail;
+use crate::admin::{Answer, Question};
+use crate::daemon::clock::wall;
+use crate::daemon::deliver::{Courier, Terms};
+use crate::daemon::scope;
+use crate::model::{
+    AlertKey, ChangeReport, ChangeStatus, Content, Delivery, DeliveryKind, Episode, FileId, Labels, Position,
+    Reason, RuleName, Status, Timestamp, Transition,
+};
+use crate::settings::{Settings, Sink};
+use crate::sink::attempt::{Attempt, Outcome};
+
+/// The rule that test alerts come from; nobody can write one of that name.
+const RULE: &str = "tripline_test";
+
+#[derive(Debug, Args)]
+pub(super) struct SinksArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show how sinks fare: queue, state, last answer
+    List(ListArgs),
+    /// Send an alert that is marked as a test, and resolve it; no tripline has to run for it
+    Test(TestArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    of: WhichArgs,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct TestArgs {
+    /// The sink, as the configuration names it
+    #[arg(value_name = "NAME")]
+    sink: String,
+    /// Configuration file [default: ./tripline.toml, else /etc/tripline/tripline.toml]
+    #[arg(long, short, env = "TRIPLINE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn sinks(args: &SinksArgs) -> Result<u8, Failure> {
+    match &args.what {
+        None => list(&args.list),
+        Some(What::List(args)) => list(args),
+        Some(What::Test(args)) => test(args),
+    }
+}
+
+fn list(args: &ListArgs) -> Result<u8, Failure> {
+    let Answer::Sinks(sinks) = args.of.ask(&Question::Sinks)? else { return Err(unexpected("no sinks")) };
+    if args.json {
+        answer(&format!("{}\n", serde_json::json!({ "sinks": sinks })))?;
+    } else {
+        answer(&sinks.iter().map(text).collect::<String>())?;
+    }
+    Ok(0)
+}
+
+/// A few lines for each sink.
+fn text(detail: &SinkDetail) -> String {
+    let sink = &detail.sink;
+    let kind = if detail.kind.is_empty() { "not configured any more" } else { &detail.kind };
+    let state = match (&sink.suspended, detail.failing_seconds) {
+        (Some(_), _) => "suspended".to_owned(),
+        (None, Some(seconds)) => format!("failing for {}", span(seconds)),
+        (None, None) => "ok".to_owned(),
+    };
+    let mut text = format!("{}  ({kind})  {state}\n", fit(&sink.name, 40));
+    let oldest =
+        if sink.queued == 0 { String::new() } else { format!(", the oldest {}", span(sink.oldest_seconds)) };
+    let _ = writeln!(text, "    owed      {}{oldest}, {} under way", sink.queued, detail.in_flight);
+    let SinkDetail { accepted, retried, suspends, coalesced, folded, expired, letters, .. } = detail;
+    let _ = writeln!(text, "    accepted  {accepted}; put off {retried}, suspended {suspends} times");
+    let _ = writeln!(
+        text,
+        "    left out  {coalesced} needless, {folded} folded, {expired} expired; dead letters {letters}"
+    );
+    if let Some(why) = sink.suspended.as_ref().or(sink.failure.as_ref()) {
+        let _ = writeln!(text, "    because   {}", fit(why, WIDTH - 14));
+    }
+    if let Some(seconds) = detail.accepted_seconds {
+        let note = detail.accepted_note.as_deref().unwrap_or("");
+        let last = format!("{} ago  {note}", span(seconds));
+        let _ = writeln!(text, "    last      {}", fit(last.trim_end(), WIDTH - 14));
+    }
+    text
+}
+
+/// Sends what is marked as a test, and its end. What stands in the state of a running tripline is not touched.
+fn test(args: &TestArgs) -> Result<u8, Failure> {
+    let way = "name another with `--config`";
+    let settings = load::settings(args.config.as_deref(), way).map_err(Failure)?;
+    let mine: Vec<Sink> =
+        settings.sinks.iter().filter(|sink| sink.of.as_str() == args.sink).cloned().collect();
+    if mine.is_empty() {
+        let mut names: Vec<&str> = settings.sinks.iter().map(|sink| sink.of.as_str()).collect();
+        names.dedup();
+        let name = crate::untrusted::Untrusted(&args.sink);
+        return Err(Failure(format!("there is no sink named `{name}`: the sinks are {}", names.join(", "))));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (to, mut done) = mpsc::unbounded_channel();
+    let terms = Terms::new(Arc::new(wall));
+    let mut courier = Courier::new(runtime.handle().clone(), terms, Arc::new(move |one| drop(to.send(one))));
+    courier.attach(&mine)?;
+    let now = wall();
+    let mut well = true;
+    for sink in &mine {
+        for (words, content) in contents(sink, &settings, now) {
+            let delivery = Delivery { seq: 0, sink: sink.name.clone(), content, attempted: true };
+            let attempt = Attempt {
+                id: 1,
+                sink: sink.name.clone(),
+                deliveries: vec![delivery],
+                number: 1,
+                shrink: false,
+            };
+            courier.send(attempt);
+            let outcome = runtime.block_on(done.recv()).and_then(|done| done.outcomes.into_iter().next());
+            let (good, said) = told(outcome);
+            well &= good;
+            let line = format!("{}: {words} {said}", sink.name);
+            let line = format!("{}\n", crate::untrusted::Untrusted(line.trim_end()));
+            if good { answer(&line).map(drop)? } else { talk(&line) }
+        }
+    }
+    Ok(if well { 0 } else { NO })
+}
+
+/// Whether it is there, and what the peer said.
+fn told(outcome: Option<Outcome>) -> (bool, String) {
+    match outcome {
+        Some(Outcome::Accepted { note }) => (true, format!("accepted  {note}")),
+        Some(Outcome::Retry { why, .. }) => {
+            (false, format!("not accepted now, it would be tried again: {why}"))
+        }
+        Some(Outcome::Suspend { why }) => (false, format!("refused, and the sink would be suspended: {why}")),
+        Some(Outcome::Shrink { why } | Outcome::Dead { why }) => (false, format!("refused for good: {why}")),
+        None => (false, "not answered".to_owned()),
+    }
+}
+
+/// What a test says to a sink, each in a word.
+fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static str, Content)> {
+    let scope = scope::scope(settings, scope::on_stop(settings));
+    let mut labels: Labels = settings.labels.iter().cloned().collect();
+    labels.insert("instance".into(), scope.clone());
+    labels.insert("test".into(), "true".to_owned());
+    let rule = RuleName::new(RULE);
+    let at = Position { file: FileId::OWN, offset: now.0.unsigned_abs() };
+    // Each test is an alert of its own: it is over at once, and one before it may still be on its way.
+    let hash = crate::engine::digest(RULE, &scope, [("at", now.to_string().as_bytes())].into_iter());
+    let mut contents = Vec::new();
+    if sink.peer.takes_alerts() {
+        let raise = Transition {
+            time: now,
+            key: AlertKey { rule: rule.clone(), hash },
+            status: Status::Warning,
+            previous: Status::Ok,
+            reason: Reason::LevelReached,
+            value: Some(1.0),
+            count: 1,
+            total: 1,
+            since: now,
+            episode: Episode(at),
+            step: 0,
+            labels: labels.clone(),
+            details: Labels::new(),
+            summary: format!("test from tripline on {scope}: nothing is wrong"),
+            description: "somebody tries whether alerts arrive; this one is resolved at once".to_owned(),
+            runbook: None,
+            images: Vec::new(),
+        };
+        let over = Transition {
+            status: Status::Ok,
+            previous: Status::Warning,
+            reason: Reason::ByHand,
+            step: 1,
+            ..raise.clone()
+        };
+        contents.push(("raise", Content::Alert(DeliveryKind::Raise, raise)));
+        contents.push(("resolve", Content::Alert(DeliveryKind::Resolve, over)));
+    }
+    if sink.peer.takes_changes() {
+        for (words, status) in [("change", ChangeStatus::Processing), ("its end", ChangeStatus::Done)] {
+            let report = ChangeReport {
+                time: now,
+                seen: now,
+                rule: rule.clone(),
+                hash,
+                change_key: format!("tripline-test-{now}"),
+                status,
+                at,
+                labels: labels.clone(),
+                details: Labels::new(),
+                summary: format!("test from tripline on {scope}: nothing has changed"),
+                description: "somebody tries whether changes arrive".to_owned(),
+                link: None,
+                starts: None,
+                ends: None,
+                linked_changes: Vec::new(),
+                runbook: None,
+                images: Vec::new(),
+            };
+            contents.push((words, Content::Change(report)));
+        }
+    }
+    contents
+}

@@ -1,0 +1,97 @@
+//! What the loop answers of sinks, of what is owed to them, and of what was given up.
+
+use super::core::{Core, Now};
+use crate::admin::Sink;
+use crate::admin::outbox::{Letter, Letters, MOST_ROWS, Outbox, Owed, SinkDetail, Which};
+use crate::model::{SinkName, Timestamp};
+use crate::saved::DeadLetter;
+use crate::settings::Settings;
+use crate::sink::attempt::QueueStatus;
+use crate::tail::Disk;
+
+/// A sink as `tripline status` shows it.
+pub(super) fn sink(name: &SinkName, status: &QueueStatus, settings: &Settings, now: Timestamp) -> Sink {
+    Sink {
+        name: name.to_string(),
+        queued: status.queued as u64,
+        oldest_seconds: status.oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()),
+        removed: settings.sinks.iter().all(|sink| sink.name != *name),
+        suspended: status.suspended.clone(),
+        failure: status.last_failure.clone(),
+        dead: status.dead,
+    }
+}
+
+/// All sinks in detail.
+pub(super) fn sinks<D: Disk>(core: &Core<D>, settings: &Settings, now: Timestamp) -> Vec<SinkDetail> {
+    let detail = |(name, status): (&SinkName, QueueStatus)| {
+        let configured = settings.sinks.iter().find(|sink| sink.name == *name);
+        let (accepted_at, accepted_note) = status.last_accepted.clone().unzip();
+        SinkDetail {
+            kind: configured.map_or_else(String::new, |sink| sink.peer.kind().to_owned()),
+            in_flight: status.in_flight as u64,
+            failing_seconds: status.failing_since.map(|since| now.since(since).as_secs_f64()),
+            accepted_seconds: accepted_at.map(|at| now.since(at).as_secs_f64()),
+            accepted_note: accepted_note.filter(|note| !note.is_empty()),
+            accepted: status.accepted,
+            retried: status.retried,
+            suspends: status.suspends,
+            coalesced: status.coalesced,
+            folded: status.folded,
+            expired: status.expired,
+            letters: core.dead().filter(|letter| letter.delivery.sink == *name).count() as u64,
+            sink: sink(name, &status, settings, now),
+        }
+    };
+    core.queues().map(detail).filter(|detail| !detail.kind.is_empty() || detail.sink.queued > 0).collect()
+}
+
+fn letter(letter: &DeadLetter) -> Letter {
+    Letter { owed: Owed::from(&letter.delivery), at: letter.at, why: letter.why.clone() }
+}
+
+/// What is owed, and what was given up.
+pub(super) fn outbox<D: Disk>(core: &Core<D>) -> Outbox {
+    let mut owed: Vec<Owed> = core.outbox().map(Owed::from).collect();
+    owed.sort_by_key(|row| row.number);
+    let dead = core.dead().count();
+    Outbox {
+        more_owed: owed.len().saturating_sub(MOST_ROWS) as u64,
+        owed: owed.into_iter().take(MOST_ROWS).collect(),
+        dead: core.dead().take(MOST_ROWS).map(letter).collect(),
+        more_dead: dead.saturating_sub(MOST_ROWS) as u64,
+    }
+}
+
+fn meant<D: Disk>(core: &Core<D>, which: &Which) -> Vec<u64> {
+    let known = core.dead().filter(|letter| which.means(&letter.delivery)).map(|letter| letter.delivery.seq);
+    let known: Vec<u64> = known.collect();
+    let unknown = which.numbers.iter().filter(|number| !known.contains(number));
+    known.iter().chain(unknown).copied().collect()
+}
+
+/// Owes dead letters again, as far as they are still true.
+pub(super) fn retry<D: Disk>(core: &mut Core<D>, which: &Which, now: Now) -> Letters {
+    let mut letters = Letters::default();
+    for number in meant(core, which) {
+        match core.revive(number, now) {
+            Ok(()) => letters.done.push(number),
+            Err(why) => letters.refused.push((number, why.to_string())),
+        }
+    }
+    tracing::info!(letters = letters.done.len(), "dead letters are owed again by hand");
+    letters
+}
+
+/// Forgets dead letters.
+pub(super) fn forget<D: Disk>(core: &mut Core<D>, which: &Which) -> Letters {
+    let mut letters = Letters::default();
+    for number in meant(core, which) {
+        match core.bury(number) {
+            true => letters.done.push(number),
+            false => letters.refused.push((number, super::core::Undead::None.to_string())),
+        }
+    }
+    tracing::info!(letters = letters.done.len(), "dead letters were dropped by hand");
+    letters
+}

@@ -1,0 +1,105 @@
+//! Sinks and what is owed to them, as the command line shows them.
+
+use super::{DISK, config, sandbox};
+use crate::support::sandbox::{Peer, parse, told};
+use crate::support::script::Step;
+
+const REFUSED: &str = r#"{"request_id":"r8","error":{"code":"InvalidParameter","message":"no such thing"}}"#;
+const BAD_KEY: &str =
+    r#"{"request_id":"r9","error":{"code":"InvalidParameter","message":"integration_key is wrong"}}"#;
+
+#[test]
+fn a_dead_letter_is_shown_and_owed_again_while_it_is_true_and_can_be_dropped() {
+    let peer = Peer::new([Step::json(400, REFUSED), Step::json(400, REFUSED)]);
+    let sandbox = sandbox(&config(&peer.url()), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    let outbox = || parse(&sandbox.run(&["outbox", "--state-dir", "state", "--json"]).expect(0).answer());
+    assert_eq!(outbox()["dead"], serde_json::json!([]));
+
+    sandbox.append("app.log", "disk sda bad\n");
+    running.says("lies in the dead letters");
+    sandbox.append("app.log", "disk sdb bad\n");
+    running.metric("tripline_dead_letters{sink=\"oncall\"}", |dead| dead >= 2.0);
+    let dead = outbox()["dead"].as_array().expect("a list").clone();
+    let about: Vec<_> = dead.iter().map(|letter| letter["summary"].as_str().expect("a text")).collect();
+    assert_eq!(about, ["disk sda", "disk sdb"], "{dead:?}");
+    assert_eq!(dead[0]["why"], "400 InvalidParameter: no such thing");
+    let shown = sandbox.run(&["outbox", "--state-dir", "state"]).expect(0).answer();
+    assert!(shown.contains("given up: 2 dead letters") && shown.contains("because 400"), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+
+    // The alert of the first is still open: it is sent again, word for word.
+    let number = dead[0]["number"].to_string();
+    let again = sandbox.run(&["outbox", "retry", &number, "--state-dir", "state"]).expect(0);
+    assert_eq!(again.answer(), format!("owed again: {number}"));
+    let requests = peer.wait_until("the same again", |requests| requests.len() >= 3);
+    assert_eq!(requests[2].body, requests[0].body);
+
+    // That of the second is over, and nobody wants to be woken by it.
+    sandbox.append("app.log", "disk sdb good\n");
+    let number = dead[1]["number"].to_string();
+    running.metric("tripline_alerts{rule=\"disk\",status=\"critical\"}", |open| open == 1.0);
+    let late = sandbox.run(&["outbox", "retry", &number, "--state-dir", "state"]).expect(1);
+    assert!(late.talk().contains("out of date"), "{late:?}");
+    assert!(late.answer().is_empty(), "{late:?}");
+    let dropped = sandbox.run(&["outbox", "drop", "--all", "--state-dir", "state"]).expect(0);
+    assert_eq!(dropped.answer(), format!("dropped: {number}"));
+    assert_eq!(running.kill().code, None);
+    let running = sandbox.watch("tripline.toml");
+    assert_eq!(outbox()["dead"], serde_json::json!([]), "what was dropped stays so");
+    let none = sandbox.run(&["outbox", "drop", "77", "--state-dir", "state"]).expect(1);
+    assert!(none.talk().contains("there is no dead letter of that number"), "{none:?}");
+    running.stop().expect(0);
+}
+
+#[test]
+fn sinks_show_their_state_and_what_the_peer_said_last() {
+    let peer = Peer::new([Step::accept(), Step::json(400, BAD_KEY), Step::json(400, BAD_KEY)]);
+    let sandbox = sandbox(&config(&peer.url()), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    running.says("delivery accepted");
+    sandbox.append("app.log", "disk sdb bad\n");
+    running.says("sink suspended");
+    let shown = sandbox.run(&["sinks", "--state-dir", "state"]).expect(0).answer();
+    for words in [
+        "oncall  (flashduty)  suspended",
+        "accepted  1;",
+        "because   400 InvalidParameter",
+        "request_id=0acef4",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let json = parse(&sandbox.run(&["sinks", "list", "--state-dir", "state", "--json"]).expect(0).answer());
+    assert_eq!((&json["sinks"][0]["name"], &json["sinks"][0]["accepted"]), (&"oncall".into(), &1.into()));
+    running.kill();
+}
+
+#[test]
+fn a_sink_is_tried_with_an_alert_that_says_so_and_is_over_at_once() {
+    let peer = Peer::new([]);
+    let sandbox = sandbox(&config(&peer.url()), DISK);
+    let tried = sandbox.run(&["sinks", "test", "oncall"]).expect(0);
+    let lines: Vec<_> = tried.answer().lines().map(str::to_owned).collect();
+    assert!(
+        lines[0].starts_with("oncall: raise accepted") && lines[1].starts_with("oncall: resolve accepted"),
+        "{lines:?}"
+    );
+    let sent: Vec<_> = peer.received().iter().map(told).collect();
+    assert_eq!(sent.len(), 2);
+    assert!(
+        sent.iter().all(|told| told["labels"]["rule"] == "tripline_test" && told["labels"]["test"] == "true")
+    );
+    assert_eq!((&sent[0]["event_status"], &sent[1]["event_status"]), (&"Warning".into(), &"Ok".into()));
+    assert_eq!(sent[0]["alert_key"], sent[1]["alert_key"]);
+
+    let refusing = Peer::new([Step::json(400, BAD_KEY), Step::Close]);
+    let sandbox = super::sandbox(&config(&refusing.url()), DISK);
+    let tried = sandbox.run(&["sinks", "test", "oncall"]).expect(1);
+    assert!(tried.talk().contains("the sink would be suspended: 400 InvalidParameter"), "{tried:?}");
+    assert!(tried.talk().contains("resolve not accepted now"), "{tried:?}");
+    let unknown = sandbox.run(&["sinks", "test", "oncal"]).expect(2);
+    assert!(unknown.talk().contains("there is no sink named `oncal`: the sinks are oncall"), "{unknown:?}");
+}
