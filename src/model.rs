@@ -290,7 +290,7 @@ impl fmt::Display for Episode {
 pub enum Reason {
     /// A comparison of the ladder holds that is higher than what was shown.
     LevelReached,
-    /// The higher level has not held for `resolve_after`; a lower one has.
+    /// The higher level has not held for `resolve_after`; a lower one has, or there are enough matches again.
     LevelLeft,
     /// No level has held for `resolve_after`.
     Quiet,

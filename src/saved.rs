@@ -126,7 +126,8 @@ pub struct SavedKey {
     pub condition_digest: [u8; 16],
     /// Everything up to here is decided.
     pub clock: Timestamp,
-    /// When it was first seen, or first expected; of what has to come by a time, or when an operator ended its alert.
+    /// When it was first seen, or first expected; of what has to come by a time, or when an operator ended its alert; of few
+    /// matches, from when on they are counted.
     pub born: Timestamp,
     /// Time of the newest match.
     pub last_match: Timestamp,

@@ -458,6 +458,11 @@ impl Page {
             let Some(level) = level else { continue };
             let severity = rung_severity(rung);
             let state = match counts.value {
+                Some(value) if rule.notices_few() => format!(
+                    "it is {}, and is compared once it was seen for {}",
+                    number_text(value, rule.unit),
+                    duration_text(rule.within)
+                ),
                 _ if counts.pending.contains(&severity) => {
                     format!("true, and has to stay so for {}", duration_text(rule.hold))
                 }

@@ -54,6 +54,10 @@ pub(super) fn condition(rule: &Rule) -> [u8; 16] {
         field(&mut hash, b"measure");
         field(&mut hash, measure.as_bytes());
     }
+    if rule.notices_few() && !rule.by.is_empty() && !rule.expect.is_empty() {
+        field(&mut hash, b"expect");
+        field(&mut hash, format!("{:?}", rule.expect).as_bytes());
+    }
     if let Some(Deadlines { each, within }) = &rule.deadlines {
         field(&mut hash, b"deadline");
         count(&mut hash, each.len());

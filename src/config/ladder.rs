@@ -148,14 +148,10 @@ fn misfit(
     if !measure.counts() {
         return None;
     }
-    if !rises && !clears {
-        let label = "a count can only be compared with `>=` and `>`";
-        let help = if matches!(op, Op::Below | Op::AtMost) {
-            "a quiet log has no line to look at, so few matches cannot raise an alert in this version"
-        } else {
-            "a count grows past any single number; write `>=`"
-        };
-        return wrong(op_at, "waits for few matches", label, help);
+    if matches!(op, Op::Equal | Op::Other) && !clears {
+        let label = "a count can only be compared with `>=`, `>`, `<` and `<=`";
+        let help = "a count passes any single number; write `>=`, or `<` for too few";
+        return wrong(op_at, "waits for a single number of matches", label, help);
     }
     if than.unit != Unit::One {
         return wrong(than_at, "compares a count with something else", "a count has no unit", "");
@@ -168,9 +164,13 @@ fn misfit(
             "",
         );
     }
-    if !clears && op.holds(0.0, than.value) {
+    if !clears && rises && op.holds(0.0, than.value) {
         let help = "the smallest sensible comparison is `>= 1`";
         return wrong(than_at, "is true without any match", "holds for a count of 0", help);
+    }
+    if !clears && !rises && !op.holds(0.0, than.value) {
+        let help = "the smallest sensible comparison is `< 1`";
+        return wrong(than_at, "is never true", "does not even hold for a count of 0", help);
     }
     None
 }
@@ -181,6 +181,8 @@ pub(super) struct Ladder {
     pub(super) levels: [Option<Comparison>; 3],
     pub(super) clear: Option<Comparison>,
     pub(super) unit: Option<Unit>,
+    /// True if a level begins because there are few matches.
+    pub(super) few: bool,
     /// Where the first level is, if one is written.
     pub(super) written: Option<Range<usize>>,
 }
@@ -216,6 +218,22 @@ pub(super) fn read(
             continue;
         }
         each.push((word, said, written));
+    }
+    let adds_up = measure.is_some_and(Measure::adds_up);
+    let levels = || each.iter().filter(|(word, ..)| adds_up && *word != "clear");
+    let few = levels().find(|(_, _, written)| written.comparison().wants_few());
+    if let Some((few_word, few_said, _)) = few {
+        ladder.few = true;
+        for (word, said, written) in levels().filter(|(_, _, written)| !written.comparison().wants_few()) {
+            let span = said.place(problems, &written.op_at);
+            let title = format!("`{few_word}` waits for few matches and `{word}` for many");
+            let file = problems.file.to_path_buf();
+            let second =
+                super::Second { file, span: few_said.span.clone(), label: "waits for few".to_owned() };
+            let problem = problems.error("bad-comparison", span, title, "waits for many");
+            problem.help = Some("make two rules of it".to_owned());
+            problem.second = Some(second);
+        }
     }
     let ratio = measure.is_some_and(|measure| matches!(measure, Measure::Ratio(_)));
     let unit = |written: &Written| if ratio { Unit::Share } else { written.than.unit };
@@ -303,8 +321,11 @@ fn order(
         WORDS.iter().zip(ladder.levels).filter_map(|(word, level)| Some((*word, level?))).collect();
     for pair in rungs.windows(2) {
         let ((mild, later), (bad, sooner)) = (pair[0], pair[1]);
-        let hides = if measure.is_some_and(Measure::counts) {
-            sooner.needed(seconds) <= later.needed(seconds)
+        let hides = if ladder.few && !(later.wants_few() && sooner.wants_few()) {
+            false
+        } else if measure.is_some_and(Measure::counts) {
+            let (sooner, later) = (sooner.needed(seconds), later.needed(seconds));
+            if ladder.few { sooner >= later } else { sooner <= later }
         } else {
             sooner.holds_wherever(&later)
         };

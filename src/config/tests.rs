@@ -81,7 +81,7 @@ fn keys_and_values_of_rules_are_checked() {
         check_rule(&format!("match = 'x'\nwithin = '1m'\n{lines}"), &[]);
     }
     check_main("threads = 257", &[("out-of-range", "257")]);
-    check_rule("match = 'x'\nwithin = '1m'\nwarning = '< 5'", &[("bad-comparison", "<")]);
+    check_rule("match = 'x'\nwithin = '1m'\nwarning = '== 5'", &[("bad-comparison", "==")]);
     check_rule(
         "match = 'x'\nwithin = '1m'\nwarning = \">= f\\u0069ve\"",
         &[("bad-comparison", "f\\u0069ve")],
@@ -331,7 +331,14 @@ fn measures_are_checked_at_the_character() {
         ("measure = 'ratio(n > 5)'\nwarning = '>= 2'", "bad-comparison", "2"),
         ("measure = 'ratio(n > 5)'\nwarning = '>= 2s'", "bad-comparison", "2s"),
         ("measure = 'ratio(n > 5)'\nwarning = '>= 0%'", "bad-comparison", "0%"),
-        ("measure = 'distinct(path)'\nwarning = '< 2'", "bad-comparison", "<"),
+        ("measure = 'distinct(path)'\nwarning = '!= 2'", "bad-comparison", "!="),
+        ("measure = 'distinct(path)'\nwarning = '< 0'", "bad-comparison", "0"),
+        ("measure = 'sum(n)'\nwarning = '< 5'\ncritical = '> 100'", "bad-comparison", ">"),
+        ("warning = '<= 5'\ncritical = '>= 100'", "bad-comparison", ">="),
+        ("warning = '< 5'\nmin_lines = 2", "no-effect", "2"),
+        ("warning = '< 5'\nresolve = 'x'", "no-effect", "'x'"),
+        ("info = '< 5'\nwarning = '<= 4'\ncritical = '< 4'", "ladder-order", "'<= 4'"),
+        ("measure = 'rate'\nwarning = '<= -1'", "bad-comparison", "-1"),
         ("measure = 'spike'\nwarning = '> 300%'", "bad-comparison", "300%"),
         ("measure = 'rate'\nwarning = '> 1ms'", "bad-comparison", "1ms"),
         ("measure = 'rate'\nwarning = '> 10000'", "bad-comparison", "10000"),
@@ -928,7 +935,7 @@ name     = "login"
 source   = "auth"
 match    = 'login of %{user:user}'
 by       = ["user"]
-warning  = "< 5"
+warning  = "== 5"
 within   = "5m"
 summary  = "{count} logins of {usr}"
 "##;

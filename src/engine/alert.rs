@@ -54,7 +54,8 @@ pub(super) struct Key {
     pub(super) by: Vec<Vec<u8>>,
     /// Everything up to here is decided; only [`Key::advance`], [`Key::meet`] and [`Key::recover`] move it.
     pub(super) clock: Timestamp,
-    /// When it was first seen, or first expected; of what has to come by a time, or when an operator ended its alert.
+    /// When it was first seen, or first expected; of what has to come by a time, or when an operator ended its alert; of few
+    /// matches, from when on they are counted.
     pub(super) born: Timestamp,
     pub(super) last_match: Timestamp,
     /// [`Key::miss_from`] of that match, for rules that notice absence: it takes time to find. `None`: never.
@@ -245,6 +246,16 @@ impl Key {
             // That it was seen at all is what makes it missed.
             self.total = if rule.notices_absence() { self.total } else { 0 };
         }
+        if rule.notices_few() {
+            // What is shown goes on until a whole window has been seen again.
+            self.born = self.born.max(self.clock);
+            let holding = Rung { since: Some(self.clock), held: Some(Timestamp::MAX) };
+            for (rung, state) in self.rungs.iter_mut().enumerate() {
+                if rule.ladder[rung].is_some() && Status::from(rung_severity(rung)) <= open {
+                    *state = holding;
+                }
+            }
+        }
     }
 
     /// What the alert shows.
@@ -297,18 +308,21 @@ impl Key {
         let again = rule.renotify.zip(self.last.as_ref().filter(|last| last.status != Status::Ok));
         let again = again.map(|(after, last)| last.time.plus(after));
         let look = self.look_at.filter(|look| self.held && *look != Timestamp::MAX);
-        let due = [leave, hold, level, self.expires(rule), self.next_fall(rule), self.next_miss(rule)];
+        let due = [leave, hold, level, self.expires(rule), self.moment_over(rule), self.next_miss(rule)];
         let more = [again, look, self.forgotten(rule), self.next_turn(rule), self.remembered_until(rule)];
         due.into_iter().chain(more).flatten().min()
     }
 
     /// A comparison that became false with the newest line is seen to be false once that moment is over: more
-    /// lines with the same stamp may follow.
-    fn next_fall(&self, rule: &Rule) -> Option<Timestamp> {
+    /// lines with the same stamp may follow. So is one of few matches seen to be true.
+    fn moment_over(&self, rule: &Rule) -> Option<Timestamp> {
         let value = self.value(rule);
         let mut rungs = self.rungs.iter().enumerate();
-        let fallen = rungs.any(|(at, rung)| rung.since.is_some() && !self.stays(rule, at, value));
-        fallen.then_some(self.clock)
+        let turned = rungs.any(|(at, rung)| match rung.since {
+            Some(_) => !self.stays(rule, at, value),
+            None => rule.notices_few() && self.level_holds(rule, at, value),
+        });
+        turned.then_some(self.clock)
     }
 
     /// When the level that is shown leaves.
@@ -401,6 +415,10 @@ impl Key {
         }
         self.clock = now;
         self.at = hit.at;
+        if rule.notices_few() && !self.watched {
+            // It was forgotten, and is seen for the first time again.
+            self.born = now;
+        }
         self.watched = rule.notices_absence();
         self.last_match = self.last_match.max(time);
         let idle = self.episode.is_none();
@@ -429,13 +447,18 @@ impl Key {
         self.missed_from = self.miss_from(rule);
         self.remember(hit, room.unwrap_or_default());
         if rule.lasts() {
-            // Whatever more lines may follow, what was missed is there.
+            // Whatever more lines may follow, what was missed is there. Whether they are few is seen when the moment is over.
             let fall = if rule.notices_absence() { Fall::Now } else { Fall::Later };
-            self.judge(rule, now, fall);
+            let few = rule.notices_few();
+            if !few {
+                self.judge(rule, now, fall);
+            }
             if idle && self.rungs.iter().any(|rung| rung.since.is_some()) {
                 self.episode = Some(Episode(hit.at));
             }
-            self.show(scene, now, out);
+            if !few {
+                self.show(scene, now, out);
+            }
             // Silence ends nothing here, so a number does.
             if rule.resolve_after.is_none() && self.status() != Status::Ok && self.is_clear(rule) {
                 if self.flaps(rule, now) {
@@ -549,6 +572,7 @@ impl Key {
         }
         let reason = match () {
             () if status > shown => Reason::LevelReached,
+            () if rule.notices_few() => Reason::LevelLeft,
             () if rule.notices_absence() => Reason::SeenAgain,
             () if status == Status::Ok => Reason::Quiet,
             () => Reason::LevelLeft,

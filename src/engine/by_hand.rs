@@ -29,7 +29,8 @@ impl Engine {
 impl Key {
     /// Ends what is open, and counts as if this key had never been seen: its window is empty, and nothing holds before
     /// another line fits, though a comparison such as `< 5` may be true of nothing. What is missed is missed from `time`
-    /// on, the time of its files, or from the next deadline, because no line will ever come to begin it again.
+    /// on, the time of its files, or from the next deadline, because no line will ever come to begin it again; what is few
+    /// is counted anew for a whole window.
     fn begin_anew(&mut self, scene: &Scene<'_>, time: Timestamp, said: Timestamp, out: &mut Vec<Transition>) {
         self.window.clear_up_to(self.clock);
         self.flapping = false;
@@ -38,6 +39,7 @@ impl Key {
         if scene.rule.notices_absence() {
             self.clock = self.clock.max(time);
             match scene.rule.deadlines {
+                None if scene.rule.notices_few() => self.born = self.clock,
                 None => self.last_match = self.last_match.max(self.clock),
                 // Nothing came, so nothing counts for the next deadline.
                 Some(_) => self.born = self.clock,

@@ -260,9 +260,18 @@ impl Clocks {
         if !rule.notices_absence() {
             return self.reading(files, now);
         }
+        let all: Vec<FileId> = self.files_of(rule).map(|(id, _)| id).collect();
+        self.reading(&all, now)
+    }
+
+    /// The time up to which some file of the rule's sources was read.
+    pub(super) fn newest(&self, rule: &Rule, now: Timestamp) -> Timestamp {
+        self.files_of(rule).map(|(_, file)| file.time(now)).max().unwrap_or(now)
+    }
+
+    fn files_of(&self, rule: &Rule) -> impl Iterator<Item = (FileId, &FileClock)> {
         let seen = |file: &FileClock| rule.sources.contains(&self.timings[file.source].name);
-        let all = self.files.iter().filter(|(_, file)| seen(file)).map(|(id, _)| *id);
-        self.reading(&all.collect::<Vec<_>>(), now)
+        self.files.iter().filter(move |(_, file)| seen(file)).map(|(id, file)| (*id, file))
     }
 
     /// The time of a key whose matches came from `files`.

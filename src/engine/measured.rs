@@ -12,10 +12,21 @@ const DEADLINES_MISSED: usize = 10;
 impl Key {
     /// When a match will next be one of the window before, or enough is known of that.
     pub(super) fn next_turn(&self, rule: &Rule) -> Option<Timestamp> {
-        let Measure::Spike = rule.measure else { return None };
-        let turn = self.window.first_after(self.clock.minus(rule.within)).map(|time| time.plus(rule.within));
+        let turn = match rule.measure {
+            Measure::Spike => {
+                let first = self.window.first_after(self.clock.minus(rule.within));
+                first.map(|time| time.plus(rule.within))
+            }
+            _ if rule.notices_few() => None,
+            _ => return None,
+        };
         let known = Some(self.born.plus(rule.remembers())).filter(|known| *known > self.clock);
         turn.into_iter().chain(known).min()
+    }
+
+    /// True if what lies in the window is all that lay in it: few matches are few then, and not the first of many.
+    pub(super) fn sees_window(&self, rule: &Rule) -> bool {
+        !rule.notices_few() || self.watched && self.clock >= self.born.plus(rule.within)
     }
 
     /// From when on it is missed if nothing comes after its newest match.
@@ -30,6 +41,9 @@ impl Key {
 
     /// When it will next have been missed for so long that a level begins.
     pub(super) fn next_miss(&self, rule: &Rule) -> Option<Timestamp> {
+        if rule.notices_few() {
+            return None;
+        }
         let from = self.missed_from.filter(|_| self.watched)?;
         let after = |level: &Comparison| from.plus(level.lasts());
         let waiting = self.rungs.iter().zip(&rule.ladder).filter(|(rung, _)| rung.since.is_none());
@@ -55,19 +69,20 @@ impl Key {
     pub(super) fn level_holds(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
         match (&rule.ladder[rung], value) {
             // To the microsecond, as the moment is at which it is looked at.
-            (Some(level), _) if rule.notices_absence() => {
+            (Some(level), _) if matches!(rule.measure, Measure::Absent) => {
                 self.missed_from.is_some_and(|from| self.clock >= from.plus(level.lasts()))
             }
-            (Some(level), Some(value)) => level.holds(value),
+            (Some(level), Some(value)) => self.sees_window(rule) && level.holds(value),
             _ => false,
         }
     }
 
-    /// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet.
+    /// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet, or
+    /// nobody can know.
     pub(super) fn stays(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
         let lowest = rule.ladder[..rung].iter().all(Option::is_none);
         let is_clear = || value.is_none_or(|value| rule.clear.is_none_or(|clear| clear.holds(value)));
-        self.level_holds(rule, rung, value) || lowest && !is_clear()
+        self.level_holds(rule, rung, value) || lowest && !is_clear() || !self.sees_window(rule)
     }
 
     /// True if the measure says that it is over: `clear` is true, or, of a number that does not just grow with matches,
@@ -77,7 +92,10 @@ impl Key {
         let mut levels = rule.ladder.iter().flatten();
         match &rule.clear {
             Some(clear) => clear.holds(value),
-            None => !rule.measure.counts() && !rule.latches() && !levels.any(|level| level.holds(value)),
+            None => {
+                let ends = !rule.measure.counts() || rule.notices_few();
+                ends && !rule.latches() && !levels.any(|level| level.holds(value))
+            }
         }
     }
 
@@ -100,6 +118,7 @@ impl Key {
             Measure::Rate => Some(count as f64 / rule.within.as_secs_f64()),
             Measure::Distinct(_) => Some(self.window.texts() as f64),
             Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
+            Measure::Sum(_) if rule.notices_few() => Some(self.window.number().unwrap_or(0.0)),
             Measure::Sum(_) | Measure::Least(_) | Measure::Most(_) => self.window.number(),
             Measure::Percentile(percent, _) => self.window.percentile(*percent),
             Measure::Absent => {

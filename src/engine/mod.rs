@@ -294,6 +294,10 @@ impl Engine {
         let mut key = Key::load(rule, row, chunks);
         let hash = key.hash;
         if restarted {
+            if rule.notices_few() {
+                // What was read so far is not in the new window.
+                key.born = key.born.max(self.clocks.newest(rule, self.now));
+            }
             key.changed = true;
             self.changed_keys.push((ix, hash));
         }

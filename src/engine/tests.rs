@@ -19,6 +19,7 @@ use crate::rule::{
 use crate::scan::KeptMatch;
 
 mod deadlines;
+mod few;
 
 const FILE: FileId = FileId(1);
 

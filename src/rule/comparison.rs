@@ -75,6 +75,11 @@ impl Comparison {
         Duration::from_micros(needed as u64)
     }
 
+    /// True if it holds of nothing, and of more no longer: silence makes it true.
+    pub fn wants_few(&self) -> bool {
+        matches!(self.op, Op::Below | Op::AtMost) && self.holds(0.0)
+    }
+
     /// True if it holds wherever `other` does.
     pub fn holds_wherever(&self, other: &Comparison) -> bool {
         let (own, than) = (self.than, other.than);

@@ -40,6 +40,11 @@ impl Measure {
         matches!(self, Measure::Count | Measure::Rate | Measure::Distinct(_))
     }
 
+    /// True if it is 0 without a match, and not nothing.
+    pub fn adds_up(&self) -> bool {
+        self.counts() || matches!(self, Measure::Sum(_))
+    }
+
     /// The capture that it takes of each match.
     pub fn of(&self) -> Option<&Value> {
         match self {

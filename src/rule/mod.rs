@@ -198,9 +198,17 @@ impl Rule {
         if matches!(self.measure, Measure::Spike) { self.within.saturating_mul(2) } else { self.within }
     }
 
-    /// True if it notices that matches stay away.
+    /// True if it notices that matches stay away: all of them, or too many.
     pub fn notices_absence(&self) -> bool {
-        matches!(self.measure, Measure::Absent)
+        matches!(self.measure, Measure::Absent) || self.notices_few()
+    }
+
+    /// True if a level begins because there are few matches in the window. A key is judged once a whole window of it has
+    /// been seen.
+    pub fn notices_few(&self) -> bool {
+        self.measure.adds_up()
+            && !self.within.is_zero()
+            && self.ladder.iter().flatten().any(Comparison::wants_few)
     }
 
     /// True if a key of these values is watched from the start.
@@ -209,9 +217,12 @@ impl Rule {
         self.notices_absence() && self.expect.iter().any(is)
     }
 
-    /// After how long a key is forgotten that is not expected and was not seen again: ten times as long as it takes to
-    /// miss it.
+    /// After how long without a match a key is forgotten that is not expected: ten times as long as it takes to miss it;
+    /// of few matches, when the window has been empty for ten times its length.
     pub fn forget_after(&self) -> Option<Duration> {
+        if self.notices_few() {
+            return Some(self.within.saturating_mul(11));
+        }
         let longest = self.ladder.iter().flatten().map(Comparison::lasts).max().unwrap_or_default();
         self.notices_absence().then_some(longest.saturating_mul(10))
     }

@@ -252,7 +252,7 @@ pub(crate) const CASES: &[Case] = &[
         "expect-without-absent",
         Rule("match = '(?<job>x)'\nby = ['job']\nexpect = { job = 'a' }"),
         "`expect` names what is missed, and the rule does not miss anything.",
-        "Write `measure = \"absent\"`.",
+        "Write `measure = \"absent\"`, or compare a count with `<`.",
     ),
     case(
         "for-without-window",

@@ -71,17 +71,19 @@ impl Reader<'_, '_> {
     pub(super) fn expect(
         &self,
         problems: &mut Problems<'_>,
-        absent: bool,
+        missed: bool,
         by: &[By],
         max_keys: usize,
     ) -> Vec<Vec<Box<str>>> {
         let Some(value) = self.fields.own().value("expect") else {
-            return if absent && by.is_empty() { vec![Vec::new()] } else { Vec::new() };
+            return if missed && by.is_empty() { vec![Vec::new()] } else { Vec::new() };
         };
         let Some(table) = value.get_ref().as_table() else { return Vec::new() };
-        if !absent {
+        if !missed {
             let title = "`expect` has no effect without `measure = \"absent\"`";
-            problems.error("expect-without-absent", value.span(), title, "nothing is ever missed");
+            let problem =
+                problems.error("expect-without-absent", value.span(), title, "nothing is ever missed");
+            problem.help = Some("or compare a count with `<`: too few are missed too".to_owned());
         }
         for (name, _) in table.iter().filter(|(name, _)| by.iter().all(|by| *by.name != **name.get_ref())) {
             let title = format!("`{}` is not in `by`", short(name.get_ref()));
@@ -114,15 +116,18 @@ impl Reader<'_, '_> {
         problems: &mut Problems<'_>,
         has_resolve: bool,
         measure: Option<&Measure>,
+        few: bool,
     ) -> Option<Duration> {
         const DEFAULT: Duration = Duration::from_secs(30 * 60);
         let own = self.fields.own().duration_or_never("resolve_after");
-        let at_once = matches!(measure, Some(Measure::Absent)).then_some(Some(Duration::ZERO));
+        let missed = few || matches!(measure, Some(Measure::Absent));
+        let at_once = missed.then_some(Some(Duration::ZERO));
         let implied = at_once.or(has_resolve.then_some(None));
         let written = self.fields.duration_or_never("resolve_after");
         let after = own.or(implied).or(written).unwrap_or(Some(DEFAULT));
         // A number that is well again ends it too.
-        let clears = self.fields.own().value("clear").is_some() || measure.is_some_and(|it| !it.counts());
+        let clears =
+            self.fields.own().value("clear").is_some() || few || measure.is_some_and(|it| !it.counts());
         if after.is_none()
             && !has_resolve
             && !clears
@@ -193,6 +198,19 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Things that make no sense where few matches raise an alert.
+    pub(super) fn check_few(&self, problems: &mut Problems<'_>) {
+        for (key, label) in [
+            ("min_lines", "with few matches there would be nothing to compare"),
+            ("resolve", "the alert ends as soon as there are enough matches"),
+        ] {
+            if let Some(value) = self.fields.own().value(key) {
+                let title = format!("`{key}` has no effect where too few matches are missed");
+                problems.error("no-effect", value.span(), title, label);
+            }
+        }
+    }
+
     /// Things that only make sense with a window.
     pub(super) fn check_window(&self, problems: &mut Problems<'_>, has_resolve: bool, counts: bool) {
         if self.fields.value("within").is_some() && !self.has_deadline() {
@@ -221,11 +239,13 @@ impl Reader<'_, '_> {
         }
         for word in ["info", "warning", "critical"] {
             let Some(said) = self.fields.text(word) else { continue };
-            let written = ladder::parse_comparison(said.text);
-            let needed = written.map_or(1, |written| written.comparison().needed(1.0));
+            let Ok(written) = ladder::parse_comparison(said.text) else { continue };
+            let comparison = written.comparison();
+            let (few, needed) = (comparison.wants_few(), comparison.needed(1.0));
             let used = self.fields.own().value(word).is_some() || !self.says_ladder();
-            if needed > 1 && used {
-                let title = format!("`{word}` waits for {needed} matches, and there is no `within`");
+            if (few || needed > 1) && used {
+                let number = if few { "few".to_owned() } else { needed.to_string() };
+                let title = format!("`{word}` waits for {number} matches, and there is no `within`");
                 let problem = problems.error(
                     "threshold-without-window",
                     said.span,

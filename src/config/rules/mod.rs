@@ -202,18 +202,22 @@ impl<'t> Reader<'t, '_> {
         // What stays away is measured by itself, whatever the defaults say of windows.
         let absent = matches!(measure, Some(Measure::Absent));
         let within = self.fields.duration("within").filter(|_| !absent).unwrap_or_default();
-        let min_lines = self.fields.count("min_lines").filter(|_| !absent).unwrap_or(0) as u64;
         let seconds = if matches!(measure, Some(Measure::Rate)) { within.as_secs_f64() } else { 1.0 };
         let ladder = ladder::read(problems, self.fields, measure.as_ref(), seconds, self.has_deadline());
+        let few = ladder.few;
+        let min_lines = self.fields.count("min_lines").filter(|_| !absent && !few).unwrap_or(0) as u64;
         let unit = ladder.unit.unwrap_or(Unit::One);
         let hold = self.fields.duration("for").unwrap_or_default();
         let has_resolve = self.fields.table.contains_key("resolve");
-        let expect = self.expect(problems, absent, &by, max_keys);
-        let resolve_after = self.resolve_after(problems, has_resolve, measure.as_ref());
+        let expect = self.expect(problems, absent || few, &by, max_keys);
+        let resolve_after = self.resolve_after(problems, has_resolve, measure.as_ref(), few);
         let expire_after = self.expire_after(problems, has_resolve);
         if let Some(measure) = &measure {
             let captures = captured.known().unwrap_or_default();
             self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default(), &captures);
+        }
+        if few {
+            self.check_few(problems);
         }
         let (active, mute) = self.told(problems, around.local);
         let counts = matches!(measure, None | Some(Measure::Count));

@@ -51,10 +51,11 @@ fn what_was_resolved_by_hand_begins_anew() {
 
 #[test]
 fn what_is_true_of_nothing_waits_for_a_line() {
-    let mut few = rule("r", 1, 3600, None);
-    few.ladder = [None, Some(Comparison { op: Op::Below, than: 3.0 }), None];
-    check(&few, &[1], &[], &[(100, "ok")]);
-    check(&few, &[1], &[110], &[(100, "ok"), (110, "warning")]);
+    let mut low = rule("r", 1, 3600, None);
+    low.measure = Measure::Average(Value::Capture(0));
+    low.ladder = [None, Some(Comparison { op: Op::Below, than: 8.0 }), None];
+    check(&low, &[1], &[], &[(100, "ok")]);
+    check(&low, &[1], &[110], &[(100, "ok"), (110, "warning")]);
 }
 
 #[test]
