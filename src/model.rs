@@ -314,11 +314,31 @@ pub enum Reason {
     StillOpen,
     /// It came and went so often that it is kept open until it is quiet for longer.
     Flapping,
+    /// tripline itself found that what one of its own rules says is over.
+    Over,
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 14] = [
+        Reason::LevelReached,
+        Reason::LevelLeft,
+        Reason::Quiet,
+        Reason::RecoveryLine,
+        Reason::Cleared,
+        Reason::SeenAgain,
+        Reason::Forgotten,
+        Reason::NoRecoveryLine,
+        Reason::RuleGone,
+        Reason::Stopped,
+        Reason::ByHand,
+        Reason::StillOpen,
+        Reason::Flapping,
+        Reason::Over,
+    ];
+
     /// The words used in JSON and texts.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Reason::LevelReached => "level reached",
             Reason::LevelLeft => "level left",
@@ -333,6 +353,7 @@ impl Reason {
             Reason::ByHand => "resolved by hand",
             Reason::StillOpen => "still open",
             Reason::Flapping => "flapping",
+            Reason::Over => "condition over",
         }
     }
 }

@@ -11,7 +11,7 @@ use tripline::config::keys::{self, Key, Kind};
 use tripline::config::measure::MEASURES;
 use tripline::config::rewrite::FUNCTIONS;
 use tripline::config::{self, Sources, Text, macros, own, template};
-use tripline::model::{Format, duration_text};
+use tripline::model::{Format, Reason, duration_text};
 use tripline::rule::Value;
 
 /// What stands between `<!-- made: name -->` and `<!-- end -->` on a page.
@@ -262,4 +262,12 @@ fn every_metric_is_on_the_page() {
         }
     }
     assert!(seen >= 25, "only {seen} metrics were found in the source");
+}
+
+#[test]
+fn each_reason_has_its_row() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sinks.md")).unwrap();
+    for reason in Reason::ALL.map(Reason::as_str) {
+        assert!(page.contains(&format!("\n| `{reason}` | ")), "{reason}");
+    }
 }

@@ -253,7 +253,8 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     Loaded { believed, diagnostics, texts: all, rules, blank }
 }
 
-fn unreadable(path: &Path, why: String) -> Diagnostic {
+/// A file of configuration, or one that it names, can not be read.
+pub(super) fn unreadable(path: &Path, why: String) -> Diagnostic {
     Diagnostic {
         id: "unreadable",
         severity: Severity::Error,

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::model::Reason;
+
 /// One key of a table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
@@ -412,6 +414,17 @@ pub const OPEN_AT: &[Key] = &[
     key("alerts", Kind::Any, "", "All that are open then, in any order."),
 ];
 
+/// The words of [`Reason`].
+const REASONS: [&str; Reason::ALL.len()] = {
+    let mut words = [""; Reason::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = Reason::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};
+
 /// One of `sent` or `alerts`: what is said is compared.
 pub const EXPECTED: &[Key] = &[
     key("at", ANY_TIME, "", "Of `sent`: when it leaves, counted from the start."),
@@ -436,7 +449,7 @@ pub const EXPECTED: &[Key] = &[
     ),
     key("count", Kind::Any, "anything", "Matches inside the window."),
     key("value", Kind::Any, "anything", "The measure: a number, or a text such as \"3.2%\"."),
-    key("reason", Kind::Text, "anything", "Why, in the words of the JSON form."),
+    key("reason", Kind::Choice(&REASONS), "anything", "Why, in the words of the JSON form."),
     key("summary", Kind::Text, "anything", "The summary, rendered."),
     key("description", Kind::Text, "anything", "The description, rendered."),
     key("labels", Kind::Any, "anything", "Labels that it has, perhaps among others."),

@@ -102,8 +102,11 @@ pub fn settings(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<
 
 /// Reads the tests of a test file, or those that stand in a rule file (`is_pack`), whose rules are read by [`ruleset`].
 ///
-/// The suite is there if no diagnostic is an error; diagnostics come in the order of the text.
-pub fn tests(text: &Text, is_pack: bool) -> (Option<Suite>, Vec<Diagnostic>) {
+/// Diagnostics come in the order of the text.
+///
+/// # Errors
+/// If one of them is an error: what is known all the same, so that what it speaks of can be looked at too.
+pub fn tests(text: &Text, is_pack: bool) -> (Result<Suite, Suite>, Vec<Diagnostic>) {
     scenario::read(text, is_pack)
 }
 

@@ -13,14 +13,13 @@ use super::keys::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::walk::{Fields, Said, Value, check, parse, require, said};
 use super::{Diagnostic, Severity, Text, zone};
 use crate::model::{Format, SourceName, Timestamp};
-use crate::scenario::{Expected, Feed, Happens, LineTest, Lines, Number, OpenAt, Scenario, Suite, Takes};
+use crate::scenario::{
+    Expected, Feed, Happens, LineTest, Lines, MOST_TURNS, Number, OpenAt, Scenario, Suite, Takes,
+};
 
-/// Things that happen in one test, at most.
-const MOST_TURNS: u64 = 1_000_000;
-
-/// Reads the tests of a file. `is_pack`: it is a rule file, whose rules are said elsewhere; else a test file. The suite is
-/// there if no diagnostic is an error.
-pub(super) fn read(text: &Text, is_pack: bool) -> (Option<Suite>, Vec<Diagnostic>) {
+/// Reads the tests of a file. `is_pack`: it is a rule file, whose rules are said elsewhere; else a test file. See
+/// [`super::tests`].
+pub(super) fn read(text: &Text, is_pack: bool) -> (Result<Suite, Suite>, Vec<Diagnostic>) {
     let mut problems = Problems::new(&text.path, &text.text);
     let document = parse(&mut problems);
     if !is_pack {
@@ -33,7 +32,7 @@ pub(super) fn read(text: &Text, is_pack: bool) -> (Option<Suite>, Vec<Diagnostic
     // What is wrong with rules of a pack is said when these are read.
     let diagnostics = problems.finish();
     let sound = diagnostics.iter().all(|problem| problem.severity == Severity::Warning);
-    (sound.then_some(suite), diagnostics)
+    (if sound { Ok(suite) } else { Err(suite) }, diagnostics)
 }
 
 /// True if tests stand in a rule file.
@@ -177,10 +176,11 @@ impl<'t, 'i> File<'t, 'i> {
         let mut turns = 0u64;
         for (span, table) in own.tables("feed") {
             let Some(one) = self.feed(problems, span.clone(), table, source.as_ref()) else { continue };
-            turns = turns.saturating_add(one.times.into());
+            turns = turns.saturating_add(one.turns());
             if turns > MOST_TURNS {
-                let title = format!("a test feeds more than {MOST_TURNS} times");
-                problems.error("out-of-range", span, title, "too often");
+                let title = format!("a test feeds more than {MOST_TURNS} lines");
+                problems.error("out-of-range", span, title, "too many, with those before it").help =
+                    Some("let fewer come, or at larger distances".to_owned());
                 break;
             }
             feed.push(one);

@@ -492,7 +492,10 @@ impl Key {
             if self.flaps(scene.rule, self.clock) {
                 self.linger(scene, self.clock, out);
             } else {
-                self.end(scene, self.clock, Reason::RecoveryLine, out);
+                // Without such patterns it is tripline that speaks.
+                let is_line = !scene.rule.resolve.is_empty();
+                let reason = if is_line { Reason::RecoveryLine } else { Reason::Over };
+                self.end(scene, self.clock, reason, out);
             }
         }
         self.judge(scene.rule, self.clock, Fall::Now);

@@ -19,6 +19,7 @@ mod key;
 mod measured;
 mod merge;
 pub mod plan;
+mod rows;
 pub mod silence;
 mod tally;
 mod text;
@@ -34,12 +35,13 @@ use std::time::Duration;
 
 pub use clock::{Arrival, OddStamp, Phase, Timing};
 pub use key::digest;
+pub use rows::Change;
 
 use crate::model::{
     ChangeReport, FileId, KeyHash, Position, Reason, RuleName, SourceName, Status, Timestamp, Transition,
 };
 use crate::rule::{Rule, RuleIx, Ruleset};
-use crate::saved::{Entry, Saved, SavedClock, SavedKey, SavedSilence};
+use crate::saved::{Saved, SavedKey};
 use crate::scan::stamp::Stamp;
 use crate::scan::{Captures, KeptMatch, Match, MatchKind};
 
@@ -61,27 +63,6 @@ pub struct Read<M> {
     pub stamp: Option<Stamp>,
     /// When it arrived.
     pub arrival: Arrival,
-}
-
-/// A row that must be written or removed with the next commit.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// A key.
-    Key(Box<SavedKey>),
-    /// A key is forgotten.
-    KeyGone(RuleName, KeyHash),
-    /// A window's chunk.
-    Chunk(RuleName, KeyHash, u64, Vec<Entry>),
-    /// A window's chunk is no longer needed.
-    ChunkGone(RuleName, KeyHash, u64),
-    /// A file's clock.
-    Clock(SavedClock),
-    /// A file's clock is no longer needed.
-    ClockGone(FileId),
-    /// A silence.
-    Silence(SavedSilence),
-    /// A silence is over.
-    SilenceGone(u64),
 }
 
 /// A match without what its rule takes out of lines; `None`: there is nothing to take out.

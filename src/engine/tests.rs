@@ -147,34 +147,8 @@ impl Bench {
             self.rules.push(t.key.rule.to_string());
         }
         for change in self.engine.take_changes() {
-            keep(&mut self.rows, change);
+            change.keep(&mut self.rows);
         }
-    }
-}
-
-/// What a store would hold.
-fn keep(rows: &mut Saved, change: Change) {
-    match change {
-        Change::Key(row) => {
-            rows.keys.retain(|known| (&known.rule, known.hash) != (&row.rule, row.hash));
-            rows.keys.push(*row);
-        }
-        Change::KeyGone(rule, hash) => rows.keys.retain(|known| (&known.rule, known.hash) != (&rule, hash)),
-        Change::Chunk(rule, hash, number, entries) => {
-            rows.chunks.retain(|(r, h, n, _)| (r, *h, *n) != (&rule, hash, number));
-            rows.chunks.push((rule, hash, number, entries));
-            rows.chunks.sort_by_key(|(rule, hash, number, _)| (rule.clone(), *hash, *number));
-        }
-        Change::ChunkGone(rule, hash, number) => {
-            rows.chunks.retain(|(r, h, n, _)| (r, *h, *n) != (&rule, hash, number));
-        }
-        Change::Clock(row) => {
-            rows.clocks.retain(|known| known.file != row.file);
-            rows.clocks.push(row);
-        }
-        Change::Silence(row) => rows.silences.push(row),
-        Change::SilenceGone(id) => rows.silences.retain(|known| known.id != id),
-        Change::ClockGone(file) => rows.clocks.retain(|known| known.file != file),
     }
 }
 

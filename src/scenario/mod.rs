@@ -22,6 +22,12 @@ pub use play::{Difference, LineVerdict, Row, Took, Verdict, lines, play};
 
 use crate::model::{Format, SourceName, Timestamp};
 
+/// Lines that come in a test, and moments at which something is looked at, at most: a test takes seconds, not days.
+pub const MOST_TURNS: u64 = 1_000_000;
+
+/// What a test may send, at most: all of it is kept.
+pub const MOST_SENT: usize = 100_000;
+
 /// All tests of one file.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
@@ -137,6 +143,17 @@ pub struct OpenAt {
     pub at: Duration,
     /// Which alerts.
     pub alerts: Vec<Expected>,
+}
+
+impl Feed {
+    /// How many lines come of it, or how often something else happens; of a sample, whose lines are not known here, one.
+    pub fn turns(&self) -> u64 {
+        let lines = match &self.what {
+            Happens::Lines(_, Lines::Text(text)) => text.lines().count().max(1) as u64,
+            _ => 1,
+        };
+        lines.saturating_mul(self.times.into())
+    }
 }
 
 impl Scenario {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::Sent;
-use super::{Feed, Happens, Scenario};
-use crate::engine::{Arrival, Change, Engine, Phase, Read, Timing};
+use super::{Feed, Happens, MOST_SENT, MOST_TURNS, Scenario};
+use crate::engine::{Arrival, Engine, Phase, Read, Timing};
 use crate::model::{FileId, SinkName, SourceName, Timestamp};
 use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
@@ -42,6 +42,10 @@ pub(super) struct World<'a> {
     pub(super) now: Timestamp,
     /// Nobody reads until then: the program is down.
     down_until: Option<Timestamp>,
+    /// Moments at which the engine was asked.
+    looks: u64,
+    /// When too much had happened; nothing more does.
+    pub(super) given_up: Option<Timestamp>,
     /// What left.
     pub(super) sent: Vec<Sent>,
 }
@@ -61,6 +65,8 @@ impl<'a> World<'a> {
             next_file: 1,
             now,
             down_until: None,
+            looks: 0,
+            given_up: None,
             sent: Vec::new(),
             ruleset: ruleset.clone(),
         };
@@ -101,6 +107,13 @@ impl<'a> World<'a> {
     pub(super) fn pass(&mut self, to: Timestamp, including: bool) {
         while let Some(wake) = self.next().filter(|wake| *wake < to || including && *wake == to) {
             self.now = self.now.max(wake);
+            self.looks += 1;
+            if self.looks > MOST_TURNS {
+                self.give_up();
+            }
+            if self.given_up.is_some() {
+                return;
+            }
             if self.down_until.is_some_and(|until| until <= self.now) {
                 self.resume();
             } else {
@@ -109,6 +122,11 @@ impl<'a> World<'a> {
             self.tell();
         }
         self.now = self.now.max(to);
+    }
+
+    /// Lets nothing more happen.
+    pub(super) fn give_up(&mut self) {
+        self.given_up.get_or_insert(self.now);
     }
 
     fn next(&self) -> Option<Timestamp> {
@@ -222,7 +240,7 @@ impl<'a> World<'a> {
     fn resume(&mut self) {
         self.down_until = None;
         for change in self.engine.take_changes() {
-            keep(&mut self.rows, change);
+            change.keep(&mut self.rows);
         }
         self.ledger = Ledger::new(&self.rows.told, self.ledger.next_seq());
         self.engine = engine(self.scenario, &self.ruleset, &self.rows, self.now);
@@ -267,8 +285,11 @@ impl<'a> World<'a> {
                 }
             }
         }
+        if self.sent.len() > MOST_SENT {
+            self.give_up();
+        }
         for change in self.engine.take_changes() {
-            keep(&mut self.rows, change);
+            change.keep(&mut self.rows);
         }
     }
 
@@ -302,32 +323,6 @@ fn timings(scenario: &Scenario, ruleset: &Ruleset) -> Vec<Timing> {
 
 fn engine(scenario: &Scenario, ruleset: &Arc<Ruleset>, rows: &Saved, now: Timestamp) -> Engine {
     Engine::new(ruleset.clone(), scenario.scope.clone(), timings(scenario, ruleset), rows, now)
-}
-
-/// What a store would hold.
-fn keep(rows: &mut Saved, change: Change) {
-    match change {
-        Change::Key(row) => {
-            rows.keys.retain(|known| (&known.rule, known.hash) != (&row.rule, row.hash));
-            rows.keys.push(*row);
-        }
-        Change::KeyGone(rule, hash) => rows.keys.retain(|known| (&known.rule, known.hash) != (&rule, hash)),
-        Change::Chunk(rule, hash, number, entries) => {
-            rows.chunks.retain(|(r, h, n, _)| (r, *h, *n) != (&rule, hash, number));
-            rows.chunks.push((rule, hash, number, entries));
-            rows.chunks.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
-        }
-        Change::ChunkGone(rule, hash, number) => {
-            rows.chunks.retain(|(r, h, n, _)| (r, *h, *n) != (&rule, hash, number));
-        }
-        Change::Clock(row) => {
-            rows.clocks.retain(|known| known.file != row.file);
-            rows.clocks.push(row);
-        }
-        Change::ClockGone(file) => rows.clocks.retain(|known| known.file != file),
-        // Nobody silences anything in a scenario.
-        Change::Silence(_) | Change::SilenceGone(_) => {}
-    }
 }
 
 fn keep_told(rows: &mut Saved, told: Told) {

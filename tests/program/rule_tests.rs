@@ -236,3 +236,51 @@ fn what_is_wrong_with_a_test_is_said_at_its_place() {
     let done = Sandbox::new().run(&["test"]).expect(2);
     assert!(done.talk().contains("there is nothing to test"), "{done:#?}");
 }
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_over_all_files() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bad.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = '('\n");
+    sandbox.write("worse.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nwithin = '5'\n");
+    // Wrong itself, and its rules are wrong too; so are those of its reload.
+    sandbox.write(
+        "a.test.toml",
+        "rules = ['bad.toml']\n[[test]]\nname = 'a'\nsource = 's'\nsent = []\n\
+         feed = [{ do = 'explode' }, { do = 'reload', rules = ['worse.toml'] }, { log = 'none.log' }]\n",
+    );
+    sandbox.write("b.test.toml", "rules = ['none.toml', 'no-*.toml', 'bad.toml']\nstrat = 1\n");
+    sandbox.write("c.test.toml", "rules = [\n");
+    sandbox.write("d.test.toml", TESTS);
+    sandbox.write("r.toml", RULES);
+    let talk = sandbox.run(&["test"]).expect(2).talk();
+    for words in [
+        "`do` cannot be `explode`",
+        "--> bad.toml:4:10",
+        "`5` is not a duration",
+        "can not read `none.log`",
+        "can not read `none.toml`",
+        "no rule file fits `no-*.toml`",
+        "`strat` is not a key of a test file",
+        "--> c.test.toml",
+    ] {
+        assert!(talk.contains(words), "{words}\n{talk}");
+    }
+    assert_eq!(talk.matches("--> bad.toml:4:10").count(), 1, "{talk}");
+}
+
+#[test]
+fn a_test_that_would_take_for_ever_is_refused_or_given_up() {
+    let test =
+        |feed: &str| format!("rules = ['r.toml']\n[[test]]\nname = 'a'\nsource = 'app'\nsent = []\n{feed}\n");
+    let lines = "feed = [{ text = 'a\\nb', times = 500000 }, { text = 'c' }]".replace('\'', "\"");
+    let talk = sandbox(&test(&lines)).run(&["test"]).expect(2).talk();
+    assert!(talk.contains("error[out-of-range]: a test feeds more than 1000000 lines"), "{talk}");
+    // A line that is said again each second, for years.
+    let sandbox = sandbox(&test("feed = [{ text = 'disk sda bad' }]\nuntil = '1000d'"));
+    sandbox.write("r.toml", RULES.to_owned() + "renotify = '1s'\nexpire_after = 'never'\n");
+    let done = sandbox.run(&["test"]).expect(1);
+    let words = "given up at 1d3h46m40s of 1000d: more than 1000000 lines or moments, or 100000 alerts sent";
+    assert!(done.answer().contains(words), "{}", done.answer());
+    let json = sandbox.run(&["test", "--json"]).expect(1).json();
+    assert_eq!((&json[0]["passed"], &json[0]["differences"]), (&false.into(), &serde_json::json!([])));
+}

@@ -60,7 +60,7 @@ struct Played<'a> {
 impl Played<'_> {
     fn failed(&self) -> usize {
         let lines = self.lines.iter().filter(|verdicts| !verdicts.iter().all(LineVerdict::passed));
-        lines.count() + self.tests.iter().filter(|(_, verdict)| !verdict.differences.is_empty()).count()
+        lines.count() + self.tests.iter().filter(|(_, verdict)| !verdict.passed()).count()
     }
 
     fn passed(&self) -> usize {
@@ -76,7 +76,7 @@ pub(super) fn test(args: &TestArgs) -> Result<u8, Failure> {
     let mut reader = Reader::default();
     let mut all = Vec::new();
     for path in wanted(&args.files)? {
-        all.extend(reader.load(&path)?);
+        all.extend(reader.load(&path));
     }
     if !reader.diagnostics.is_empty() {
         let color = args.color.on(&std::io::stderr());
@@ -154,7 +154,7 @@ fn wanted(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-/// Reads files, each once, and keeps what is wrong with them.
+/// Reads files, each once, and keeps what is wrong with them: what is wrong with one hides nothing of the others.
 #[derive(Default)]
 struct Reader {
     texts: BTreeMap<PathBuf, String>,
@@ -164,60 +164,89 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, path: &Path) -> Result<Text, Failure> {
-        let text = load::read_text(path).map_err(Failure)?;
-        self.texts.insert(text.path.clone(), text.text.clone());
-        Ok(text)
+    /// Says what is wrong, once: a rule file is read for each test file that names it.
+    fn say(&mut self, problems: impl IntoIterator<Item = Diagnostic>) {
+        for problem in problems {
+            if !self.diagnostics.contains(&problem) {
+                self.diagnostics.push(problem);
+            }
+        }
+    }
+
+    /// `None`: it can not be read, which has been said of the file `of`.
+    fn read(&mut self, path: &Path, of: &Path) -> Option<Text> {
+        match load::read_text(path) {
+            Ok(text) => {
+                self.texts.insert(text.path.clone(), text.text.clone());
+                Some(text)
+            }
+            Err(why) => {
+                self.say([load::unreadable(of, why)]);
+                None
+            }
+        }
     }
 
     /// `None`: there are no tests in it, or something is wrong with it.
-    fn load(&mut self, path: &Path) -> Result<Option<Loaded>, Failure> {
-        let text = self.read(path)?;
+    fn load(&mut self, path: &Path) -> Option<Loaded> {
+        let text = self.read(path, path)?;
         let is_pack = !load::is_test_file(path);
         if is_pack && !config::has_tests(&text.text) {
-            return Ok(None);
+            return None;
         }
         let (suite, problems) = config::tests(&text, is_pack);
-        self.diagnostics.extend(problems);
-        let Some(suite) = suite else { return Ok(None) };
+        self.say(problems);
+        let (sound, suite) = match suite {
+            Ok(suite) => (true, suite),
+            Err(draft) => (false, draft),
+        };
         let zone = suite.tests.first().map_or(TimeZone::UTC, |test| test.tz.clone());
         let own = [path.to_owned()];
         let globs = if is_pack { own.as_slice() } else { &suite.rules };
-        let Some(ruleset) = self.rules(globs, &zone, suite.format)? else { return Ok(None) };
+        let ruleset = self.rules(path, globs, &zone, suite.format);
         let mut reloads = Vec::new();
         for test in &suite.tests {
-            let mut rulesets = Vec::new();
-            for globs in test.reloads() {
-                rulesets.extend(self.rules(globs, &test.tz, suite.format)?);
-            }
-            reloads.push(rulesets);
+            let rulesets = test.reloads().map(|globs| self.rules(path, globs, &test.tz, suite.format));
+            reloads.push(rulesets.collect::<Option<Vec<_>>>());
         }
         let of_lines = suite.lines.iter().filter_map(|line| match &line.from {
             Lines::Sample(path) => Some(path),
             Lines::Text(_) => None,
         });
+        let named: BTreeSet<&PathBuf> =
+            of_lines.chain(suite.tests.iter().flat_map(Scenario::samples)).collect();
         let mut samples = BTreeMap::new();
-        for path in of_lines.chain(suite.tests.iter().flat_map(Scenario::samples)) {
-            samples.insert(path.clone(), load::read_text(path).map_err(Failure)?.text);
+        for sample in named {
+            match load::read_text(sample) {
+                Ok(text) => drop(samples.insert(sample.clone(), text.text)),
+                Err(why) => self.say([load::unreadable(path, why)]),
+            }
         }
-        Ok(Some(Loaded { text, suite, ruleset, samples, reloads }))
+        let (ruleset, reloads) = ruleset.zip(reloads.into_iter().collect::<Option<Vec<_>>>())?;
+        sound.then_some(Loaded { text, suite, ruleset, samples, reloads })
     }
 
+    /// The rules of a test file `of`.
     fn rules(
         &mut self,
+        of: &Path,
         globs: &[PathBuf],
         zone: &TimeZone,
         format: Format,
-    ) -> Result<Option<Arc<Ruleset>>, Failure> {
+    ) -> Option<Arc<Ruleset>> {
         let mut paths = Vec::new();
         for glob in globs {
-            let found = load::expand(glob, false).map_err(Failure)?;
-            if found.is_empty() {
-                return Err(Failure(format!("no rule file fits `{}`: check the path", glob.display())));
+            match load::expand(glob, false) {
+                Ok(found) if found.is_empty() => {
+                    let why = format!("no rule file fits `{}`: check the path", glob.display());
+                    self.say([load::unreadable(of, why)]);
+                }
+                Ok(found) => paths.extend(found),
+                Err(why) => self.say([load::unreadable(of, why)]),
             }
-            paths.extend(found);
         }
-        let texts = paths.iter().map(|path| self.read(path)).collect::<Result<Vec<Text>, Failure>>()?;
+        let named = paths.len();
+        let texts: Vec<Text> = paths.iter().filter_map(|path| self.read(path, of)).collect();
         let mut tables = config::csv::Files::new();
         for path in texts.iter().flat_map(config::csv::wanted) {
             let table = load::read_text(&path).map(|text| text.text);
@@ -228,8 +257,8 @@ impl Reader {
         let (ruleset, problems) =
             config::ruleset_probed(&texts, Sources::Any(format), &tables, &[], zone, probe);
         if self.checked.insert(paths) {
-            self.diagnostics.extend(problems);
+            self.say(problems);
         }
-        Ok(ruleset.map(Arc::new))
+        ruleset.filter(|_| texts.len() == named).map(Arc::new)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Played;
 use crate::model::duration_text;
-use crate::scenario::{Coverage, Difference, LineVerdict, Row, Takes};
+use crate::scenario::{Coverage, Difference, LineVerdict, MOST_SENT, MOST_TURNS, Row, Takes};
 use crate::untrusted::Untrusted;
 
 /// Patterns that are named because nothing reaches them; of more it is said how many.
@@ -77,7 +77,15 @@ fn file(text: &mut String, played: &Played<'_>, paint: &Paint) {
     }
     for (at, verdict) in &played.tests {
         let test = played.scenario(*at);
-        mark(text, verdict.differences.is_empty(), &Untrusted(&test.name).to_string());
+        mark(text, verdict.passed(), &Untrusted(&test.name).to_string());
+        if let Some(at) = verdict.given_up {
+            let _ = writeln!(
+                text,
+                "        given up at {} of {}: more than {MOST_TURNS} lines or moments, or {MOST_SENT} alerts sent",
+                duration_text(at),
+                duration_text(test.lasts())
+            );
+        }
         verdict.differences.iter().for_each(|difference| of_test(text, difference, paint));
         if !verdict.differences.is_empty() {
             for line in verdict.untaken.iter().take(MOST_UNTAKEN) {
@@ -221,7 +229,8 @@ pub(super) fn json(played: &[Played<'_>], coverage: &Coverage) -> String {
                 "file": path,
                 "line": line_of(text, test.header.start),
                 "name": test.name,
-                "passed": verdict.differences.is_empty(),
+                "passed": verdict.passed(),
+                "given_up_at": verdict.given_up.map(duration_text),
                 "differences": verdict.differences.iter().map(rows).collect::<Vec<_>>(),
                 "untaken": verdict.untaken,
             }));

@@ -243,6 +243,27 @@ fn raises_beyond_the_bound_are_folded_into_one_alert_until_they_end() {
 }
 
 #[test]
+fn what_tripline_says_of_itself_is_over_and_what_a_line_says_is_recovered() {
+    let resolve = crate::scan::samples::rule(&["x"], &[], &["y"]).resolve;
+    let recovered = Rule { resolve, ..latched("r") };
+    let mut bench = Bench::new(vec![recovered, storm()]);
+    let reasons = |bench: &mut Bench| -> Vec<&str> {
+        bench.engine.take().transitions.iter().map(|emitted| emitted.transition.reason.as_str()).collect()
+    };
+    for (time, kind) in [(1, M), (2, R)] {
+        bench.engine.own("tripline_storm", kind, &[("rule_name", "r")], "", at(time));
+    }
+    assert_eq!(reasons(&mut bench), ["level reached", "condition over"]);
+    for (time, kind) in [(3, M), (4, R)] {
+        let hit = bench.hit(FILE, kind, time, "a");
+        let arrival = Arrival { at: Some(at(time)), modified: at(time), skew_us: 0 };
+        bench.engine.read(Read { file: FILE, matches: vec![hit.seen()], stamp: None, arrival }, at(time));
+        bench.engine.tick(at(time));
+    }
+    assert_eq!(reasons(&mut bench), ["level reached", "recovery line seen"]);
+}
+
+#[test]
 fn a_storm_says_again_when_it_is_ten_times_as_large() {
     let bounded = Rule { max_raises: Some(MaxRaises { most: 1, within: secs(6000) }), ..latched("r") };
     let mut bench = Bench::new(vec![bounded, storm()]);
