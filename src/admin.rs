@@ -113,6 +113,12 @@ pub enum Answer {
         silence: SilenceRow,
         /// Open alerts of which it is true and that were told already.
         told: u64,
+        /// Open alerts of which it is true.
+        #[serde(default)]
+        covers: u64,
+        /// What speaks against its terms, each in one sentence: names that no rule in force has.
+        #[serde(default)]
+        doubts: Vec<String>,
     },
     /// All silences.
     Silences {
@@ -197,6 +203,9 @@ pub struct Open {
     /// The silence that is true of it.
     #[serde(default)]
     pub silence: Option<u64>,
+    /// Why nobody was told of it, in a few words; `None`: somebody was.
+    #[serde(default)]
+    pub untold: Option<String>,
 }
 
 impl From<&Transition> for Open {
@@ -214,6 +223,7 @@ impl From<&Transition> for Open {
             summary: t.summary.clone(),
             held: false,
             silence: None,
+            untold: None,
         }
     }
 }

@@ -14,8 +14,9 @@ use super::{Failure, NO, answer, talk};
 use crate::admin::{Answer, End, Question, Silence, SilenceRow};
 use crate::config::units::parse_duration;
 use crate::daemon::clock::wall;
-use crate::engine::silence::read_terms;
+use crate::engine::silence::new_terms;
 use crate::model::Timestamp;
+use crate::untrusted::Untrusted;
 
 #[derive(Debug, Args)]
 pub(super) struct SilenceArgs {
@@ -86,7 +87,7 @@ pub(super) fn silence(args: &SilenceArgs) -> Result<u8, Failure> {
 }
 
 fn add(args: &AddArgs) -> Result<u8, Failure> {
-    read_terms(&args.terms).map_err(Failure)?;
+    new_terms(&args.terms).map_err(Failure)?;
     let zone = TimeZone::system();
     let end = match (&args.until, args.duration) {
         (Some(text), _) => {
@@ -98,12 +99,26 @@ fn add(args: &AddArgs) -> Result<u8, Failure> {
     let question =
         Question::Silence(Silence { terms: args.terms.clone(), end, comment: args.comment.clone() });
     let answered = args.of.ask(&question)?;
-    let Answer::Silenced { silence, told } = answered else { return Err(unexpected("no silence")) };
+    let Answer::Silenced { silence, told, covers, doubts } = answered else {
+        return Err(unexpected("no silence"));
+    };
+    for doubt in &doubts {
+        talk(&format!("warning: {}\n", Untrusted(doubt)));
+    }
+    if !doubts.is_empty() {
+        let id = silence.id;
+        talk(&format!(
+            "warning: it holds back nothing as rules are now; `tripline silence remove {id}` ends it\n"
+        ));
+    }
     if args.json {
-        answer(&format!("{}\n", serde_json::json!({ "silence": silence, "told": told })))?;
+        let made =
+            serde_json::json!({ "silence": silence, "told": told, "covers": covers, "doubts": doubts });
+        answer(&format!("{made}\n"))?;
         return Ok(0);
     }
     let mut text = format!("silence {} until {}\n", silence.id, silence.until);
+    let _ = writeln!(text, "it is true of {} now", plural(covers, "open alert"));
     if told > 0 {
         let open = plural(told, "open alert");
         let _ = writeln!(text, "{open} of it stay told: whoever knows of a beginning is told the rest");

@@ -139,6 +139,10 @@ pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
 /// Why it is open, and why that is not told.
 fn why(alert: &Open) -> String {
     let reason = &alert.reason;
+    if let Some(untold) = &alert.untold {
+        return format!("{reason}; {untold}");
+    }
+    // A tripline that is older says less.
     match (alert.held, alert.silence) {
         (true, Some(id)) => format!("{reason}; silence {id}"),
         (true, None) => format!("{reason}; held back"),
@@ -214,6 +218,7 @@ mod tests {
             summary: summary.to_owned(),
             held: false,
             silence: None,
+            untold: None,
         }
     }
 
@@ -297,6 +302,7 @@ oncall                                 3     1d01h  suspended
             Open { held: true, silence: Some(7), alert_key: long, ..alert("warning", &"word ".repeat(40)) },
             Open { held: true, ..alert("info", "short") },
             Open { silence: Some(7), ..alert("info", "told before") },
+            Open { held: true, untold: Some("unless db_down".to_owned()), ..alert("info", "second") },
         ];
         let silences = vec![crate::admin::SilenceRow {
             id: 7,
@@ -311,6 +317,7 @@ oncall                                 3     1d01h  suspended
             "… (level reached; silence 7)\n",
             "            short (level reached; held back)\n",
             "            told before (level reached)\n",
+            "            second (level reached; unless db_down)\n",
             "\n1 silence\n  7       0s left  team=db severity<=warning\n            upgrade\n",
         ] {
             assert!(shown.contains(line), "{line}\n{shown}");

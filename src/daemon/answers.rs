@@ -13,6 +13,7 @@ use crate::admin::{
     Source,
 };
 use crate::config::own::own_rules;
+use crate::engine::silence::new_terms;
 use crate::http::View;
 use crate::model::{AlertKey, KeyHash, Timestamp, Transition};
 use crate::saved::SavedSilence;
@@ -63,8 +64,8 @@ impl Daemon {
             Question::Silence(silence) => self.silence(silence, now),
             Question::Unsilence(id) => {
                 let ended = self.core.unsilence(id, now);
-                if ended.is_some() {
-                    tracing::info!(id, "a silence was removed");
+                if let Some(SavedSilence { terms, until, comment, .. }) = &ended {
+                    tracing::info!(id, ?terms, %until, ?comment, "a silence was removed");
                 }
                 Answer::Unsilenced(ended.as_ref().map(row))
             }
@@ -107,12 +108,14 @@ impl Daemon {
         };
         match self.core.silence(silence.terms, until, silence.comment, now) {
             Ok(made) => {
-                tracing::info!(id = made.id, %until, "a silence was added");
+                let SavedSilence { id, terms, comment, .. } = &made;
+                tracing::info!(id, ?terms, %until, ?comment, "a silence was added");
                 let engine = self.core.engine();
-                let told =
-                    |alert: &&Transition| engine.silenced_by(alert).is_some() && !engine.is_held(alert);
-                let told = engine.open_alerts().filter(told).count() as u64;
-                Answer::Silenced { silence: row(&made), told }
+                let told = |alert: &&Transition| engine.why_untold(alert).is_none();
+                let told = engine.covered_by(made.id).filter(told).count() as u64;
+                let covers = engine.covered_by(made.id).count() as u64;
+                let doubts = new_terms(terms).map(|terms| engine.doubts(&terms)).unwrap_or_default();
+                Answer::Silenced { silence: row(&made), told, covers, doubts }
             }
             Err(why) => Answer::Refused(why),
         }
@@ -174,7 +177,8 @@ fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
 /// An open alert, and whether it is told.
 fn open_alert<D: Disk>(core: &Core<D>, alert: &Transition) -> Open {
     let (held, silence) = (core.engine().is_held(alert), core.engine().silenced_by(alert));
-    Open { held, silence, ..Open::from(alert) }
+    let untold = core.engine().why_untold(alert).map(|why| why.to_string());
+    Open { held, silence, untold, ..Open::from(alert) }
 }
 
 fn report<D: Disk>(

@@ -27,7 +27,7 @@ pub(super) const CAPTURE_KEPT: usize = 2048;
 const FILES_KEPT: usize = 16;
 
 /// The label of alerts that are kept open because they come and go.
-const FLAPPING: &str = "flapping";
+pub(super) const FLAPPING: &str = "flapping";
 
 /// Whether a comparison that is false ends its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub(super) const STORM: &str = "tripline_storm";
 /// What other rules a rule looks at, and how many of its alerts were told lately.
 #[derive(Debug, Default)]
 pub(super) struct Ties {
-    unless: Vec<RuleIx>,
+    pub(super) unless: Vec<RuleIx>,
     after: Vec<RuleIx>,
     /// True if others look at it in their `unless`.
     holds_others: bool,
@@ -215,7 +215,7 @@ impl Engine {
 
     /// True if an alert of the rule `other` is open whose values of `by` are those of a key of `rule`, where both have
     /// the name.
-    fn is_open_for(&self, ruleset: &Ruleset, other: RuleIx, rule: &Rule, by: &[Vec<u8>]) -> bool {
+    pub(super) fn is_open_for(&self, ruleset: &Ruleset, other: RuleIx, rule: &Rule, by: &[Vec<u8>]) -> bool {
         let value = |part: &By| {
             let at = rule.by.iter().position(|mine| mine.name == part.name)?;
             Some(by[at].as_slice())

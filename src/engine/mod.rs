@@ -12,6 +12,7 @@ mod apply;
 mod by_hand;
 mod change;
 mod clock;
+mod doubts;
 pub mod explain;
 mod flap;
 mod hold;
@@ -24,6 +25,7 @@ pub mod silence;
 mod tally;
 mod text;
 mod timers;
+mod untold;
 mod window;
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ use std::time::Duration;
 pub use clock::{Arrival, OddStamp, Phase, Timing};
 pub use key::digest;
 pub use rows::Change;
+pub use untold::Untold;
 
 use crate::model::{
     ChangeReport, FileId, KeyHash, Position, Reason, RuleName, SourceName, Status, Timestamp, Transition,

@@ -27,7 +27,7 @@ const OPERATORS: [&str; 9] = ["=~", "!~", "!=", "<=", ">=", "==", "=", "<", ">"]
 /// What has to be true of an alert: `team=db`, `rule!=x`, `src_ip=~10\..*`, `severity<=warning`.
 #[derive(Debug)]
 pub struct Term {
-    name: Box<str>,
+    pub(super) name: Box<str>,
     test: Test,
 }
 
@@ -98,12 +98,44 @@ impl Term {
             name => alert.labels.get(name).or_else(|| alert.details.get(name)).map_or("", String::as_str),
         };
         match &self.test {
+            Test::Severity(..) => self.allows_status(alert.status),
+            _ => self.allows(label),
+        }
+    }
+
+    /// True if it holds of a label, or a rule's name, that is this. Says nothing of a severity.
+    pub(super) fn allows(&self, label: &str) -> bool {
+        match &self.test {
             Test::Text { is, text } => (label == &**text) == *is,
             Test::Fits { does, regex } => regex.is_match(label) == *does,
+            Test::Severity(..) => true,
+        }
+    }
+
+    /// True if it holds of what shows that. Says nothing of a label.
+    pub(super) fn allows_status(&self, status: Status) -> bool {
+        match &self.test {
             Test::Severity(op, than) => {
                 let rank = |status: Status| f64::from(status as u8);
-                op.holds(rank(alert.status), rank(Status::from(*than)))
+                op.holds(rank(status), rank(Status::from(*than)))
             }
+            _ => true,
+        }
+    }
+
+    /// The text that it is compared with, if it is compared with one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.test {
+            Test::Text { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The only value that it allows, if there is but one.
+    fn only(&self) -> Option<&str> {
+        match &self.test {
+            Test::Text { is: true, text } => Some(text),
+            _ => None,
         }
     }
 
@@ -150,6 +182,41 @@ pub fn read_terms(texts: &[String]) -> Result<Vec<Term>, String> {
         let way =
             "say what is to be silent as well, as in `team=db`, or `severity<=critical` if it is everything";
         return Err(format!("that is true of every alert without such a label: {way}"));
+    }
+    Ok(terms)
+}
+
+/// Reads the terms of a silence that somebody wants to make.
+///
+/// # Errors
+/// As [`read_terms`], and a sentence if they contradict each other, so that no alert whatever fits them.
+pub fn new_terms(texts: &[String]) -> Result<Vec<Term>, String> {
+    let terms = read_terms(texts)?;
+    let shown = |at: usize| texts[at].escape_debug();
+    for (at, one) in terms.iter().enumerate() {
+        let Some(only) = one.only() else { continue };
+        let other = terms.iter().position(|other| other.name == one.name && !other.allows(only));
+        if let Some(other) = other {
+            return Err(format!(
+                "`{}` and `{}` are never true of the same alert: make a silence of each, or write a pattern, as in \
+                 `{}=~a|b`",
+                shown(at.min(other)),
+                shown(at.max(other)),
+                one.name
+            ));
+        }
+    }
+    let is_some = |severity: &Severity| {
+        let status = Status::from(*severity);
+        terms.iter().all(|term| term.allows_status(status))
+    };
+    if !Severity::ALL.iter().any(is_some) {
+        let of_severity = (0..terms.len()).filter(|at| &*terms[*at].name == "severity");
+        let of_severity: Vec<String> = of_severity.map(|at| format!("`{}`", shown(at))).collect();
+        return Err(format!(
+            "no severity is {}: they are `info`, `warning` and `critical`",
+            of_severity.join(" and ")
+        ));
     }
     Ok(terms)
 }
@@ -203,7 +270,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<SavedSilence, String> {
         self.now = self.now.max(now);
-        let read = read_terms(&terms)?;
+        let read = new_terms(&terms)?;
         if until <= self.now {
             return Err(format!("`{until}` is over: a silence ends later than now"));
         }
@@ -234,6 +301,15 @@ impl Engine {
     /// All silences, in the order in which they were made.
     pub fn silences(&self) -> impl Iterator<Item = &SavedSilence> {
         self.silences.all.values().map(|silence| &silence.row)
+    }
+
+    /// The open alerts that a silence is true of, whatever others are.
+    pub fn covered_by(&self, id: u64) -> impl Iterator<Item = &Transition> {
+        let silence = self.silences.all.get(&id);
+        let holds = move |alert: &&Transition| {
+            silence.is_some_and(|silence| silence.terms.iter().all(|term| term.holds(alert)))
+        };
+        self.open_alerts().filter(holds)
     }
 
     /// A silence that is true of an alert.

@@ -161,6 +161,26 @@ fn a_silence_holds_a_raise_over_a_restart_until_it_is_removed() {
     peer.wait_until("an alert", |requests| told_once(requests).len() == 1);
     let added = silence(&["add", "--for", "1h", "--comment", "upgrade", "team=db", "dev!=sdz"], 0);
     assert!(added.starts_with("silence ") && added.contains("1 open alert of it stay told"), "{added}");
+    assert!(added.contains("it is true of 1 open alert now"), "{added}");
+    let logged = running.says("a silence was added");
+    for words in ["team=db", "dev!=sdz", "upgrade", "until="] {
+        assert!(logged.contains(words), "{words}: {logged}");
+    }
+    // What fits nothing is taken, and not in silence; what can fit nothing is not.
+    let odd = silence(&["add", "--for", "1h", "rule=dsk", "teem=db"], 0);
+    for words in [
+        "it is true of 0 open alerts",
+        "no rule in force is called `dsk`",
+        "no rule in force has a label `teem`",
+    ] {
+        assert!(odd.contains(words), "{words}: {odd}");
+    }
+    let id = odd.split(' ').nth(1).expect("it is named").to_owned();
+    silence(&["remove", &id], 0);
+    let logged = running.says("a silence was removed");
+    assert!(logged.contains("rule=dsk") && logged.contains(&id), "{logged}");
+    let refused = silence(&["add", "--for", "1h", "rule=a", "rule=b"], 2);
+    assert!(refused.contains("`rule=a` and `rule=b` are never true of the same alert"), "{refused}");
     running.kill();
     let running = sandbox.watch("tripline.toml");
     sandbox.append("app.log", "disk sda bad\ndisk sdz bad\n");

@@ -1,7 +1,7 @@
 //! Silences against the engine: what they hold back, and that they swallow nothing.
 
 use super::*;
-use crate::engine::silence::{MOST_SILENCES, MOST_TERMS, Term, read_terms};
+use crate::engine::silence::{MOST_SILENCES, MOST_TERMS, Term, new_terms, read_terms};
 use crate::rule::Template;
 
 use MatchKind::{Match as M, Resolve as R};
@@ -220,6 +220,160 @@ fn a_term_that_is_wrong_is_told_with_the_way_out() {
             && all(&["a", "b"]).unwrap_err().contains('\n')
     );
     assert!(Term::read(&format!("a={}", "x".repeat(2000))).is_err());
+}
+
+#[test]
+fn terms_that_contradict_each_other_are_refused_with_both_of_them() {
+    let check = |terms: &[&str], words: &str| {
+        let texts: Vec<String> = terms.iter().map(|term| (*term).to_owned()).collect();
+        match new_terms(&texts) {
+            Err(why) => assert!(why.contains(words) && !words.is_empty(), "{terms:?}: {why}"),
+            Ok(_) => assert_eq!(words, "", "{terms:?}"),
+        }
+    };
+    check(&["rule=a", "rule=b"], "`rule=a` and `rule=b` are never true of the same alert");
+    check(&["rule=~a|b", "team=db", "rule=c"], "`rule=~a|b` and `rule=c` are never true");
+    check(&["k!=x", "k=x"], "`k!=x` and `k=x`");
+    check(&["k=", "k=x"], "`k=` and `k=x`");
+    check(&["k!~x.*", "k=xy"], "`k!~x.*` and `k=xy`");
+    check(&["severity<info"], "no severity is `severity<info`");
+    check(
+        &["severity=info", "team=db", "severity>info"],
+        "no severity is `severity=info` and `severity>info`",
+    );
+    for fine in [
+        &["rule=a", "rule=a"][..],
+        &["rule=~a|b", "rule=a"],
+        &["rule=~a.*", "rule=~b.*"],
+        &["k=x", "team=x", "k!=y"],
+        &["severity>=info", "severity<=warning", "severity!=info"],
+    ] {
+        check(fine, "");
+    }
+    // One that was made before is kept.
+    let texts: Vec<String> = ["rule=a", "rule=b"].map(str::to_owned).into();
+    assert!(read_terms(&texts).is_ok());
+    let mut engine = Bench::new(vec![latched("r")]).engine;
+    assert!(engine.silence(texts, at(10), String::new(), at(1)).unwrap_err().contains("are never true"));
+}
+
+#[test]
+fn what_no_rule_in_force_can_make_true_is_doubted() {
+    let labelled = |name: &str, team: Template| Rule {
+        labels: vec![("team".into(), team), ("tier".into(), Template::constant("1"))],
+        ..latched(name)
+    };
+    let captured = Template(vec![Segment::Value(Value::Capture(0))]);
+    let mut critical = latched("other");
+    critical.ladder = [None, None, critical.ladder[1]];
+    critical.flap = None;
+    let change = Rule { labels: vec![("app".into(), Template::constant("x"))], ..latched("deploy") };
+    let change = Rule {
+        change: Some(crate::rule::Change {
+            key: Template::constant("x"),
+            status: crate::rule::StatusOf::Word(crate::model::ChangeStatus::Done),
+            time: None,
+            starts: None,
+            ends: None,
+            link: None,
+            linked_changes: Vec::new(),
+        }),
+        ..change
+    };
+    let engine =
+        |team: Template| Bench::new(vec![labelled("r", team), critical.clone(), change.clone()]).engine;
+    let all = "no rule in force has alerts of which all of it is true, so for now it holds back nothing";
+    let (fixed, free) = (engine(Template::constant("db")), engine(captured));
+    let check = |engine: &Engine, terms: &[&str], expected: &[&str]| {
+        let texts: Vec<String> = terms.iter().map(|term| (*term).to_owned()).collect();
+        assert_eq!(engine.doubts(&new_terms(&texts).unwrap()), expected, "{terms:?}");
+    };
+    for fine in [
+        "rule=r",
+        "rule=~o.*",
+        "k=anything",
+        "team=db",
+        "tier=1",
+        "severity=critical",
+        "instance=h",
+        "flapping=true",
+    ] {
+        check(&fixed, &[fine], &[]);
+    }
+    check(&free, &["team=dbb"], &[]);
+    check(&fixed, &["team=dbb"], &["the label `team` is only `db`", all]);
+    check(&fixed, &["team=~d"], &["the label `team` is only `db`", all]);
+    check(&fixed, &["rule=rr"], &["no rule in force is called `rr`", all]);
+    check(&fixed, &["rule=~x.*"], &["no rule in force has such a name", all]);
+    check(&fixed, &["rule!=rr", "k=a"], &["no rule in force is called `rr`"]);
+    check(&fixed, &["teem=db"], &["no rule in force has a label `teem`", all]);
+    check(&fixed, &["teem!=db", "k=a"], &["no rule in force has a label `teem`"]);
+    check(&fixed, &["app=x"], &["no rule in force has a label `app`", all]);
+    check(&fixed, &["severity=info"], &["no rule in force has an alert of such a severity", all]);
+    check(&fixed, &["instance=web-9"], &["the label `instance` is only `h`", all]);
+    // Each by itself is true of one rule, and no rule is both.
+    check(&fixed, &["team=db", "rule=other"], &[all]);
+    check(&fixed, &["team=db", "severity=critical"], &[all]);
+    check(
+        &fixed,
+        &["rule=deploy"],
+        &["the rule `deploy` tells of changes, which no silence holds back", all],
+    );
+}
+
+#[test]
+fn each_open_alert_says_why_nobody_was_told_of_it() {
+    let week = || vec![crate::rule::Schedule::weekly(crate::rule::Days::ALL, Vec::new(), TimeZone::UTC)];
+    let bound = Some(crate::rule::MaxRaises { most: 1, within: secs(1000) });
+    let rules = vec![
+        latched("r"),
+        Rule { mute: week(), ..latched("muted") },
+        Rule { unless: vec![RuleName::new("r")], ..latched("second") },
+        Rule { max_raises: bound, ..latched("many") },
+    ];
+    let mut bench = Bench::new(rules);
+    act(&mut bench, Silence(0, "k=quiet", 500));
+    for (rule, key) in
+        [(0, "a"), (1, "a"), (2, "a"), (2, "b"), (3, "a"), (3, "b"), (0, "quiet"), (1, "quiet"), (3, "quiet")]
+    {
+        bench.line_of(rule, 10, key, M);
+    }
+    let engine = &bench.engine;
+    let mut why: Vec<String> = engine
+        .open_alerts()
+        .map(|alert| {
+            let why = engine.why_untold(alert).map_or("told".to_owned(), |why| why.to_string());
+            assert_eq!(engine.is_held(alert), why != "told" && !why.contains("storm"), "{why}");
+            format!("{} {}: {why}", alert.key.rule, alert.labels["k"])
+        })
+        .collect();
+    why.sort();
+    let expected = [
+        "many a: told",
+        "many b: only in `tripline_storm`",
+        "many quiet: silence 0",
+        "muted a: muted",
+        "muted quiet: muted",
+        "r a: told",
+        "r quiet: silence 0",
+        "second a: unless r",
+        "second b: told",
+    ];
+    assert_eq!(why, expected);
+    let covered: Vec<_> = engine.covered_by(0).map(|alert| alert.key.rule.to_string()).collect();
+    assert_eq!((covered.len(), engine.covered_by(1).count()), (3, 0), "{covered:?}");
+    // What is found in a backlog waits for its end.
+    let mut bench = Bench::new(vec![latched("r")]);
+    bench.engine.phase(FILE, Phase::Behind, at(100_000));
+    let hit = bench.hit(FILE, M, 10, "a");
+    let arrival = Arrival { at: None, modified: at(10), skew_us: 0 };
+    bench.engine.read(Read { file: FILE, matches: [hit.seen()], stamp: None, arrival }, at(100_000));
+    let alert = bench.engine.open_alerts().next().expect("it is open");
+    assert_eq!(bench.engine.why_untold(alert), Some(Untold::Backlog));
+    bench.engine.phase(FILE, Phase::AtEnd, at(100_000));
+    bench.engine.tick(at(100_000));
+    let alert = bench.engine.open_alerts().next().expect("it is open");
+    assert_eq!(bench.engine.why_untold(alert), None);
 }
 
 #[test]
