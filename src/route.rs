@@ -31,6 +31,10 @@ pub struct Route {
     pub when: Option<When>,
     /// Rules that name other sinks.
     pub unnamed: BTreeSet<RuleName>,
+    /// True if it is told nothing by itself: it is the fallback of others.
+    pub reserve: bool,
+    /// Those of them that take nothing now.
+    pub stands_in_for: BTreeSet<SinkName>,
 }
 
 impl Route {
@@ -43,6 +47,8 @@ impl Route {
             takes_changes: true,
             when: None,
             unnamed: BTreeSet::new(),
+            reserve: false,
+            stands_in_for: BTreeSet::new(),
         }
     }
 
@@ -107,7 +113,9 @@ impl Ledger {
             return;
         }
         let (held, again) = (emitted.tell == Tell::Known, emitted.tell == Tell::Again);
-        for route in routes {
+        // Who stands in for another is told what that one is owed.
+        let first = routes.iter().filter(|route| !route.reserve);
+        for route in first.chain(routes.iter().filter(|route| route.reserve)) {
             // What is wrong with a sink is said through the others.
             let about = transition.labels.get(SINK_LABEL).filter(|_| is_own(&transition.key));
             if about.is_some_and(|about| about == route.sink.as_str()) {
@@ -115,6 +123,9 @@ impl Ledger {
             }
             let place = (route.sink.clone(), transition.key.clone());
             let last = self.told.get(&place).copied().unwrap_or_default();
+            if last == Status::Ok && route.reserve && !self.stands_in(route, transition) {
+                continue;
+            }
             let status = route.shows(transition, last);
             let kind = match (last, status) {
                 (last, status) if last == status && !(again && last != Status::Ok) => continue,
@@ -136,11 +147,20 @@ impl Ledger {
         }
     }
 
+    /// True if a sink that takes nothing now is owed this alert, or if it is the reason that it takes nothing.
+    fn stands_in(&self, route: &Route, alert: &Transition) -> bool {
+        let about = alert.labels.get(SINK_LABEL).filter(|_| is_own(&alert.key));
+        let owes = |sink: &SinkName| self.told.contains_key(&(sink.clone(), alert.key.clone()));
+        let mut down = route.stands_in_for.iter();
+        down.any(|sink| owes(sink) || about.is_some_and(|about| about == sink.as_str()))
+    }
+
     /// What is said of a change, as deliveries to every sink that takes it: they belong into the commit of its line.
     /// Nobody has to be told the rest of it, so a sink that is leaving is told nothing.
     pub fn route_change(&mut self, report: &ChangeReport, routes: &[Route]) -> Vec<Delivery> {
         let named = |route: &&Route| !route.unnamed.contains(&report.rule);
-        let takers = routes.iter().filter(|route| route.takes_changes && !route.leaving).filter(named);
+        let takes = |route: &&Route| route.takes_changes && !route.leaving && !route.reserve;
+        let takers = routes.iter().filter(takes).filter(named);
         takers.map(|route| self.owe(&route.sink, Content::Change(report.clone()))).collect()
     }
 
@@ -237,6 +257,42 @@ mod tests {
         assert_eq!(hear(&closed, Status::Info), Some((DeliveryKind::Change, Status::Info)));
         assert_eq!(hear(&closed, Status::Ok), Some((DeliveryKind::Resolve, Status::Ok)));
         assert_eq!(hear(&closed, Status::Warning), None);
+    }
+
+    #[test]
+    fn a_fallback_is_told_what_another_is_owed_and_takes_not_and_the_rest_of_it() {
+        let pager = Route { when: Some(at_least(Severity::Critical)), ..Route::new(SinkName::new("pager")) };
+        let reserve = Route { reserve: true, ..Route::new(SinkName::new("backup")) };
+        let standing = Route { stands_in_for: [SinkName::new("pager")].into(), ..reserve.clone() };
+        let mut ledger = Ledger::default();
+        let mut hear = |backup: &Route, transition: Transition| {
+            let (mut deliveries, mut told) = (Vec::new(), Vec::new());
+            let emitted = Emitted { transition, tell: Tell::Now };
+            // The order of routes is that of names: the one that stands in may come first.
+            ledger.route(&emitted, &[backup.clone(), pager.clone()], &mut deliveries, &mut told);
+            deliveries
+                .iter()
+                .map(|row| format!("{} {:?}", row.sink, row.alert().unwrap().0))
+                .collect::<Vec<_>>()
+        };
+        let critical = || alert("r", Status::Critical, "db");
+        assert_eq!(hear(&reserve, critical()), ["pager Raise"]);
+        assert_eq!(
+            hear(&standing, alert("r", Status::Ok, "db")),
+            ["pager Resolve"],
+            "it knows nothing of it"
+        );
+        assert!(
+            hear(&standing, alert("r", Status::Warning, "db")).is_empty(),
+            "the pager would not be told either"
+        );
+        assert_eq!(hear(&standing, critical()), ["pager Raise", "backup Raise"]);
+        assert_eq!(hear(&reserve, alert("r", Status::Ok, "db")), ["pager Resolve", "backup Resolve"]);
+        let mut why = alert("tripline_sink_suspended", Status::Critical, "");
+        why.labels.insert("sink".into(), "pager".to_owned());
+        assert_eq!(hear(&standing, why.clone()), ["backup Raise"]);
+        why.status = Status::Ok;
+        assert_eq!(hear(&reserve, why), ["backup Resolve"]);
     }
 
     #[test]

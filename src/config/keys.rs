@@ -246,6 +246,12 @@ pub const SINK: &[Key] = &[
         "always",
         "Of which alerts it is told: a condition over `severity`, `rule` and labels.",
     ),
+    key(
+        "fallback",
+        Kind::Name,
+        "none",
+        "The sink that is told instead while this one takes nothing; it is told nothing else.",
+    ),
 ];
 
 /// `[[sink]]` of type `flashduty`, besides [`SINK`].

@@ -43,6 +43,7 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
         sinks.push(Sink::new(SinkName::new("stdout"), Peer::Stdout));
         names.insert("stdout".to_owned(), 0..0);
     }
+    super::sinks::check_fallbacks(&mut problems, fields, &sinks);
     // A sink that takes nothing but changes has no use for a sign of life; of one that is not believed nobody knows.
     let only_changes = |name: &str| {
         let mut mine = sinks.iter().filter(|sink| sink.of.as_str() == name).peekable();

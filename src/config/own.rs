@@ -70,6 +70,12 @@ pub fn own_rules() -> Vec<Rule> {
             vec![constant("sink "), key(), constant(" takes no alerts: "), line()],
         ),
         rule(
+            "tripline_sink_failing",
+            Some("sink"),
+            Severity::Critical,
+            vec![constant("sink "), key(), constant(" has taken nothing for long: "), line()],
+        ),
+        rule(
             "tripline_storm",
             Some("rule_name"),
             Severity::Warning,
@@ -106,6 +112,7 @@ mod tests {
             ("tripline_state_lost", false, true),
             ("tripline_store_failed", true, false),
             ("tripline_sink_suspended", true, false),
+            ("tripline_sink_failing", true, false),
             ("tripline_storm", true, false),
             ("tripline_key_overflow", false, true),
         ];

@@ -1066,6 +1066,7 @@ summary  = "{count} failed logins from {src_ip} in {within}"
             "tripline_state_lost",
             "tripline_store_failed",
             "tripline_sink_suspended",
+            "tripline_sink_failing",
             "tripline_storm",
             "tripline_key_overflow"
         ]

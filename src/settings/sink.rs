@@ -24,6 +24,8 @@ pub struct Sink {
     pub probe_every: Duration,
     /// Of which alerts it wants to hear; `None`: of all.
     pub when: Option<When>,
+    /// The `[[sink]]` that is told instead while this one takes nothing.
+    pub fallback: Option<SinkName>,
 }
 
 impl Sink {
@@ -37,6 +39,7 @@ impl Sink {
             http: Http::default(),
             probe_every: Duration::from_secs(60),
             when: None,
+            fallback: None,
         }
     }
 }

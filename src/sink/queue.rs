@@ -289,6 +289,7 @@ impl Queue {
         } else if alive {
             // It answers, so it is neither down nor deaf: the next row may show whether it takes any.
             self.failures = 0;
+            self.seen.failing_since = None;
             self.probe_at = now;
         } else {
             self.failures = self.failures.saturating_add(1);
@@ -353,6 +354,11 @@ impl Queue {
     /// True if something is owed of that alert or change.
     pub fn owes(&self, subject: &Subject) -> bool {
         self.lanes.get(subject).is_some_and(|lane| !lane.rows.is_empty())
+    }
+
+    /// Since when nothing was accepted though it was tried; `None` once something was.
+    pub fn failing_since(&self) -> Option<Timestamp> {
+        self.seen.failing_since
     }
 
     /// What the status page shows.

@@ -86,6 +86,12 @@ pub(crate) const CASES: &[Case] = &[
         "Whole numbers with `w`, `d`, `h`, `m`, `s` or `ms`, from large to small: `1h30m`.",
     ),
     case(
+        "bad-fallback",
+        Main("[[sink]]\nname = 'a'\ntype = 'stdout'\nfallback = 'a'"),
+        "A sink can not be told instead of another: it is the same, there is none, or it is told nothing by itself.",
+        "Name another sink that takes alerts and has no `fallback`.",
+    ),
+    case(
         "bad-glob",
         Main("rules = 'a[b'"),
         "The glob of files is none.",

@@ -103,3 +103,30 @@ fn a_sink_is_tried_with_an_alert_that_says_so_and_is_over_at_once() {
     let unknown = sandbox.run(&["sinks", "test", "oncal"]).expect(2);
     assert!(unknown.talk().contains("there is no sink named `oncal`: the sinks are oncall"), "{unknown:?}");
 }
+
+#[test]
+fn a_fallback_is_told_what_a_suspended_sink_does_not_take_and_nothing_before() {
+    let pager = Peer::new([Step::accept()].into_iter().chain((0..50).map(|_| Step::json(400, BAD_KEY))));
+    let backup = Peer::new([]);
+    let url = backup.url();
+    let second = format!(
+        "[[sink]]\nname = 'backup'\ntype = 'flashduty'\nurl = '{url}'\nintegration_key_file = 'key'\n"
+    );
+    let sandbox = sandbox(&format!("{}fallback = 'backup'\n{second}", config(&pager.url())), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    running.says("delivery accepted");
+    sandbox.append("app.log", "disk sdb bad\n");
+    let requests = backup.wait_until("what was owed, and why", |requests| requests.len() >= 2);
+    let mut rules: Vec<_> = requests.iter().map(|one| told(one)["title_rule"].to_string()).collect();
+    rules.sort();
+    assert!(rules[0].contains("disk sdb") && rules[1].contains("sink oncall takes no alerts"), "{rules:?}");
+    // What it was told of it is told the end of; it never heard of the first.
+    sandbox.append("app.log", "disk sda good\ndisk sdb good\n");
+    let requests = backup.wait_until("the end", |requests| requests.len() >= 3);
+    let over = told(&requests[2]);
+    assert_eq!((&over["event_status"], &over["labels"]["dev"]), (&"Ok".into(), &"sdb".into()));
+    running.stop();
+    assert_eq!(backup.received().len(), 3);
+}

@@ -67,9 +67,11 @@ pub(super) fn read(
     let secrets = reading.secrets;
     let probe_every = fields.duration("probe_every").unwrap_or(Duration::from_secs(60));
     let when = fields.text("when").and_then(|said| when::read(problems, &said));
+    let fallback = fields.text("fallback").map(|said| SinkName::new(said.text));
     let Some(name) = fields.text("name") else { return Vec::new() };
     let of = SinkName::new(name.text);
     let sink = |(suffix, peer): (&str, Peer)| Sink {
+        fallback: fallback.clone().filter(|_| peer.takes_alerts()),
         name: SinkName::new(format!("{of}{suffix}")),
         of: of.clone(),
         peer,
@@ -79,6 +81,35 @@ pub(super) fn read(
         when: when.clone(),
     };
     peers.into_iter().map(sink).collect()
+}
+
+/// Says which fallbacks are none: unknown, themselves, or such that nobody would ever be told.
+pub(super) fn check_fallbacks(problems: &mut Problems<'_>, fields: Fields<'_, '_>, sinks: &[Sink]) {
+    let takes_alerts =
+        |name: &str| sinks.iter().any(|sink| sink.of.as_str() == name && sink.peer.takes_alerts());
+    let tables: Vec<_> =
+        fields.tables("sink").into_iter().map(|(_, table)| Fields { table, defaults: None }).collect();
+    let known =
+        |name: &str| tables.iter().any(|sink| sink.text("name").is_some_and(|said| said.text == name));
+    for sink in &tables {
+        let (Some(name), Some(fallback)) = (sink.text("name"), sink.text("fallback")) else { continue };
+        let title = match fallback.text {
+            other if other == name.text => format!("sink `{}` can not stand in for itself", short(other)),
+            // Of one that is not believed nobody knows what it takes.
+            other if known(other) && sinks.iter().all(|sink| sink.of.as_str() != other) => continue,
+            other if !takes_alerts(other) => {
+                format!("there is no sink named `{}` that takes alerts", short(other))
+            }
+            other if sinks.iter().any(|sink| sink.of.as_str() == other && sink.fallback.is_some()) => {
+                format!("`{}` is told nothing by itself, so it has no use for a fallback", short(other))
+            }
+            _ => continue,
+        };
+        let names = sinks.iter().filter(|sink| sink.peer.takes_alerts() && sink.of.as_str() != name.text);
+        let names: Vec<&str> = names.map(|sink| sink.of.as_str()).collect();
+        let problem = problems.error("bad-fallback", fallback.span, title, "not a fallback");
+        problem.help = did_you_mean(fallback.text, names.iter().copied());
+    }
 }
 
 /// One `[[sink]]` while it is read.

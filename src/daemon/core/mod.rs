@@ -23,13 +23,14 @@ use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
 use crate::saved::{DeadLetter, Saved, SavedSilence};
 use crate::scan::{LINE_END, MatchKind, Review, Scanned, Scanner};
-use crate::settings::{Settings, Source};
+use crate::settings::{Settings, Sink, Source};
 use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
 use crate::sink::queue::Queue;
 use crate::store::{Batch, Store};
 use crate::tail::{self, Disk, FileStatus, Note, Tail};
 
 use lanes::Lanes;
+use owed::Down;
 pub use owed::Undead;
 use pipe::Pipe;
 
@@ -150,7 +151,12 @@ pub struct Core<D: Disk> {
     retry_at: Option<Timestamp>,
     /// To which queues, how often, and when next.
     beat: Option<(Vec<SinkName>, Duration, Timestamp)>,
-    suspended: BTreeSet<SinkName>,
+    /// Sinks that are suspended, and those that have taken nothing for long, as far as it was told.
+    down: Down,
+    /// The `[[sink]]` that stands in for a queue.
+    fallbacks: BTreeMap<SinkName, SinkName>,
+    /// The `[[sink]]` that a queue is of.
+    of: BTreeMap<SinkName, SinkName>,
     scope: String,
     counts: Counts,
     source_counts: BTreeMap<SourceName, SourceCounts>,
@@ -237,7 +243,9 @@ impl<D: Disk> Core<D> {
             rewritten: BTreeSet::new(),
             retry_at: None,
             beat: None,
-            suspended: BTreeSet::new(),
+            down: Down::default(),
+            fallbacks: BTreeMap::new(),
+            of: BTreeMap::new(),
             scope,
             counts: Counts::default(),
             source_counts: BTreeMap::new(),
@@ -268,16 +276,17 @@ impl<D: Disk> Core<D> {
     /// rest would otherwise stay open for ever.
     fn recall(&mut self, now: Now) {
         let open: Vec<Transition> = self.engine.open_alerts().cloned().collect();
+        let about = |alert: &Transition| {
+            alert.labels.get(crate::route::SINK_LABEL).map(|sink| SinkName::new(sink.as_str()))
+        };
         for alert in open {
             match alert.key.rule.as_str() {
                 "tripline_store_failed" => {
                     self.engine.own("tripline_store_failed", MatchKind::Resolve, &[], "", now.time);
                 }
                 // The next look at the queues sees that it is over.
-                "tripline_sink_suspended" => {
-                    let sink = alert.labels.get(crate::route::SINK_LABEL);
-                    self.suspended.extend(sink.map(|sink| SinkName::new(sink.as_str())));
-                }
+                "tripline_sink_suspended" => self.down.suspended.extend(about(&alert)),
+                "tripline_sink_failing" => self.down.failing.extend(about(&alert)),
                 _ => {}
             }
         }
@@ -338,9 +347,15 @@ impl<D: Disk> Core<D> {
                 takes_changes: sink.peer.takes_changes(),
                 when: sink.when.clone(),
                 unnamed: unnamed.collect(),
+                reserve: settings.sinks.iter().any(|other| other.fallback.as_ref() == Some(&sink.of)),
+                stands_in_for: BTreeSet::new(),
             }
         });
         self.routes = routes.collect();
+        let fallback = |sink: &Sink| Some((sink.name.clone(), sink.fallback.clone()?));
+        self.fallbacks = settings.sinks.iter().filter_map(fallback).collect();
+        self.of = settings.sinks.iter().map(|sink| (sink.name.clone(), sink.of.clone())).collect();
+        self.stand_in();
         self.beat = settings.heartbeat.as_ref().map(|beat| {
             let mine = settings.sinks.iter().filter(|sink| sink.of == beat.sink && sink.peer.takes_alerts());
             (mine.map(|sink| sink.name.clone()).collect(), beat.every, now.time)
@@ -418,27 +433,6 @@ impl<D: Disk> Core<D> {
         self.remarks.push(Remark::Change(Box::new(reported.report)));
     }
 
-    /// Raises an alert through the other sinks while one is suspended.
-    fn watch_sinks(&mut self, now: Now) {
-        let suspended: BTreeMap<SinkName, String> = self
-            .queues
-            .iter()
-            .filter_map(|(name, queue)| Some((name.clone(), queue.status().suspended?)))
-            .collect();
-        let before = std::mem::replace(&mut self.suspended, suspended.keys().cloned().collect());
-        for (name, why) in &suspended {
-            if !before.contains(name) {
-                let about = [(crate::route::SINK_LABEL, name.as_str())];
-                self.engine.own("tripline_sink_suspended", MatchKind::Match, &about, why, now.time);
-            }
-        }
-        for name in before.iter().filter(|name| !suspended.contains_key(*name)) {
-            let about = [(crate::route::SINK_LABEL, name.as_str())];
-            self.engine.own("tripline_sink_suspended", MatchKind::Resolve, &about, "", now.time);
-        }
-        self.decide(now);
-    }
-
     fn plan(&mut self, now: Now) {
         let mut all = Vec::new();
         for (name, queue) in &mut self.queues {
@@ -485,9 +479,10 @@ impl<D: Disk> Core<D> {
         let waits = self.retry_at.is_none() && self.is_dirty();
         let commit = waits.then(|| self.last_commit.plus(COMMIT_EVERY));
         let queues = self.reachable().filter_map(Queue::next_wake).min();
+        let failing = self.fails_next(now);
         let beat = self.beat.as_ref().map(|(_, _, next)| *next);
         let engine = self.engine.next_wake().filter(|_| self.retry_at.is_none());
-        for other in [engine, commit, queues, beat, self.retry_at].into_iter().flatten() {
+        for other in [engine, commit, queues, failing, beat, self.retry_at].into_iter().flatten() {
             wake = wake.min(other);
         }
         if self.retry_at.is_none() && !self.tail.ready().is_empty() {

@@ -1,6 +1,10 @@
 //! What is owed to sinks, and what was given up.
 
-use crate::model::{Content, Delivery, DeliveryKind, Status};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::engine::{Emitted, Tell};
+use crate::model::{Content, Delivery, DeliveryKind, SinkName, Status, Subject, Timestamp, Transition};
 use crate::route::is_own;
 use crate::saved::DeadLetter;
 use crate::scan::MatchKind;
@@ -12,6 +16,24 @@ use super::{Core, Now, Remark};
 
 /// Dead letters that are kept; of more the oldest go, and are counted.
 const MOST_DEAD: usize = 1_000;
+
+/// A sink that was tried and has taken nothing for so long is failing.
+const FAILING_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// Sinks that take nothing, as far as it was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Down {
+    /// The peer refuses everything until somebody changes something.
+    pub(super) suspended: BTreeSet<SinkName>,
+    /// The peer has not answered well for long.
+    pub(super) failing: BTreeSet<SinkName>,
+}
+
+impl Down {
+    fn all(&self) -> impl Iterator<Item = &SinkName> {
+        self.suspended.iter().chain(&self.failing)
+    }
+}
 
 /// Why a dead letter can not be owed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +87,85 @@ impl<D: Disk> Core<D> {
                 }
             }
         }
+    }
+
+    /// Raises alerts through the other sinks while one takes nothing, and lets its fallback be told instead.
+    pub(super) fn watch_sinks(&mut self, now: Now) {
+        let (mut suspended, mut failing) = (BTreeMap::new(), BTreeMap::new());
+        for (name, queue) in &self.queues {
+            let status = queue.status();
+            if let Some(why) = status.suspended {
+                suspended.insert(name.clone(), why);
+            } else if status.queued > 0
+                && status.failing_since.is_some_and(|since| now.time >= since.plus(FAILING_AFTER))
+            {
+                failing.insert(name.clone(), status.last_failure.unwrap_or_default());
+            }
+        }
+        let before = std::mem::take(&mut self.down);
+        self.say_down("tripline_sink_suspended", &before.suspended, &suspended, now);
+        self.say_down("tripline_sink_failing", &before.failing, &failing, now);
+        self.down.suspended = suspended.into_keys().collect();
+        self.down.failing = failing.into_keys().collect();
+        let new: Vec<SinkName> =
+            self.down.all().filter(|name| before.all().all(|known| known != *name)).cloned().collect();
+        self.stand_in();
+        self.decide(now);
+        for name in new {
+            self.tell_instead(&name, now);
+        }
+    }
+
+    fn say_down(
+        &mut self,
+        rule: &'static str,
+        before: &BTreeSet<SinkName>,
+        after: &BTreeMap<SinkName, String>,
+        now: Now,
+    ) {
+        for (name, why) in after.iter().filter(|(name, _)| !before.contains(*name)) {
+            let about = [(crate::route::SINK_LABEL, name.as_str())];
+            self.engine.own(rule, MatchKind::Match, &about, why, now.time);
+        }
+        for name in before.iter().filter(|name| !after.contains_key(*name)) {
+            let about = [(crate::route::SINK_LABEL, name.as_str())];
+            self.engine.own(rule, MatchKind::Resolve, &about, "", now.time);
+        }
+    }
+
+    /// Lets fallbacks know for whom they stand in.
+    pub(super) fn stand_in(&mut self) {
+        for route in &mut self.routes {
+            let of = self.of.get(&route.sink);
+            let mine = self.down.all().filter(|down| of.is_some() && self.fallbacks.get(*down) == of);
+            route.stands_in_for = mine.cloned().collect();
+        }
+    }
+
+    /// Tells the fallback of a sink what that one is owed and does not take: the alerts that are open.
+    fn tell_instead(&mut self, down: &SinkName, now: Now) {
+        let Some(queue) = self.queues.get(down) else { return };
+        let mut owed: BTreeMap<Subject, Transition> = BTreeMap::new();
+        for row in queue.rows() {
+            if let Some((_, told)) = row.alert() {
+                owed.insert(row.subject(), told.clone());
+            }
+        }
+        let routes: Vec<_> =
+            self.routes.iter().filter(|route| route.stands_in_for.contains(down)).cloned().collect();
+        for transition in owed.into_values().filter(|told| told.status != Status::Ok) {
+            let (mut deliveries, mut told) = (Vec::new(), Vec::new());
+            let emitted = Emitted { transition, tell: Tell::Now };
+            self.ledger.route(&emitted, &routes, &mut deliveries, &mut told);
+            told.iter().for_each(|row| self.batch.put_told(row));
+            self.owe(deliveries, now);
+        }
+    }
+
+    /// When a sink that fails now will have failed for long.
+    pub(super) fn fails_next(&self, now: Now) -> Option<Timestamp> {
+        let since = self.queues.values().filter_map(Queue::failing_since);
+        since.map(|since| since.plus(FAILING_AFTER)).filter(|at| *at > now.time).min()
     }
 
     /// What was given up, the oldest first.
