@@ -195,6 +195,15 @@ pub struct Told {
     pub status: Status,
 }
 
+/// What a sink was told last, for a peer that forgets what it is not told again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedStanding {
+    /// The delivery that was accepted: of an alert, and no sign of life.
+    pub delivery: Delivery,
+    /// It is told again until then: of what fires for ever, which is `MAX`.
+    pub until: Timestamp,
+}
+
 /// A delivery that the peer will never take as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -225,6 +234,8 @@ pub struct Saved {
     pub outbox: Vec<Delivery>,
     /// What was given up.
     pub dead: Vec<DeadLetter>,
+    /// What is told again and again.
+    pub standing: Vec<SavedStanding>,
     /// What is silent.
     pub silences: Vec<SavedSilence>,
     /// The next free file id; 1 in a new store.

@@ -20,7 +20,7 @@ use crate::model::{
     Reason, RuleName, Status, Timestamp, Transition,
 };
 use crate::settings::{Settings, Sink};
-use crate::sink::attempt::{Attempt, Outcome};
+use crate::sink::attempt::{Attempt, Outcome, Purpose};
 
 /// The rule that test alerts come from; nobody can write one of that name.
 const RULE: &str = "tripline_test";
@@ -136,6 +136,7 @@ fn test(args: &TestArgs) -> Result<u8, Failure> {
                 deliveries: vec![delivery],
                 number: 1,
                 shrink: false,
+                purpose: Purpose::Owed,
             };
             courier.send(attempt);
             let outcome = runtime.block_on(done.recv()).and_then(|done| done.outcomes.into_iter().next());

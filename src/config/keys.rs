@@ -282,6 +282,42 @@ pub const FLASHDUTY: &[Key] = &[
     ),
 ];
 
+/// `[[sink]]` of type `alertmanager`, besides [`SINK`] and [`HTTP`].
+pub const ALERTMANAGER: &[Key] = &[
+    key("urls", Kind::Texts, "", "The address of every instance of the cluster: each is told everything."),
+    key("username", Kind::Text, "none", "For basic authentication."),
+    key("password_env", Kind::Text, "", "Name of the environment variable that holds the password."),
+    key("password_file", Kind::Text, "", "File that holds the password."),
+    key("password", Kind::Secret, "", "The password itself; warned about."),
+    key("token_env", Kind::Text, "", "Name of the environment variable that holds a bearer token."),
+    key("token_file", Kind::Text, "", "File that holds a bearer token."),
+    key("token", Kind::Secret, "", "The bearer token itself; warned about."),
+    key(
+        "resend",
+        A_SECOND,
+        "\"1m\"",
+        "How often what fires is told again: after four times that it would be over.",
+    ),
+    key(
+        "hold_on_shutdown",
+        A_SECOND,
+        "as ever, four times `resend`",
+        "For how long what fires stays so after a clean stop.",
+    ),
+    key(
+        "omit_ends_at",
+        Kind::Switch,
+        "false",
+        "Leave it to the peer (`resolve_timeout`) when something is over that it hears no more of.",
+    ),
+    key(
+        "severity_label",
+        Kind::Switch,
+        "false",
+        "Severity is a label, so that each severity is an alert of its own there; else an annotation.",
+    ),
+];
+
 /// `[[sink]]` of every type whose peer is reached by HTTP.
 pub const HTTP: &[Key] = &[
     key("ca_file", Kind::Text, "", "A private certificate authority, PEM, besides the public ones."),
@@ -311,12 +347,15 @@ pub const HTTP: &[Key] = &[
 pub const SINK_LATER: &[&str] = &["links", "batch"];
 
 /// The types of sinks, each with the keys it takes.
-pub const PEERS: &[(&str, &[&[Key]])] = &[("stdout", &[SINK]), ("flashduty", &[SINK, HTTP, FLASHDUTY])];
+pub const PEERS: &[(&str, &[&[Key]])] = &[
+    ("stdout", &[SINK]),
+    ("flashduty", &[SINK, HTTP, FLASHDUTY]),
+    ("alertmanager", &[SINK, HTTP, ALERTMANAGER]),
+];
 
 /// Types of sinks that a later version will have.
 pub const SINK_TYPES_LATER: &[&str] = &[
     "pagerduty",
-    "alertmanager",
     "webhook",
     "slack",
     "feishu",

@@ -30,7 +30,8 @@ use crate::admin::{Answer, Question};
 use crate::model::{SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::settings::{OnStop, Peer, Settings};
-use crate::sink::attempt::{Attempt, Outcome};
+use crate::sink::attempt::{Attempt, Outcome, Purpose};
+use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
 use crate::tail::{Note, RealDisk};
 use crate::untrusted::Untrusted;
@@ -228,6 +229,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         show,
         reloads: Reloads { ok: 0, failed: 0, last_ok: true },
         stopping: None,
+        holding: None,
         stdin_waits: None,
         ends,
         shown: Timestamp::MIN,
@@ -257,6 +259,8 @@ struct Daemon {
     reloads: Reloads,
     /// When the stop must be over, and how far it is.
     stopping: Option<Timestamp>,
+    /// Words to peers that take silence for an end and have not answered; `None`: they were not said yet.
+    holding: Option<usize>,
     stdin_waits: Option<(Vec<u8>, SyncSender<()>)>,
     ends: Option<Arc<std::sync::atomic::AtomicBool>>,
     shown: Timestamp,
@@ -343,6 +347,10 @@ impl Daemon {
     }
 
     fn take_outcomes(&mut self, done: Done, now: Now) {
+        if done.attempt == HOLD {
+            self.holding = self.holding.map(|holding| holding.saturating_sub(1));
+            return;
+        }
         let refused = done.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Suspend { .. }));
         self.core.outcomes(&done.sink, done.attempt, done.outcomes, now);
         // `tripline run … | head`: nobody reads any more, and there is nobody else to tell.
@@ -392,6 +400,13 @@ impl Daemon {
         let owed = if self.dry_run { 0 } else { self.core.owed() };
         let hopeless = self.core.all_suspended();
         if owed > 0 && !late && !hopeless {
+            return None;
+        }
+        // The last word to those who take silence for an end.
+        let hold = if self.holding.is_none() && !self.dry_run { self.core.hold() } else { Vec::new() };
+        self.holding = Some(self.holding.unwrap_or(0) + hold.len());
+        hold.into_iter().for_each(|attempt| self.courier.send(attempt));
+        if self.holding.is_some_and(|holding| holding > 0) && !late {
             return None;
         }
         let unwritten = self.settings.state_dir.is_some() && self.core.store_failed();
@@ -446,7 +461,8 @@ impl Daemon {
         }
         for beat in step.beats {
             let (sink, deliveries) = (beat.sink.clone(), vec![beat]);
-            let attempt = Attempt { id: 0, sink, deliveries, number: 1, shrink: false };
+            let attempt =
+                Attempt { id: 0, sink, deliveries, number: 1, shrink: false, purpose: Purpose::Owed };
             if self.dry_run {
                 continue;
             }

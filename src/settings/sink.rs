@@ -53,6 +53,8 @@ pub enum Peer {
     Flashduty(Flashduty),
     /// `type = "flashduty"`: its change integration.
     FlashdutyChanges(FlashdutyChanges),
+    /// `type = "alertmanager"`: one instance.
+    Alertmanager(Alertmanager),
 }
 
 impl Peer {
@@ -61,13 +63,14 @@ impl Peer {
         match self {
             Peer::Stdout => "stdout",
             Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => "flashduty",
+            Peer::Alertmanager(_) => "alertmanager",
         }
     }
 
     /// True if it takes alerts.
     pub fn takes_alerts(&self) -> bool {
         match self {
-            Peer::Stdout | Peer::Flashduty(_) => true,
+            Peer::Stdout | Peer::Flashduty(_) | Peer::Alertmanager(_) => true,
             Peer::FlashdutyChanges(_) => false,
         }
     }
@@ -76,7 +79,7 @@ impl Peer {
     pub fn takes_changes(&self) -> bool {
         match self {
             Peer::Stdout | Peer::FlashdutyChanges(_) => true,
-            Peer::Flashduty(_) => false,
+            Peer::Flashduty(_) | Peer::Alertmanager(_) => false,
         }
     }
 }
@@ -96,6 +99,23 @@ pub struct Flashduty {
 pub struct FlashdutyChanges {
     /// Base URL, or a whole push URL of changes as pasted from the console; as that of [`Flashduty`].
     pub url: String,
+}
+
+/// `type = "alertmanager"`: one instance of a cluster. Its secrets are `token` and `password`.
+#[derive(Clone, Debug)]
+pub struct Alertmanager {
+    /// Base URL, with the path prefix if it has one.
+    pub url: String,
+    /// For basic authentication with the password.
+    pub username: Option<String>,
+    /// How often what fires is told again, 1 s or more. Default 1 min.
+    pub resend: Duration,
+    /// For how long what fires is to be believed after a clean stop; `None`: as ever, four times `resend`.
+    pub hold_on_shutdown: Option<Duration>,
+    /// Leave it to the peer when an alert is over that it hears no more of: for clocks that disagree.
+    pub omit_ends_at: bool,
+    /// Severity is a label, so that an alert that gets worse is another one there.
+    pub severity_label: bool,
 }
 
 /// How a peer is reached by HTTP.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::budget::Budget;
-use crate::model::{Delivery, SinkName, Timestamp};
-use crate::saved::DeadLetter;
+use super::standing::Resend;
+use crate::model::{AlertKey, Delivery, SinkName, Timestamp};
+use crate::saved::{DeadLetter, SavedStanding};
 
 /// What a queue may do, per peer.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Limits {
     /// What was over so long ago and was never attempted is given up: nobody wants to be woken by it. What the peer may
     /// know of is owed for ever. 24 h.
     pub max_age: Duration,
+    /// How the peer is told again what it was told; `None`: it remembers.
+    pub resend: Option<Resend>,
 }
 
 impl Default for Limits {
@@ -44,6 +47,7 @@ impl Default for Limits {
             max_rows: 10_000,
             breaker_after: 5,
             max_age: Duration::from_secs(24 * 3600),
+            resend: None,
         }
     }
 }
@@ -93,6 +97,19 @@ pub struct Attempt {
     pub number: u32,
     /// True if the peer found the row too large: leave out what can be missed.
     pub shrink: bool,
+    /// Why it is made.
+    pub purpose: Purpose,
+}
+
+/// Why an attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its rows are owed.
+    Owed,
+    /// The peer forgets what it is not told again.
+    Again,
+    /// We stop: what fires is to be believed for so long without us.
+    Hold(Duration),
 }
 
 /// What has to become durable.
@@ -104,6 +121,10 @@ pub enum Change {
     Remove(u64),
     /// The row is owed no longer and lies among the dead letters instead.
     Dead(DeadLetter),
+    /// This is told again from now on.
+    Stand(SavedStanding),
+    /// This alert is told to this sink again no longer.
+    Unstand(SinkName, AlertKey),
 }
 
 /// What a sink's part of the status page shows. Counts are since the start of the process.

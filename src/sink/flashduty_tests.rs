@@ -3,6 +3,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::model::{Reason, Timestamp};
+use crate::sink::attempt::Purpose;
 use crate::sink::sample::{self, transition};
 
 const KEY: &str = "CANARYkey/+1";
@@ -14,7 +15,13 @@ fn secrets() -> Secrets {
 /// Calls `with` with a unit of one row.
 fn unit<T>((kind, t): (DeliveryKind, &Transition), shrink: bool, with: impl FnOnce(Unit<'_>) -> T) -> T {
     let rows = [sample::alert(kind, t.clone())];
-    with(Unit { rows: &rows, secrets: &secrets(), shrink, now: Timestamp::from_secs(0) })
+    with(Unit {
+        rows: &rows,
+        secrets: &secrets(),
+        shrink,
+        now: Timestamp::from_secs(0),
+        purpose: Purpose::Owed,
+    })
 }
 
 fn settings() -> settings::Flashduty {

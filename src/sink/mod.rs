@@ -3,17 +3,21 @@
 //!
 //! * [`attempt`]: the nouns of delivery. [`budget`]: sends per time.
 //! * [`queue`]: what is owed to one sink, in which order, and when it is tried.
+//! * [`standing`]: what is told again and again to a peer that forgets.
 //! * [`flashduty`]: alerts of a standard alert integration. Wire types live in the peer's file only.
+//! * [`alertmanager`]: alerts of one instance.
 //! * [`stdout`]: transitions as JSON lines or as readable lines.
 //!
 //! A new peer is a file with a `request` that renders the rows of a [`Unit`] and a `classify` that reads an answer.
 
+pub mod alertmanager;
 pub mod attempt;
 pub mod budget;
 pub mod flashduty;
 pub mod queue;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod standing;
 pub mod stdout;
 
 use std::fmt;
@@ -24,8 +28,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::model::{Content, Delivery, Timestamp};
 use crate::settings::{Peer, Sink};
 use crate::untrusted::is_hostile;
-use attempt::{Limits, Outcome};
+use attempt::{Limits, Outcome, Purpose};
 use budget::Budget;
+use standing::Resend;
 
 /// Most bytes of an answer's body that are read.
 pub const MOST_ANSWER: usize = 64 * 1024;
@@ -44,6 +49,8 @@ pub struct Unit<'a> {
     pub shrink: bool,
     /// The moment of the attempt, for signatures and for a `Retry-After` that is a date.
     pub now: Timestamp,
+    /// Why it is said.
+    pub purpose: Purpose,
 }
 
 /// What only tripline and a peer know, by the names of the keys in TOML.
@@ -80,6 +87,7 @@ pub fn address<'a>(peer: &'a Peer, _: &'a Secrets) -> &'a str {
         Peer::Stdout => "",
         Peer::Flashduty(settings) => &settings.url,
         Peer::FlashdutyChanges(settings) => &settings.url,
+        Peer::Alertmanager(settings) => &settings.url,
     }
 }
 
@@ -97,6 +105,7 @@ pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
         Peer::Stdout => None,
         Peer::Flashduty(settings) => Some(flashduty::request(settings, unit)),
         Peer::FlashdutyChanges(settings) => Some(flashduty::change::request(settings, unit)),
+        Peer::Alertmanager(settings) => Some(alertmanager::request(settings, unit)),
     }
 }
 
@@ -105,13 +114,14 @@ pub fn classify(peer: &Peer, unit: Unit<'_>, request: &Request, answer: &Answer)
     match peer {
         Peer::Stdout => Vec::new(),
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => vec![flashduty::classify(unit, request, answer)],
+        Peer::Alertmanager(_) => alertmanager::classify(unit, answer),
     }
 }
 
 /// The peer's own number for a request, for logs; `None` if it gave none or one that is no plain word.
 pub fn request_id(peer: &Peer, answer: &Answer) -> Option<String> {
     match peer {
-        Peer::Stdout => None,
+        Peer::Stdout | Peer::Alertmanager(_) => None,
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => flashduty::request_id(answer),
     }
 }
@@ -251,6 +261,17 @@ pub fn limits(sink: &Sink) -> Limits {
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => Limits {
             concurrency: 8,
             budgets: vec![Budget { tokens: 15, per: Duration::from_secs(1), burst: 60 }],
+            ..Limits::default()
+        },
+        // Told again it takes everything as it is, so there is no harm in many alerts at a time.
+        Peer::Alertmanager(settings) => Limits {
+            unit: alertmanager::MOST_ALERTS,
+            concurrency: 2,
+            resend: Some(Resend {
+                every: settings.resend,
+                over_for: alertmanager::OVER_FOR,
+                hold: settings.hold_on_shutdown,
+            }),
             ..Limits::default()
         },
         Peer::Stdout => Limits { unit: 256, ..Limits::default() },

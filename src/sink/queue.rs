@@ -16,16 +16,20 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::attempt::{Attempt, Change, Limits, Outcome, QueueStatus};
+use super::attempt::{Attempt, Change, Limits, Outcome, Purpose, QueueStatus};
 use super::budget::Meter;
+use super::standing::{Resend, Standing};
 use crate::model::{
     AlertKey, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Subject, Timestamp,
     Transition, duration_text, micros,
 };
-use crate::saved::DeadLetter;
+use crate::saved::{DeadLetter, SavedStanding};
 
 /// Least and most that a peer's `Retry-After` is believed.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// The number of all attempts of [`Queue::hold`].
+pub const HOLD: u64 = u64::MAX;
 
 /// Least wait before a row is tried again, so that a wake-up always lies ahead.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
@@ -109,6 +113,10 @@ pub struct Queue {
     later: BTreeSet<(Timestamp, u64)>,
     in_flight: BTreeMap<u64, Vec<u64>>,
     settling: Vec<Subject>,
+    /// What the peer is told again.
+    standing: Standing,
+    /// Attempts that tell it again, and of what.
+    again: BTreeMap<u64, Vec<Subject>>,
     /// Raises that were never attempted and whose resolve is queued too.
     foldable: BTreeSet<u64>,
     /// What is said of changes and was never attempted.
@@ -141,6 +149,8 @@ impl Queue {
             later: BTreeSet::new(),
             in_flight: BTreeMap::new(),
             settling: Vec::new(),
+            standing: Standing::default(),
+            again: BTreeMap::new(),
             foldable: BTreeSet::new(),
             untried_changes: BTreeSet::new(),
             next_attempt: 1,
@@ -159,6 +169,11 @@ impl Queue {
             queue.list(&subject);
         }
         queue
+    }
+
+    /// Goes on with what the peer is told again.
+    pub fn stand(&mut self, rows: Vec<SavedStanding>) {
+        self.standing.restore(rows);
     }
 
     /// Owes `delivery`; `seq` must be higher than any before. What makes an earlier row of the same episode
@@ -205,14 +220,72 @@ impl Queue {
             }
             return attempts;
         }
-        while self.in_flight.len() < self.limits.concurrency.max(1)
-            && !self.ready.is_empty()
-            && self.meter.take(now)
-        {
+        while self.has_room() && !self.ready.is_empty() && self.meter.take(now) {
             let unit = self.next_unit();
             attempts.push(self.start(unit, changes));
         }
+        if let Some(resend) = self.limits.resend {
+            self.tell_again(resend, now, changes, &mut attempts);
+        }
         attempts
+    }
+
+    fn has_room(&self) -> bool {
+        self.in_flight.len() + self.again.len() < self.limits.concurrency.max(1)
+    }
+
+    /// Attempts that tell the peer what it was told: nobody owes them, so nothing has to be durable for them.
+    fn tell_again(
+        &mut self,
+        resend: Resend,
+        now: Timestamp,
+        changes: &mut Vec<Change>,
+        attempts: &mut Vec<Attempt>,
+    ) {
+        while self.has_room() && self.standing.next().is_some_and(|next| next <= now) && self.meter.take(now)
+        {
+            let lanes = &self.lanes;
+            let free = |key: &AlertKey| {
+                let lane = lanes.get(&Subject::Alert(key.clone()));
+                lane.is_none_or(|lane| !lane.busy && !lane.settling && lane.rows.is_empty())
+            };
+            let rows = self.standing.due(now, resend.every, self.limits.unit.max(1), free, changes);
+            if rows.is_empty() {
+                continue;
+            }
+            let subjects: Vec<Subject> = rows.iter().map(Delivery::subject).collect();
+            // What is new of it waits until this is answered.
+            for subject in &subjects {
+                self.lanes.entry(subject.clone()).or_insert_with(Lane::new).busy = true;
+            }
+            let id = self.next_attempt;
+            self.next_attempt += 1;
+            self.again.insert(id, subjects);
+            let sink = self.name.clone();
+            attempts.push(Attempt {
+                id,
+                sink,
+                deliveries: rows,
+                number: 1,
+                shrink: false,
+                purpose: Purpose::Again,
+            });
+        }
+    }
+
+    /// What fires at a peer that forgets, to be told a last time before a stop; their outcomes need not be handled.
+    pub fn hold(&self) -> Vec<Attempt> {
+        let Some(hold) = self.limits.resend.and_then(|resend| resend.hold) else { return Vec::new() };
+        let rows: Vec<&Delivery> = self.standing.firing().collect();
+        let attempt = |rows: &[&Delivery]| Attempt {
+            id: HOLD,
+            sink: self.name.clone(),
+            deliveries: rows.iter().copied().cloned().collect(),
+            number: 1,
+            shrink: false,
+            purpose: Purpose::Hold(hold),
+        };
+        rows.chunks(self.limits.unit.max(1)).map(attempt).collect()
     }
 
     /// An attempt for the first row of the first key that `is_urgent`, by itself and beyond the limit of attempts in
@@ -241,6 +314,9 @@ impl Queue {
         now: Timestamp,
         changes: &mut Vec<Change>,
     ) {
+        if let Some(subjects) = self.again.remove(&attempt) {
+            return self.told_again(&subjects, &outcomes);
+        }
         let Some(seqs) = self.in_flight.remove(&attempt) else { return };
         let mut outcomes = outcomes.into_iter();
         let (mut accepted, mut alive, mut suspended) = (false, false, None);
@@ -249,7 +325,7 @@ impl Queue {
             match outcomes.next().unwrap_or_else(missing) {
                 Outcome::Accepted { note } => {
                     accepted = true;
-                    self.accept(seq, changes);
+                    self.accept(seq, now, changes);
                     self.seen.last_accepted = Some((now, note));
                 }
                 Outcome::Retry { after, why } => {
@@ -302,6 +378,28 @@ impl Queue {
         }
     }
 
+    /// What was told again is told again when its time comes, whatever became of it this time.
+    fn told_again(&mut self, subjects: &[Subject], outcomes: &[Outcome]) {
+        for subject in subjects {
+            if let Some(lane) = self.lanes.get_mut(subject) {
+                lane.busy = false;
+            }
+            self.list(subject);
+        }
+        let why = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Accepted { .. } => None,
+            Outcome::Retry { why, .. }
+            | Outcome::Suspend { why }
+            | Outcome::Shrink { why }
+            | Outcome::Dead { why } => Some(why),
+        });
+        if let Some(why) = why {
+            self.seen.last_failure = Some(why.clone());
+        } else if self.rows.is_empty() {
+            self.seen.last_failure = None;
+        }
+    }
+
     /// Everything emitted so far is durable: the successors of rows that ended may go.
     pub fn committed(&mut self) {
         for subject in std::mem::take(&mut self.settling) {
@@ -319,22 +417,25 @@ impl Queue {
 
     /// When to call [`Queue::plan`] again if nothing else happens; an instant in the past means now.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let due = match (self.ready.is_empty(), self.later.first()) {
-            (false, _) => Timestamp::MIN,
-            (true, Some((due, _))) => *due,
-            (true, None) => return None,
+        let owed = match (self.ready.is_empty(), self.later.first()) {
+            (false, _) => Some(Timestamp::MIN),
+            (true, later) => later.map(|(due, _)| *due),
         };
         let due = if self.closed() {
-            self.in_flight.is_empty().then_some(self.probe_at)?
+            owed.filter(|_| self.in_flight.is_empty()).map(|_| self.probe_at)?
         } else {
-            (self.in_flight.len() < self.limits.concurrency.max(1)).then_some(due)?
+            let again = self.standing.next().filter(|_| self.limits.resend.is_some());
+            owed.into_iter().chain(again).min().filter(|_| self.has_room())?
         };
         Some(due.max(self.hold).max(self.meter.free_at()))
     }
 
     /// Goes on with other limits; what was sent keeps counting against budgets.
-    pub fn retune(&mut self, limits: Limits) {
+    pub fn retune(&mut self, limits: Limits, changes: &mut Vec<Change>) {
         self.meter.retune(limits.budgets.clone());
+        if limits.resend.is_none() {
+            self.standing.clear(&self.name, changes);
+        }
         self.limits = limits;
     }
 
@@ -557,6 +658,7 @@ impl Queue {
             deliveries: Vec::with_capacity(seqs.len()),
             number: 0,
             shrink: false,
+            purpose: Purpose::Owed,
         };
         self.next_attempt += 1;
         for &seq in &seqs {
@@ -581,8 +683,11 @@ impl Queue {
         attempt
     }
 
-    fn accept(&mut self, seq: u64, changes: &mut Vec<Change>) {
+    fn accept(&mut self, seq: u64, now: Timestamp, changes: &mut Vec<Change>) {
         let row = self.finish(seq);
+        if let Some(resend) = self.limits.resend {
+            self.standing.accept(&row.delivery, resend, now, changes);
+        }
         if let Content::Alert(kind, t) = &row.delivery.content
             && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
         {

@@ -6,6 +6,7 @@ use crate::model::Status::{Critical, Info, Ok as Over, Warning};
 use crate::model::{ChangeStatus, KeyHash, RuleName};
 use crate::sink::budget::Budget;
 use crate::sink::sample::{change, row};
+use crate::sink::standing::Resend;
 
 #[path = "queue_world.rs"]
 mod world;
@@ -87,6 +88,7 @@ impl Bench {
                 Change::Dead(letter) => {
                     rows.remove(&letter.delivery.seq);
                 }
+                Change::Stand(_) | Change::Unstand(..) => {}
             }
         }
         rows.into_values().collect()
@@ -177,6 +179,102 @@ fn a_short_episode_is_told_whole_and_episodes_never_merge() {
     );
 }
 
+/// A peer that is told again every minute, and of ends for five.
+fn forgetful() -> Bench {
+    let resend = Resend {
+        every: Duration::from_secs(60),
+        over_for: Duration::from_secs(300),
+        hold: Some(Duration::from_secs(600)),
+    };
+    Bench::new(Limits { unit: 10, concurrency: 2, resend: Some(resend), ..Limits::default() }, Vec::new())
+}
+
+impl Bench {
+    /// Everything that is sent up to `until` if it is accepted at once: when, whether again, and the numbers.
+    fn accepted_until(&mut self, from: i64, until: i64) -> Vec<(i64, bool, Vec<u64>)> {
+        let (mut sent, mut now) = (Vec::new(), at(from));
+        loop {
+            for attempt in self.queue.plan(now, &mut self.changes) {
+                let rows = attempt.deliveries.iter().map(|row| row.seq).collect();
+                sent.push((now.as_secs(), attempt.purpose == Purpose::Again, rows));
+                let outcomes = vec![accepted(); attempt.deliveries.len()];
+                self.queue.handle(attempt.id, outcomes, now, &mut self.changes);
+            }
+            self.queue.committed();
+            let wake = self.queue.next_wake();
+            assert!(wake.is_none_or(|wake| wake > now || !self.queue.ready.is_empty()), "invariant 7");
+            match wake {
+                Some(wake) if wake <= at(until) => now = now.max(wake),
+                _ => return sent,
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_forgets_is_told_again_what_fires_and_for_a_while_what_is_over() {
+    let mut bench = forgetful();
+    bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]);
+    assert_eq!(bench.accepted_until(0, 70), [(0, false, vec![1, 2]), (60, true, vec![1, 2])]);
+    bench.push([row(3, 1, Update, Critical, 1, 1), row(4, 2, Resolve, Over, 2, 1)]);
+    let sent = bench.accepted_until(100, 500);
+    // From then on the news is what is told again; the end no longer than it has to be.
+    let expected = [
+        (100, false, vec![4, 3]),
+        (160, true, vec![3, 4]),
+        (220, true, vec![3, 4]),
+        (280, true, vec![3, 4]),
+        (340, true, vec![3, 4]),
+        (400, true, vec![3]),
+        (460, true, vec![3]),
+    ];
+    assert_eq!(sent, expected);
+    let standing: Vec<_> = bench
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Stand(row) => Some((row.delivery.seq, true)),
+            Change::Unstand(_, gone) => Some((u64::from(gone.hash.0[0]), false)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(standing, [(1, true), (2, true), (4, true), (3, true), (2, false)]);
+    let held: Vec<_> = bench.queue.hold().iter().map(|attempt| (attempt.id, attempt.purpose)).collect();
+    assert_eq!(held, [(HOLD, Purpose::Hold(Duration::from_secs(600)))]);
+}
+
+#[test]
+fn what_stood_before_a_restart_is_told_again_at_once_and_to_a_peer_that_remembers_never() {
+    let stood = || vec![SavedStanding { delivery: row(1, 1, Raise, Info, 1, 0), until: Timestamp::MAX }];
+    let mut bench = forgetful();
+    bench.queue.stand(stood());
+    assert_eq!(bench.accepted_until(500, 570), [(500, true, vec![1]), (560, true, vec![1])]);
+    let mut other = Bench::wide();
+    other.queue.stand(stood());
+    assert_eq!(other.queue.next_wake(), None);
+    other.queue.retune(Limits::default(), &mut other.changes);
+    assert!(matches!(&other.changes[..], [Change::Unstand(..)]), "{:?}", other.changes);
+}
+
+#[test]
+fn news_of_an_alert_wait_for_what_is_told_again_and_that_is_not_told_before_them() {
+    let mut bench = forgetful();
+    bench.push([row(1, 1, Raise, Info, 1, 0)]);
+    bench.accepted_until(0, 10);
+    let again = bench.plan(60).remove(0);
+    assert_eq!(again.purpose, Purpose::Again);
+    bench.push([row(2, 1, Resolve, Over, 1, 1)]);
+    assert!(bench.plan(61).is_empty(), "it could arrive first");
+    // Whatever became of it: the news go.
+    bench.handle(again.id, retry(), 62);
+    let end = bench.plan(63).remove(0);
+    assert_eq!((end.purpose, end.deliveries[0].seq), (Purpose::Owed, 2));
+    // While the end is on its way, nothing says that it fires.
+    assert!(bench.plan(200).is_empty());
+    bench.handle(end.id, retry(), 201);
+    assert!(bench.plan(201).iter().all(|attempt| attempt.purpose == Purpose::Owed));
+}
+
 #[test]
 fn what_was_over_a_day_ago_and_was_never_attempted_is_given_up_and_the_rest_is_owed_for_ever() {
     let mut bench = Bench::wide();
@@ -206,7 +304,7 @@ fn what_was_over_a_day_ago_and_was_never_attempted_is_given_up_and_the_rest_is_o
         .changes
         .iter()
         .filter_map(|change| match change {
-            Change::Put(_) => None,
+            Change::Put(_) | Change::Stand(_) | Change::Unstand(..) => None,
             Change::Remove(seq) => Some((*seq, false)),
             Change::Dead(letter) => Some((letter.delivery.seq, letter.why.starts_with("expired"))),
         })
@@ -440,7 +538,7 @@ fn other_limits_count_what_was_sent() {
     );
     assert_eq!(bench.seqs(0), [[1]]);
     assert_eq!(bench.queue.next_wake(), Some(at(10)));
-    bench.queue.retune(Limits { budgets: vec![Budget { burst: 2, ..budget }], ..limits });
+    bench.queue.retune(Limits { budgets: vec![Budget { burst: 2, ..budget }], ..limits }, &mut Vec::new());
     assert_eq!(bench.seqs(0), [[2]]);
     assert_eq!(bench.queue.next_wake(), Some(at(10)));
 }

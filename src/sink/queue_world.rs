@@ -77,6 +77,7 @@ impl Durable {
                     self.outbox.remove(&letter.delivery.seq);
                     self.dead.push(letter.delivery.clone());
                 }
+                Change::Stand(_) | Change::Unstand(..) => {}
             }
         }
     }

@@ -10,9 +10,9 @@ use redb::TableDefinition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, Status, Timestamp};
+use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, SinkName, Status, Timestamp};
 use crate::saved::{
-    DeadLetter, Entry, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource, Told,
+    DeadLetter, Entry, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource, SavedStanding, Told,
 };
 
 /// The kinds of rows; each is a table of the database. The order is the order in which a commit writes them.
@@ -38,11 +38,13 @@ pub enum Table {
     Dead,
     /// [`SavedSilence`] by id.
     Silence,
+    /// [`SavedStanding`] by sink and alert key.
+    Standing,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 11] = [
         Table::Meta,
         Table::Source,
         Table::File,
@@ -53,6 +55,7 @@ impl Table {
         Table::Told,
         Table::Dead,
         Table::Silence,
+        Table::Standing,
     ];
 
     /// The name inside the database; part of the format.
@@ -68,6 +71,7 @@ impl Table {
             Table::Told => "told",
             Table::Dead => "dead",
             Table::Silence => "silence",
+            Table::Standing => "standing",
         }
     }
 
@@ -188,6 +192,16 @@ impl Batch {
         self.remove(Table::Silence, seq_key(id));
     }
 
+    /// What a sink is told again and again.
+    pub fn put_standing(&mut self, standing: &SavedStanding) {
+        self.put(Table::Standing, standing_key(standing), standing);
+    }
+
+    /// A sink is not told of an alert again.
+    pub fn remove_standing(&mut self, sink: &SinkName, key: &AlertKey) {
+        self.remove(Table::Standing, sink_key(sink, key));
+    }
+
     /// The counters: the next free file id (1 or more) and the next free delivery number; and up to when all names are
     /// reconciled.
     pub fn put_next(&mut self, next_file: u64, next_seq: u64, swept_to: Timestamp) {
@@ -236,8 +250,18 @@ fn chunk_key(rule: &RuleName, hash: KeyHash, number: u64) -> Vec<u8> {
 }
 
 fn told_key(told: &Told) -> Vec<u8> {
-    let AlertKey { rule, hash } = &told.key;
-    [told.sink.as_str().as_bytes(), b"\0", rule.as_str().as_bytes(), b"\0", &hash.0].concat()
+    sink_key(&told.sink, &told.key)
+}
+
+/// The empty key, which no row has, for one that is not of an alert.
+fn standing_key(standing: &SavedStanding) -> Vec<u8> {
+    let Delivery { sink, .. } = &standing.delivery;
+    standing.delivery.alert().map_or_else(Vec::new, |(_, told)| sink_key(sink, &told.key))
+}
+
+fn sink_key(sink: &SinkName, key: &AlertKey) -> Vec<u8> {
+    let AlertKey { rule, hash } = key;
+    [sink.as_str().as_bytes(), b"\0", rule.as_str().as_bytes(), b"\0", &hash.0].concat()
 }
 
 fn parse_chunk_key(key: &[u8]) -> Option<(RuleName, KeyHash, u64)> {
@@ -268,6 +292,7 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
         Table::Dead => {
             saved.dead.push(keyed(key, value, |dead: &DeadLetter| seq_key(dead.delivery.seq))?);
         }
+        Table::Standing => saved.standing.push(keyed(key, value, standing_key)?),
         Table::Silence => {
             saved.silences.push(keyed(key, value, |silence: &SavedSilence| seq_key(silence.id))?);
         }
@@ -300,7 +325,7 @@ pub(super) mod samples {
         ChangeReport, ChangeStatus, Content, DeliveryKind, Episode, Image, Position, Reason, SinkName,
         SourceName, Timestamp, Transition,
     };
-    use crate::saved::{Guard, Locator, Rung, SavedFlush};
+    use crate::saved::{Guard, Locator, Rung, SavedFlush, SavedStanding};
 
     fn rule() -> RuleName {
         RuleName::new("ssh")
@@ -424,6 +449,7 @@ pub(super) mod samples {
                 status: Status::Critical,
             }],
             outbox: vec![delivery(41), change(42)],
+            standing: vec![SavedStanding { delivery: delivery(11), until: Timestamp::MAX }],
             dead: vec![DeadLetter { delivery: delivery(40), at: Timestamp(2), why: "no".to_owned() }],
             silences: vec![SavedSilence {
                 id: 8,
@@ -451,6 +477,7 @@ pub(super) mod samples {
         saved.outbox.iter().for_each(|owed| batch.put_delivery(owed));
         saved.dead.iter().for_each(|dead| batch.put_dead(dead));
         saved.silences.iter().for_each(|silence| batch.put_silence(silence));
+        saved.standing.iter().for_each(|standing| batch.put_standing(standing));
         batch.put_next(saved.next_file, saved.next_seq, saved.swept_to);
         batch
     }
@@ -535,6 +562,15 @@ mod tests {
                 ),
             ),
             ("silence", "0000000000000008", "0801077465616d3d646202040163"),
+            (
+                "standing",
+                "6f6e63616c6c0073736800abababababababababababababababab",
+                concat!(
+                    "0b066f6e63616c6c0001809c9c3903737368abababababababababababababababab030200010000000000001640",
+                    "05ac028093a23803f0a204010104686f7374016101047573657204c3bc001b0173016401017201016900",
+                    "0103616c7401feffffffffffffffff01",
+                ),
+            ),
         ];
         let batch = samples::batch();
         let rows = Table::ALL.iter().flat_map(|table| batch.of(*table).map(move |row| (table.name(), row)));

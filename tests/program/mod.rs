@@ -5,6 +5,8 @@
 
 /// Questions to the running program.
 mod admin;
+/// A real Alertmanager as the peer.
+mod alertmanager;
 /// What can not work: a sentence, exit 2, and nothing is done.
 mod bad_input;
 mod changes;

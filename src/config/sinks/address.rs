@@ -10,6 +10,8 @@ use super::Reading;
 /// An address without the key that stood in it, and that key with its place.
 pub(super) struct Address {
     pub(super) url: String,
+    /// With its port, if one is named.
+    pub(super) host: String,
     pub(super) pasted: Option<(Range<usize>, SecretString)>,
 }
 
@@ -82,7 +84,7 @@ impl Reading<'_, '_, '_, '_> {
             _ => return wrong(self, 0..scheme, "expected `https`"),
         }
         let Some(query_at) = text.find('?') else {
-            return Some(Address { url: text.to_owned(), pasted: None });
+            return Some(Address { url: text.to_owned(), host: authority.to_owned(), pasted: None });
         };
         let mut kept: Vec<&str> = Vec::new();
         let mut pasted = None;
@@ -102,7 +104,7 @@ impl Reading<'_, '_, '_, '_> {
         }
         let (query, path) = (kept.join("&"), &text[..query_at]);
         let url = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        Some(Address { url, pasted })
+        Some(Address { url, host: authority.to_owned(), pasted })
     }
 }
 

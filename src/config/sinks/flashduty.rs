@@ -39,19 +39,19 @@ const CHANGE_KEY: Asked = Asked {
 };
 
 /// Two integrations take alerts and changes: a sink has the key of one of them, or of both.
-pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(&'static str, Peer)> {
+pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)> {
     let fields = reading.fields;
     reading.not_blank(&["title_rule"]);
     let base = match fields.text("url") {
         Some(said) => reading.address(&said, FORM),
-        None => Some(Address { url: URL.to_owned(), pasted: None }),
+        None => Some(given(URL)),
     };
-    let Some(Address { url, pasted }) = base else { return Vec::new() };
+    let Some(Address { url, pasted, .. }) = base else { return Vec::new() };
     let changes = match fields.text("change_url") {
         Some(said) => reading.address(&said, CHANGE_FORM),
         // A whole push URL is that of alerts.
-        None if url.contains("/event/push/") => Some(Address { url: origin(&url).to_owned(), pasted: None }),
-        None => Some(Address { url: url.clone(), pasted: None }),
+        None if url.contains("/event/push/") => Some(given(origin(&url))),
+        None => Some(given(&url)),
     };
     let Some(changes) = changes else { return Vec::new() };
     let of_changes = reading.secret(CHANGE_KEY, changes.pasted, false);
@@ -59,11 +59,11 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(&'static str, 
     let title_rule = fields.text("title_rule").map(|title| title.text.to_owned());
     let mut peers = Vec::new();
     if of_alerts {
-        peers.push(("", Peer::Flashduty(Flashduty { url, title_rule })));
+        peers.push((String::new(), Peer::Flashduty(Flashduty { url, title_rule })));
     }
     if of_changes {
         let suffix = if of_alerts { "/changes" } else { "" };
-        peers.push((suffix, Peer::FlashdutyChanges(FlashdutyChanges { url: changes.url })));
+        peers.push((suffix.to_owned(), Peer::FlashdutyChanges(FlashdutyChanges { url: changes.url })));
     }
     peers
 }
@@ -72,4 +72,9 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(&'static str, 
 fn origin(url: &str) -> &str {
     let host = url.find("://").map_or(0, |at| at + 3);
     &url[..url[host..].find(['/', '?']).map_or(url.len(), |length| host + length)]
+}
+
+/// An address that needs no looking at.
+fn given(url: &str) -> Address {
+    Address { url: url.to_owned(), host: String::new(), pasted: None }
 }

@@ -2,6 +2,7 @@
 //! all.
 
 mod address;
+mod alertmanager;
 mod flashduty;
 mod secret;
 
@@ -62,7 +63,8 @@ pub(super) fn read(
     let http = if keys.contains(&HTTP) { reading.http() } else { Http::default() };
     let peers = match *what {
         "flashduty" => flashduty::read(&mut reading),
-        _ => vec![("", Peer::Stdout)],
+        "alertmanager" => alertmanager::read(&mut reading),
+        _ => vec![(String::new(), Peer::Stdout)],
     };
     let secrets = reading.secrets;
     let probe_every = fields.duration("probe_every").unwrap_or(Duration::from_secs(60));
@@ -70,7 +72,7 @@ pub(super) fn read(
     let fallback = fields.text("fallback").map(|said| SinkName::new(said.text));
     let Some(name) = fields.text("name") else { return Vec::new() };
     let of = SinkName::new(name.text);
-    let sink = |(suffix, peer): (&str, Peer)| Sink {
+    let sink = |(suffix, peer): (String, Peer)| Sink {
         fallback: fallback.clone().filter(|_| peer.takes_alerts()),
         name: SinkName::new(format!("{of}{suffix}")),
         of: of.clone(),

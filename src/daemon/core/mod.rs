@@ -258,9 +258,13 @@ impl<D: Disk> Core<D> {
         // Nobody knows how to reach a sink that was removed before this start, but what it is owed stays owed: if it
         // comes back, it is told in order.
         let known = saved.outbox.iter().map(|row| &row.sink).chain(saved.told.iter().map(|row| &row.sink));
+        let known = known.chain(saved.standing.iter().map(|row| &row.delivery.sink));
         for sink in known.cloned().collect::<BTreeSet<_>>() {
             let mine = saved.outbox.iter().filter(|row| row.sink == sink).cloned().collect();
-            core.queues.insert(sink.clone(), Queue::new(sink.clone(), Limits::default(), seed, mine));
+            let mut queue = Queue::new(sink.clone(), Limits::default(), seed, mine);
+            let standing = saved.standing.iter().filter(|row| row.delivery.sink == sink);
+            queue.stand(standing.cloned().collect());
+            core.queues.insert(sink.clone(), queue);
             core.unreachable.insert(sink);
         }
         core.place(&settings, seed, now);
@@ -320,12 +324,13 @@ impl<D: Disk> Core<D> {
         let longest = settings.sources.iter().map(|source| source.max_line).max().unwrap_or(0);
         let threads = settings.threads.unwrap_or(self.cores).max(1);
         self.lanes.resize(threads, BLOCK.max(longest + LINE_END));
+        let mut changes = Vec::new();
         for sink in &settings.sinks {
             let limits = crate::sink::limits(sink);
             self.unreachable.remove(&sink.name);
             match self.queues.get_mut(&sink.name) {
                 Some(queue) => {
-                    queue.retune(limits);
+                    queue.retune(limits, &mut changes);
                     queue.release(now.time);
                 }
                 None => {
@@ -334,6 +339,7 @@ impl<D: Disk> Core<D> {
                 }
             }
         }
+        self.keep_rows(changes, now);
         let routes = self.queues.keys().map(|name| {
             let Some(sink) = settings.sinks.iter().find(|known| known.name == *name) else {
                 return Route { leaving: true, ..Route::new(name.clone()) };

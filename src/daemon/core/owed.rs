@@ -8,7 +8,7 @@ use crate::model::{Content, Delivery, DeliveryKind, SinkName, Status, Subject, T
 use crate::route::is_own;
 use crate::saved::DeadLetter;
 use crate::scan::MatchKind;
-use crate::sink::attempt;
+use crate::sink::attempt::{self, Attempt};
 use crate::sink::queue::Queue;
 use crate::tail::Disk;
 
@@ -70,6 +70,8 @@ impl<D: Disk> Core<D> {
             match change {
                 attempt::Change::Put(row) => self.batch.put_delivery(&row),
                 attempt::Change::Remove(seq) => self.batch.remove_delivery(seq),
+                attempt::Change::Stand(row) => self.batch.put_standing(&row),
+                attempt::Change::Unstand(sink, key) => self.batch.remove_standing(&sink, &key),
                 attempt::Change::Dead(letter) => {
                     self.batch.remove_delivery(letter.delivery.seq);
                     self.batch.put_dead(&letter);
@@ -135,9 +137,15 @@ impl<D: Disk> Core<D> {
 
     /// Lets fallbacks know for whom they stand in.
     pub(super) fn stand_in(&mut self) {
+        // Where a sink has several queues for alerts, it takes nothing only if none of them does.
+        let all_down = |down: &SinkName| {
+            let mut mine = self.fallbacks.keys().filter(|queue| self.of.get(*queue) == self.of.get(down));
+            mine.all(|queue| self.down.all().any(|down| down == queue))
+        };
         for route in &mut self.routes {
             let of = self.of.get(&route.sink);
             let mine = self.down.all().filter(|down| of.is_some() && self.fallbacks.get(*down) == of);
+            let mine = mine.filter(|down| all_down(down));
             route.stands_in_for = mine.cloned().collect();
         }
     }
@@ -166,6 +174,11 @@ impl<D: Disk> Core<D> {
     pub(super) fn fails_next(&self, now: Now) -> Option<Timestamp> {
         let since = self.queues.values().filter_map(Queue::failing_since);
         since.map(|since| since.plus(FAILING_AFTER)).filter(|at| *at > now.time).min()
+    }
+
+    /// Words to peers that would take our silence for the end of everything, for the last moment before a stop.
+    pub fn hold(&self) -> Vec<Attempt> {
+        self.reachable().flat_map(Queue::hold).collect()
     }
 
     /// What was given up, the oldest first.

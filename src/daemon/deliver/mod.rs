@@ -11,13 +11,14 @@ mod transport;
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 
 use super::secret::{Secret, SecretError};
 use crate::model::{Delivery, SinkName, Timestamp};
 use crate::settings::{self, Peer};
+use crate::sink::alertmanager::{self, Heard};
 use crate::sink::attempt::{Attempt, Outcome};
 use crate::sink::{self, Secrets, Unit, stdout};
 use transport::Transport;
@@ -125,6 +126,8 @@ struct Push {
     unit: usize,
     secrets: Vec<Secret>,
     transport: Transport,
+    /// Of an Alertmanager.
+    heard: Mutex<Heard>,
 }
 
 #[derive(Clone)]
@@ -173,7 +176,8 @@ impl Courier {
         };
         let transport = Transport::new(sink, &known)?;
         let unit = sink::limits(sink).unit.max(1);
-        Ok(Way::Push(Arc::new(Push { peer: sink.peer.clone(), unit, secrets, transport })))
+        let (peer, heard) = (sink.peer.clone(), Mutex::default());
+        Ok(Way::Push(Arc::new(Push { peer, unit, secrets, transport, heard })))
     }
 
     /// True if all secrets of the sink can be read and one is not the one last used: release its queue. Blocks on
@@ -271,8 +275,12 @@ async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Out
             continue;
         }
         for rows in rows.chunks(push.unit) {
-            let unit = Unit { rows, secrets: &secrets, shrink: attempt.shrink, now: (terms.now)() };
-            outcomes.extend(push_unit(push, attempt, unit, terms).await);
+            let Attempt { shrink, purpose, .. } = *attempt;
+            let unit = Unit { rows, secrets: &secrets, shrink, now: (terms.now)(), purpose };
+            outcomes.extend(match &push.peer {
+                Peer::Alertmanager(settings) => tell_instance(push, settings, attempt, unit, terms).await,
+                _ => push_unit(push, attempt, unit, terms).await,
+            });
         }
     }
     outcomes
@@ -295,6 +303,39 @@ async fn push_unit(push: &Push, attempt: &Attempt, unit: Unit<'_>, terms: &Terms
         log(attempt, row, outcome, status, request_id.as_deref());
     }
     outcomes
+}
+
+/// Tells an instance of Alertmanager of a unit. One that has begun anew hears first that what is over has fired.
+async fn tell_instance(
+    push: &Push,
+    settings: &settings::Alertmanager,
+    attempt: &Attempt,
+    unit: Unit<'_>,
+    terms: &Terms,
+) -> Vec<Outcome> {
+    let asked = push.transport.exchange(&alertmanager::ask(settings, unit)).await;
+    // What is wrong with it is found out by what follows.
+    let began = asked.map(|answer| alertmanager::began(&answer)).unwrap_or_default();
+    let heard = || push.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    let unheard: Vec<_> = heard().unheard(unit, &began).into_iter().cloned().collect();
+    if unheard.is_empty() {
+        let outcomes = push_unit(push, attempt, unit, terms).await;
+        if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted { .. })) {
+            heard().took(unit.rows, &began);
+        }
+        return outcomes;
+    }
+    let rows: Vec<_> = unheard.iter().collect();
+    let request = alertmanager::request_anew(settings, unit, &rows);
+    match push.transport.exchange(&request).await {
+        Ok(answer) if (200..300).contains(&answer.status) => {
+            heard().took_anew(&rows, &began);
+            tracing::info!(sink = %attempt.sink, alerts = rows.len(), "an instance has begun anew and is told again");
+            same(unit.rows.len(), &alertmanager::put_off())
+        }
+        Ok(answer) => alertmanager::classify(unit, &answer),
+        Err(error) => same(unit.rows.len(), &transport::unanswered(error, unit.secrets)),
+    }
 }
 
 /// Says what became of one row. The peer's own words stay out, unless the sink is suspended by them: a peer that

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use crate::model::DeliveryKind;
 use crate::settings::SecretFrom;
+use crate::sink::attempt::Purpose;
 use crate::sink::sample;
 
 #[path = "../../../tests/support/script.rs"]
@@ -63,7 +64,14 @@ fn attempt() -> Attempt {
     let transition =
         crate::model::Transition { summary: "LOGTEXT of a stranger".to_owned(), ..sample::transition() };
     let deliveries = vec![sample::raise(transition)];
-    Attempt { id: 9, sink: SinkName::new("oncall"), deliveries, number: 1, shrink: false }
+    Attempt {
+        id: 9,
+        sink: SinkName::new("oncall"),
+        deliveries,
+        number: 1,
+        shrink: false,
+        purpose: Purpose::Owed,
+    }
 }
 
 /// A courier whose whole attempt may take `total`.

@@ -96,7 +96,13 @@ mod tests {
         let rows = [sample::of_change(report)];
         let secrets = Secrets::new(vec![(KEY, "CANARYkey/+1".into())]);
         let settings = FlashdutyChanges { url: "https://api.flashcat.cloud".to_owned() };
-        let unit = Unit { rows: &rows, secrets: &secrets, shrink, now: Timestamp::MIN };
+        let unit = Unit {
+            rows: &rows,
+            secrets: &secrets,
+            shrink,
+            now: Timestamp::MIN,
+            purpose: crate::sink::attempt::Purpose::Owed,
+        };
         let request = request(&settings, unit);
         assert_eq!(
             request.url,

@@ -1,0 +1,222 @@
+//! A real Alertmanager, whose own notifications are the witness: what it was told is what somebody hears.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::sandbox::{Out, Peer, Running, Sandbox, parse};
+use crate::support::script::Received;
+
+const PROGRAM: &str = "prometheus-alertmanager";
+
+/// A disk that is bad until it is good, and one that may get worse.
+const RULES: &str = r#"
+[[rule]]
+name     = "disk"
+source   = "app"
+match    = 'disk (?<dev>\S+) (?<n>\d+) bad'
+resolve  = 'disk (?<dev>\S+) good'
+by       = ["dev"]
+measure  = "last(n)"
+warning  = ">= 1"
+critical = ">= 5"
+summary  = "disk {dev}"
+"#;
+
+/// A running Alertmanager that notifies at once.
+struct Alertmanager {
+    running: Running,
+    address: String,
+}
+
+/// True if the program is there; a sentence on stderr if not, which CI does not put up with.
+#[expect(clippy::print_stderr, reason = "a test that checks nothing must not look like one that passed")]
+fn is_here() -> bool {
+    let found = Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_ok() {
+        return true;
+    }
+    assert!(std::env::var_os("CI").is_none(), "`{PROGRAM}` is missing: `.ci/run` installs it");
+    eprintln!(
+        "NOT CHECKED: there is no `{PROGRAM}`, so this test has looked at nothing; install the Debian package"
+    );
+    false
+}
+
+impl Alertmanager {
+    /// Starts one in a directory of `sandbox`; it goes on with what it has written down there.
+    fn start(sandbox: &Sandbox, name: &str, witness: &str, address: &str) -> Alertmanager {
+        let config = format!(
+            "route:\n  receiver: witness\n  group_by: [alertname, alert_key]\n  group_wait: 0s\n  \
+             group_interval: 1s\n  repeat_interval: 10h\nreceivers:\n- name: witness\n  webhook_configs:\n  \
+             - url: {witness}\n    send_resolved: true\n"
+        );
+        sandbox.write(&format!("{name}.yml"), config);
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg(format!("--config.file={}", sandbox.path(&format!("{name}.yml")).display()))
+            .arg(format!("--storage.path={}", sandbox.path(name).display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--cluster.listen-address=")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut running = Running::start(command);
+        let said = running.wait_for(Out::Stderr, "its address", |line| {
+            line.contains("Listening on") && line.contains("address=")
+        });
+        let address = said.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        Alertmanager { running, address: address.expect("an address").to_owned() }
+    }
+
+    /// Ends it without a chance to write anything down.
+    fn kill(self) -> String {
+        self.running.kill();
+        self.address
+    }
+
+    /// The alerts it has, by their device.
+    fn alerts(&self) -> Vec<Value> {
+        let mut stream = TcpStream::connect(&self.address).expect("it answers");
+        let host = &self.address;
+        let request = format!("GET /api/v2/alerts HTTP/1.0\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it listens");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it speaks UTF-8");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        parse(body).as_array().expect("a list").clone()
+    }
+}
+
+/// What was notified: the device, and whether it fires.
+fn heard(requests: &[Received]) -> Vec<String> {
+    let mut heard = Vec::new();
+    for request in requests {
+        let body: Value = serde_json::from_slice(&request.body).expect("a notification is JSON");
+        for alert in body["alerts"].as_array().expect("a list") {
+            if let Some(dev) = alert["labels"]["dev"].as_str() {
+                heard.push(format!("{dev} {}", alert["status"].as_str().expect("a status")));
+            }
+        }
+    }
+    heard.dedup();
+    heard
+}
+
+fn sandbox(addresses: &[&str]) -> Sandbox {
+    let urls: Vec<String> = addresses.iter().map(|address| format!("'http://{address}'")).collect();
+    let config = format!(
+        "state_dir = 'state'\n[admin]\nlisten = '127.0.0.1:0'\n[[source]]\nname = 'app'\nfiles = ['app.log']\n\
+         [[sink]]\nname = 'am'\ntype = 'alertmanager'\nurls = [{}]\nresend = '1s'\nhold_on_shutdown = '10m'\n",
+        urls.join(", ")
+    );
+    super::sandbox(&config, RULES)
+}
+
+#[test]
+fn what_an_alertmanager_is_told_is_heard_by_somebody_though_it_is_killed_in_between() {
+    if !is_here() {
+        return;
+    }
+    let witness = Peer::new([]);
+    let home = Sandbox::new();
+    let peer = Alertmanager::start(&home, "one", &witness.url(), "127.0.0.1:0");
+    let sandbox = sandbox(&[&peer.address]);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda 1 bad\ndisk sdb 1 bad\n");
+    witness.wait_until("two alerts", |requests| heard(requests).len() >= 2);
+    // It gets worse, and is the same alert there.
+    sandbox.append("app.log", "disk sda 7 bad\n");
+    running.metric("tripline_alerts{rule=\"disk\",status=\"critical\"}", |open| open == 1.0);
+    sandbox.append("app.log", "disk sda good\n");
+    witness
+        .wait_until("the end of the first", |requests| heard(requests).contains(&"sda resolved".to_owned()));
+
+    // Killed, it has forgotten whom it notified of the second.
+    let address = peer.kill();
+    let peer = Alertmanager::start(&home, "one", &witness.url(), &address);
+    sandbox.append("app.log", "disk sdb good\n");
+    let requests = witness
+        .wait_until("the end of the second", |requests| heard(requests).contains(&"sdb resolved".to_owned()));
+    let mut told = heard(&requests);
+    told.retain(|told| told.starts_with("sda"));
+    assert_eq!(told, ["sda firing", "sda resolved"]);
+    running.stop().expect(0);
+    peer.kill();
+}
+
+#[test]
+fn while_tripline_is_away_nothing_is_announced_as_over_and_what_fires_outlives_a_stop() {
+    if !is_here() {
+        return;
+    }
+    let witness = Peer::new([]);
+    let home = Sandbox::new();
+    let peer = Alertmanager::start(&home, "one", &witness.url(), "127.0.0.1:0");
+    let sandbox = sandbox(&[&peer.address]);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda 1 bad\n");
+    witness.wait_until("the alert", |requests| !heard(requests).is_empty());
+    assert_eq!(running.kill().code, None);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    // What stood is told again though nothing happens.
+    let ends = |peer: &Alertmanager| peer.alerts()[0]["endsAt"].as_str().expect("an end").to_owned();
+    let first = ends(&peer);
+    let mut again = 0;
+    let mut last = first.clone();
+    while again < 6 {
+        let now = ends(&peer);
+        again += usize::from(now != last);
+        last = now;
+    }
+    assert_eq!(heard(&witness.received()), ["sda firing"], "more than four times `resend` have passed");
+    // The last word before a stop lies further ahead.
+    running.stop().expect(0);
+    let minutes = |from: &str, to: &str| {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().expect("a time").as_second();
+        (at(to) - at(from)) / 60
+    };
+    assert!(minutes(&last, &ends(&peer)) >= 9, "{last} {}", ends(&peer));
+    let running = sandbox.watch("tripline.toml");
+    sandbox.append("app.log", "disk sda good\n");
+    witness
+        .wait_until("the end", |requests| heard(requests).last().is_some_and(|last| last == "sda resolved"));
+    running.stop().expect(0);
+    peer.kill();
+}
+
+#[test]
+fn every_instance_of_a_cluster_is_told_everything_whatever_becomes_of_the_others() {
+    if !is_here() {
+        return;
+    }
+    let (first, second) = (Peer::new([]), Peer::new([]));
+    let home = Sandbox::new();
+    let one = Alertmanager::start(&home, "one", &first.url(), "127.0.0.1:0");
+    let two = Alertmanager::start(&home, "two", &second.url(), "127.0.0.1:0");
+    let sandbox = sandbox(&[&one.address, &two.address]);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda 1 bad\n");
+    first.wait_until("the alert", |requests| !heard(requests).is_empty());
+    second.wait_until("the alert", |requests| !heard(requests).is_empty());
+    let address = one.kill();
+    sandbox.append("app.log", "disk sda good\ndisk sdb 1 bad\n");
+    second.wait_until("both", |requests| {
+        let heard = heard(requests);
+        heard.contains(&"sda resolved".to_owned()) && heard.contains(&"sdb firing".to_owned())
+    });
+    let one = Alertmanager::start(&home, "one", &first.url(), &address);
+    first.wait_until("both, late", |requests| {
+        let heard = heard(requests);
+        heard.contains(&"sda resolved".to_owned()) && heard.contains(&"sdb firing".to_owned())
+    });
+    running.stop().expect(0);
+    one.kill();
+    two.kill();
+}
