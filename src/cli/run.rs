@@ -94,7 +94,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     let wanted = Wanted { config, rules: args.from.rules.clone(), lines, format: args.format.into() };
     let color = args.color.on(&std::io::stderr());
     let texts = load::read(&wanted).map_err(Failure)?;
-    let mut last = texts.digest();
+    let mut known = Known { last: texts.digest(), seen: None };
     let loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
     show(&loaded, color);
     let Some(mut believed) = loaded.believed else { return Err(refused(&loaded)) };
@@ -112,11 +112,9 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
             }
         };
         // Nothing is compiled, let alone tried, before it is known that something changed.
-        let now = texts.digest();
-        if why == Why::Look && now == last {
+        if !known.is_new(why, texts.digest()) {
             return None;
         }
-        last = now;
         let loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
         show(&loaded, color);
         Some(loaded.believed.ok_or(()).map(|mut believed| {
@@ -137,6 +135,25 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
         ends: None,
     };
     Ok(daemon::run(options)?)
+}
+
+/// What is in force, and what was seen since, as digests of all that was read.
+struct Known {
+    last: [u8; 32],
+    seen: Option<[u8; 32]>,
+}
+
+impl Known {
+    /// True if what was read is to be loaded. A file that is written in place is empty for a moment, and its rules are
+    /// not gone: unless somebody asks, only what two looks find alike is meant.
+    fn is_new(&mut self, why: Why, now: [u8; 32]) -> bool {
+        let settled = self.seen.replace(now) == Some(now);
+        let new = why == Why::Asked || (settled && now != self.last);
+        if new {
+            self.last = now;
+        }
+        new
+    }
 }
 
 /// What the command line says in place of the configuration, at the start and at every reload.
@@ -236,5 +253,20 @@ pub(super) fn set_up_log(format: LogFormat, color: Color) {
     if !known {
         let asked = crate::untrusted::Untrusted(&asked).to_string();
         tracing::warn!(TRIPLINE_LOG = asked, "is no level: use error, warn, info, debug or trace");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_at_this_moment_is_not_loaded_unless_somebody_asks() {
+        let [old, empty, new] = [[0; 32], [1; 32], [2; 32]];
+        let mut known = Known { last: old, seen: None };
+        let looks = [old, empty, new, new, new, old, empty, old, old];
+        let loaded = looks.map(|now| known.is_new(Why::Look, now));
+        assert_eq!(loaded, [false, false, false, true, false, false, false, false, true]);
+        assert!(known.is_new(Why::Asked, empty) && !known.is_new(Why::Look, empty));
     }
 }
