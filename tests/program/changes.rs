@@ -52,6 +52,56 @@ fn a_replay_shows_changes_among_transitions_in_the_order_of_time() {
 }
 
 #[test]
+fn two_sets_of_rules_are_compared_in_what_they_say_of_changes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules.toml", CHANGES);
+    let other = CHANGES.replace("|failed)", ")").replace(", failed = \"Canceled\"", "");
+    sandbox.write("other.toml", other.replace("\"Done\"", "\"Canceled\""));
+    sandbox.write(
+        "a.log",
+        "2026-01-05T10:00:00Z deploy <b>1 started\n2026-01-05T10:00:30Z deploy web 1 started\n\
+         2026-01-05T10:01:00Z deploy web 1 failed\n2026-01-05T10:02:00Z deploy api 2 started\n\
+         2026-01-05T10:03:00Z deploy <i> 2 finished\n",
+    );
+    let run = |against: &str, args: &[&str]| {
+        let args =
+            [&["replay", "--rules", "rules.toml", "--tz=UTC", "--against", against, "a.log"], args].concat();
+        sandbox.run(&args)
+    };
+    let alike = run("rules.toml", &[]).expect(0);
+    assert!(alike.talk().contains("4 lines about changes alike, 0 only with --rules"), "{alike:?}");
+    let found = run("other.toml", &["--html", "page.html"]).expect(1);
+    let lines: Vec<&str> = found.stdout.iter().map(|line| line.trim_end()).collect();
+    let expected = [
+        "- 2026-01-05T10:01:00Z  CHANGE    deploy  web-1 is Canceled: web 1 failed",
+        "~ 2026-01-05T10:03:00Z  CHANGE    deploy  <i>-2 is Canceled: <i> 2 finished",
+        "    with --against: Canceled instead of Done",
+    ];
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}");
+    }
+    assert_eq!(lines.len(), 3);
+    assert!(
+        found
+            .talk()
+            .contains("2 lines about changes alike, 1 only with --rules, 0 only with --against, 1 different")
+    );
+    let page = String::from_utf8(sandbox.read("page.html")).expect("a page is UTF-8");
+    for words in
+        ["− only with --rules", "&lt;i&gt;-2 is Canceled", "with --against: Canceled instead of Done"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let json = run("other.toml", &["--json"]).expect(1).json();
+    assert_eq!(json[0]["difference"], "only_with_rules");
+    assert_eq!((&json[1]["kind"], &json[1]["change_key"]), (&"change".into(), &"<i>-2".into()));
+    assert_eq!(
+        (&json[1]["rules"]["change_status"], &json[1]["against"]["change_status"]),
+        (&"Done".into(), &"Canceled".into())
+    );
+}
+
+#[test]
 fn a_running_tripline_tells_of_each_change_once_over_a_kill() {
     let sandbox = Sandbox::new();
     sandbox.write(

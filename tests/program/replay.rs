@@ -304,7 +304,19 @@ fn two_sets_of_rules_are_compared_on_the_same_log() {
     assert_eq!(differs["rules"]["raised"], "2020-03-01T10:00:04Z");
     assert_eq!(differs["against"]["steps"][1], serde_json::json!(["2020-03-01T10:00:49Z", "critical"]));
     run(&["--against", "none.toml"]).expect(2);
-    run(&["--against", "same.toml", "--html", "x.html"]).expect(2);
+    run(&["--against", "same.toml", "--html", "x.html"]).expect(0);
+    run(&["--against", "other.toml", "--html", "y.html"]).expect(1);
+    let page = |name: &str| String::from_utf8(sandbox.read(name)).expect("a page is UTF-8");
+    assert!(page("x.html").contains("Nothing differs") && page("x.html").contains("2 alerts alike"));
+    for words in [
+        "+ only with --against",
+        "− only with --rules",
+        "raised 3s later, over 3s earlier",
+        "2020-03-01 10:00:07",
+    ] {
+        assert!(page("y.html").contains(words), "{words}: {}", page("y.html"));
+    }
+    run(&["--against", "same.toml", "--html", "auth.log"]).expect(2);
 }
 
 /// Runs over a finished log from its beginning, until all of it was read, and stops.

@@ -25,7 +25,7 @@ use crate::rule::Ruleset;
 use crate::sink::stdout;
 use crate::untrusted::Untrusted;
 
-use compare::{Comparison, Episodes};
+use compare::{Comparison, Heard};
 use drive::{Drive, Scene};
 use html::Story;
 use inputs::Input;
@@ -58,7 +58,7 @@ pub(super) struct ReplayArgs {
     html: Option<PathBuf>,
     /// Compare with these rules instead: say what only one of the two sets would have told a sink, and what differs;
     /// exit 1 if anything does. May be given several times
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["html", "summary"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "summary")]
     against: Vec<PathBuf>,
     /// No bar on the terminal, however long it takes
     #[arg(long)]
@@ -78,9 +78,11 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let progress = || Progress::new(!args.no_progress && std::io::stderr().is_terminal());
     if !args.against.is_empty() {
         let (Some(against), _) = load(args, &args.against, &tz)? else { return Ok(COULD_NOT) };
-        return compare(args, Drive::new(vec![ruleset, against], inputs, &scene), progress());
+        let page = args.html.as_deref().map(|path| Page::new(path, &inputs)).transpose()?;
+        return compare(args, Drive::new(vec![ruleset, against], inputs, &scene), page, &tz, progress());
     }
     let page = args.html.as_deref().map(|path| Page::new(path, &inputs)).transpose()?;
+    let page = page.map(|page| (page, Story::default()));
     let summary = Summary::new(&ruleset, tz);
     timeline(args, Drive::new(vec![ruleset], inputs, &scene), summary, page, progress())
 }
@@ -110,7 +112,6 @@ fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<R
 struct Page {
     path: PathBuf,
     file: File,
-    story: Story,
 }
 
 impl Page {
@@ -123,24 +124,30 @@ impl Page {
             let text = format!("`{}` is one of the logs: name another file for the page", path.display());
             return Err(Failure(text));
         }
-        Ok(Page { path: path.to_owned(), file, story: Story::default() })
+        Ok(Page { path: path.to_owned(), file })
     }
 
-    fn write(mut self, summary: &Summary) -> Result<(), Failure> {
-        let html = html::page(self.story, summary);
+    fn write(mut self, html: &str) -> Result<(), Failure> {
         let written = self.file.set_len(0).and_then(|()| self.file.write_all(html.as_bytes()));
         written.map_err(|error| Failure(format!("can not write `{}`: {error}", self.path.display())))
     }
 }
 
 /// Says what two sets of rules would have told a sink differently.
-fn compare(args: &ReplayArgs, mut drive: Drive, mut progress: Progress) -> Result<u8, Failure> {
+fn compare(
+    args: &ReplayArgs,
+    mut drive: Drive,
+    page: Option<Page>,
+    tz: &TimeZone,
+    mut progress: Progress,
+) -> Result<u8, Failure> {
     let size = drive.size();
-    let mut told = [Episodes::default(), Episodes::default()];
+    let mut heard = [Heard::default(), Heard::default()];
     let mut pagers = [Pager::new(), Pager::new()];
     let mut hear = |side: usize, output: Output| {
         let deliveries = output.transitions.iter().filter_map(|emitted| pagers[side].tell(emitted));
-        deliveries.for_each(|(kind, transition)| told[side].tell(kind, &transition));
+        deliveries.for_each(|(kind, transition)| heard[side].episodes.tell(kind, &transition));
+        output.changes.iter().for_each(|reported| heard[side].changes.tell(&reported.report));
     };
     while drive.turn() {
         progress.show(|| drive.taken(), size);
@@ -154,7 +161,10 @@ fn compare(args: &ReplayArgs, mut drive: Drive, mut progress: Progress) -> Resul
         }
     }
     progress.hide();
-    let found = Comparison::new(&told[0], &told[1]);
+    let found = Comparison::new(&heard[0], &heard[1]);
+    if let Some(page) = page {
+        page.write(&html::difference_page(&found, drive.faults(), tz))?;
+    }
     let text = if args.json { found.json() } else { found.text() };
     if !answer(&text)? {
         return Ok(0);
@@ -172,7 +182,7 @@ fn timeline(
     args: &ReplayArgs,
     mut drive: Drive,
     summary: Summary,
-    page: Option<Page>,
+    page: Option<(Page, Story)>,
     mut progress: Progress,
 ) -> Result<u8, Failure> {
     let size = drive.size();
@@ -212,8 +222,8 @@ fn timeline(
     }
     progress.hide();
     let Told { mut out, summary, page, .. } = told;
-    if let Some(page) = page {
-        page.write(&summary)?;
+    if let Some((page, story)) = page {
+        page.write(&html::page(story, &summary))?;
     }
     if args.summary && !quiet(writeln!(out, "{}", summary.json()))? {
         return Ok(0);
@@ -240,15 +250,15 @@ struct Told<'a> {
     color: bool,
     flush: bool,
     summary: Summary,
-    page: Option<Page>,
+    page: Option<(Page, Story)>,
 }
 
 impl Told<'_> {
     /// Prints what an engine decided; false if nobody reads any more. `later`: after the end of the log.
     fn tell(&mut self, output: Output, later: bool, progress: &mut Progress) -> Result<bool, Failure> {
         self.summary.count_matches(&output.matches);
-        if let Some(page) = &mut self.page {
-            page.story.count_matches(&output.matches);
+        if let Some((_, story)) = &mut self.page {
+            story.count_matches(&output.matches);
         }
         let mut changes = output.changes.iter().map(|reported| &reported.report).peekable();
         self.summary.changes += output.changes.len() as u64;
@@ -260,8 +270,8 @@ impl Told<'_> {
                 }
             }
             let told = self.summary.count(emitted, later);
-            if let Some(page) = &mut self.page {
-                page.story.tell(emitted, told == Some(DeliveryKind::Raise), later);
+            if let Some((_, story)) = &mut self.page {
+                story.tell(emitted, told == Some(DeliveryKind::Raise), later);
             }
             // What is told again, or once nothing holds it back any more, stands above.
             if emitted.tell == Tell::IfOther {
@@ -292,6 +302,9 @@ impl Told<'_> {
 
     fn tell_change(&mut self, report: &ChangeReport, progress: &mut Progress) -> Result<bool, Failure> {
         progress.hide();
+        if let Some((_, story)) = &mut self.page {
+            story.tell_change(report);
+        }
         let line =
             if self.json { stdout::change_json(report) } else { stdout::change_line(report, self.color) };
         quiet(writeln!(self.out, "{line}"))

@@ -1,6 +1,7 @@
 //! `--html`: one file that shows a replay, without network, scripts or fonts of its own. Whatever came from a log is
 //! text in it.
 
+mod difference;
 mod picture;
 mod story;
 
@@ -8,11 +9,12 @@ use std::fmt::{self, Write as _};
 
 use jiff::tz::TimeZone;
 
+pub(super) use difference::page as difference_page;
 pub(super) use story::Story;
 
 use super::progress::bytes;
 use super::summary::{Day, RuleDays, Summary, counted, labels_text, shown};
-use crate::model::{Status, Timestamp};
+use crate::model::{ChangeStatus, Status, Timestamp};
 use crate::untrusted::Untrusted;
 
 /// Rows of the table of days, and of the one of keys.
@@ -65,6 +67,9 @@ pub(super) fn page(mut story: Story, summary: &Summary) -> String {
     let (files, size) = (counted(facts.files as u64, "file"), bytes(facts.bytes));
     let matches = counted(facts.matches, "match");
     let _ = write!(html, "<p>{matches} in {files} of {size}; {open} open at the end.");
+    if summary.changes > 0 {
+        let _ = write!(html, " {} about changes.", counted(summary.changes, "line"));
+    }
     if summary.later_pages > 0 {
         let later = counted(summary.later_pages, "raise");
         let _ = write!(html, " {later} only after the log’s end, for want of lines.");
@@ -82,12 +87,13 @@ pub(super) fn page(mut story: Story, summary: &Summary) -> String {
         "files were not read to their end, and",
     );
     if let Some((from, to)) = facts.span {
-        let _ = write!(html, "<div class=\"legend\">{}", picture::legend());
-        html.push_str("<span><i>▶</i> open at the end</span></div>");
+        let legend = picture::legend(!story.changes.is_empty());
+        let _ = write!(html, "<div class=\"legend\">{legend}</div>");
         let _ = write!(html, "<figure>{}</figure>", picture::picture(&mut story, from, to, tz));
     }
     days(&mut html, summary);
     keys(&mut html, summary);
+    changes(&mut html, &story, tz);
     rows(&mut html, &story, tz);
     html.push_str("</main></body></html>\n");
     html
@@ -131,6 +137,38 @@ fn keys(html: &mut String, summary: &Summary) {
     }
     html.push_str("</tbody></table>");
     said(html, keys.len().saturating_sub(MOST_KEYS) as u64, "keys");
+}
+
+fn changes(html: &mut String, story: &Story, tz: &TimeZone) {
+    if story.change_rows.is_empty() {
+        return;
+    }
+    html.push_str("<h2>Changes</h2><table class=\"all\"><thead><tr><th>time<th>status<th>rule<th>change");
+    html.push_str("<th>as of</thead><tbody>");
+    for row in &story.change_rows {
+        let seen = when(row.seen, tz);
+        let time = if row.time == row.seen { String::new() } else { format!("as of {}", when(row.time, tz)) };
+        let (mark, word) = (change_mark(row.status), row.status.as_str());
+        let (rule, key) = (Plain(&row.rule), Plain(&row.key));
+        let (summary, link) = (Plain(&row.summary), Plain(&row.link));
+        let _ = write!(
+            html,
+            "<tr><td>{seen}<td><span class=\"badge change\">{mark} {word}</span><td>{rule}\
+             <td><bdi>{key}</bdi><small><bdi>{summary}</bdi></small><small><bdi>{link}</bdi></small><td>{time}"
+        );
+    }
+    html.push_str("</tbody></table>");
+    said(html, story.other_change_rows, "lines about changes");
+}
+
+/// A sign for a status, beside its word.
+fn change_mark(status: ChangeStatus) -> &'static str {
+    match status {
+        ChangeStatus::Planned | ChangeStatus::Ready => "○",
+        ChangeStatus::Processing => "■",
+        ChangeStatus::Done => "✓",
+        ChangeStatus::Canceled => "✕",
+    }
 }
 
 fn rows(html: &mut String, story: &Story, tz: &TimeZone) {
@@ -187,9 +225,9 @@ const HEAD: &str = r#"<!doctype html>
 <title>tripline replay</title>
 <style>
 :root{--page:#fbfbfa;--ink:#1f2328;--soft:#66707b;--line:#e3e5e8;--card:#fff;
---critical:#b3123a;--warning:#e08a00;--info:#3b7dc4;--ok:#2f7d4f;--match:#9aa7b5}
+--critical:#b3123a;--warning:#e08a00;--info:#3b7dc4;--ok:#2f7d4f;--match:#9aa7b5;--change:#7b4bb7}
 @media(prefers-color-scheme:dark){:root{--page:#14171b;--ink:#e6e8eb;--soft:#98a2ad;--line:#2c3239;--card:#1b1f24;
---critical:#ff5c7a;--warning:#ffb52e;--info:#6cb0f5;--ok:#6ccf94;--match:#5d6b7a}}
+--critical:#ff5c7a;--warning:#ffb52e;--info:#6cb0f5;--ok:#6ccf94;--match:#5d6b7a;--change:#c3a1f2}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:1100px;margin:0 auto;padding:24px 16px 64px}
@@ -204,7 +242,9 @@ figure{margin:0;padding:12px 20px;background:var(--card);border:1px solid var(--
 rect.critical,path.critical{fill:var(--critical);stroke:var(--critical)}
 rect.warning,path.warning{fill:var(--warning);stroke:var(--warning)}
 rect.info,circle.info,path.info{fill:var(--info);stroke:var(--info)}
-rect.match{fill:var(--match)}
+rect.match{fill:var(--match)}rect.change,path.change{fill:var(--change)}
+.hollow{fill:var(--card);stroke:var(--change);stroke-width:2}
+.stroke,.halo{fill:none;stroke:var(--change);stroke-width:2.5;stroke-linecap:round}.halo{stroke:var(--card);stroke-width:6}
 .edge{stroke:var(--card)!important;stroke-width:1.5}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:20px 0 8px;font-size:13px;color:var(--soft)}
 .legend span{display:inline-flex;align-items:center;gap:4px}.legend svg{overflow:visible}.legend i{font-style:normal}
@@ -218,7 +258,7 @@ th,td{padding:6px 12px 6px 0;border-bottom:1px solid var(--line);vertical-align:
 .all small{display:block;color:var(--soft)}.later{opacity:.65}
 .badge{white-space:nowrap;font-weight:600}
 .badge.critical{color:var(--critical)}.badge.warning{color:var(--warning)}
-.badge.info{color:var(--info)}.badge.ok{color:var(--ok)}
+.badge.info{color:var(--info)}.badge.ok{color:var(--ok)}.badge.change{color:var(--change)}
 @media(prefers-color-scheme:light){.badge.warning{color:#9a5b00}}
 @media(max-width:640px){.all thead{display:none}.all tr{display:block;border-bottom:1px solid var(--line);padding:8px 0}
 .all td{display:block;border:0;padding:1px 0}.all td:first-child,.all td:nth-child(2){display:inline-block;margin-right:12px}
@@ -233,7 +273,8 @@ mod tests {
     use super::*;
     use crate::engine::{Emitted, Tell};
     use crate::model::{
-        AlertKey, DeliveryKind, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName, Transition,
+        AlertKey, ChangeReport, DeliveryKind, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName,
+        Transition,
     };
     use crate::rule::Ruleset;
 
@@ -326,6 +367,87 @@ mod tests {
             let opened =
                 html.matches(&format!("<{tag}>")).count() + html.matches(&format!("<{tag} ")).count();
             assert_eq!(opened, html.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+
+    fn change(number: i64, key: &str, status: ChangeStatus, text: &str) -> ChangeReport {
+        ChangeReport {
+            time: Timestamp::from_secs(number + 7200),
+            seen: Timestamp::from_secs(number),
+            rule: RuleName::new("deploy"),
+            hash: KeyHash([0; 16]),
+            change_key: key.to_owned(),
+            status,
+            at: Position { file: FileId(1), offset: number.unsigned_abs() },
+            labels: Labels::new(),
+            details: Labels::new(),
+            summary: text.to_owned(),
+            description: text.to_owned(),
+            link: Some(text.to_owned()),
+            starts: None,
+            ends: None,
+            linked_changes: vec![text.to_owned()],
+            runbook: Some(text.to_owned()),
+            images: Vec::new(),
+        }
+    }
+
+    /// The page of a log in which only changes are spoken of.
+    fn of_changes(reports: impl Iterator<Item = ChangeReport>) -> String {
+        let mut summary = Summary::new(&Ruleset::default(), TimeZone::UTC);
+        let mut story = Story::default();
+        let mut last = 0;
+        for report in reports {
+            last = report.seen.as_secs() + 10;
+            summary.changes += 1;
+            story.tell_change(&report);
+        }
+        let span = Some((Timestamp::from_secs(0), Timestamp::from_secs(last)));
+        summary.finish(Facts { span, ..Facts::default() });
+        page(story, &summary)
+    }
+
+    #[test]
+    fn a_change_has_a_lane_with_a_mark_for_each_line_and_words_beside_each() {
+        use ChangeStatus::{Canceled, Done, Planned, Processing};
+        let steps = [(0, Planned), (20, Processing), (50, Done), (80, Canceled)];
+        let html = of_changes(steps.into_iter().map(|(second, status)| change(second, "api-7", status, "x")));
+        assert!(html.contains("4 lines about changes"), "{html}");
+        assert_eq!(html.matches("<div class=\"lane\"><b>deploy</b> <bdi>api-7</bdi></div>").count(), 1);
+        for words in [
+            "<title>Planned, 1970-01-01 00:00:00 to 1970-01-01 00:00:20</title>",
+            "<title>Processing, 1970-01-01 00:00:20 to 1970-01-01 00:00:50</title>",
+            "<use href=\"#done\"><title>Done, 1970-01-01 00:00:50</title></use>",
+            "<use href=\"#canceled\"><title>Canceled, 1970-01-01 00:01:20</title></use>",
+            "<span class=\"badge change\">✓ Done</span>",
+            "<td>as of 1970-01-01 02:00:50",
+            "planned or ready</span>",
+        ] {
+            assert!(html.contains(words), "{words}: {html}");
+        }
+        assert!(!made(std::iter::empty(), Vec::new()).contains("planned or ready"), "there is none");
+    }
+
+    #[test]
+    fn log_text_in_changes_is_text_and_bounded() {
+        let html =
+            of_changes((0..3).map(|number| change(number, HOSTILE, ChangeStatus::Processing, HOSTILE)));
+        for word in ["<script", "<img", "\x1b", "\u{202e}", "\0", "]]>", "http:", "https:"] {
+            assert!(!html.contains(word), "{word:?}");
+        }
+        // The lane; key, summary and link of each row.
+        assert_eq!(html.matches("&lt;script&gt;alert(&#39;x&#39;)").count(), 1 + 3 * 3);
+        let long = HOSTILE.repeat(2000);
+        let many =
+            (0..3000).map(|number| change(number, &format!("{number}{long}"), ChangeStatus::Done, &long));
+        let html = of_changes(many);
+        assert!(html.len() < 6 << 20, "{} bytes", html.len());
+        for words in [
+            "2000 more lines about changes are not shown",
+            "1980 more changes are not drawn",
+            "1000 lines are about still other changes",
+        ] {
+            assert!(html.contains(words), "{words}");
         }
     }
 

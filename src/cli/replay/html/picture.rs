@@ -1,16 +1,19 @@
-//! The picture: a lane for each key, what it shows as height and colour, raises as shapes, matches below, time across.
+//! The picture: a lane for each change and for each key, what it shows as height and colour, raises as shapes, matches
+//! below, time across.
 
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 use jiff::{Span, Zoned};
 
-use super::story::{Lane, Story};
+use super::story::{ChangeLane, Lane, Story};
 use super::{Plain, when};
-use crate::model::{Status, Timestamp};
+use crate::model::{ChangeStatus, Status, Timestamp};
 
-/// Lanes that are drawn.
+/// Lanes that are drawn of keys.
 const MOST_LANES: usize = 60;
+/// Lanes that are drawn of changes.
+const MOST_CHANGES: usize = 20;
 /// Pixels from one lane to the next.
 const LANE: usize = 44;
 /// Pixels of the bars of matches.
@@ -41,16 +44,53 @@ impl Canvas<'_> {
         share(time, self.from, self.to) * 100.0
     }
 
-    fn lane(&mut self, lane: &Lane, top: usize) {
+    /// The line of a lane and what stands above it; returns where the line lies.
+    fn ground(&mut self, rule: &str, which: &str, more: u64, top: usize) -> usize {
         let base = top + LANE - 4;
-        let (rule, labels) = (Plain(&lane.rule), Plain(&lane.labels));
-        let more = if lane.more > 0 { format!(" (and {} more changes)", lane.more) } else { String::new() };
+        let (rule, which) = (Plain(rule), Plain(which));
+        let more = if more > 0 { format!(" (and {more} more changes)") } else { String::new() };
         let _ = write!(
             self.svg,
             "<foreignObject x=\"0\" y=\"{top}\" width=\"100%\" height=\"20\"><div class=\"lane\"><b>{rule}</b> \
-             <bdi>{labels}</bdi>{more}</div></foreignObject>\
+             <bdi>{which}</bdi>{more}</div></foreignObject>\
              <line class=\"base\" x1=\"0\" x2=\"100%\" y1=\"{base}\" y2=\"{base}\"/>"
         );
+        base
+    }
+
+    /// A change: a band while it is under way, a thin one while it is to come, and a mark for each line.
+    fn change(&mut self, lane: &ChangeLane, top: usize) {
+        let base = self.ground(&lane.rule, &lane.key, lane.more, top);
+        let mut marks = String::new();
+        for (number, (time, status)) in lane.steps.iter().enumerate() {
+            let next = lane.steps.get(number + 1).map_or(self.to, |(time, _)| *time);
+            let (x, word, shape) = (self.x(*time), status.as_str(), shape(*status));
+            let width = self.x(next) - x;
+            let band = match status {
+                ChangeStatus::Planned | ChangeStatus::Ready => 3,
+                ChangeStatus::Processing => 8,
+                ChangeStatus::Done | ChangeStatus::Canceled => 0,
+            };
+            if band > 0 && width > 0.0 {
+                let (since, until) = (when(*time, self.tz), when(next, self.tz));
+                let y = base - band;
+                let _ = write!(
+                    self.svg,
+                    "<rect class=\"change\" x=\"{x:.3}%\" y=\"{y}\" width=\"{width:.3}%\" height=\"{band}\">\
+                     <title>{word}, {since} to {until}</title></rect>"
+                );
+            }
+            let seen = when(*time, self.tz);
+            let _ = write!(
+                marks,
+                "<svg x=\"{x:.3}%\" y=\"{base}\"><use href=\"#{shape}\"><title>{word}, {seen}</title></use></svg>"
+            );
+        }
+        self.svg.push_str(&marks);
+    }
+
+    fn lane(&mut self, lane: &Lane, top: usize) {
+        let base = self.ground(&lane.rule, &lane.labels, lane.more, top);
         let mut marks = String::new();
         for (number, (time, status)) in lane.steps.iter().enumerate() {
             if *time > self.to {
@@ -140,19 +180,35 @@ fn height(status: Status) -> Option<usize> {
 pub(super) fn picture(story: &mut Story, from: Timestamp, to: Timestamp, tz: &TimeZone) -> String {
     let counts = story.matches.over(from, to, PARTS);
     let lanes: Vec<&Lane> = story.drawn(MOST_LANES).into_iter().filter(|lane| begins(lane, to)).collect();
+    let changes = story.drawn_changes(MOST_CHANGES);
     let mut canvas = Canvas { from, to, tz, svg: String::new() };
-    let bars = lanes.len() * LANE + 28;
+    let bars = (changes.len() + lanes.len()) * LANE + 28;
     let height = bars + BARS + 22;
     canvas.marks(height);
+    for (number, lane) in changes.iter().enumerate() {
+        canvas.change(lane, number * LANE);
+    }
     for (number, lane) in lanes.iter().enumerate() {
-        canvas.lane(lane, number * LANE);
+        canvas.lane(lane, (changes.len() + number) * LANE);
     }
     canvas.bars(&counts, bars);
     let mut text = format!(
         "<svg class=\"picture\" width=\"100%\" height=\"{height}\" role=\"img\" \
-         aria-label=\"alerts and matches over time\">{SHAPES}{}</svg>",
+         aria-label=\"{} and matches over time\">{SHAPES}{}</svg>",
+        if changes.is_empty() { "alerts" } else { "changes, alerts" },
         canvas.svg
     );
+    if story.changes.len() > changes.len() {
+        let more = story.changes.len() - changes.len();
+        let _ = write!(
+            text,
+            "<p class=\"said\">{more} more changes are not drawn: these are the ones that began last.</p>"
+        );
+    }
+    if story.other_changes > 0 {
+        let more = story.other_changes;
+        let _ = write!(text, "<p class=\"said\">{more} lines are about still other changes.</p>");
+    }
     let known = story.lanes.values().filter(|lane| begins(lane, to)).count();
     if known > lanes.len() {
         let _ = write!(
@@ -179,17 +235,35 @@ const SHAPES: &str = "<defs>\
 <g id=\"info\"><circle class=\"info edge\" cx=\"0\" cy=\"-5\" r=\"5\"/></g>\
 <g id=\"warning\"><path class=\"warning edge\" d=\"M0-14l7 13h-14z\"/></g>\
 <g id=\"critical\"><path class=\"critical edge\" d=\"M0-17l8 8.5-8 8.5-8-8.5z\"/></g>\
+<g id=\"ahead\"><circle class=\"hollow\" cx=\"0\" cy=\"-6\" r=\"4.5\"/></g>\
+<g id=\"begun\"><path class=\"change edge\" d=\"M-5-12h10v11h-10z\"/></g>\
+<g id=\"done\"><path class=\"halo\" d=\"M-5-7l4 4 7-9\"/><path class=\"stroke\" d=\"M-5-7l4 4 7-9\"/></g>\
+<g id=\"canceled\"><path class=\"halo\" d=\"M-5-12l10 10m0-10l-10 10\"/><path class=\"stroke\" d=\"M-5-12l10 10m0-10l-10 10\"/></g>\
 </defs>";
 
-/// The same for a legend, each by itself.
-pub(super) fn legend() -> String {
-    let shape = |status: Status| {
-        let kind = status.as_str();
+/// The shape of what is said of a change.
+fn shape(status: ChangeStatus) -> &'static str {
+    match status {
+        ChangeStatus::Planned | ChangeStatus::Ready => "ahead",
+        ChangeStatus::Processing => "begun",
+        ChangeStatus::Done => "done",
+        ChangeStatus::Canceled => "canceled",
+    }
+}
+
+/// The same for a legend, each by itself. `changes`: there are some.
+pub(super) fn legend(changes: bool) -> String {
+    let one = |(shape, words): (&str, &str)| {
         format!(
-            "<span><svg width=\"20\" height=\"20\"><svg x=\"10\" y=\"18\"><use href=\"#{kind}\"/></svg></svg>{kind}</span>"
+            "<span><svg width=\"20\" height=\"20\"><svg x=\"10\" y=\"18\"><use href=\"#{shape}\"/></svg></svg>{words}</span>"
         )
     };
-    [Status::Critical, Status::Warning, Status::Info].map(shape).concat()
+    let levels =
+        [Status::Critical, Status::Warning, Status::Info].map(|level| one((level.as_str(), level.as_str())));
+    let of_changes =
+        [("ahead", "planned or ready"), ("begun", "processing"), ("done", "done"), ("canceled", "canceled")];
+    let of_changes = if changes { of_changes.map(one).concat() } else { String::new() };
+    levels.concat() + "<span><i>▶</i> open at the end</span>" + &of_changes
 }
 
 /// Round times of a span, a few of them, and how they are shown.

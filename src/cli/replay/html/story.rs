@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::super::summary::labels_text;
 use crate::engine::{Emitted, Tell};
-use crate::model::{AlertKey, Status, Timestamp};
+use crate::model::{AlertKey, ChangeReport, ChangeStatus, Status, Timestamp};
 use crate::rule::RuleIx;
+use crate::untrusted::Untrusted;
 
 /// Keys that are remembered; those that are drawn are chosen from them at the end.
 const MOST_LANES: usize = 2000;
 /// Changes of a key that are remembered.
 const MOST_STEPS: usize = 200;
-/// Transitions that the table shows.
+/// Transitions that the table shows, and lines about changes.
 const MOST_ROWS: usize = 1000;
 /// Characters that are shown of a text.
 const LONGEST: usize = 300;
@@ -32,6 +33,33 @@ pub(super) struct Lane {
     pub(super) more: u64,
     pub(super) pages: u64,
     pub(super) worst: Status,
+}
+
+/// One deployment, maintenance and the like over time.
+#[derive(Clone, Debug)]
+pub(super) struct ChangeLane {
+    /// The rule that spoke of it first.
+    pub(super) rule: String,
+    /// Which change, escaped for one line.
+    pub(super) key: String,
+    /// What lines said of it from when on.
+    pub(super) steps: Vec<(Timestamp, ChangeStatus)>,
+    /// Lines that found no room.
+    pub(super) more: u64,
+}
+
+/// One line about a change of the table. Texts are escaped for one line, but not for HTML.
+#[derive(Debug)]
+pub(super) struct ChangeRow {
+    pub(super) seen: Timestamp,
+    /// When it came that far, or will.
+    pub(super) time: Timestamp,
+    pub(super) status: ChangeStatus,
+    pub(super) rule: String,
+    pub(super) key: String,
+    pub(super) summary: String,
+    /// Where more is to be seen; as text, because a log may say anything.
+    pub(super) link: String,
 }
 
 /// One transition of the table. Texts are escaped for one line, but not for HTML.
@@ -59,6 +87,13 @@ pub(in crate::cli::replay) struct Story {
     pub(super) rows: Vec<Row>,
     /// Transitions that the table does not show.
     pub(super) other_rows: u64,
+    /// Changes by their keys, whichever rules speak of them.
+    pub(super) changes: BTreeMap<String, ChangeLane>,
+    /// Lines about changes for which there was no room.
+    pub(super) other_changes: u64,
+    pub(super) change_rows: Vec<ChangeRow>,
+    /// Lines about changes that the table does not show.
+    pub(super) other_change_rows: u64,
     pub(super) matches: Bins,
 }
 
@@ -113,6 +148,47 @@ impl Story {
             lane.more += 1;
         }
         lane.worst = lane.worst.max(t.status);
+    }
+
+    /// A line said how far a change has come.
+    pub(in crate::cli::replay) fn tell_change(&mut self, report: &ChangeReport) {
+        let escaped = |text: &str| cut(&Untrusted(&cut(text)).to_string());
+        if self.change_rows.len() < MOST_ROWS {
+            self.change_rows.push(ChangeRow {
+                seen: report.seen,
+                time: report.time,
+                status: report.status,
+                rule: report.rule.to_string(),
+                key: escaped(&report.change_key),
+                summary: escaped(&report.summary),
+                link: report.link.as_deref().map(escaped).unwrap_or_default(),
+            });
+        } else {
+            self.other_change_rows += 1;
+        }
+        if !self.changes.contains_key(&report.change_key) && self.changes.len() >= MOST_LANES {
+            self.other_changes += 1;
+            return;
+        }
+        let fresh = || ChangeLane {
+            rule: report.rule.to_string(),
+            key: escaped(&report.change_key),
+            steps: Vec::new(),
+            more: 0,
+        };
+        let lane = self.changes.entry(report.change_key.clone()).or_insert_with(fresh);
+        if lane.steps.len() < MOST_STEPS {
+            lane.steps.push((report.seen, report.status));
+        } else {
+            lane.more += 1;
+        }
+    }
+
+    /// The changes to draw, at most so many: those that began last, in the order in which they began.
+    pub(super) fn drawn_changes(&self, most: usize) -> Vec<&ChangeLane> {
+        let mut lanes: Vec<&ChangeLane> = self.changes.values().collect();
+        lanes.sort_by_key(|lane| lane.steps.first().map(|(time, _)| *time));
+        lanes.split_off(lanes.len().saturating_sub(most))
     }
 
     /// The lanes to draw, at most so many: those that matter most, in the order in which they begin.

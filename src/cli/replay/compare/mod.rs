@@ -1,9 +1,13 @@
-//! Two sets of rules on the same log: what only one of them would have raised, and what differs.
+//! Two sets of rules on the same log: what only one of them would have raised or said of a change, and what differs.
+
+mod change;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+
+pub(super) use change::Changes;
 
 use super::summary::{counted, labels_text};
 use crate::model::{AlertKey, DeliveryKind, Labels, RuleName, Status, Timestamp, Transition, duration_text};
@@ -78,6 +82,15 @@ impl Episodes {
     }
 }
 
+/// What one set of rules leads to.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// What a sink would have been told of alerts.
+    pub(super) episodes: Episodes,
+    /// What lines say of changes.
+    pub(super) changes: Changes,
+}
+
 /// Where the two sets differ. One of the episodes is there at least.
 #[derive(Debug, PartialEq)]
 struct Difference<'a> {
@@ -93,17 +106,21 @@ pub(super) struct Comparison<'a> {
     alike: u64,
     /// Pages of each rule, with the rules and with those to compare them with.
     pages: BTreeMap<&'a RuleName, (u64, u64)>,
+    changes: change::Comparison<'a>,
     /// From when on not everything was compared.
     full: Option<Timestamp>,
 }
 
 impl<'a> Comparison<'a> {
     /// Compares. Two episodes of a key are the same one if they meet; what is told of it may differ.
-    pub(super) fn new(rules: &'a Episodes, against: &'a Episodes) -> Comparison<'a> {
+    pub(super) fn new(rules: &'a Heard, against: &'a Heard) -> Comparison<'a> {
+        let changes = change::Comparison::new(&rules.changes, &against.changes);
+        let (rules, against) = (&rules.episodes, &against.episodes);
         let mut found = Comparison {
             differences: Vec::new(),
             alike: 0,
             pages: BTreeMap::new(),
+            changes,
             full: [rules.full, against.full].into_iter().flatten().min(),
         };
         let mut keys: Vec<&AlertKey> = rules.by_key.keys().chain(against.by_key.keys()).collect();
@@ -147,17 +164,41 @@ impl<'a> Comparison<'a> {
 
     /// True if nothing differs.
     pub(super) fn is_equal(&self) -> bool {
-        self.differences.is_empty()
+        self.differences.is_empty() && self.changes.differences.is_empty()
     }
 
-    /// For people: a line for what only one set raised, two for what differs.
+    /// Alerts and changes, each in its order of time, in the order of both; at the same moment changes come first.
+    fn in_order<T>(
+        &self,
+        of_alert: impl Fn(&Difference<'a>) -> T,
+        of_change: impl Fn(&change::Difference<'a>) -> T,
+    ) -> Vec<T> {
+        let mut changes = self.changes.differences.iter().peekable();
+        let mut all = Vec::new();
+        for difference in &self.differences {
+            let upto = difference.time();
+            while let Some(change) = changes.next_if(|change| change.time() <= upto) {
+                all.push(of_change(change));
+            }
+            all.push(of_alert(difference));
+        }
+        all.extend(changes.map(of_change));
+        all
+    }
+
+    /// What differs, for people.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row> {
+        self.in_order(Difference::row, change::Difference::row).into_iter().flatten()
+    }
+
+    /// For people: a line for what only one set tells of, two for what differs.
     pub(super) fn text(&self) -> String {
-        self.differences.iter().map(Difference::text).collect()
+        self.rows().map(|row| row.text()).collect()
     }
 
     /// An object for each difference, each on its line.
     pub(super) fn json(&self) -> String {
-        self.differences.iter().map(Difference::json).collect()
+        self.in_order(Difference::json, change::Difference::json).concat()
     }
 
     /// What it comes to.
@@ -184,8 +225,67 @@ impl<'a> Comparison<'a> {
                 "what was raised from {time} on was not all compared: it is more than {MOST_EPISODES}"
             );
         }
-        text
+        text + &self.changes.headline()
     }
+}
+
+/// What differs, as people are told. Texts are escaped for one line, but not for HTML.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// `-`: only with the rules, `+`: only with those to compare them with, `~`: with both, but not the same.
+    pub(super) sign: char,
+    /// When it was raised; of a change, the time of the line.
+    pub(super) time: Timestamp,
+    /// How bad it gets, in capitals; or that it is a change.
+    pub(super) status: String,
+    /// The same in small letters.
+    pub(super) class: &'static str,
+    pub(super) rule: String,
+    pub(super) text: String,
+    pub(super) labels: String,
+    /// When an alert is over.
+    pub(super) until: Option<String>,
+    pub(super) differs: Option<String>,
+}
+
+impl Row {
+    fn text(&self) -> String {
+        let Row { sign, time, status, rule, text, labels, .. } = self;
+        let until = self.until.as_ref().map_or(String::new(), |until| format!("  ({until})"));
+        let mut line = format!("{sign} {time}  {status:<8}  {rule}  {text}{labels}{until}\n");
+        if let Some(differs) = &self.differs {
+            let _ = writeln!(line, "    {differs}");
+        }
+        line
+    }
+}
+
+/// The sign of what is with the rules, with those to compare them with, or with both.
+fn sign(rules: bool, against: bool) -> char {
+    match (rules, against) {
+        (true, true) => '~',
+        (true, false) => '-',
+        (false, _) => '+',
+    }
+}
+
+/// The same in JSON.
+fn difference(rules: bool, against: bool) -> &'static str {
+    match (rules, against) {
+        (true, true) => "differs",
+        (true, false) => "only_with_rules",
+        (false, _) => "only_with_against",
+    }
+}
+
+fn object(line: &impl Serialize) -> String {
+    serde_json::to_string(line).expect("a struct of texts always has a JSON form") + "\n"
+}
+
+/// By how much a moment is another one.
+fn moved(before: Timestamp, after: Timestamp) -> String {
+    let way = if after < before { "earlier" } else { "later" };
+    format!("{} {way}", duration_text(before.since(after).max(after.since(before))))
 }
 
 impl Difference<'_> {
@@ -194,49 +294,37 @@ impl Difference<'_> {
         raised(self.rules).min(raised(self.against))
     }
 
-    fn text(&self) -> String {
-        let (sign, episode) = match (self.rules, self.against) {
-            (Some(_), Some(against)) => ('~', against),
-            (Some(rules), None) => ('-', rules),
-            (None, Some(against)) => ('+', against),
-            (None, None) => return String::new(),
-        };
-        let (time, worst) = (episode.raised(), episode.worst.as_str().to_ascii_uppercase());
-        let (rule, summary) = (&self.key.rule, Untrusted(&episode.summary));
-        let labels = labels_text(&episode.labels);
-        let until = episode.over.map_or("never over".to_owned(), |over| format!("until {over}"));
-        let mut text = format!("{sign} {time}  {worst:<8}  {rule}  {summary}{labels}  ({until})\n");
-        if let (Some(rules), Some(against)) = (self.rules, self.against) {
-            let _ = writeln!(text, "    {}", differs(rules, against));
-        }
-        text
+    fn row(&self) -> Option<Row> {
+        let episode = self.against.or(self.rules)?;
+        Some(Row {
+            sign: sign(self.rules.is_some(), self.against.is_some()),
+            time: episode.raised(),
+            status: episode.worst.as_str().to_ascii_uppercase(),
+            class: episode.worst.as_str(),
+            rule: self.key.rule.to_string(),
+            text: Untrusted(&episode.summary).to_string(),
+            labels: labels_text(&episode.labels),
+            until: Some(episode.over.map_or("never over".to_owned(), |over| format!("until {over}"))),
+            differs: self.rules.zip(self.against).map(|(rules, against)| differs(rules, against)),
+        })
     }
 
     fn json(&self) -> String {
         let shown = self.against.or(self.rules);
-        let line = JsonDifference {
-            difference: match (self.rules, self.against) {
-                (Some(_), None) => "only_with_rules",
-                (None, _) => "only_with_against",
-                _ => "differs",
-            },
+        object(&JsonDifference {
+            difference: difference(self.rules.is_some(), self.against.is_some()),
             rule: self.key.rule.as_str(),
             alert_key: self.key.to_string(),
             labels: shown.map(|episode| episode.labels.clone()).unwrap_or_default(),
             rules: self.rules.map(JsonEpisode::of),
             against: self.against.map(JsonEpisode::of),
-        };
-        serde_json::to_string(&line).expect("a struct of texts always has a JSON form") + "\n"
+        })
     }
 }
 
 /// In what an episode differs with the other rules.
 fn differs(rules: &Episode, against: &Episode) -> String {
     let mut words = Vec::new();
-    let moved = |before: Timestamp, after: Timestamp| {
-        let way = if after < before { "earlier" } else { "later" };
-        format!("{} {way}", duration_text(before.since(after).max(after.since(before))))
-    };
     if rules.raised() != against.raised() {
         words.push(format!("raised {}", moved(rules.raised(), against.raised())));
     }
@@ -297,7 +385,7 @@ mod tests {
     use crate::model::{FileId, KeyHash, Position, Reason, Transition};
 
     /// Episodes as `key: seconds status, …`, each transition of a key after the other.
-    fn episodes(keys: &[(u8, &[(i64, Status)])]) -> Episodes {
+    fn heard(keys: &[(u8, &[(i64, Status)])]) -> Heard {
         let (mut episodes, mut pager) = (Episodes::default(), Pager::new());
         for (key, steps) in keys {
             let mut previous = Ok;
@@ -326,12 +414,12 @@ mod tests {
                 episodes.tell(kind, &told);
             }
         }
-        episodes
+        Heard { episodes, changes: Changes::default() }
     }
 
     #[track_caller]
     fn check(rules: &[(i64, Status)], against: &[(i64, Status)], expected: &[&str]) {
-        let (rules, against) = (episodes(&[(1, rules)]), episodes(&[(1, against)]));
+        let (rules, against) = (heard(&[(1, rules)]), heard(&[(1, against)]));
         let found = Comparison::new(&rules, &against);
         let text = found.text();
         let lines: Vec<&str> = text.lines().collect();
@@ -387,7 +475,7 @@ mod tests {
     fn an_alert_that_falls_apart_is_one_different_and_one_more() {
         let one = [(10, Warning), (90, Ok)];
         let two = [(10, Warning), (20, Ok), (40, Warning), (90, Ok)];
-        let (rules, against) = (episodes(&[(1, &one), (2, &one)]), episodes(&[(1, &two), (2, &one)]));
+        let (rules, against) = (heard(&[(1, &one), (2, &one)]), heard(&[(1, &two), (2, &one)]));
         let found = Comparison::new(&rules, &against);
         assert_eq!(
             found.headline(),
@@ -400,7 +488,7 @@ mod tests {
     fn what_has_no_room_is_said() {
         let steps: Vec<(i64, Status)> =
             (0..=MOST_EPISODES as i64).flat_map(|n| [(2 * n, Warning), (2 * n + 1, Ok)]).collect();
-        let many = episodes(&[(1, &steps)]);
+        let many = heard(&[(1, &steps)]);
         let headline = Comparison::new(&many, &many).headline();
         assert!(headline.contains("100000 alerts alike"), "{headline}");
         assert!(headline.contains("from 1970-01-03T07:33:20Z on was not all compared"), "{headline}");
