@@ -96,7 +96,14 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
         let (line, path, timing, scope) = (&line, &path, &timing, &scope);
         let asked = Asked { line, path, max_line, format, repeats, timing, scope, now };
         let time = Some(first.get_or_insert_with(|| when(&asked)).time);
-        judged.push(Judged { rule, time, explained: sees.then(|| explain(rule, &asked)), max_line, format });
+        judged.push(Judged {
+            rule,
+            ruleset: &ruleset,
+            time,
+            explained: sees.then(|| explain(rule, &asked)),
+            max_line,
+            format,
+        });
     }
     let answer = Answer { line: &line, when: first, judged, alone: args.rule.is_some() };
     let color = args.color.on(&std::io::stdout());

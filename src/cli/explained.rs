@@ -7,12 +7,13 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
+use super::restrained::{self, Step};
 use crate::config::template::BUILT_IN;
 use crate::engine::explain::{Counts, Explained, Fit, Outcome, Part, When, is_ignored};
 use crate::model::{ChangeReport, Format, Timestamp, Transition, duration_text};
 use crate::rule::{
-    Comparison, Condition, Measure, NotComparable, Number, Op, Quantity, Rule, Value, Word, number_text,
-    rung_severity,
+    Comparison, Condition, Measure, NotComparable, Number, Op, Quantity, Rule, Ruleset, Value, Word,
+    number_text, rung_severity,
 };
 use crate::scan::MatchKind;
 use crate::scan::why::{self, Near, Role, Tried, Why};
@@ -36,6 +37,8 @@ pub(super) struct Answer<'a> {
 /// A rule, and what it makes of the line.
 pub(super) struct Judged<'a> {
     pub(super) rule: &'a Rule,
+    /// All rules that are in force.
+    pub(super) ruleset: &'a Ruleset,
     /// What the line was taken for.
     pub(super) time: Option<Timestamp>,
     /// `None`: it does not see the source.
@@ -176,7 +179,7 @@ impl Judged<'_> {
             if self.time.is_some_and(|time| time != fit.time) {
                 page.step("time", &format!("taken for {}, as its source or a field says", fit.time));
             }
-            page.fit(rule, fit);
+            page.fit(rule, self.ruleset, fit);
         }
     }
 
@@ -209,6 +212,7 @@ impl Judged<'_> {
         all["alert_key"] = fit.key.as_ref().filter(|_| rule.change.is_none()).map(ToString::to_string).into();
         if rule.change.is_none() {
             all["measure"] = measure_text(rule).into();
+            all["restraints"] = restrained::json(rule, self.ruleset, fit.time);
         }
         all["number"] = fit.number.and_then(Result::ok).into();
         match &fit.outcome {
@@ -330,7 +334,15 @@ impl Page {
         }
     }
 
-    fn fit(&mut self, rule: &Rule, fit: &Fit) {
+    fn restraint(&mut self, step: &Step) {
+        let mark = match (step.holds, step.lets) {
+            (Some(holds), Some(lets)) => format!("{} ", self.mark(holds, lets)),
+            _ => String::new(),
+        };
+        self.step(step.name, &format!("{mark}{}", step.text));
+    }
+
+    fn fit(&mut self, rule: &Rule, ruleset: &Ruleset, fit: &Fit) {
         for capture in &fit.captures {
             let text = |text: &Option<Vec<u8>>| match text {
                 Some(text) => format!("`{}`", shown(text)),
@@ -382,6 +394,9 @@ impl Page {
             Some(key) => self.step("key", &key.to_string()),
             None => self.step("key", "all that agree with these values"),
         }
+        if matches!(fit.outcome, Outcome::Raises(_) | Outcome::Counts(_)) {
+            restrained::after(rule, ruleset).iter().for_each(|step| self.restraint(step));
+        }
         match &fit.outcome {
             Outcome::Nothing => {}
             Outcome::Reports(_) => {}
@@ -389,11 +404,13 @@ impl Page {
             Outcome::Raises(raised) => {
                 self.step("result", &format!("raises {} at once", raised.status.as_str()));
                 self.timers(rule);
+                restrained::raises(rule, ruleset, fit.time).iter().for_each(|step| self.restraint(step));
                 self.told(raised);
             }
             Outcome::Counts(counts) => {
                 self.counts(rule, counts);
                 self.timers(rule);
+                restrained::raises(rule, ruleset, fit.time).iter().for_each(|step| self.restraint(step));
                 self.told(&counts.told);
             }
         }
@@ -474,7 +491,7 @@ impl Page {
         }
     }
 
-    /// What time, and other rules, do to an alert.
+    /// What time does to an alert.
     fn timers(&mut self, rule: &Rule) {
         let mut say = |name: &str, span: Option<Duration>, what: &str| {
             if let Some(span) = span.filter(|span| !span.is_zero()) {
@@ -497,21 +514,6 @@ impl Page {
                 "clear",
                 &format!("{} has to be true before the lowest level ends", comparison_text(rule, clear)),
             );
-        }
-        let names = |names: &[crate::model::RuleName]| {
-            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-        };
-        if let Some(after) = &rule.after {
-            self.step(
-                "after",
-                &format!("counts only behind an alert of {}; here it is taken to be so", names(&after.rules)),
-            );
-        }
-        if !rule.unless.is_empty() {
-            self.step("unless", &format!("not told while {} has an alert open", names(&rule.unless)));
-        }
-        if !(rule.active.is_empty() && rule.mute.is_empty()) {
-            self.step("schedule", "`active` and `mute` say when it is told");
         }
     }
 

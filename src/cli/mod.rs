@@ -17,6 +17,7 @@ mod plan;
 pub mod render;
 mod replay;
 mod resolve;
+mod restrained;
 mod run;
 mod schema;
 mod silence;

@@ -122,6 +122,14 @@ impl Schedule {
         instant.is_ok_and(|instant| self.when.holds(self.zone.to_datetime(instant)))
     }
 
+    /// That moment on the clock on the wall of its zone, with the day of the week: `Mon 2026-01-05 09:30 +01:00`.
+    pub fn shown(&self, moment: Timestamp) -> String {
+        match jiff::Timestamp::from_microsecond(moment.0) {
+            Ok(instant) => instant.to_zoned(self.zone.clone()).strftime("%a %F %H:%M %:z").to_string(),
+            Err(_) => moment.to_string(),
+        }
+    }
+
     /// The first moment after that one at which it begins or ends. `None`: there is none.
     pub fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
         let mut at = jiff::Timestamp::from_microsecond(after.0).ok()?;
