@@ -38,6 +38,40 @@ fn start(disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
     Core::new(setup, now)
 }
 
+/// Every line of one file fits, and it is later than another file that is long: what waits for that one stays little.
+#[test]
+fn a_file_that_is_ahead_is_not_read_on_while_its_matches_wait() {
+    let disk = FakeDisk::new();
+    disk.set_time(Timestamp(START));
+    let (hits, lines) = (80_000, 80_000);
+    let ahead = "2026-03-01T00:00:09Z hit\n".repeat(hits);
+    let behind =
+        "2026-03-01T00:00:00Z nothing of interest, but long enough to be worth a line\n".repeat(lines);
+    disk.append(Path::new("/s/a.log"), ahead.as_bytes()).expect("an empty disk");
+    disk.append(Path::new("/s/b.log"), behind.as_bytes()).expect("an empty disk");
+    let now = |ms: i64| {
+        let time = Timestamp(START + ms * 1000);
+        disk.set_time(time);
+        Now { time, skew_us: 0, wall: time }
+    };
+    let mut core = start(&disk, &CrashDisk::new(1), now(0));
+    core.step(now(0));
+    let read = |core: &Core<FakeDisk>, path: &str| {
+        core.files().iter().find(|file| file.path == Path::new(path)).map(|file| file.offset)
+    };
+    let (ahead, behind) = (read(&core, "/s/a.log").unwrap_or(0), read(&core, "/s/b.log").unwrap_or(0));
+    // A block is 256 KiB, and 4 MiB are read between two commits.
+    assert!((1..=256 * 1024).contains(&ahead), "{ahead} bytes of the file that is ahead");
+    assert!(behind > 3 * 1024 * 1024, "{behind} bytes of the file that is behind");
+    let steps = (100..3000).step_by(100).find(|ms| {
+        core.step(now(*ms));
+        !core.is_behind()
+    });
+    assert!(steps.is_some(), "all of it is read");
+    let matches: u64 = core.engine().rule_counts().map(|(_, counts, _)| counts.matches).sum();
+    assert_eq!(matches, hits as u64);
+}
+
 /// More is read than fits between two commits, and the only match waits for the file that is behind.
 #[test]
 fn a_match_that_waited_over_a_commit_for_another_file_counts_once() {

@@ -92,7 +92,8 @@ impl<D: Disk> Core<D> {
             for file in &ready {
                 self.sync_phase(file.file, now);
             }
-            // What arrives live comes first; of what is behind, each source goes on with its earliest files.
+            // What arrives live comes first; of what is behind, each source goes on with its earliest file, and with the
+            // next ones as long as none of their matches waits: so what waits stays little, however far apart files are.
             let mut turns: Vec<FileId> =
                 ready.iter().filter(|file| file.live).map(|file| file.file).collect();
             let mut behind: BTreeMap<&SourceName, Vec<(Option<Timestamp>, FileId)>> = BTreeMap::new();
@@ -102,7 +103,8 @@ impl<D: Disk> Core<D> {
             }
             for places in behind.values_mut() {
                 places.sort_unstable();
-                turns.extend(places.iter().take(self.lanes.all.len()).map(|(_, file)| *file));
+                let next = places.iter().take(self.lanes.all.len()).map(|(_, file)| *file).enumerate();
+                turns.extend(next.filter(|(at, file)| *at == 0 || !self.waits(*file)).map(|(_, file)| file));
             }
             let mut turned = false;
             for files in turns.chunks(self.lanes.all.len()) {
@@ -115,6 +117,12 @@ impl<D: Disk> Core<D> {
                 break;
             }
         }
+    }
+
+    /// True if some match of a file waits for files that are behind it.
+    fn waits(&self, file: FileId) -> bool {
+        let place = self.places.get(&file);
+        place.is_some_and(|place| self.engine.applied(file, place.read_to) < place.read_to)
     }
 
     /// Reads one block of each of some files, and tells the engine what fits in them; says how many bytes were used
