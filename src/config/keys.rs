@@ -282,6 +282,22 @@ pub const FLASHDUTY: &[Key] = &[
     ),
 ];
 
+/// `[[sink]]` of type `pagerduty`, besides [`SINK`] and [`HTTP`].
+pub const PAGERDUTY: &[Key] = &[
+    key("routing_key_env", Kind::Text, "", "Name of the environment variable that holds the routing key."),
+    key("routing_key_file", Kind::Text, "", "File that holds the routing key."),
+    key("routing_key", Kind::Secret, "", "The routing key itself; warned about."),
+    key("region", Kind::Choice(&["us", "eu"]), "\"us\"", "Where the account is."),
+    key("url", Kind::Text, "that of the region", "Another base address."),
+    key("client_url", Kind::Text, "none", "Where a click on the name of the client leads."),
+    key(
+        "severity",
+        Kind::Labels,
+        "the same words",
+        "What severities are called there: a table from ours to `info`, `warning`, `error` or `critical`.",
+    ),
+];
+
 /// `[[sink]]` of type `alertmanager`, besides [`SINK`] and [`HTTP`].
 pub const ALERTMANAGER: &[Key] = &[
     key("urls", Kind::Texts, "", "The address of every instance of the cluster: each is told everything."),
@@ -351,20 +367,12 @@ pub const PEERS: &[(&str, &[&[Key]])] = &[
     ("stdout", &[SINK]),
     ("flashduty", &[SINK, HTTP, FLASHDUTY]),
     ("alertmanager", &[SINK, HTTP, ALERTMANAGER]),
+    ("pagerduty", &[SINK, HTTP, PAGERDUTY]),
 ];
 
 /// Types of sinks that a later version will have.
-pub const SINK_TYPES_LATER: &[&str] = &[
-    "pagerduty",
-    "webhook",
-    "slack",
-    "feishu",
-    "dingtalk",
-    "wecom",
-    "file",
-    "exec",
-    "flashduty-status-page",
-];
+pub const SINK_TYPES_LATER: &[&str] =
+    &["webhook", "slack", "feishu", "dingtalk", "wecom", "file", "exec", "flashduty-status-page"];
 
 /// Top level of a rule file.
 pub const RULE_FILE: &[Key] = &[

@@ -55,6 +55,8 @@ pub enum Peer {
     FlashdutyChanges(FlashdutyChanges),
     /// `type = "alertmanager"`: one instance.
     Alertmanager(Alertmanager),
+    /// `type = "pagerduty"`.
+    PagerDuty(PagerDuty),
 }
 
 impl Peer {
@@ -64,13 +66,14 @@ impl Peer {
             Peer::Stdout => "stdout",
             Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => "flashduty",
             Peer::Alertmanager(_) => "alertmanager",
+            Peer::PagerDuty(_) => "pagerduty",
         }
     }
 
     /// True if it takes alerts.
     pub fn takes_alerts(&self) -> bool {
         match self {
-            Peer::Stdout | Peer::Flashduty(_) | Peer::Alertmanager(_) => true,
+            Peer::Stdout | Peer::Flashduty(_) | Peer::Alertmanager(_) | Peer::PagerDuty(_) => true,
             Peer::FlashdutyChanges(_) => false,
         }
     }
@@ -78,7 +81,7 @@ impl Peer {
     /// True if it takes what is said of changes.
     pub fn takes_changes(&self) -> bool {
         match self {
-            Peer::Stdout | Peer::FlashdutyChanges(_) => true,
+            Peer::Stdout | Peer::FlashdutyChanges(_) | Peer::PagerDuty(_) => true,
             Peer::Flashduty(_) | Peer::Alertmanager(_) => false,
         }
     }
@@ -116,6 +119,17 @@ pub struct Alertmanager {
     pub omit_ends_at: bool,
     /// Severity is a label, so that an alert that gets worse is another one there.
     pub severity_label: bool,
+}
+
+/// `type = "pagerduty"`: alerts and changes of one integration. Its secret is `routing_key`.
+#[derive(Clone, Debug)]
+pub struct PagerDuty {
+    /// Base URL.
+    pub url: String,
+    /// Where a click on the name of the client leads.
+    pub client_url: Option<String>,
+    /// What `info`, `warning` and `critical` are called there.
+    pub severities: [&'static str; 3],
 }
 
 /// How a peer is reached by HTTP.

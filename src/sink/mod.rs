@@ -6,6 +6,7 @@
 //! * [`standing`]: what is told again and again to a peer that forgets.
 //! * [`flashduty`]: alerts of a standard alert integration. Wire types live in the peer's file only.
 //! * [`alertmanager`]: alerts of one instance.
+//! * [`pagerduty`]: alerts and changes of one integration.
 //! * [`stdout`]: transitions as JSON lines or as readable lines.
 //!
 //! A new peer is a file with a `request` that renders the rows of a [`Unit`] and a `classify` that reads an answer.
@@ -14,6 +15,7 @@ pub mod alertmanager;
 pub mod attempt;
 pub mod budget;
 pub mod flashduty;
+pub mod pagerduty;
 pub mod queue;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -88,6 +90,7 @@ pub fn address<'a>(peer: &'a Peer, _: &'a Secrets) -> &'a str {
         Peer::Flashduty(settings) => &settings.url,
         Peer::FlashdutyChanges(settings) => &settings.url,
         Peer::Alertmanager(settings) => &settings.url,
+        Peer::PagerDuty(settings) => &settings.url,
     }
 }
 
@@ -99,6 +102,16 @@ pub fn takes(peer: &Peer, row: &Delivery) -> bool {
     }
 }
 
+/// What is wrong with the peer's secrets, as far as it can be seen without asking it.
+pub fn wrong_secret(peer: &Peer, secrets: &Secrets) -> Option<&'static str> {
+    match peer {
+        Peer::PagerDuty(_) if !pagerduty::is_routing_key(secrets.get(pagerduty::KEY)) => {
+            Some("a routing key has 32 letters and digits, and this one has not")
+        }
+        _ => None,
+    }
+}
+
 /// What is sent for a unit; `None` for a peer that is not reached by HTTP.
 pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
     match peer {
@@ -106,6 +119,7 @@ pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
         Peer::Flashduty(settings) => Some(flashduty::request(settings, unit)),
         Peer::FlashdutyChanges(settings) => Some(flashduty::change::request(settings, unit)),
         Peer::Alertmanager(settings) => Some(alertmanager::request(settings, unit)),
+        Peer::PagerDuty(settings) => Some(pagerduty::request(settings, unit)),
     }
 }
 
@@ -115,13 +129,14 @@ pub fn classify(peer: &Peer, unit: Unit<'_>, request: &Request, answer: &Answer)
         Peer::Stdout => Vec::new(),
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => vec![flashduty::classify(unit, request, answer)],
         Peer::Alertmanager(_) => alertmanager::classify(unit, answer),
+        Peer::PagerDuty(_) => vec![pagerduty::classify(unit, answer)],
     }
 }
 
 /// The peer's own number for a request, for logs; `None` if it gave none or one that is no plain word.
 pub fn request_id(peer: &Peer, answer: &Answer) -> Option<String> {
     match peer {
-        Peer::Stdout | Peer::Alertmanager(_) => None,
+        Peer::Stdout | Peer::Alertmanager(_) | Peer::PagerDuty(_) => None,
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => flashduty::request_id(answer),
     }
 }
@@ -261,6 +276,12 @@ pub fn limits(sink: &Sink) -> Limits {
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => Limits {
             concurrency: 8,
             budgets: vec![Budget { tokens: 15, per: Duration::from_secs(1), burst: 60 }],
+            ..Limits::default()
+        },
+        // About 120 a minute are taken for a key, alerts and changes together.
+        Peer::PagerDuty(_) => Limits {
+            concurrency: 4,
+            budgets: vec![Budget { tokens: 100, per: Duration::from_secs(60), burst: 20 }],
             ..Limits::default()
         },
         // Told again it takes everything as it is, so there is no harm in many alerts at a time.

@@ -28,6 +28,7 @@ mod life;
 /// What stands in files: ends of lines, bytes, lengths, names.
 mod lines;
 mod outbox;
+mod pagerduty;
 /// A thousand rules, put in force while lines come.
 mod reload;
 /// Finished logs on their own time, and the same logs under `run`.

@@ -4,6 +4,7 @@
 mod address;
 mod alertmanager;
 mod flashduty;
+mod pagerduty;
 mod secret;
 
 use std::ops::Range;
@@ -64,6 +65,7 @@ pub(super) fn read(
     let peers = match *what {
         "flashduty" => flashduty::read(&mut reading),
         "alertmanager" => alertmanager::read(&mut reading),
+        "pagerduty" => pagerduty::read(&mut reading),
         _ => vec![(String::new(), Peer::Stdout)],
     };
     let secrets = reading.secrets;

@@ -109,6 +109,14 @@ pub enum AttachError {
         /// Why, without the key.
         error: SecretError,
     },
+    /// The key can be had, and is none.
+    #[error("sink `{sink}` has no key: {why}")]
+    NoKey {
+        /// Which sink.
+        sink: SinkName,
+        /// Why, without the key.
+        why: &'static str,
+    },
     /// TLS cannot be set up.
     #[error("cannot set up connections for sink `{sink}`: {why}")]
     Client {
@@ -174,6 +182,9 @@ impl Courier {
             true => read(&secrets).map_err(keyless)?,
             false => read(&secrets).unwrap_or_default(),
         };
+        if let Some(why) = sink::wrong_secret(&sink.peer, &known).filter(|_| self.terms.send) {
+            return Err(AttachError::NoKey { sink: sink.name.clone(), why });
+        }
         let transport = Transport::new(sink, &known)?;
         let unit = sink::limits(sink).unit.max(1);
         let (peer, heard) = (sink.peer.clone(), Mutex::default());
