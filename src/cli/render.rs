@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
-use crate::config::keys::{Kind, PEERS, SINK_LATER};
+use crate::config::keys::{Key, Kind, PEERS, SINK_LATER};
 use crate::config::{Diagnostic, Severity};
 
 /// The diagnostics with the lines they speak of, and a sentence of how many there are. Empty if there are none.
@@ -211,15 +211,17 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     let mut in_sink = false;
+    let mut table = table_at(text, 0);
     let ends = |c: char| c.is_whitespace() || "&\"'#".contains(c);
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim_start();
         if trimmed.starts_with('[') {
             in_sink = trimmed.trim_start_matches(['[', ' ']).starts_with("sink");
+            table = table_at(text, at);
         }
         let starts = line.match_indices(['{', ',', '[']).map(|(comma, _)| comma + 1);
         for start in std::iter::once(0).chain(starts) {
-            found.extend(secret_value(text, at + start, in_sink));
+            found.extend(secret_value(text, at + start, in_sink, table));
         }
         if in_sink || line.contains("sink") {
             for (scheme, _) in line.match_indices("://") {
@@ -250,8 +252,20 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     apart
 }
 
-/// The value of `key = …` at `at`, if the key is called like a secret.
-fn secret_value(text: &str, at: usize, in_sink: bool) -> Option<Range<usize>> {
+/// The table whose first line begins at `at`, up to where another begins.
+fn table_at(text: &str, at: usize) -> &str {
+    let mut end = at;
+    for line in text[at..].split_inclusive('\n') {
+        if end > at && line.trim_start().starts_with('[') {
+            break;
+        }
+        end += line.len();
+    }
+    &text[at..end]
+}
+
+/// The value of `key = …` at `at`, if the key is called like a secret in this table.
+fn secret_value(text: &str, at: usize, in_sink: bool, table: &str) -> Option<Range<usize>> {
     let blank = |at: usize| at + text[at..].len() - text[at..].trim_start_matches([' ', '\t']).len();
     let from = blank(at);
     let key_end = text[from..]
@@ -259,7 +273,7 @@ fn secret_value(text: &str, at: usize, in_sink: bool) -> Option<Range<usize>> {
         .map_or(text.len(), |length| from + length);
     let key = text[from..key_end].rsplit('.').next()?.trim_matches(['"', '\'']);
     let equals = blank(key_end);
-    if !text[equals..].starts_with('=') || !is_secret_name(key, in_sink) {
+    if !text[equals..].starts_with('=') || !is_secret_name(key, in_sink, table) {
         return None;
     }
     let value = blank(equals + 1);
@@ -282,10 +296,16 @@ fn secret_value(text: &str, at: usize, in_sink: bool) -> Option<Range<usize>> {
     })
 }
 
-fn is_secret_name(name: &str, in_sink: bool) -> bool {
-    let known = PEERS.iter().flat_map(|(_, keys)| *keys).copied().flatten().find(|key| key.name == name);
-    if let Some(key) = known {
-        return key.kind == Kind::Secret;
+fn is_secret_name(name: &str, in_sink: bool, table: &str) -> bool {
+    let key = |tables: &[&[Key]]| tables.iter().copied().flatten().find(|key| key.name == name).copied();
+    let known: Vec<(&str, Key)> =
+        PEERS.iter().filter_map(|(peer, tables)| Some((*peer, key(tables)?))).collect();
+    if !known.is_empty() {
+        // What is a secret of one peer may be none of another.
+        let here =
+            |peer: &str| ["\"", "'"].iter().any(|quote| table.contains(&format!("{quote}{peer}{quote}")));
+        return known.iter().all(|(_, key)| key.kind == Kind::Secret)
+            || known.iter().any(|(peer, key)| key.kind == Kind::Secret && here(peer));
     }
     if name == "app_key" || name == "routing_key" {
         return true;
@@ -346,6 +366,25 @@ mod tests {
                 assert!(!["S3", "CRET", "RET'''"].iter().any(|part| shown.contains(part)), "{line}\n{shown}");
             }
         }
+    }
+
+    #[test]
+    fn an_address_is_a_secret_where_it_opens_a_group() {
+        let sink =
+            |kind: &str| format!("[[sink]]\nurl = \"https://h/S3CRET\"\ntype = {kind}\n[[sink]]\nx = 1\n");
+        for (kind, hidden) in [
+            ("'slack'", true),
+            ("\"feishu\"", true),
+            ("'dingtalk'", true),
+            ("'wecom'", true),
+            ("'flashduty'", false),
+        ] {
+            let file = sink(kind);
+            let at = file.find("url").unwrap();
+            assert_eq!(!rendered(&file, one(at..at + 3)).contains("S3CRET"), hidden, "{kind}");
+        }
+        let inline = "sink = [\n{ name = 'a', url = 'https://h/S3CRET', type = 'slack' }\n]\n";
+        assert!(!rendered(inline, one(12..15)).contains("S3CRET"));
     }
 
     #[test]

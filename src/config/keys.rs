@@ -334,6 +334,31 @@ pub const ALERTMANAGER: &[Key] = &[
     ),
 ];
 
+/// `[[sink]]` of types `slack`, `feishu`, `dingtalk` and `wecom`, besides [`SINK`] and [`HTTP`].
+pub const CHAT: &[Key] = &[
+    key("url_env", Kind::Text, "", "Name of the environment variable that holds the address of the group."),
+    key("url_file", Kind::Text, "", "File that holds the address; `$CREDENTIALS_DIRECTORY` is expanded."),
+    key(
+        "url",
+        Kind::Secret,
+        "",
+        "The address itself; warned about, as whoever has it can write to the group.",
+    ),
+    key(
+        "keyword",
+        Kind::Text,
+        "nothing",
+        "What all that is said begins with, such as a keyword that the bot asks for; at most 64 bytes.",
+    ),
+];
+
+/// `[[sink]]` of types `feishu` and `dingtalk`, besides those of [`CHAT`].
+pub const CHAT_SIGNED: &[Key] = &[
+    key("secret_env", Kind::Text, "", "Name of the environment variable that holds the secret to sign with."),
+    key("secret_file", Kind::Text, "", "File that holds the secret to sign with."),
+    key("secret", Kind::Secret, "", "The secret to sign with itself; warned about."),
+];
+
 /// `[[sink]]` of every type whose peer is reached by HTTP.
 pub const HTTP: &[Key] = &[
     key("ca_file", Kind::Text, "", "A private certificate authority, PEM, besides the public ones."),
@@ -368,11 +393,14 @@ pub const PEERS: &[(&str, &[&[Key]])] = &[
     ("flashduty", &[SINK, HTTP, FLASHDUTY]),
     ("alertmanager", &[SINK, HTTP, ALERTMANAGER]),
     ("pagerduty", &[SINK, HTTP, PAGERDUTY]),
+    ("slack", &[SINK, HTTP, CHAT]),
+    ("feishu", &[SINK, HTTP, CHAT, CHAT_SIGNED]),
+    ("dingtalk", &[SINK, HTTP, CHAT, CHAT_SIGNED]),
+    ("wecom", &[SINK, HTTP, CHAT]),
 ];
 
 /// Types of sinks that a later version will have.
-pub const SINK_TYPES_LATER: &[&str] =
-    &["webhook", "slack", "feishu", "dingtalk", "wecom", "file", "exec", "flashduty-status-page"];
+pub const SINK_TYPES_LATER: &[&str] = &["webhook", "file", "exec", "flashduty-status-page"];
 
 /// Top level of a rule file.
 pub const RULE_FILE: &[Key] = &[
@@ -742,6 +770,7 @@ mod tests {
             (vec![HEARTBEAT], &[]),
             (vec![SOURCE], SOURCE_LATER),
             (vec![SINK, HTTP, FLASHDUTY], SINK_LATER),
+            (vec![SINK, HTTP, CHAT, CHAT_SIGNED], SINK_LATER),
             (vec![RULE_FILE], &[]),
             (vec![RULE_OWN, DEFAULTS, CHANGE], RULE_LATER),
             (vec![IMAGE], &[]),

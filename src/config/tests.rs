@@ -783,6 +783,35 @@ fn only_what_decides_enters_the_digest() {
 }
 
 #[test]
+fn a_chat_is_checked() {
+    let sink = |kind: &str, line: &str| format!("[[sink]]\nname='a'\ntype='{kind}'\n{line}\n");
+    let kept = |kind: &str, line: &str| {
+        let (found, _) = main_file(&sink(kind, line));
+        let sink = found.expect("nothing is wrong").sinks.remove(0);
+        let secrets: Vec<&str> = sink.secrets.iter().map(|(name, _)| *name).collect();
+        assert!(sink.peer.takes_alerts() && sink.peer.takes_changes());
+        (sink.peer.kind(), secrets)
+    };
+    for kind in ["slack", "feishu", "dingtalk", "wecom"] {
+        check_main(&sink(kind, ""), &[("missing-key", "[[sink]]")]);
+        check_main(&sink(kind, "url_env='U'\nkeyword='DB'"), &[]);
+        check_main(&sink(kind, "url='https://h/x?key=k'"), &[("inline-secret", "url")]);
+        check_main(&sink(kind, "url='h'"), &[("bad-url", "h")]);
+        check_main(&sink(kind, "url='http://h/x'"), &[("plaintext-url", "http://")]);
+        check_main(&sink(kind, "url_env='U'\nurl_file='f'"), &[("several-keys", "url_file")]);
+        check_main(&sink(kind, "url_env='U'\nkeyword=' '"), &[("empty", "' '")]);
+        let long = format!("'{}'", "k".repeat(65));
+        check_main(&sink(kind, &format!("url_env='U'\nkeyword={long}")), &[("out-of-range", &long)]);
+        assert_eq!(kept(kind, "url_file='f'"), (kind, vec!["url"]));
+    }
+    for kind in ["feishu", "dingtalk"] {
+        assert_eq!(kept(kind, "url_env='U'\nsecret_env='S'"), (kind, vec!["secret", "url"]));
+        check_main(&sink(kind, "url_env='U'\nsecret='s'"), &[("inline-secret", "secret")]);
+    }
+    check_main(&sink("slack", "url_env='U'\nsecret_env='S'"), &[("unknown-key", "secret_env")]);
+}
+
+#[test]
 fn the_main_file_is_checked() {
     let source = |line: &str| format!("[[source]]\nname='a'\nfiles='x'\n{line}\n");
     let sink = |line: &str| format!("[[sink]]\nname='a'\ntype='flashduty'\n{line}\n");
@@ -806,7 +835,7 @@ fn the_main_file_is_checked() {
     check_main(&source("max_line = '64kb'"), &[("bad-size", "kb")]);
     check_main(&source("max_line = 5"), &[("out-of-range", "5")]);
     check_main(&source("[[source]]\nname='a'\nfiles='y'"), &[("duplicate-name", "'a'")]);
-    check_main("[[sink]]\nname='a'\ntype='slack'\nwebhook='x'\n", &[("not-yet", "'slack'")]);
+    check_main("[[sink]]\nname='a'\ntype='exec'\nwebhook='x'\n", &[("not-yet", "'exec'")]);
     check_main("[[sink]]\nname='a'\ntype='stdot'\n", &[("unknown-type", "'stdot'")]);
     check_main("[[sink]]\nname='a'\ntype='stdout'\nurl='x'\n", &[("unknown-key", "url")]);
     check_main(&sink(""), &[("missing-key", "[[sink]]")]);

@@ -10,7 +10,10 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Format, SinkName, SourceName};
 use crate::rule::Redaction;
-pub use sink::{Alertmanager, Flashduty, FlashdutyChanges, Http, PagerDuty, Peer, Proxy, SecretFrom, Sink};
+pub use sink::{
+    Alertmanager, Chat, ChatService, Flashduty, FlashdutyChanges, Http, PagerDuty, Peer, Proxy, SecretFrom,
+    Sink,
+};
 
 /// Everything but the rules.
 #[derive(Clone, Debug)]

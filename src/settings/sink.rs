@@ -57,6 +57,8 @@ pub enum Peer {
     Alertmanager(Alertmanager),
     /// `type = "pagerduty"`.
     PagerDuty(PagerDuty),
+    /// `type = "slack"`, `"feishu"`, `"dingtalk"` or `"wecom"`.
+    Chat(Chat),
 }
 
 impl Peer {
@@ -67,13 +69,18 @@ impl Peer {
             Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => "flashduty",
             Peer::Alertmanager(_) => "alertmanager",
             Peer::PagerDuty(_) => "pagerduty",
+            Peer::Chat(chat) => chat.service.kind(),
         }
     }
 
     /// True if it takes alerts.
     pub fn takes_alerts(&self) -> bool {
         match self {
-            Peer::Stdout | Peer::Flashduty(_) | Peer::Alertmanager(_) | Peer::PagerDuty(_) => true,
+            Peer::Stdout
+            | Peer::Flashduty(_)
+            | Peer::Alertmanager(_)
+            | Peer::PagerDuty(_)
+            | Peer::Chat(_) => true,
             Peer::FlashdutyChanges(_) => false,
         }
     }
@@ -81,7 +88,7 @@ impl Peer {
     /// True if it takes what is said of changes.
     pub fn takes_changes(&self) -> bool {
         match self {
-            Peer::Stdout | Peer::FlashdutyChanges(_) | Peer::PagerDuty(_) => true,
+            Peer::Stdout | Peer::FlashdutyChanges(_) | Peer::PagerDuty(_) | Peer::Chat(_) => true,
             Peer::Flashduty(_) | Peer::Alertmanager(_) => false,
         }
     }
@@ -130,6 +137,40 @@ pub struct PagerDuty {
     pub client_url: Option<String>,
     /// What `info`, `warning` and `critical` are called there.
     pub severities: [&'static str; 3],
+}
+
+/// A group of people who read along. Its secrets are `url`, the whole address, and `secret` where it is signed.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    /// Whose.
+    pub service: ChatService,
+    /// What all that is said begins with, untouched; at most 64 bytes.
+    pub keyword: Option<String>,
+}
+
+/// The services that have groups which can be written to by HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatService {
+    /// `type = "slack"`: an incoming webhook.
+    Slack,
+    /// `type = "feishu"`: a custom bot; Lark too.
+    Feishu,
+    /// `type = "dingtalk"`: a custom robot.
+    DingTalk,
+    /// `type = "wecom"`: a group bot.
+    WeCom,
+}
+
+impl ChatService {
+    /// `type` in the configuration.
+    pub fn kind(self) -> &'static str {
+        match self {
+            ChatService::Slack => "slack",
+            ChatService::Feishu => "feishu",
+            ChatService::DingTalk => "dingtalk",
+            ChatService::WeCom => "wecom",
+        }
+    }
 }
 
 /// How a peer is reached by HTTP.

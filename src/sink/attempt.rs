@@ -12,6 +12,8 @@ use crate::saved::{DeadLetter, SavedStanding};
 pub struct Limits {
     /// Most rows in one attempt, 1 or more.
     pub unit: usize,
+    /// True: rows go one by one while the budgets have a send for each that is ready, and together only beyond that.
+    pub digest: bool,
     /// Most attempts in flight, 1 or more.
     pub concurrency: usize,
     /// Budgets of attempts; all hold at once.
@@ -39,6 +41,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             unit: 1,
+            digest: false,
             concurrency: 1,
             budgets: Vec::new(),
             retry_base: Duration::from_secs(1),

@@ -58,6 +58,17 @@ impl Meter {
         free.max().unwrap_or(Timestamp::MIN)
     }
 
+    /// How many sends may leave at `now`, one after the other; `usize::MAX` if nothing limits them.
+    pub(super) fn left(&self, now: Timestamp) -> usize {
+        let left = self.budgets.iter().zip(&self.steady).map(|(budget, steady)| {
+            let free = steady.minus(budget.slack());
+            let saved = micros(now.since(free)) / budget.gap_us().max(1);
+            let most = usize::try_from(budget.burst.max(1)).unwrap_or(usize::MAX);
+            if now < free { 0 } else { usize::try_from(saved + 1).unwrap_or(most).min(most) }
+        });
+        left.min().unwrap_or(usize::MAX)
+    }
+
     /// Uses up one send of every budget, if each has one left.
     pub(super) fn take(&mut self, now: Timestamp) -> bool {
         if now < self.free_at() {
@@ -108,6 +119,26 @@ mod tests {
     fn without_a_budget_nothing_waits() {
         let mut meter = Meter::new(Vec::new());
         assert!((0..1_000).all(|_| meter.take(Timestamp::MIN)));
+    }
+
+    #[test]
+    fn what_is_left_is_what_can_be_taken() {
+        let fast = Budget { tokens: 2, per: Duration::from_secs(1), burst: 4 };
+        let slow = Budget { tokens: 80, per: Duration::from_secs(60), burst: 10 };
+        for budgets in [vec![fast], vec![slow], vec![fast, slow]] {
+            let mut meter = Meter::new(budgets);
+            for step in 0..400 {
+                // Times that come closer and closer, so that there is all of a budget, some of it, and none.
+                let now = Timestamp(1_000_000_000 + 700_000 * step - step * step * 800);
+                let mut trial = meter.clone();
+                let left = (0..100).filter(|_| trial.take(now)).count();
+                assert_eq!(meter.left(now), left, "{now}");
+                if step % 3 > 0 {
+                    meter.take(now);
+                }
+            }
+        }
+        assert_eq!(Meter::new(Vec::new()).left(Timestamp::MIN), usize::MAX);
     }
 
     #[test]

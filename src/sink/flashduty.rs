@@ -150,7 +150,7 @@ fn event(settings: &settings::Flashduty, kind: DeliveryKind, t: &Transition, shr
 }
 
 /// Control characters as pictures, other hostile characters as `�`. `lines` keeps line breaks and tabs.
-fn plain(text: &str, lines: bool) -> String {
+pub(super) fn plain(text: &str, lines: bool) -> String {
     let text = text.replace("\r\n", "\n");
     let shown = text.chars().map(|c| match c {
         '\n' | '\t' if lines => c,
@@ -191,7 +191,7 @@ fn title(t: &Transition, most: usize) -> String {
 }
 
 /// How long it lasted, to a person: the two largest units.
-fn duration(span: Duration) -> String {
+pub(super) fn duration(span: Duration) -> String {
     let s = span.as_secs();
     match (s / 86_400, s / 3_600 % 24, s / 60 % 60, s % 60) {
         (0, 0, 0, s) => format!("{s}s"),
@@ -276,7 +276,7 @@ fn labels(t: &Transition, half: usize, images_left_out: usize, shrink: bool) -> 
     kept.into_iter().collect()
 }
 
-fn is_link(text: &str) -> bool {
+pub(super) fn is_link(text: &str) -> bool {
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     (lower.starts_with("http://") || lower.starts_with("https://"))
         && !text.chars().any(|c| c.is_whitespace() || is_hostile(c))
@@ -378,7 +378,7 @@ pub fn classify(unit: Unit<'_>, request: &Request, answer: &Answer) -> Outcome {
     }
 }
 
-fn by_status(status: u16, why: String, retry: impl Fn(String) -> Outcome) -> Outcome {
+pub(super) fn by_status(status: u16, why: String, retry: impl Fn(String) -> Outcome) -> Outcome {
     match status {
         300..400 => Outcome::Suspend { why: format!("{status}: redirects are not followed; correct `url`") },
         401..=405 | 407 | 410 | 421 | 428 | 451 => Outcome::Suspend { why },

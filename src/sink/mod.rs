@@ -4,6 +4,7 @@
 //! * [`attempt`]: the nouns of delivery. [`budget`]: sends per time.
 //! * [`queue`]: what is owed to one sink, in which order, and when it is tried.
 //! * [`standing`]: what is told again and again to a peer that forgets.
+//! * [`chat`]: groups of people who read along: Slack, Feishu, DingTalk, WeCom.
 //! * [`flashduty`]: alerts of a standard alert integration. Wire types live in the peer's file only.
 //! * [`alertmanager`]: alerts of one instance.
 //! * [`pagerduty`]: alerts and changes of one integration.
@@ -14,6 +15,7 @@
 pub mod alertmanager;
 pub mod attempt;
 pub mod budget;
+pub mod chat;
 pub mod flashduty;
 pub mod pagerduty;
 pub mod queue;
@@ -84,13 +86,14 @@ impl Secrets {
 }
 
 /// Where the peer is, as the settings or its secrets say; empty for one that is not reached by HTTP. May hold secrets.
-pub fn address<'a>(peer: &'a Peer, _: &'a Secrets) -> &'a str {
+pub fn address<'a>(peer: &'a Peer, secrets: &'a Secrets) -> &'a str {
     match peer {
         Peer::Stdout => "",
         Peer::Flashduty(settings) => &settings.url,
         Peer::FlashdutyChanges(settings) => &settings.url,
         Peer::Alertmanager(settings) => &settings.url,
         Peer::PagerDuty(settings) => &settings.url,
+        Peer::Chat(_) => secrets.get(chat::URL),
     }
 }
 
@@ -120,6 +123,7 @@ pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
         Peer::FlashdutyChanges(settings) => Some(flashduty::change::request(settings, unit)),
         Peer::Alertmanager(settings) => Some(alertmanager::request(settings, unit)),
         Peer::PagerDuty(settings) => Some(pagerduty::request(settings, unit)),
+        Peer::Chat(settings) => Some(chat::request(settings, unit)),
     }
 }
 
@@ -130,13 +134,14 @@ pub fn classify(peer: &Peer, unit: Unit<'_>, request: &Request, answer: &Answer)
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => vec![flashduty::classify(unit, request, answer)],
         Peer::Alertmanager(_) => alertmanager::classify(unit, answer),
         Peer::PagerDuty(_) => vec![pagerduty::classify(unit, answer)],
+        Peer::Chat(settings) => chat::classify(settings.service, unit, request, answer),
     }
 }
 
 /// The peer's own number for a request, for logs; `None` if it gave none or one that is no plain word.
 pub fn request_id(peer: &Peer, answer: &Answer) -> Option<String> {
     match peer {
-        Peer::Stdout | Peer::Alertmanager(_) | Peer::PagerDuty(_) => None,
+        Peer::Stdout | Peer::Alertmanager(_) | Peer::PagerDuty(_) | Peer::Chat(_) => None,
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => flashduty::request_id(answer),
     }
 }
@@ -296,6 +301,7 @@ pub fn limits(sink: &Sink) -> Limits {
             ..Limits::default()
         },
         Peer::Stdout => Limits { unit: 256, ..Limits::default() },
+        Peer::Chat(settings) => chat::limits(settings.service),
     };
     Limits { probe_every: sink.probe_every, ..own }
 }

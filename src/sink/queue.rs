@@ -221,7 +221,7 @@ impl Queue {
             return attempts;
         }
         while self.has_room() && !self.ready.is_empty() && self.meter.take(now) {
-            let unit = self.next_unit();
+            let unit = self.next_unit(now);
             attempts.push(self.start(unit, changes));
         }
         if let Some(resend) = self.limits.resend {
@@ -643,10 +643,13 @@ impl Queue {
         heads().filter(|seq| *seq > self.last_probe).min().or_else(|| heads().min())
     }
 
-    fn next_unit(&self) -> Vec<u64> {
+    /// The rows of the attempt whose send has just been taken from the budgets.
+    fn next_unit(&self, now: Timestamp) -> Vec<u64> {
         let mut heads = self.ready.iter().map(|(_, seq)| *seq);
         let first = heads.next();
-        let alone = first.is_some_and(|seq| self.rows[&seq].shrink);
+        let others = self.ready.len() - usize::from(first.is_some());
+        let alone = first.is_some_and(|seq| self.rows[&seq].shrink)
+            || (self.limits.digest && others <= self.meter.left(now));
         let most = if alone { 0 } else { self.limits.unit.max(1) - 1 };
         first.into_iter().chain(heads.filter(|seq| !self.rows[seq].shrink).take(most)).collect()
     }

@@ -96,6 +96,32 @@ impl Bench {
 }
 
 #[test]
+fn rows_of_a_digest_go_one_by_one_while_the_budget_lasts_and_then_together() {
+    let budget = Budget { tokens: 1, per: Duration::from_secs(10), burst: 3 };
+    let limits = Limits { unit: 4, digest: true, budgets: vec![budget], ..Limits::default() };
+    let mut bench = Bench::new(limits, Vec::new());
+    let raised = |seqs: std::ops::Range<u64>| seqs.map(|seq| row(seq, seq as u8, Raise, Warning, seq, 0));
+    let mut attempt = 0;
+    let mut next = |bench: &mut Bench, now: i64| {
+        let seqs = bench.seqs(now).concat();
+        attempt += 1;
+        let outcomes = vec![accepted(); seqs.len()];
+        bench.queue.handle(attempt, outcomes, at(now), &mut bench.changes);
+        bench.queue.committed();
+        seqs
+    };
+    bench.push(raised(1..4));
+    for alone in 1..4 {
+        assert_eq!(next(&mut bench, 100), [alone], "there is a send for each");
+    }
+    bench.push(raised(4..10));
+    assert!(bench.seqs(109).is_empty());
+    assert_eq!(next(&mut bench, 110), [4, 5, 6, 7], "six are ready, and there is one send");
+    assert_eq!(next(&mut bench, 130), [8], "two are ready, and there are two sends");
+    assert_eq!(next(&mut bench, 130), [9]);
+}
+
+#[test]
 fn the_next_row_of_a_key_waits_until_the_end_of_the_one_before_is_durable() {
     let mut bench = Bench::wide();
     bench.push([row(1, 1, Raise, Warning, 1, 0), row(2, 1, Resolve, Over, 1, 1)]);

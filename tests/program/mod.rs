@@ -10,6 +10,7 @@ mod alertmanager;
 /// What can not work: a sentence, exit 2, and nothing is done.
 mod bad_input;
 mod changes;
+mod chats;
 /// `check`: every problem of a configuration at once.
 mod check;
 /// Help, colour, pipes that close, the demo.

@@ -3,6 +3,7 @@
 
 mod address;
 mod alertmanager;
+mod chat;
 mod flashduty;
 mod pagerduty;
 mod secret;
@@ -18,7 +19,7 @@ use super::keys::{HTTP, Key, PEERS, SINK_LATER, SINK_TYPES_LATER};
 use super::walk::{Fields, check, require};
 use super::when;
 use crate::model::SinkName;
-use crate::settings::{Http, Peer, Proxy, SecretFrom, Sink};
+use crate::settings::{ChatService, Http, Peer, Proxy, SecretFrom, Sink};
 
 /// The types of sinks there are.
 pub(super) fn types() -> impl Iterator<Item = &'static str> + Clone {
@@ -66,6 +67,10 @@ pub(super) fn read(
         "flashduty" => flashduty::read(&mut reading),
         "alertmanager" => alertmanager::read(&mut reading),
         "pagerduty" => pagerduty::read(&mut reading),
+        "slack" => chat::read(&mut reading, ChatService::Slack),
+        "feishu" => chat::read(&mut reading, ChatService::Feishu),
+        "dingtalk" => chat::read(&mut reading, ChatService::DingTalk),
+        "wecom" => chat::read(&mut reading, ChatService::WeCom),
         _ => vec![(String::new(), Peer::Stdout)],
     };
     let secrets = reading.secrets;

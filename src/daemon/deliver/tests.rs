@@ -351,6 +351,63 @@ async fn a_change_that_was_owed_to_a_sink_that_is_flashduty_now_is_dead_and_the_
 }
 
 #[tokio::test]
+async fn the_address_of_a_chat_is_shown_nowhere_whatever_becomes_of_it() {
+    let (log, _guard) = Log::start();
+    let trap = Script::start([]).await;
+    let elsewhere = |status| Step::Answer {
+        status,
+        headers: vec![("location", format!("{}/CANARY", trap.url()))],
+        body: String::new(),
+    };
+    let quoting = |status, code: i64| {
+        let words = "CANARYtoken of /hook/CANARYtoken?key=CANARYquery";
+        Step::json(status, &serde_json::json!({"errcode": code, "errmsg": words}).to_string())
+    };
+    let steps = [
+        (quoting(200, 0), "Accepted"),
+        (quoting(200, 45009), "Retry { after: Some(60s)"),
+        (quoting(200, 93000), "Suspend"),
+        (quoting(200, 40058), "Shrink"),
+        (quoting(404, 1), "Suspend"),
+        (quoting(503, 1), "Retry"),
+        (elsewhere(302), "Suspend"),
+        (elsewhere(307), "Suspend"),
+        (Step::Answer { status: 200, headers: Vec::new(), body: "<html>CANARYtoken".to_owned() }, "Retry"),
+        (Step::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"errcode\":0".to_vec()), "Retry"),
+        (Step::Endless(200), "Retry"),
+        (Step::Close, "Retry"),
+        (Step::Reset, "Retry"),
+    ];
+    let (steps, expected): (Vec<Step>, Vec<&str>) = steps.into_iter().unzip();
+    let peer = Script::start(steps).await;
+    let url = format!("{}/hook/CANARYtoken?key=CANARYquery", peer.url());
+    let secrets = vec![("url", SecretFrom::Inline(SecretString::from(url)))];
+    let service = settings::ChatService::WeCom;
+    let chat = Peer::Chat(settings::Chat { service, keyword: None });
+    let sink = settings::Sink { secrets, ..settings::Sink::new(SinkName::new("oncall"), chat) };
+    let (courier, mut done) = courier(&sink, AMPLE);
+    let rows = || {
+        vec![
+            attempt().deliveries.remove(0),
+            sample::row(2, 1, DeliveryKind::Resolve, crate::model::Status::Ok, 1, 1),
+        ]
+    };
+    for (n, expected) in expected.into_iter().enumerate() {
+        // A text of one row and one of two mean the same to whoever answers.
+        courier.send(Attempt { deliveries: rows().split_off(n % 2), ..attempt() });
+        let outcomes = done.recv().await.unwrap().outcomes;
+        assert_eq!(outcomes.len(), 2 - n % 2);
+        for outcome in outcomes {
+            let shown = format!("{outcome:?}");
+            assert!(shown.starts_with(expected), "{n}: {shown}");
+            assert!(!shown.contains("CANARY"), "{shown}");
+        }
+    }
+    assert_eq!(trap.received().len(), 0);
+    assert!(!log.text().contains("CANARY") && !log.text().contains("LOGTEXT"), "{}", log.text());
+}
+
+#[tokio::test]
 async fn stdout_gets_one_line_for_each_row() {
     let rows = [
         attempt().deliveries.remove(0),
