@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 
 use super::explained::{Answer, Judged};
 use super::load::{self, Lines, Wanted};
-use super::{COULD_NOT, Color, ConfigArgs, Failure, LineFormat, NO, render, talk};
+use super::{COULD_NOT, Color, ConfigArgs, Failure, Joined, LineFormat, NO, render, talk};
 use crate::daemon::{clock, scope};
 use crate::engine::Timing;
 use crate::engine::explain::{Asked, explain, when};
 use crate::model::SourceName;
-use crate::rule::Rule;
+use crate::rule::{Multiline, Rule};
+use crate::scan::records;
 use crate::settings::Source;
 
 /// Bytes of a line that are read, at most: more than any source matches.
@@ -35,13 +36,17 @@ pub(super) struct ExplainArgs {
     /// What the line is made of, if it is of no source of a configuration
     #[arg(long, value_enum, default_value_t)]
     format: LineFormat,
+    /// How lines are joined to records, if they are of no source of a configuration [default: each is one]
+    #[arg(long, value_enum, value_name = "PRESET")]
+    multiline: Option<Joined>,
     /// One JSON object
     #[arg(long)]
     json: bool,
     /// When to use colour
     #[arg(long, value_enum, default_value_t)]
     color: Color,
-    /// The line; or `FILE:NUMBER` for a line of a file, counted from 1; or `-` for the first line of stdin
+    /// The line; or `FILE:NUMBER` for a line of a file, counted from 1; or `-` for the first line of stdin. Where lines
+    /// are joined, the record that begins there
     #[arg(value_name = "LINE")]
     line: String,
 }
@@ -57,7 +62,8 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
         return Err(Failure(format!("there are no rules to ask: {way}")));
     }
     let lines = if config.is_some() { Lines::Configured } else { Lines::Unknown };
-    let wanted = Wanted { config, rules: args.from.rules.clone(), lines, format: args.format.into() };
+    let (rules, multiline) = (args.from.rules.clone(), args.multiline.map(Multiline::from));
+    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None };
     let loaded = load::load(&wanted).map_err(Failure)?;
     if !loaded.diagnostics.is_empty() {
         talk(&render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stderr())));
@@ -80,7 +86,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
             choice(names.map(SourceName::as_str))
         )));
     }
-    let (line, path) = line(&args.line)?;
+    let joins = multiline.is_some() || settings.sources.iter().any(|source| source.multiline.is_some());
+    let (text, path) = text(&args.line, !joins)?;
+    let mut longest: &[u8] = b"";
     let scope = scope::scope(&settings, scope::on_stop(&settings));
     let now = clock::wall();
     let mut judged = Vec::new();
@@ -92,10 +100,17 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
         let max_line = known.map_or(MAX_LINE, |source| source.max_line);
         let format = known.map_or(args.format.into(), |source| source.format);
         let repeats = known.is_some_and(|source| source.repeats);
+        let multiline = known.map_or(multiline.as_ref(), |source| source.multiline.as_ref());
         let timing = timing(known, seen);
-        let (line, path, timing, scope) = (&line, &path, &timing, &scope);
-        let asked = Asked { line, path, max_line, format, repeats, timing, scope, now };
+        let line = records(&text, multiline).first().copied().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        longest = if line.len() > longest.len() { line } else { longest };
+        let (path, timing, scope) = (&path, &timing, &scope);
+        let asked = Asked { line, path, max_line, format, repeats, multiline, timing, scope, now };
         let time = Some(first.get_or_insert_with(|| when(&asked)).time);
+        // Of other sources it may be a longer record.
+        let max_line =
+            if line.len() < text.len() { asked.longest().min(line.len()) } else { asked.longest() };
         judged.push(Judged {
             rule,
             ruleset: &ruleset,
@@ -105,7 +120,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
             format,
         });
     }
-    let answer = Answer { line: &line, when: first, judged, alone: args.rule.is_some() };
+    let answer = Answer { line: longest, when: first, judged, alone: args.rule.is_some() };
     let color = args.color.on(&std::io::stdout());
     super::answer(&if args.json { answer.json() } else { answer.text(color) })?;
     Ok(if answer.is_taken() { 0 } else { NO })
@@ -138,13 +153,13 @@ fn timing(known: Option<&Source>, name: SourceName) -> Timing {
     }
 }
 
-/// The line that is meant, without its line end, and the path of its file.
-fn line(said: &str) -> Result<(Vec<u8>, String), Failure> {
+/// The text that begins with the line that is meant, and the path of its file. `alone`: no other line is wanted.
+fn text(said: &str, alone: bool) -> Result<(Vec<u8>, String), Failure> {
     if said == "-" {
-        let line = nth(std::io::stdin().lock(), 1)
+        let text = behind(std::io::stdin().lock(), 1, alone)
             .map_err(|error| Failure(format!("can not read stdin: {error}")))?;
-        let line = line.ok_or_else(|| Failure("stdin is empty: there is no line to explain".to_owned()))?;
-        return Ok((line, String::new()));
+        let text = text.ok_or_else(|| Failure("stdin is empty: there is no line to explain".to_owned()))?;
+        return Ok((text, String::new()));
     }
     let place = said.rsplit_once(':').and_then(|(path, number)| Some((path, number.parse::<u64>().ok()?)));
     let Some((path, number)) = place.filter(|(path, _)| Path::new(path).is_file()) else {
@@ -152,14 +167,16 @@ fn line(said: &str) -> Result<(Vec<u8>, String), Failure> {
     };
     let unreadable = |error| Failure(format!("can not read `{path}`: {error}"));
     let file = std::fs::File::open(PathBuf::from(path)).map_err(unreadable)?;
-    let found = if number == 0 { None } else { nth(BufReader::new(file), number).map_err(unreadable)? };
+    let found =
+        if number == 0 { None } else { behind(BufReader::new(file), number, alone).map_err(unreadable)? };
     let none = || Failure(format!("`{path}` has no line {number}: lines are counted from 1"));
     Ok((found.ok_or_else(none)?, path.to_owned()))
 }
 
-/// The line of that number, from 1, without its line end, cut at [`MOST_LINE`] bytes.
-fn nth(mut from: impl BufRead, number: u64) -> std::io::Result<Option<Vec<u8>>> {
-    let (mut at, mut line, mut any) = (1, Vec::new(), false);
+/// The text from the line of that number on, counted from 1: to the end of the line if it is wanted `alone`, and at most
+/// [`MOST_LINE`] bytes.
+fn behind(mut from: impl BufRead, number: u64, alone: bool) -> std::io::Result<Option<Vec<u8>>> {
+    let (mut at, mut text, mut any) = (1, Vec::new(), false);
     loop {
         let bytes = match from.fill_buf() {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -170,23 +187,20 @@ fn nth(mut from: impl BufRead, number: u64) -> std::io::Result<Option<Vec<u8>>> 
         }
         let newline = bytes.iter().position(|byte| *byte == b'\n');
         let piece = &bytes[..newline.unwrap_or(bytes.len())];
-        if at == number {
-            any = true;
-            line.extend_from_slice(&piece[..piece.len().min(MOST_LINE - line.len())]);
-        }
         let used = piece.len() + usize::from(newline.is_some());
+        if at >= number {
+            any = true;
+            text.extend_from_slice(&bytes[..used.min(MOST_LINE - text.len())]);
+        }
         from.consume(used);
-        if newline.is_some() {
-            if at == number {
+        if newline.is_some() || text.len() == MOST_LINE {
+            if at >= number && (alone || text.len() == MOST_LINE) {
                 break;
             }
-            at += 1;
+            at += u64::from(newline.is_some());
         }
     }
-    if line.last() == Some(&b'\r') {
-        line.pop();
-    }
-    Ok(any.then_some(line))
+    Ok(any.then_some(text))
 }
 
 #[cfg(test)]
@@ -196,15 +210,17 @@ mod tests {
     #[test]
     fn a_line_is_found_by_its_number_however_the_file_ends() {
         let text = b"one\r\n\nthree".as_slice();
-        for (number, line) in [(1, Some("one")), (2, Some("")), (3, Some("three")), (4, None)] {
-            let found = nth(BufReader::with_capacity(2, text), number).expect("memory can be read");
+        for (number, line) in [(1, Some("one\r\n")), (2, Some("\n")), (3, Some("three")), (4, None)] {
+            let found = behind(BufReader::with_capacity(2, text), number, true).expect("memory can be read");
             assert_eq!(found.as_deref(), line.map(str::as_bytes), "{number}");
         }
         let long = vec![b'x'; MOST_LINE * 2];
         assert_eq!(
-            nth(long.as_slice(), 1).expect("memory can be read").map(|line| line.len()),
+            behind(long.as_slice(), 1, true).expect("memory can be read").map(|line| line.len()),
             Some(MOST_LINE)
         );
-        assert_eq!(nth(b"".as_slice(), 1).expect("memory can be read"), None);
+        assert_eq!(behind(b"".as_slice(), 1, true).expect("memory can be read"), None);
+        let found = behind(BufReader::with_capacity(2, text), 2, false).expect("memory can be read");
+        assert_eq!(found.as_deref(), Some(b"\nthree".as_slice()), "others too, if they are wanted");
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Judged<'a> {
     pub(super) time: Option<Timestamp>,
     /// `None`: it does not see the source.
     pub(super) explained: Option<Explained<'a>>,
-    /// Bytes of the line that it sees.
+    /// Bytes of the line or record that it sees.
     pub(super) max_line: usize,
     /// What lines of its source are made of.
     pub(super) format: Format,

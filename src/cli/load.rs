@@ -15,7 +15,7 @@ use crate::config::probe::{Probe, Stopwatch};
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::worked;
 use crate::model::{Format, SourceName};
-use crate::rule::{Redaction, Ruleset};
+use crate::rule::{Multiline, Redaction, Ruleset};
 use crate::settings::{Admin, SecretFrom, Settings, Source, Start};
 
 /// Where a machine keeps its configuration.
@@ -35,6 +35,8 @@ pub(crate) struct Wanted {
     pub(crate) lines: Lines,
     /// What the lines of files are made of that no configuration knows.
     pub(crate) format: Format,
+    /// How lines of such files are joined to records.
+    pub(crate) multiline: Option<Multiline>,
 }
 
 /// Where lines come from.
@@ -208,7 +210,8 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     }
     if let (Ok(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
         let has_config = wanted.config.is_some();
-        take_arguments(settings, files, *start, &TimeZone::system(), has_config, wanted.format);
+        let multiline = wanted.multiline.as_ref();
+        take_arguments(settings, files, *start, &TimeZone::system(), has_config, wanted.format, multiline);
     }
     // Where it is not known which sources there are, every name is let pass.
     let configured = matches!(wanted.lines, Lines::Configured);
@@ -276,6 +279,7 @@ fn take_arguments(
     local: &TimeZone,
     has_config: bool,
     format: Format,
+    multiline: Option<&Multiline>,
 ) {
     let source = Source {
         name: SourceName::new("files"),
@@ -284,7 +288,8 @@ fn take_arguments(
         start,
         tz: local.clone(),
         max_age: std::time::Duration::from_secs(15 * 60),
-        flush: std::time::Duration::from_secs(5),
+        flush: multiline.map_or(std::time::Duration::from_secs(5), |multiline| multiline.flush),
+        multiline: multiline.cloned(),
         max_line: 64 * 1024,
         format,
         repeats: false,

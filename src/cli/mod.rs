@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::Format;
+use crate::rule::{Multiline, Preset};
 
 /// A log line trips an alert.
 #[derive(Debug, Parser)]
@@ -128,6 +129,31 @@ impl From<LineFormat> for Format {
             LineFormat::Json => Format::Json,
             LineFormat::Logfmt => Format::Logfmt,
         }
+    }
+}
+
+/// How lines are joined to records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Joined {
+    /// Stack traces of Java
+    Java,
+    /// Tracebacks of Python
+    Python,
+    /// Panics of Go
+    Go,
+    /// What begins with white space goes on
+    Indented,
+}
+
+impl From<Joined> for Multiline {
+    fn from(joined: Joined) -> Multiline {
+        let preset = match joined {
+            Joined::Java => Preset::Java,
+            Joined::Python => Preset::Python,
+            Joined::Go => Preset::Go,
+            Joined::Indented => Preset::Indented,
+        };
+        preset.multiline()
     }
 }
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::load::{self, Lines, Loaded, Wanted};
-use super::{Color, ConfigArgs, Failure, LineFormat, render, talk};
+use super::{Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
 use crate::config::probe::Probe;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::SourceName;
+use crate::rule::Multiline;
 use crate::settings::{Admin, Peer, Start};
 
 #[derive(Debug, Args)]
@@ -25,6 +26,9 @@ pub(super) struct RunArgs {
     /// What the lines of FILEs are made of
     #[arg(long, value_enum, default_value_t)]
     format: LineFormat,
+    /// How the lines of FILEs are joined to records [default: each is one]
+    #[arg(long, value_enum, value_name = "PRESET")]
+    multiline: Option<Joined>,
     /// Keep state here, so that a restart goes on where it was
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -91,7 +95,8 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     if every && args.from.rules.is_empty() && config.is_none() {
         return Err(Failure("no rules: name a rule file with `--rules`".to_owned()));
     }
-    let wanted = Wanted { config, rules: args.from.rules.clone(), lines, format: args.format.into() };
+    let (rules, multiline) = (args.from.rules.clone(), args.multiline.map(Multiline::from));
+    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline };
     let color = args.color.on(&std::io::stderr());
     let texts = load::read(&wanted).map_err(Failure)?;
     let mut known = Known { last: texts.digest(), seen: None };

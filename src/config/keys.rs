@@ -30,6 +30,8 @@ pub enum Kind {
     Texts,
     /// A regular expression or a list of them.
     Patterns,
+    /// One regular expression.
+    Pattern,
     /// A glob or a list of them.
     Globs,
     /// The name of a source or sink, `[a-z0-9_-]{1,64}`.
@@ -81,6 +83,8 @@ pub enum Kind {
     MaxRaises,
     /// A table with [`FLAP`] keys, or `never`.
     Flap,
+    /// The name of a [`crate::rule::Preset`], or a table with [`MULTILINE`] keys.
+    Multiline,
     /// Of several kinds; it is read where it is wanted.
     Any,
     /// A `[table]`.
@@ -96,6 +100,7 @@ impl Kind {
             Kind::Text | Kind::Secret => "a string",
             Kind::Texts => "a string or a list of strings",
             Kind::Patterns => "a regular expression in single quotes, or a list of them",
+            Kind::Pattern => "a regular expression in single quotes",
             Kind::Globs => "a glob or a list of globs",
             Kind::Name => "a name of 1 to 64 letters `a-z`, digits, `_` and `-`",
             Kind::Names => "a name or a list of names, each of 1 to 64 letters `a-z`, digits, `_` and `-`",
@@ -123,6 +128,9 @@ impl Kind {
             Kind::RuleNames => "the name of a rule or a list of them",
             Kind::MaxRaises => "a number and a time such as \"30/5m\", or \"never\"",
             Kind::Flap => "a table such as `{ changes = 6, within = \"1h\" }`, or \"never\"",
+            Kind::Multiline => {
+                "`\"java\"`, `\"python\"`, `\"go\"`, `\"indented\"`, or a table such as `{ start = '^\\d{4}-' }`"
+            }
             Kind::Any => "see what it says",
             Kind::Table => "a table",
             Kind::Tables => "a list of tables",
@@ -228,12 +236,33 @@ pub const SOURCE: &[Key] = &[
         "false",
         "`true`: a line of syslog such as `sshd[7]: message repeated 5 times: [ X ]` counts as five with `sshd[7]: X`.",
     ),
+    key("multiline", Kind::Multiline, "each line by itself", "How lines are joined to records."),
     key("labels", Kind::Labels, "{}", "Labels of alerts of rules that see only sources with the same value."),
     key("redact", Kind::Patterns, "[]", "What is taken out of its lines before anything of them is kept."),
 ];
 
 /// Keys of [`SOURCE`] that a later version will have.
-pub const SOURCE_LATER: &[&str] = &["multiline", "time", "encoding", "journal", "syslog"];
+pub const SOURCE_LATER: &[&str] = &["time", "encoding", "journal", "syslog"];
+
+/// `multiline` as a table. One of the first three has to be there.
+pub const MULTILINE: &[Key] = &[
+    key("start", Kind::Pattern, "", "A line that fits begins a record."),
+    key(
+        "continue",
+        Kind::Pattern,
+        "",
+        "A line that fits goes on with the record before it; others begin one.",
+    ),
+    key("end", Kind::Pattern, "", "A line that fits is the last of its record."),
+    key("max_lines", ANY_COUNT, "500", "Lines of a record; what follows begins another one."),
+    key(
+        "max_bytes",
+        Kind::Size(1024, 1024 * 1024),
+        "\"64KiB\", or `max_line`",
+        "Bytes of a record, line ends included; what follows begins another one.",
+    ),
+    key("flush", A_MOMENT, "\"2s\"", "Quiet after which the last record of a file is matched as it is."),
+];
 
 /// `[[sink]]` of every type.
 pub const SINK: &[Key] = &[
@@ -429,6 +458,12 @@ pub const TEST_FILE: &[Key] = &[
         "\"plain\"",
         "What the lines of all sources are, as `format` of a source says it.",
     ),
+    key(
+        "multiline",
+        Kind::Multiline,
+        "each line by itself",
+        "How lines are joined to records, as `multiline` of a source says it.",
+    ),
     key("line", Kind::Tables, "", "A line and the rule that takes it."),
     key("test", Kind::Tables, "", "What happens and what comes of it."),
 ];
@@ -436,10 +471,11 @@ pub const TEST_FILE: &[Key] = &[
 /// `[[line]]`.
 pub const LINE_TEST: &[Key] = &[
     key("source", Kind::Name, "", "The source it comes from."),
-    key("text", Kind::Text, "", "The line."),
+    key("text", Kind::Text, "", "The line, or the lines of a record between line ends."),
     key("log", Kind::Text, "", "Instead of `text`: a sample whose lines say above them what takes them."),
     key("rule", Kind::Any, "", "The rule that takes it, a list of all that do, or `false`."),
     key("captures", Kind::Any, "{}", "What it captures, after `set`; others may be anything."),
+    key("multiline", Kind::Multiline, "that of the file", "How lines are joined to records."),
 ];
 
 /// `[[test]]`.
@@ -464,6 +500,12 @@ pub const TEST: &[Key] = &[
     key("start", Kind::Any, "that of the file", "When it begins."),
     key("tz", Kind::Text, "that of the file", "Zone of stamps that name none."),
     key("host", Kind::Text, "that of the file", "The observer's scope."),
+    key(
+        "multiline",
+        Kind::Multiline,
+        "that of the file",
+        "How the lines of all its sources are joined to records.",
+    ),
 ];
 
 /// One of `feed`.
@@ -775,6 +817,7 @@ mod tests {
             (vec![RULE_OWN, DEFAULTS, CHANGE], RULE_LATER),
             (vec![IMAGE], &[]),
             (vec![FLAP], &[]),
+            (vec![MULTILINE], &[]),
             (vec![TEST_FILE], &[]),
             (vec![LINE_TEST], &[]),
             (vec![TEST], &[]),

@@ -15,7 +15,7 @@ use super::keys::{ADMIN, ADMIN_LATER, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURC
 use super::macros::Macros;
 use super::pattern::{self, Budget};
 use super::walk::{Fields, check, parse, require};
-use super::{Diagnostic, Draft, Second, Severity, Text, zone};
+use super::{Diagnostic, Draft, Second, Severity, Text, multiline, zone};
 use crate::model::{Format, SinkName, SourceName};
 use crate::rule::Redaction;
 use crate::settings::{Admin, Heartbeat, OnStop, Peer, Settings, Sink, Source, Start};
@@ -151,6 +151,20 @@ fn read_source(
     require(problems, table, header, "name", "a source");
     require(problems, table, header, "files", "a source");
     let fields = Fields { table, defaults: None };
+    let max_line = fields.size("max_line").unwrap_or(64 * 1024);
+    let multiline = multiline::read(problems, fields, max_line);
+    if multiline.is_some() {
+        let has = |key: &str| fields.value(key).map(|value| value.span());
+        if let Some(span) = has("repeats").filter(|_| fields.switch("repeats") == Some(true)) {
+            let title = "`repeats` and `multiline` exclude each other";
+            problems.error("conflict", span, title, "lines of syslog are records by themselves");
+        }
+        if let Some(span) = has("flush") {
+            let title = "`flush` has no effect with `multiline`";
+            problems.error("no-effect", span, title, "a record waits for its own").help =
+                Some("write it as `multiline = { …, flush = \"2s\" }`".to_owned());
+        }
+    }
     let files: Vec<PathBuf> = fields.texts("files").iter().map(|glob| base.join(glob.text)).collect();
     if let Some(value) =
         fields.value("files").filter(|value| value.get_ref().as_array().is_some_and(|a| a.is_empty()))
@@ -167,8 +181,12 @@ fn read_source(
         },
         tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local)),
         max_age: fields.duration("max_age").unwrap_or(Duration::from_secs(15 * 60)),
-        flush: fields.duration("flush").unwrap_or(Duration::from_secs(5)),
-        max_line: fields.size("max_line").unwrap_or(64 * 1024),
+        flush: match &multiline {
+            Some(multiline) => multiline.flush,
+            None => fields.duration("flush").unwrap_or(Duration::from_secs(5)),
+        },
+        multiline,
+        max_line,
         repeats: fields.switch("repeats").unwrap_or(false),
         format: match fields.text("format").map(|word| word.text) {
             Some("json") => Format::Json,

@@ -32,6 +32,7 @@ mod ladder;
 pub mod macros;
 mod main_file;
 pub mod measure;
+mod multiline;
 pub mod own;
 mod pattern;
 mod place;

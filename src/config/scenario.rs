@@ -11,10 +11,11 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Problems, short};
 use super::keys::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::walk::{Fields, Said, Value, check, parse, require, said};
-use super::{Diagnostic, Severity, Text, zone};
+use super::{Diagnostic, Severity, Text, multiline, zone};
 use crate::model::{Format, SourceName, Timestamp};
+use crate::rule::Multiline;
 use crate::scenario::{
-    Expected, Feed, Happens, LineTest, Lines, MOST_TURNS, Number, OpenAt, Scenario, Suite, Takes,
+    Expected, Feed, Happens, LineTest, Lines, MAX_LINE, MOST_TURNS, Number, OpenAt, Scenario, Suite, Takes,
 };
 
 /// Reads the tests of a file. `is_pack`: it is a rule file, whose rules are said elsewhere; else a test file. See
@@ -27,7 +28,8 @@ pub(super) fn read(text: &Text, is_pack: bool) -> (Result<Suite, Suite>, Vec<Dia
     }
     let base = text.path.parent().unwrap_or(Path::new("")).to_owned();
     let fields = Fields { table: &document, defaults: None };
-    let file = File { base, fields };
+    let multiline = multiline::read(&mut problems, fields, MAX_LINE);
+    let file = File { base, fields, multiline };
     let suite = file.read(&mut problems, is_pack);
     // What is wrong with rules of a pack is said when these are read.
     let diagnostics = problems.finish();
@@ -44,6 +46,8 @@ pub(super) fn has_tests(text: &str) -> bool {
 struct File<'t, 'i> {
     base: PathBuf,
     fields: Fields<'t, 'i>,
+    /// How lines are joined where a test does not say it.
+    multiline: Option<Multiline>,
 }
 
 impl<'t, 'i> File<'t, 'i> {
@@ -69,6 +73,15 @@ impl<'t, 'i> File<'t, 'i> {
             tests.push(test);
         }
         Suite { rules, format, lines, tests }
+    }
+
+    /// How lines are joined, as a table or else the file says it.
+    fn multiline(&self, problems: &mut Problems<'_>, table: &DeTable<'_>) -> Option<Multiline> {
+        let own = Fields { table, defaults: None };
+        match own.value("multiline") {
+            Some(_) => multiline::read(problems, own, MAX_LINE),
+            None => self.multiline.clone(),
+        }
     }
 
     fn format(&self) -> Format {
@@ -126,7 +139,8 @@ impl<'t, 'i> File<'t, 'i> {
             }
         }
         let source = SourceName::new(fields.text("source").filter(|_| source)?.text);
-        Some(LineTest { end: end(table, &header), header, source, from: from?, takes, places })
+        let multiline = self.multiline(problems, table);
+        Some(LineTest { multiline, end: end(table, &header), header, source, from: from?, takes, places })
     }
 
     fn lines(
@@ -213,6 +227,7 @@ impl<'t, 'i> File<'t, 'i> {
             tz,
             scope: fields.text("host").map_or("h1", |said| said.text).to_owned(),
             format: self.format(),
+            multiline: self.multiline(problems, table),
             own_stamps: own.text("stamps").is_some_and(|word| word.text == "log"),
             feed,
             sent,

@@ -6,11 +6,12 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ADMIN, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN, OPEN_AT,
-    PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
+    ADMIN, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN, MULTILINE,
+    OPEN_AT, PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
 };
 use super::measure::MEASURES;
 use crate::model::ChangeStatus;
+use crate::rule::Preset;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// As [`super::units::parse_duration`] reads it, but for the order of units.
@@ -87,7 +88,7 @@ fn value(kind: Kind) -> Value {
     let object = |of: Value| json!({ "type": "object", "additionalProperties": of });
     let never = |other: Value| json!({ "anyOf": [other, { "const": "never" }] });
     match kind {
-        Kind::Text | Kind::Secret | Kind::Condition => text(),
+        Kind::Text | Kind::Secret | Kind::Condition | Kind::Pattern => text(),
         Kind::Texts | Kind::Patterns | Kind::Globs | Kind::Schedules | Kind::Deadlines => one_or_list(text()),
         Kind::Name => name(),
         Kind::Names => one_or_list(name()),
@@ -118,6 +119,10 @@ fn value(kind: Kind) -> Value {
         Kind::Images => list(json!({ "anyOf": [text(), table(&[IMAGE], &["src"])] })),
         Kind::MaxRaises => never(fits("^[0-9]+/[0-9a-z]+$")),
         Kind::Flap => never(table(&[FLAP], &[])),
+        Kind::Multiline => {
+            let names = Preset::ALL.map(Preset::as_str);
+            json!({ "anyOf": [{ "enum": names }, table(&[MULTILINE], &[])] })
+        }
         Kind::Any => json!({}),
         Kind::Table => json!({ "type": "object" }),
         Kind::Tables => list(json!({ "type": "object" })),

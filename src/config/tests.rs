@@ -830,7 +830,29 @@ fn the_main_file_is_checked() {
     );
     check_main("[[source]]\n", &[("missing-key", "[[source]]"); 2]);
     check_main("[[source]]\nname='A'\nfiles=[]\n", &[("bad-name", "'A'"), ("empty-list", "[]")]);
-    check_main(&source("multiline = {}"), &[("not-yet", "multiline")]);
+    check_main(&source("time = 'auto'"), &[("not-yet", "time")]);
+    check_main(&source("multiline = 'java'"), &[]);
+    check_main(
+        &source("multiline = { start = '^\\d', max_lines = 9, max_bytes = '1MiB', flush = '1s' }"),
+        &[],
+    );
+    check_main(&source("multiline = 'jawa'"), &[("bad-choice", "'jawa'")]);
+    check_main(&source("multiline = 7"), &[("wrong-type", "7")]);
+    check_main(&source("multiline = {}"), &[("missing-key", "{}")]);
+    check_main(
+        &source("multiline = { strat = 'x' }"),
+        &[("missing-key", "{ strat = 'x' }"), ("unknown-key", "strat")],
+    );
+    check_main(&source("multiline = { start = '(' }"), &[("bad-pattern", "(")]);
+    check_main(&source("multiline = { start = ['x'] }"), &[("wrong-type", "['x']")]);
+    check_main(&source("multiline = { end = 'x', start = 'y' }"), &[("conflict", "'y'")]);
+    check_main(&source("multiline = { continue = '^ ', max_lines = 0 }"), &[("out-of-range", "0")]);
+    check_main(&source("multiline = { continue = '^ ', max_bytes = 5 }"), &[("out-of-range", "5")]);
+    check_main(&source("multiline = { continue = '^ ', flush = '0s' }"), &[("out-of-range", "'0s'")]);
+    let short = "max_line = '64KiB'\nmultiline = { continue = '^ ', max_bytes = '32KiB' }";
+    check_main(&source(short), &[("conflict", "'64KiB'")]);
+    check_main(&source("multiline = 'go'\nrepeats = true"), &[("conflict", "true")]);
+    check_main(&source("multiline = 'go'\nflush = '1s'"), &[("no-effect", "'1s'")]);
     check_main(&source("tz = 'Europe/Berln'"), &[("unknown-zone", "'Europe/Berln'")]);
     check_main(&source("max_line = '64kb'"), &[("bad-size", "kb")]);
     check_main(&source("max_line = 5"), &[("out-of-range", "5")]);
@@ -1205,4 +1227,25 @@ proptest! {
         let quoted = toml::Value::String(pattern).to_string();
         read_all(&format!("[[rule]]\nname='r'\nsource='s'\nmatch={quoted}\nsummary='{text}'\nwithin='{text}'\nwarning='{text}'\n"));
     }
+}
+
+#[test]
+fn a_pattern_that_wants_a_line_end_is_told_where_no_source_joins_lines() {
+    let check = |sources: &str, pattern: &str, expected: &[&str]| {
+        let main = Text { path: "tripline.toml".into(), text: sources.to_owned() };
+        let sources = settings(&main, &TimeZone::UTC).0.expect("sound settings").sources;
+        let text = format!("[[rule]]\nname='r'\nsource=['a','b']\n{pattern}\n");
+        let rules = Text { path: "rules.toml".into(), text };
+        let (_, problems) = ruleset(&[rules], Some(&sources), &[], &TimeZone::UTC);
+        let ids: Vec<&str> = problems.iter().map(|problem| problem.id).collect();
+        assert_eq!(ids, expected, "{pattern}");
+    };
+    let source = |name: &str, more: &str| format!("[[source]]\nname='{name}'\nfiles='x'\n{more}\n");
+    let alone = source("a", "") + &source("b", "");
+    let joined = source("a", "") + &source("b", "multiline='java'");
+    check(&alone, r"match='a\nb'", &["line-end"]);
+    check(&alone, "match='x'\nignore='(?:a|b)\\n+(?:c|d)'", &["line-end"]);
+    check(&alone, "match='x'\nresolve='(?:a\\n|\\nb)'", &["line-end"]);
+    check(&alone, r"match=['(?m)^a$', 'a\n?', 'a\s+b', '(?:a\n|b)']", &[]);
+    check(&joined, r"match='a\nb'", &[]);
 }

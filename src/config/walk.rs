@@ -10,12 +10,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Problems, SYNTAX, did_you_mean, listed, short};
-use super::keys::{FLAP, IMAGE, Key, Kind, MOST};
+use super::keys::{FLAP, IMAGE, Key, Kind, MOST, MULTILINE};
 use super::ladder;
 use super::place::typed;
 use super::rules::parse_max_raises;
 use super::units::{parse_duration, parse_size};
 use crate::model::ChangeStatus;
+use crate::rule::Preset;
 
 /// A value of a table, with its place.
 pub(super) type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
@@ -97,7 +98,7 @@ pub(super) fn check(
 
 fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     match (key.kind, value.get_ref()) {
-        (Kind::Text | Kind::Secret | Kind::Condition | Kind::Measure, DeValue::String(_))
+        (Kind::Text | Kind::Secret | Kind::Condition | Kind::Measure | Kind::Pattern, DeValue::String(_))
         | (Kind::Switch, DeValue::Boolean(_)) => {}
         (Kind::Any, _) | (Kind::Table, DeValue::Table(_)) => {}
         (
@@ -244,6 +245,12 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         (Kind::Flap, DeValue::String(text)) if text == "never" => {}
         (Kind::Flap, DeValue::Table(table)) => {
             check(problems, table, "`flap`", &[FLAP], &[]);
+        }
+        (Kind::Multiline, DeValue::String(_)) => {
+            check_choice(problems, key, &Preset::ALL.map(Preset::as_str), value);
+        }
+        (Kind::Multiline, DeValue::Table(table)) => {
+            check(problems, table, "`multiline`", &[MULTILINE], &[]);
         }
         _ => wrong_type(problems, key, value),
     }

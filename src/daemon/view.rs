@@ -35,6 +35,7 @@ pub(super) fn view<D: Disk>(
             lag_seconds: oldest,
             lost_bytes: counts.lost_bytes,
             cut_lines: counts.cut_lines,
+            cut_records: counts.cut_records,
             unparsed_lines: counts.unparsed_lines,
             problems: mine().filter_map(|file| file.problem.clone()).collect(),
         }

@@ -10,7 +10,7 @@ use regex_syntax::hir::Hir;
 use super::tally::Sample;
 use super::{Arrival, Engine, Read, Timing};
 use crate::model::{AlertKey, ChangeReport, FileId, Format, Reason, Severity, Status, Timestamp, Transition};
-use crate::rule::{Condition, NotComparable, Pattern, Rule, Ruleset, Value, rung_severity};
+use crate::rule::{Condition, Multiline, NotComparable, Pattern, Rule, Ruleset, Value, rung_severity};
 use crate::saved::Saved;
 use crate::scan::stamp::{self, Stamp};
 use crate::scan::why::{self, Role, Tried};
@@ -19,7 +19,7 @@ use crate::scan::{Block, Captures, Match, MatchKind, Scanned, Scanner, Tail};
 /// A line, and what is known of where it stands.
 #[derive(Clone, Debug)]
 pub struct Asked<'a> {
-    /// The line, without its line end.
+    /// The line or record, without its last line end.
     pub line: &'a [u8],
     /// Path of its file; empty, if it stands in none.
     pub path: &'a str,
@@ -29,6 +29,8 @@ pub struct Asked<'a> {
     pub format: Format,
     /// True if a line that stands for several counts as so many.
     pub repeats: bool,
+    /// How lines are joined to records.
+    pub multiline: Option<&'a Multiline>,
     /// How its source tells time.
     pub timing: &'a Timing,
     /// The observer's scope.
@@ -130,9 +132,17 @@ pub struct Counts {
     pub told: Box<Transition>,
 }
 
+impl Asked<'_> {
+    /// Bytes that are matched.
+    pub fn longest(&self) -> usize {
+        self.multiline.map_or(self.max_line, |multiline| multiline.max_bytes)
+    }
+}
+
 /// When a line happened, for a source that tells time like that.
 pub fn when(asked: &Asked<'_>) -> When {
-    let line = &asked.line[..asked.line.len().min(asked.max_line)];
+    let line = asked.line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = &line[..line.len().min(asked.max_line)];
     let found = stamp::find(line).zip(stamp::place(line));
     let mut engine = engine(Arc::default(), asked);
     let arrival = arrival(asked);
@@ -150,12 +160,12 @@ pub fn explain<'r>(rule: &'r Rule, asked: &Asked<'_>) -> Explained<'r> {
         alone.patterns = any_line().into_iter().collect();
     }
     let ruleset = Arc::new(Ruleset { rules: vec![alone] });
-    let scanner =
-        Scanner::structured(&ruleset, |_| true, asked.max_line, asked.format).counting_repeats(asked.repeats);
+    let scanner = Scanner::joining(&ruleset, |_| true, asked.max_line, asked.format, asked.multiline)
+        .counting_repeats(asked.repeats);
     let mut scanned = Scanned::default();
     let block = Block { file: FILE, offset: 0, bytes: asked.line, skipping: false, tail: Tail::Final };
     scanner.scan(block, &mut scanned);
-    let text = &asked.line[..asked.line.len().min(asked.max_line)];
+    let text = &asked.line[..asked.line.len().min(asked.longest())];
     let mut tried = why::tried(rule, text);
     tried.retain(|tried| !rule.whole || matches!(tried.role, Role::Resolve | Role::Ignore));
     let mut engine = engine(ruleset, asked);
@@ -303,6 +313,7 @@ mod tests {
             max_line: 100,
             format,
             repeats: false,
+            multiline: None,
             timing: &timing,
             scope: "here",
             now,

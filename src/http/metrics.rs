@@ -132,6 +132,8 @@ impl Scrape {
         to.counter("read_bytes", "Bytes read", each(view, |s| s.read_bytes))?;
         to.counter("lost_bytes", "Bytes gone before they could be read", each(view, |s| s.lost_bytes))?;
         to.counter("cut_lines", "Lines longer than the cap, matched in part", each(view, |s| s.cut_lines))?;
+        let cut = "Records with as many lines or bytes as they may have; what follows is in others";
+        to.counter("cut_records", cut, each(view, |s| s.cut_records))?;
         let unparsed = "Lines of which fields were wanted and that are not of the source's `format`";
         to.counter("unparsed_lines", unparsed, each(view, |s| s.unparsed_lines))
     }
@@ -205,6 +207,7 @@ mod tests {
                 lag_seconds: 1.5,
                 lost_bytes: 5,
                 cut_lines: 6,
+                cut_records: 9,
                 unparsed_lines: 8,
                 problems: vec!["canary".to_owned()],
             }],
@@ -274,6 +277,7 @@ mod tests {
             r#"tripline_read_bytes_total{source="a\"b\\c\nd"} 4"#,
             r#"tripline_lost_bytes_total{source="a\"b\\c\nd"} 5"#,
             r#"tripline_cut_lines_total{source="a\"b\\c\nd"} 6"#,
+            r#"tripline_cut_records_total{source="a\"b\\c\nd"} 9"#,
             r#"tripline_unparsed_lines_total{source="a\"b\\c\nd"} 8"#,
             r#"tripline_rule_tried_lines_total{rule="ssh"} 70"#,
             r#"tripline_rule_matches_total{rule="ssh"} 7"#,

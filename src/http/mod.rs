@@ -91,6 +91,8 @@ pub struct SourceView {
     pub lost_bytes: u64,
     /// Lines longer than the cap, matched in part.
     pub cut_lines: u64,
+    /// Records that have as many lines or bytes as they may have.
+    pub cut_records: u64,
     /// Lines of which fields were wanted and that are not of the source's format.
     pub unparsed_lines: u64,
     /// What is wrong with it, each in one sentence.

@@ -19,17 +19,21 @@ pub struct Scanned {
     pub consumed: usize,
     /// True if the next block begins in the rest of an over-long line.
     pub skipping: bool,
-    /// The stamp nearest to the end of what was consumed or flushed, at most 64 lines back.
+    /// The stamp nearest to the end of what was consumed or flushed, and of the first line of a record that may go on, as
+    /// far back as for [`Match::stamp`].
     pub stamp: Option<Stamp>,
     /// For every line on which patterns of a rule were tried: that rule.
     pub tried: Vec<RuleIx>,
     /// Lines that were longer than `max_line`; one counts when its head is consumed.
     pub cut_lines: u64,
+    /// Records that a rule might have wanted and that have as many lines or bytes as they may have: what follows them is
+    /// in records of its own.
+    pub cut_records: u64,
     /// Lines of which fields were wanted and that are not of their source's format.
     pub unparsed_lines: u64,
     pub(super) room: Room,
-    /// Lines that others stand for.
-    pub(super) repeated: Vec<u8>,
+    /// Lines that others stand for, and records that do not stand in the block as they are joined.
+    pub(super) made: Vec<u8>,
 }
 
 /// A line that fits a rule, as it stands in its block.
@@ -39,15 +43,17 @@ pub struct Match<'a> {
     pub rule: RuleIx,
     /// As what.
     pub kind: MatchKind,
-    /// Where the line begins. Skipped NULs at its head are part of it.
+    /// Where the line, or the first line of the record, begins. Skipped NULs at its head are part of it.
     pub at: Position,
-    /// The line's own stamp, else the nearest before it in the block, at most 64 lines back.
+    /// That line's own stamp, else the nearest before it in the block, at most 64 lines back, or as many as a record may
+    /// have.
     pub stamp: Option<Stamp>,
-    /// What was matched: the line without its end, at most `max_line` bytes. Any bytes.
+    /// What was matched: the line without its end, at most `max_line` bytes; or the lines of a record, each without its
+    /// end, joined by `\n`. Any bytes.
     pub line: &'a [u8],
     /// What the pattern captured, and the fields that the rule names.
     pub captures: Captures<'a>,
-    /// True if the line's end was not there yet: the whole line will be matched again.
+    /// True if the end of the line or record was not there yet: the whole will be matched again.
     pub partial: bool,
     /// For how many lines it stands, 1 or more.
     pub times: u32,
@@ -115,7 +121,7 @@ pub(super) struct Hit {
     pub(super) kind: MatchKind,
     pub(super) at: Position,
     pub(super) stamp: Option<Stamp>,
-    /// Where in the block, or behind its end in [`Scanned::repeated`].
+    /// Where in the block, or behind its end in [`Scanned::made`].
     pub(super) line: Span,
     /// Where its captures begin in the list of all, and how many there are.
     pub(super) captures: (u32, u32),
@@ -129,9 +135,9 @@ impl Scanned {
         self.spans.clear();
         self.tried.clear();
         self.room.fields.made.clear();
-        self.repeated.clear();
+        self.made.clear();
         (self.consumed, self.skipping, self.stamp) = (0, false, None);
-        (self.cut_lines, self.unparsed_lines) = (0, 0);
+        (self.cut_lines, self.cut_records, self.unparsed_lines) = (0, 0, 0);
     }
 
     /// Lines on which patterns were tried and did not fit: what is watched for is more common than the patterns.
@@ -143,7 +149,7 @@ impl Scanned {
     pub fn matches<'a>(&'a self, block: &'a [u8]) -> impl ExactSizeIterator<Item = Match<'a>> {
         self.hits.iter().map(|hit| {
             let Hit { rule, kind, at, stamp, line, captures: (from, count), partial, times } = *hit;
-            let line = line.of(block, &self.repeated);
+            let line = line.of(block, &self.made);
             let spans = &self.spans[from as usize..][..count as usize];
             let captures = Captures::Spans { line, made: &self.room.fields.made, spans };
             Match { rule, kind, at, stamp, line, captures, partial, times }

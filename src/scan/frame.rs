@@ -1,7 +1,7 @@
 //! What of the bytes between two newlines is the line.
 
 /// Bytes that may follow `max_line` of them before a line is known to be over-long: `\r\n`.
-pub const LINE_END: usize = 2;
+pub(super) const LINE_END: usize = 2;
 
 /// A line, as matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -89,14 +89,23 @@ impl Gate {
 
     /// Tells `found` of lines of `chunk` and patterns that they fit: which pattern, where the line begins, and where it
     /// ends.
-    pub(super) fn ask(&self, chunk: &[u8], max_line: usize, mut found: impl FnMut(u32, usize, usize)) {
+    pub(super) fn ask(&self, chunk: &[u8], max_line: usize, found: impl FnMut(u32, usize, usize)) {
+        self.ask_each(lines(chunk, max_line), found);
+    }
+
+    /// The same of texts, each with two numbers by which it is told.
+    pub(super) fn ask_each<'a>(
+        &self,
+        texts: impl Iterator<Item = ((usize, usize), &'a [u8])> + Clone,
+        mut found: impl FnMut(u32, usize, usize),
+    ) {
         for automaton in &self.automata {
-            automaton.ask(lines(chunk, max_line), &mut found);
+            automaton.ask(texts.clone(), &mut found);
         }
         if self.singles.is_empty() && self.always.is_empty() {
             return;
         }
-        for ((begin, end), text) in lines(chunk, max_line) {
+        for ((begin, end), text) in texts {
             self.always.iter().for_each(|number| found(*number, begin, end));
             for (_, number) in self.singles.iter().filter(|(regex, _)| regex.is_match(text)) {
                 found(*number, begin, end);
@@ -111,7 +120,7 @@ fn fits_always(hir: &Hir) -> bool {
 }
 
 /// The lines of a chunk: where each begins and ends, and its text.
-fn lines(chunk: &[u8], max_line: usize) -> impl Iterator<Item = ((usize, usize), &[u8])> {
+fn lines(chunk: &[u8], max_line: usize) -> impl Iterator<Item = ((usize, usize), &[u8])> + Clone {
     let last = (!chunk.ends_with(b"\n")).then_some(chunk.len());
     let mut begin = 0;
     memchr_iter(b'\n', chunk).chain(last).map(move |end| {

@@ -17,6 +17,7 @@ use super::backtrack::{self, Backtracker};
 use super::fields::{Fields, Reader};
 use super::frame::Line;
 use super::gate::{self, Asked, Gate};
+use super::record::Record;
 use super::runs::{self, OneOf};
 use super::sieve::{Choice, Rates, Sieve};
 use super::stamp::Stamp;
@@ -34,7 +35,7 @@ pub(super) struct Matcher {
     choices: Arc<[Vec<OneOf>]>,
     pub(super) sieve: Sieve,
     /// For patterns that the sieve cannot watch for.
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     /// For the fields that any of the rules names.
     pub(super) reader: Arc<Reader>,
 }
@@ -73,7 +74,7 @@ struct Deciding {
 
 /// A rule that a line fits.
 pub(super) struct Fit<'a> {
-    /// Where the line begins in its chunk.
+    /// Where the line begins in its chunk, or the number of the record.
     pub(super) begin: usize,
     pub(super) line: Line<'a>,
     pub(super) rule: RuleIx,
@@ -95,6 +96,9 @@ pub(super) struct Hit {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     pub(super) candidates: Vec<Candidate>,
+    /// Where something stands in a block that a pattern waits for, and which.
+    pub(super) places: Vec<(u32, u32)>,
+    pub(super) records: Vec<Record>,
     backtrack: backtrack::Room,
     /// Where the groups of one pattern begin and end.
     slots: Vec<Option<NonMaxUsize>>,
@@ -105,7 +109,7 @@ pub(super) struct Room {
     pub(super) unparsed: u64,
 }
 
-/// A line that a pattern may fit, by where it begins in its chunk.
+/// A line that a pattern may fit, by where it begins in its chunk; or a record, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
     line: u32,
@@ -115,11 +119,23 @@ pub(super) struct Candidate {
 }
 
 impl Matcher {
-    pub(super) fn new(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, format: Format) -> Matcher {
-        Matcher::with(ruleset, sees, format, gate::MOST)
+    /// `joins`: lines are joined to records, so that a match may lie in several of them.
+    pub(super) fn new(
+        ruleset: &Ruleset,
+        sees: impl Fn(&Rule) -> bool,
+        format: Format,
+        joins: bool,
+    ) -> Matcher {
+        Matcher::with(ruleset, sees, format, joins, gate::MOST)
     }
 
-    fn with(ruleset: &Ruleset, sees: impl Fn(&Rule) -> bool, format: Format, gate_size: usize) -> Matcher {
+    fn with(
+        ruleset: &Ruleset,
+        sees: impl Fn(&Rule) -> bool,
+        format: Format,
+        joins: bool,
+        gate_size: usize,
+    ) -> Matcher {
         let rules: Vec<(RuleIx, &Rule)> = ruleset.iter().filter(|(_, rule)| sees(rule)).collect();
         let rates = Rates::usual();
         let fields = rules.iter().flat_map(|(_, rule)| rule.field_names());
@@ -131,6 +147,10 @@ impl Matcher {
         });
         let (hits, patterns): (Vec<Hit>, Vec<&Pattern>) = deciding.unzip();
         let mut choices: Vec<_> = patterns.iter().map(|pattern| required(pattern, &rates)).collect();
+        if joins {
+            let within = |all| runs::within_lines(all, &|run| rates.of_run(run));
+            choices = choices.into_iter().map(within).collect();
+        }
         let first: Vec<_> =
             choices.iter().map(|choices| choices.first().map(|runs| Choice::new(runs, &rates))).collect();
         let first: Vec<_> = first.iter().map(Option::as_ref).collect();
@@ -171,13 +191,26 @@ impl Matcher {
         max_line: usize,
         room: &mut Room,
         tried: &mut Vec<RuleIx>,
-        mut found: impl FnMut(Fit<'_>),
+        found: impl FnMut(Fit<'_>),
     ) {
         let mut candidates = std::mem::take(&mut room.candidates);
         self.gather(chunk, max_line, &mut candidates);
+        self.try_each(&candidates, |candidate| candidate.line(chunk, max_line), room, tried, found);
+        room.candidates = candidates;
+    }
+
+    /// The same of candidates, of which `line` says what each stands for.
+    pub(super) fn try_each<'l>(
+        &self,
+        candidates: &[Candidate],
+        line: impl Fn(&Candidate) -> Line<'l>,
+        room: &mut Room,
+        tried: &mut Vec<RuleIx>,
+        mut found: impl FnMut(Fit<'_>),
+    ) {
         for candidates in candidates.chunk_by(|one, other| one.line == other.line) {
             let Candidate { line: begin, .. } = candidates[0];
-            let line = candidates[0].line(chunk, max_line);
+            let line = line(&candidates[0]);
             // Fields are read once, for all rules, and not before one of them wants the line.
             let mut read: Option<bool> = None;
             for candidates in candidates.chunk_by(|one, other| one.hit.seen == other.hit.seen) {
@@ -211,7 +244,6 @@ impl Matcher {
                 found(Fit { begin: begin as usize, line, rule: rule.ix, kind, spans, stamp });
             }
         }
-        room.candidates = candidates;
     }
 
     /// Replaces what is in `candidates` by the lines of `chunk` that a pattern may fit, in the order of judgement.
@@ -239,6 +271,16 @@ impl Matcher {
 }
 
 impl Candidate {
+    /// A record that a pattern may fit.
+    pub(super) fn of_record(number: usize, hit: Hit) -> Candidate {
+        Candidate { line: number as u32, hit, end: 0 }
+    }
+
+    /// The number of the record.
+    pub(super) fn record(&self) -> usize {
+        self.line as usize
+    }
+
     /// The line, of the chunk in which it was found.
     pub(super) fn line<'c>(&self, chunk: &'c [u8], max_line: usize) -> Line<'c> {
         Line::of(&chunk[self.line as usize..self.end as usize], max_line)
@@ -382,9 +424,9 @@ mod tests {
             rule(&["größe (?<n>\\d+)", "(?u)^\\w+$"], &[], &[]),
         ];
         let ruleset = Ruleset { rules };
-        let sets = Matcher::new(&ruleset, |_| true, Format::Plain);
+        let sets = Matcher::new(&ruleset, |_| true, Format::Plain, false);
         // One byte is too little for an automaton.
-        let singles = Matcher::with(&ruleset, |_| true, Format::Plain, 1);
+        let singles = Matcher::with(&ruleset, |_| true, Format::Plain, false, 1);
         let expected: Vec<_> = expected
             .iter()
             .map(|(ix, kind, captures)| {
@@ -428,7 +470,8 @@ mod tests {
     #[test]
     fn a_rule_that_does_not_see_the_source_is_not_asked() {
         let ruleset = Ruleset { rules: vec![rule(&["a"], &[], &[]), rule(&["a|b"], &[], &[])] };
-        let matcher = Matcher::new(&ruleset, |rule| rule.patterns[0].text.as_ref() == "a|b", Format::Plain);
+        let matcher =
+            Matcher::new(&ruleset, |rule| rule.patterns[0].text.as_ref() == "a|b", Format::Plain, false);
         assert_eq!(judged(&matcher, b"a"), [(RuleIx(1), MatchKind::Match, vec![])]);
     }
 

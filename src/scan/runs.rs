@@ -112,6 +112,20 @@ pub(super) fn required(hir: &Hir, rate: &dyn Fn(&[Class]) -> Rate) -> Vec<OneOf>
     around.all_of(around.part(hir))
 }
 
+/// The same for a pattern whose matches may lie in several lines: of each run the rarest piece that lies in one of them,
+/// because between lines other bytes may stand than where they are joined.
+pub(super) fn within_lines(all: Vec<OneOf>, rate: &dyn Fn(&[Class]) -> Rate) -> Vec<OneOf> {
+    let piece = |run: Run| {
+        let pieces = run.split(|class| class.contains(b'\n')).filter(|piece| !piece.is_empty());
+        pieces.min_by(|one, other| rate(one).total_cmp(&rate(other))).map(<[Class]>::to_vec)
+    };
+    let pieces = |runs: OneOf| runs.into_iter().map(piece).collect::<Option<OneOf>>();
+    let mut all: Vec<OneOf> = all.into_iter().filter_map(pieces).collect();
+    let rate = |runs: &OneOf| runs.iter().map(|run| rate(run)).sum::<Rate>();
+    all.sort_by(|one, other| rate(one).total_cmp(&rate(other)));
+    all
+}
+
 /// What is known of a part of a pattern.
 #[derive(Clone, Debug)]
 enum Part {

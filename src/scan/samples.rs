@@ -62,10 +62,10 @@ pub(super) fn any_pattern() -> impl Strategy<Value = String> {
         4 => proptest::sample::select(vec!["a", "b", "fail", "connection", "7", " ", "refused by", "é", "ERROR"])
             .prop_map(str::to_owned),
         3 => proptest::sample::select(vec![
-            "[ab]", "\\d", "\\w", "[^a]", ".", "(?i:Connection)", "(?i:k)", "[0-9]{3}", "\\s", "[a-f7]{2}", "(?i:é)",
+            "[ab]", "\\d", "\\w", "[^a]", ".", "(?i:Connection)", "(?i:k)", "[0-9]{3}", "\\s", "[a-f7]{2}", "(?i:é)", "\\n",
         ])
         .prop_map(str::to_owned),
-        1 => proptest::sample::select(vec!["^", "$", "\\b", "", "(?u:\\w)"]).prop_map(str::to_owned),
+        1 => proptest::sample::select(vec!["^", "$", "\\b", "", "(?u:\\w)", "(?m:^)", "(?m:$)"]).prop_map(str::to_owned),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![

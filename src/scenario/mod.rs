@@ -20,7 +20,10 @@ pub use coverage::{Coverage, Uncovered};
 pub use expected::{Expected, Number, Sent, What};
 pub use play::{Difference, LineVerdict, Row, Took, Verdict, lines, play};
 
+pub use world::MAX_LINE;
+
 use crate::model::{Format, SourceName, Timestamp};
+use crate::rule::Multiline;
 
 /// Lines that come in a test, and moments at which something is looked at, at most: a test takes seconds, not days.
 pub const MOST_TURNS: u64 = 1_000_000;
@@ -49,6 +52,8 @@ pub struct LineTest {
     pub header: Range<usize>,
     /// The source it comes from.
     pub source: SourceName,
+    /// How they are joined to records.
+    pub multiline: Option<Multiline>,
     /// Which lines.
     pub from: Lines,
     /// Which rules take it; of a sample the lines say it themselves.
@@ -92,6 +97,8 @@ pub struct Scenario {
     pub scope: String,
     /// What all its lines are.
     pub format: Format,
+    /// How they are joined to records.
+    pub multiline: Option<Multiline>,
     /// Whether the log's own stamps count; else a line is of the moment at which it comes.
     pub own_stamps: bool,
     /// In the order of the file.

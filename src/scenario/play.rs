@@ -11,9 +11,9 @@ use super::world::{MAX_LINE, World};
 use super::{Feed, Happens, LineTest, Lines, MOST_TURNS, Scenario, Takes};
 use crate::engine::{Engine, Timing};
 use crate::model::{FileId, Format, SourceName, Timestamp};
-use crate::rule::{Rule, Ruleset};
+use crate::rule::{Multiline, Rule, Ruleset};
 use crate::saved::Saved;
-use crate::scan::{Block, MatchKind, Scanned, Scanner, Tail, stamp};
+use crate::scan::{Block, MatchKind, Scanned, Scanner, Tail, records, stamp};
 
 /// What became of a line by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,7 +135,7 @@ pub fn lines(
     test: &LineTest,
     sample: Option<&str>,
 ) -> Vec<LineVerdict> {
-    let judge = Judge::new(ruleset.clone(), &test.source, format);
+    let judge = Judge::new(ruleset.clone(), &test.source, format, test.multiline.as_ref());
     let Lines::Text(text) = &test.from else { return judge.sample(sample.unwrap_or_default()) };
     let mut expected = test.takes.clone();
     expected.sort_by(|a, b| a.rule.cmp(&b.rule));
@@ -144,14 +144,20 @@ pub fn lines(
 
 struct Judge {
     ruleset: Arc<Ruleset>,
+    multiline: Option<Multiline>,
     scanner: Scanner,
     engine: Engine,
 }
 
 impl Judge {
-    fn new(ruleset: Arc<Ruleset>, source: &SourceName, format: Format) -> Judge {
+    fn new(
+        ruleset: Arc<Ruleset>,
+        source: &SourceName,
+        format: Format,
+        multiline: Option<&Multiline>,
+    ) -> Judge {
         let sees = |rule: &Rule| rule.sources.contains(source);
-        let scanner = Scanner::structured(&ruleset, sees, MAX_LINE, format);
+        let scanner = Scanner::joining(&ruleset, sees, MAX_LINE, format, multiline);
         let timing = Timing { name: source.clone(), tz: TimeZone::UTC, max_age: Duration::MAX, year: None };
         let mut engine = Engine::new(
             ruleset.clone(),
@@ -161,7 +167,7 @@ impl Judge {
             Timestamp::default(),
         );
         engine.opened(FileId(1), source, &format!("/var/log/{source}.log"));
-        Judge { ruleset, scanner, engine }
+        Judge { ruleset, multiline: multiline.cloned(), scanner, engine }
     }
 
     fn took(&self, text: &str) -> Vec<Took> {
@@ -185,10 +191,11 @@ impl Judge {
         took
     }
 
-    /// The lines of a sample, each with the remarks right above it; a line without one is to be taken by no rule.
+    /// The lines or records of a sample, each with the remarks right above it; one without is to be taken by no rule.
     fn sample(&self, sample: &str) -> Vec<LineVerdict> {
         let (mut verdicts, mut expected, mut remark) = (Vec::new(), Vec::new(), None);
-        for (number, line) in (1..).zip(sample.lines()) {
+        let mut lines = (1..).zip(sample.lines()).peekable();
+        while let Some((number, line)) = lines.next() {
             if let Some(said) = line.strip_prefix("#=") {
                 match annotation(said) {
                     Ok(takes) => expected.extend(takes),
@@ -196,18 +203,33 @@ impl Judge {
                 }
                 continue;
             }
-            if line.starts_with('#') || line.is_empty() {
+            if line.starts_with('#') {
                 continue;
             }
-            let mut expected: Vec<Takes> = std::mem::take(&mut expected);
-            expected.sort_by(|a, b| a.rule.cmp(&b.rule));
-            verdicts.push(LineVerdict {
-                text: line.to_owned(),
-                number: Some(number),
-                expected,
-                took: self.took(line),
-                remark: remark.take(),
-            });
+            let mut text = line.to_owned();
+            while let Some((_, line)) = lines.next_if(|(_, line)| !line.starts_with('#')) {
+                text.push('\n');
+                text.push_str(line);
+            }
+            let mut number = number;
+            for record in records(text.as_bytes(), self.multiline.as_ref()) {
+                let text = String::from_utf8_lossy(record).into_owned();
+                let begin = number;
+                number += 1 + record.iter().filter(|byte| **byte == b'\n').count();
+                // What is blank stands between lines, unless it is part of a record.
+                if text.is_empty() {
+                    continue;
+                }
+                let mut expected: Vec<Takes> = std::mem::take(&mut expected);
+                expected.sort_by(|a, b| a.rule.cmp(&b.rule));
+                verdicts.push(LineVerdict {
+                    number: Some(begin),
+                    expected,
+                    took: self.took(&text),
+                    remark: remark.take(),
+                    text,
+                });
+            }
         }
         verdicts
     }
@@ -315,7 +337,8 @@ pub fn play(
             known.clear();
         }
         if let Happens::Lines(source, _) = &turn.feed.what {
-            for line in turn.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let multiline = scenario.multiline.as_ref();
+            for line in records(&turn.lines, multiline).into_iter().filter(|line| !line.is_empty()) {
                 // What is fed again and again is asked about once.
                 if !known.insert((source, line.to_vec())) {
                     continue;
@@ -323,7 +346,7 @@ pub fn play(
                 seen(&force, source, line);
                 let judge = judges
                     .entry(source)
-                    .or_insert_with(|| Judge::new(Arc::clone(&force), source, scenario.format));
+                    .or_insert_with(|| Judge::new(Arc::clone(&force), source, scenario.format, multiline));
                 let text = String::from_utf8_lossy(line).into_owned();
                 if judge.took(&text).is_empty() && unknown.insert(text.clone()) {
                     untaken.push(text);
@@ -360,11 +383,17 @@ fn turns<'a>(scenario: &'a Scenario, samples: &[String]) -> Vec<Turn<'a>> {
             Happens::Lines(_, Lines::Sample(_)) => {
                 let lines = samples.next().map(String::as_str).unwrap_or_default().lines();
                 let mut at = begin;
-                for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
-                    let stamp = stamp::find(line.as_bytes()).filter(|_| scenario.own_stamps);
+                let lines: Vec<&str> = lines.filter(|line| !line.starts_with('#')).collect();
+                let text = lines.join("\n");
+                for record in records(text.as_bytes(), scenario.multiline.as_ref()) {
+                    if record.is_empty() {
+                        continue;
+                    }
+                    let first = record.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                    let stamp = stamp::find(first).filter(|_| scenario.own_stamps);
                     let time = stamp.and_then(|stamp| stamp.resolve(&scenario.tz, at));
                     at = at.max(time.unwrap_or(at));
-                    turns.push(Turn { at, feed, lines: format!("{line}\n").into_bytes(), reload });
+                    turns.push(Turn { at, feed, lines: [record, b"\n"].concat(), reload });
                 }
                 continue;
             }

@@ -16,7 +16,7 @@ use crate::scan::stamp::Stamp;
 use crate::scan::{Block, Match, Scanned, Scanner, Tail};
 
 /// Bytes of a line that are matched.
-pub(super) const MAX_LINE: usize = 64 * 1024;
+pub const MAX_LINE: usize = 64 * 1024;
 /// As a source has it that says nothing.
 const MAX_AGE: Duration = Duration::from_secs(15 * 60);
 
@@ -28,6 +28,43 @@ struct Place {
     blind: bool,
     /// Lines that nobody could read yet, with their times.
     unread: Vec<(Timestamp, Vec<u8>)>,
+    /// A record that may go on, which begins at `offset`.
+    rest: Vec<u8>,
+    /// It lies in an over-long line.
+    skipping: bool,
+    /// From which offsets on lines came at which times, as far as that is still asked.
+    came: Vec<(u64, Timestamp)>,
+    /// When the rest is matched as it is; `None`: it was, or there is none.
+    flush_at: Option<Timestamp>,
+    /// When the last of it arrived, if somebody saw that.
+    seen: Option<Timestamp>,
+}
+
+impl Place {
+    fn new(file: FileId) -> Place {
+        Place {
+            file,
+            offset: 0,
+            blind: false,
+            unread: Vec::new(),
+            rest: Vec::new(),
+            skipping: false,
+            came: Vec::new(),
+            flush_at: None,
+            seen: None,
+        }
+    }
+
+    /// When the rest is matched as it is, if it can be read.
+    fn flushes(&self) -> Option<Timestamp> {
+        self.flush_at.filter(|_| !self.blind)
+    }
+
+    /// When the line at that offset came.
+    fn came(&self, offset: u64) -> Option<Timestamp> {
+        let behind = self.came.partition_point(|(from, _)| *from <= offset);
+        self.came[..behind].last().map(|(_, time)| *time)
+    }
 }
 
 pub(super) struct World<'a> {
@@ -82,7 +119,8 @@ impl<'a> World<'a> {
         let names = sources(self.scenario, &ruleset);
         let scanner = |name: SourceName| {
             let sees = |rule: &Rule| rule.sources.contains(&name);
-            let scanner = Scanner::structured(&ruleset, sees, MAX_LINE, self.scenario.format);
+            let multiline = self.scenario.multiline.as_ref();
+            let scanner = Scanner::joining(&ruleset, sees, MAX_LINE, self.scenario.format, multiline);
             (name, scanner)
         };
         self.scanners = names.into_iter().map(scanner).collect();
@@ -93,12 +131,16 @@ impl<'a> World<'a> {
     fn rotate(&mut self, source: &SourceName) {
         let file = FileId(self.next_file);
         self.next_file += 1;
+        // The last record of a file ends with it.
+        if self.places.get(source).is_some_and(|place| !place.rest.is_empty()) {
+            self.scan(source, Tail::Final, None);
+        }
         let old = self.places.remove(source);
         if let Some(old) = &old {
             self.engine.ended(old.file, self.now);
         }
         let (blind, unread) = old.map_or((false, Vec::new()), |old| (old.blind, old.unread));
-        self.places.insert(source.clone(), Place { file, offset: 0, blind, unread });
+        self.places.insert(source.clone(), Place { blind, unread, ..Place::new(file) });
         self.engine.opened(file, source, &format!("/var/log/{source}.log"));
         self.engine.phase(file, if blind { Phase::Unreadable } else { Phase::AtEnd }, self.now);
     }
@@ -117,6 +159,7 @@ impl<'a> World<'a> {
             if self.down_until.is_some_and(|until| until <= self.now) {
                 self.resume();
             } else {
+                self.flush();
                 self.engine.tick(self.now);
             }
             self.tell();
@@ -132,7 +175,21 @@ impl<'a> World<'a> {
     fn next(&self) -> Option<Timestamp> {
         match self.down_until {
             Some(until) => Some(until),
-            None => self.engine.next_wake(),
+            None => self.places.values().filter_map(Place::flushes).chain(self.engine.next_wake()).min(),
+        }
+    }
+
+    /// Matches the records that have not gone on for so long as they are.
+    fn flush(&mut self) {
+        let is_due = |place: &Place| place.flushes().is_some_and(|at| at <= self.now);
+        let due: Vec<SourceName> =
+            self.places.iter().filter(|(_, place)| is_due(place)).map(|(name, _)| name.clone()).collect();
+        for source in &due {
+            let seen = self.places.get(source).and_then(|place| place.seen);
+            self.scan(source, Tail::Flush, seen);
+            if let Some(place) = self.places.get_mut(source) {
+                place.flush_at = None;
+            }
         }
     }
 
@@ -209,31 +266,51 @@ impl<'a> World<'a> {
     }
 
     fn read(&mut self, source: &SourceName, lines: &[u8], written: Timestamp, at: Option<Timestamp>) {
-        let (Some(scanner), Some(place)) = (self.scanners.get(source), self.places.get_mut(source)) else {
-            return;
-        };
-        let mut scanned = Scanned::default();
-        let block = Block {
-            file: place.file,
-            offset: place.offset,
-            bytes: lines,
-            skipping: false,
-            tail: Tail::Final,
-        };
-        scanner.scan(block, &mut scanned);
-        place.offset += lines.len() as u64;
-        let own = self.scenario.own_stamps;
-        // A test that says when a line comes need not write it into the line.
-        let stamp = |found: Option<Stamp>| if own { found } else { Some(Stamp::Instant(written)) };
-        let matches: Vec<_> =
-            scanned.matches(lines).map(|hit| Match { stamp: stamp(hit.stamp), ..hit }).collect();
-        let arrival = Arrival { at, modified: written, skew_us: 0 };
-        let stamp = stamp(scanned.stamp);
-        self.engine.read(Read { file: place.file, matches, stamp, arrival }, self.now);
+        let Some(place) = self.places.get_mut(source) else { return };
+        place.came.push((place.offset + place.rest.len() as u64, written));
+        place.rest.extend_from_slice(lines);
+        let multiline = self.scenario.multiline.as_ref();
+        place.flush_at = multiline.map(|multiline| self.now.plus(multiline.flush));
+        place.seen = at;
+        self.scan(source, if multiline.is_some() { Tail::Wait } else { Tail::Final }, at);
         if at.is_some() {
             self.engine.tick(self.now);
         }
         self.tell();
+    }
+
+    /// Scans what was read and may go on. `at`: when the last of it came, if that is known.
+    fn scan(&mut self, source: &SourceName, tail: Tail, at: Option<Timestamp>) {
+        let (Some(scanner), Some(place)) = (self.scanners.get(source), self.places.get_mut(source)) else {
+            return;
+        };
+        let mut scanned = Scanned::default();
+        let rest = std::mem::take(&mut place.rest);
+        let (file, offset, skipping) = (place.file, place.offset, place.skipping);
+        scanner.scan(Block { file, offset, bytes: &rest, skipping, tail }, &mut scanned);
+        place.offset += scanned.consumed as u64;
+        // What is fed is whole lines, however long they are.
+        place.skipping = scanned.skipping && tail != Tail::Final;
+        let own = self.scenario.own_stamps;
+        // A test that says when a line comes need not write it into the line.
+        let came = |hit: &Match<'_>| place.came(hit.at.offset).map(Stamp::Instant);
+        let stamp = |hit: Match<'_>| if own { hit.stamp } else { came(&hit) };
+        let matches: Vec<_> = scanned.matches(&rest).map(|hit| Match { stamp: stamp(hit), ..hit }).collect();
+        // Of a record that may go on the first line tells the time.
+        let newest =
+            if scanned.consumed < rest.len() { Some(place.offset) } else { place.offset.checked_sub(1) };
+        let newest = newest.and_then(|last| place.came(last));
+        let stamp = if own { scanned.stamp } else { newest.map(Stamp::Instant) };
+        let modified = place.came.last().map_or(self.now, |(_, time)| *time);
+        let arrival = Arrival { at, modified, skew_us: 0 };
+        let stamp = stamp.filter(|_| tail != Tail::Flush);
+        self.engine.read(Read { file, matches, stamp, arrival }, self.now);
+        place.rest = rest[scanned.consumed..].to_vec();
+        let old = place.came.partition_point(|(from, _)| *from <= place.offset);
+        place.came.drain(..old.saturating_sub(1));
+        if place.rest.is_empty() {
+            place.flush_at = None;
+        }
     }
 
     /// The program comes back with what was durable.
@@ -254,6 +331,13 @@ impl<'a> World<'a> {
                 self.engine.phase(file, Phase::Unreadable, self.now);
             } else {
                 self.catch_up(source, unread);
+            }
+            // What may go on is read again, and nobody remembers whether it was matched.
+            if let (Some(place), Some(multiline)) = (self.places.get_mut(source), &self.scenario.multiline)
+                && !place.rest.is_empty()
+            {
+                place.flush_at.get_or_insert(self.now.plus(multiline.flush));
+                place.seen = None;
             }
         }
         self.engine.tick(self.now);

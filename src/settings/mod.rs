@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::model::{Format, SinkName, SourceName};
-use crate::rule::Redaction;
+use crate::rule::{Multiline, Redaction};
 pub use sink::{
     Alertmanager, Chat, ChatService, Flashduty, FlashdutyChanges, Http, PagerDuty, Peer, Proxy, SecretFrom,
     Sink,
@@ -84,8 +84,10 @@ pub struct Source {
     pub tz: TimeZone,
     /// How far a stamp may lie before the arrival of its line, and the age from which a transition is stale.
     pub max_age: Duration,
-    /// Quiet after which an unterminated last line is matched as it is.
+    /// Quiet after which an unterminated last line is matched as it is, or a last record.
     pub flush: Duration,
+    /// How its lines are joined to records; `None`: each is one. Its `flush` is that of the source.
+    pub multiline: Option<Multiline>,
     /// Bytes of a line that are matched; 1 KiB to 1 MiB, 64 KiB unless said.
     pub max_line: usize,
     /// What its lines are made of: whether they have fields.

@@ -20,6 +20,7 @@ pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
         max_age: Duration::from_secs(900),
         flush: Duration::from_secs(5),
         max_line: 64 * 1024,
+        multiline: None,
         format: crate::model::Format::Plain,
         repeats: false,
         labels: Vec::new(),

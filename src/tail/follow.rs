@@ -63,6 +63,8 @@ pub(crate) struct Progress {
     /// The look that saw the last change.
     pub(crate) grown: Timestamp,
     live: Option<Live>,
+    /// When the last of what was offered and not consumed arrived, if that is known.
+    rest_came: Option<Timestamp>,
     /// The size at which the rest was matched early.
     flushed: Option<u64>,
     due: TailKind,
@@ -90,6 +92,7 @@ impl Progress {
             looked: now,
             grown: modified.min(now),
             live: None,
+            rest_came: None,
             flushed: None,
             due: TailKind::Wait,
             out: None,
@@ -101,6 +104,11 @@ impl Progress {
     pub(crate) fn fresh(size: u64, modified: Timestamp, now: Timestamp) -> Progress {
         let live = Some(Live { first: now, latest: now });
         Progress { live, grown: now, ..Progress::found(0, false, size, modified, now) }
+    }
+
+    /// Bytes that were seen and not yet offered.
+    pub(crate) fn unread(&self) -> u64 {
+        self.size.saturating_sub(self.offered.max(self.position))
     }
 
     /// Whether all that was seen has been offered.
@@ -147,6 +155,7 @@ impl Progress {
 
     fn changed(&mut self, now: Timestamp) {
         self.grown = now;
+        self.rest_came = None;
         self.due = TailKind::Wait;
     }
 
@@ -225,7 +234,7 @@ impl Progress {
             len: block.len() - holes,
             skipping: self.skipping,
             tail,
-            arrival: self.live.map(|live| live.latest),
+            arrival: self.live.map(|live| live.latest).or(self.rest_came),
             modified: self.modified,
             to_end,
         };
@@ -244,7 +253,7 @@ impl Progress {
             self.flushed = Some(out.end);
         }
         if self.at_end() {
-            self.live = None;
+            self.rest_came = self.live.take().map(|live| live.latest).or(self.rest_came);
         }
         out.tail == TailKind::Final && self.at_end()
     }

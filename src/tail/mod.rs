@@ -78,6 +78,9 @@ struct Followed<F> {
     handle: Option<F>,
     progress: Progress,
     evidence: Evidence,
+    /// The block that is being scanned, of a source whose lines are joined: how far it will be consumed, only scanning
+    /// can tell.
+    block: Vec<u8>,
     announced: bool,
     fault: Option<Fault>,
     /// The fault came from a read, so only a read can show that it is over.
@@ -288,9 +291,11 @@ impl<D: Disk> Tail<D> {
     ///
     /// Each turn is answered by [`Tail::consumed`] before the next one of the same file. While turns of other files
     /// wait for their answer, `None` may also say that this file needs a look of its own: read it again then. The
-    /// buffer must be longer than the source's `max_line`, so that every full block has something to consume.
+    /// buffer must be longer than any line or record of the source, so that every full block has something to consume.
     pub fn read(&mut self, id: FileId, buf: &mut [u8], now: Timestamp) -> Option<Turn> {
         let file = self.files.get_mut(&id).filter(|file| file.wants())?;
+        let joins =
+            self.sources.get(&file.source).is_some_and(|watched| watched.settings.multiline.is_some());
         let handle = file.handle.as_ref()?;
         let disk = &mut self.disk;
         let from = file.progress.read_from();
@@ -333,7 +338,11 @@ impl<D: Disk> Tail<D> {
                 let (holes, turn) = file.progress.block(&buf[..len], len == buf.len(), now);
                 buf.copy_within(holes..len, 0);
                 if let Some(turn) = turn {
-                    file.evidence.offer(turn.offset, &buf[..turn.len]);
+                    if joins {
+                        file.block.extend_from_slice(&buf[..turn.len]);
+                    } else {
+                        file.evidence.offer(turn.offset, &buf[..turn.len]);
+                    }
                     self.turns_out.insert(id);
                 }
                 file.reads_fail = false;
@@ -344,11 +353,15 @@ impl<D: Disk> Tail<D> {
         }
     }
 
-    /// What scanning consumed of the block of the last turn: up to the end of its last line, or all of it when
-    /// the rest is skipped or [`TailKind::Final`]. `skipping`: the new position lies in an over-long line.
+    /// What scanning consumed of the block of the last turn: up to the end of its last line, or up to the beginning of
+    /// its last record, or all of it when the rest is skipped or [`TailKind::Final`]. `skipping`: the new position lies in an over-long line.
     pub fn consumed(&mut self, id: FileId, bytes: usize, skipping: bool, now: Timestamp) {
         self.turns_out.remove(&id);
         let Some(file) = self.files.get_mut(&id) else { return };
+        let block = std::mem::take(&mut file.block);
+        if !block.is_empty() {
+            file.evidence.offer(file.progress.position, &block[..bytes.min(block.len())]);
+        }
         let at_its_end = file.progress.consumed(bytes, skipping);
         file.evidence.consumed(file.progress.position);
         if file.ended {
@@ -417,7 +430,7 @@ impl<D: Disk> Tail<D> {
             path: file.path.clone(),
             size: file.progress.size,
             offset: file.progress.position,
-            lag: file.progress.size.saturating_sub(file.progress.position),
+            lag: file.progress.unread(),
             phase: file.phase(),
             problem: file.problem().map(str::to_owned),
             grown: file.progress.grown,
@@ -637,6 +650,7 @@ impl<F> Followed<F> {
             handle: None,
             progress,
             evidence: Evidence::default(),
+            block: Vec::new(),
             announced: false,
             fault: None,
             reads_fail: false,

@@ -133,7 +133,7 @@ pub struct Turn {
     pub len: usize,
     /// It begins in the rest of an over-long line.
     pub skipping: bool,
-    /// What a rest without a line end at the end of the block is.
+    /// What a rest without a line end, or a record that may go on, is at the end of the block.
     pub tail: TailKind,
     /// When the bytes arrived, late by the time between two looks (10 s at most); `None`: they were found unread.
     pub arrival: Option<Timestamp>,
@@ -156,7 +156,7 @@ pub struct FileStatus {
     pub size: u64,
     /// Bytes consumed by scanning.
     pub offset: u64,
-    /// Bytes between the two.
+    /// Bytes that were not handed out yet: a last line or record that may go on is no lag.
     pub lag: u64,
     /// Where it stands.
     pub phase: Phase,

@@ -279,6 +279,12 @@ pub(crate) const CASES: &[Case] = &[
         "Make the higher level harder to reach.",
     ),
     case(
+        "line-end",
+        Rule(r"match = 'ERROR.*\n\s+at'"),
+        "A pattern wants the end of a line inside, and no source of the rule joins lines.",
+        "Give the source [`multiline`](configuration.md#records-of-several-lines).",
+    ),
+    case(
         "look-around",
         Rule("match = 'a(?!b)'"),
         "A pattern looks ahead or behind; that can not be done in linear time.",

@@ -58,6 +58,9 @@ enum Wrong {
 /// A table that stands in a file.
 const TABLE: &str = "[lookup]\nhosts = { csv = 'hosts.csv', key = 'host', value = 'team' }";
 
+/// A source that joins no lines.
+const ALONE: &str = "[[source]]\nname = 's'\nfiles = ['x']";
+
 /// A case as it was checked.
 pub(crate) struct Said {
     texts: BTreeMap<PathBuf, String>,
@@ -95,7 +98,14 @@ impl Case {
             let took = Duration::from_millis(if let Wrong::Slow(_, took) = self.wrong { took } else { 0 });
             let mut probe = Probe::all(Box::new(move |_| took));
             let any = Sources::Any(Format::Plain);
-            let sources = if self.id == "unknown-source" { Sources::These(&[]) } else { any };
+            let alone =
+                config::settings(&Text { path: PathBuf::new(), text: ALONE.to_owned() }, &TimeZone::UTC).0;
+            let alone = alone.map(|settings| settings.sources).unwrap_or_default();
+            let sources = match self.id {
+                "unknown-source" => Sources::These(&[]),
+                "line-end" => Sources::These(&alone),
+                _ => any,
+            };
             config::ruleset_probed(&[file], sources, &tables, &[], &TimeZone::UTC, &mut probe).1
         };
         // What every file without a source is told.

@@ -259,3 +259,38 @@ fn a_hostile_line_steers_nothing() {
     let rule = json[0]["rules"].as_array().expect("a list").iter().find(|rule| rule["rule"] == "slow");
     assert_eq!(rule.expect("it was asked")["raises"], "warning");
 }
+
+const TRACE: &str = "\
+[[rule]]
+name = 'trace'
+source = 'app'
+match = '(?s)^ERROR .*?\\n\\s+at (?<frame>\\S+)'
+";
+
+#[test]
+fn lines_that_are_one_record_are_explained_together() {
+    let sandbox = Sandbox::new();
+    sandbox.write("r.toml", TRACE);
+    sandbox.write("a.log", "fine\nERROR x\n\tat shop.book\nERROR y\n\tat shop.cart\n");
+    let explain = |args: &[&str]| sandbox.run(&[&["explain", "--rules", "r.toml"], args].concat());
+    let answer = explain(&["--multiline", "java", "a.log:2"]).expect(0).answer();
+    assert!(answer.contains("frame = `shop.book`") && !answer.contains("shop.cart"), "{answer}");
+    explain(&["a.log:2"]).expect(1);
+    explain(&["--multiline", "java", "a.log:3"]).expect(1);
+    explain(&["--multiline", "java", "ERROR x\n\tat shop.book"]).expect(0);
+
+    sandbox.write(
+        "tripline.toml",
+        "rules = ['r.toml']\n[[source]]\nname = 'app'\nfiles = ['x']\nmultiline = { start = '^\\S' }\n",
+    );
+    let mut child = sandbox
+        .command(&["explain", "--config", "tripline.toml", "-"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(&sandbox.read("a.log")[5..]).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let answer = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{answer}");
+    assert!(answer.contains("frame = `shop.book`"), "{answer}");
+}

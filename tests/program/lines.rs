@@ -188,3 +188,42 @@ redact = 'pin (\d+)'
         assert!(!found, "{canary} was kept");
     }
 }
+
+const TRACES: &str = r"
+[[rule]]
+name = 'trace'
+source = 'app'
+match = '(?s)^ERROR (?<what>\S+).*?\n\s+at (?<frame>\S+)'
+ignore = 'harmless'
+by = ['what', 'frame']
+within = '1h'
+warning = '>= 1'
+critical = '>= 3'
+resolve_after = '1h'
+";
+
+#[test]
+fn a_stack_trace_is_one_record_that_counts_once_however_it_arrives() {
+    let config =
+        TO_STDOUT.replace("files =", "multiline = { continue = '^\\s', flush = \"300ms\" }\nfiles =");
+    let sandbox = sandbox(&config, TRACES);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "ERROR price\n\tat shop.book\n");
+    let told = running.tells("trace", "warning");
+    assert_eq!((told["labels"]["frame"].as_str(), told["count"].as_u64()), (Some("shop.book"), Some(1)));
+    // It was matched as it was; now it goes on, and others come.
+    sandbox.append("app.log", "\tat shop.main\nERROR price\n\tat shop.book\nERROR price\n\tat shop.ha");
+    sandbox.append("app.log", "rmless\nERROR price\n\tat shop.book\nfine\n");
+    assert_eq!(running.tells("trace", "critical")["count"], 3);
+    running.stop().expect(0);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "ERROR other\n\tat shop.book\nfine\n");
+    assert_eq!(running.tells("trace", "warning")["labels"]["what"], "other");
+    assert_eq!(
+        running.stop().expect(0).stdout.len(),
+        1,
+        "what was matched before the stop is not counted again"
+    );
+}

@@ -385,3 +385,28 @@ fn a_log_that_ends_now_sends_what_is_open_now() {
     told.sort();
     assert_eq!(told, ["critical 183.62.140.253", "warning 103.99.0.122"]);
 }
+
+#[test]
+fn lines_are_joined_to_records_up_to_the_end_of_a_log() {
+    let sandbox = Sandbox::new();
+    let rules = "[[rule]]\nname = 'trace'\nsource = 'app'\nby = ['frame']\n\
+                 match = '(?s)^\\S+ ERROR .*?\\n\\s+at (?<frame>\\S+)'\n";
+    sandbox.write("r.toml", rules);
+    let log = "2026-01-05T10:00:00Z ERROR a\n\tat shop.book\n\tat shop.main\n2026-01-05T10:00:01Z INFO fine\n\
+               2026-01-05T10:00:02Z ERROR b\n\tat shop.cart\n\tat shop.main";
+    sandbox.write("app.log", log);
+    let replay = |args: &[&str]| {
+        let finished =
+            sandbox.run(&[&["replay", "--json", "--rules", "r.toml"], args, &["app.log"]].concat()).expect(0);
+        let told = finished.json().into_iter().filter(|line| line["status"] == "warning");
+        let told = told.map(|line| {
+            format!("{} {}", line["time"].as_str().unwrap(), line["labels"]["frame"].as_str().unwrap())
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        replay(&["--multiline", "java"]),
+        ["2026-01-05T10:00:00Z shop.book", "2026-01-05T10:00:02Z shop.cart"].map(str::to_owned)
+    );
+    assert_eq!(replay(&[]), Vec::<String>::new());
+}

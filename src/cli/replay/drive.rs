@@ -10,7 +10,7 @@ use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use super::inputs::{Input, Lane};
 use crate::engine::{Arrival, Engine, Output, Phase, Read, Timing};
 use crate::model::{Format, SourceName, Timestamp};
-use crate::rule::{Rule, Ruleset};
+use crate::rule::{Multiline, Rule, Ruleset};
 use crate::saved::Saved;
 use crate::scan::{Review, Scanner};
 
@@ -29,6 +29,8 @@ pub(super) struct Scene {
     pub(super) max_line: usize,
     /// What lines are made of.
     pub(super) format: Format,
+    /// How they are joined to records.
+    pub(super) multiline: Option<Multiline>,
 }
 
 /// One set of rules on its way.
@@ -69,7 +71,8 @@ impl Drive {
         for mut ruleset in rulesets {
             ruleset.see_instead(std::slice::from_ref(&source));
             let sees = |rule: &Rule| !rule.sources.is_empty();
-            drive.scanners.push(Scanner::structured(&ruleset, sees, scene.max_line, scene.format));
+            let multiline = scene.multiline.as_ref();
+            drive.scanners.push(Scanner::joining(&ruleset, sees, scene.max_line, scene.format, multiline));
             let (tz, year) = (scene.tz.clone(), scene.year);
             let timing = Timing { name: source.clone(), tz, max_age: Duration::MAX, year };
             let (ruleset, scope) = (Arc::new(ruleset), scene.scope.clone());

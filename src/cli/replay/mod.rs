@@ -18,10 +18,10 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::load::{self, Lines, Wanted};
-use super::{COULD_NOT, Color, Failure, LineFormat, NO, answer, quiet, render, talk};
+use super::{COULD_NOT, Color, Failure, Joined, LineFormat, NO, answer, quiet, render, talk};
 use crate::engine::{Output, RuleCounts, Tell};
 use crate::model::{ChangeReport, DeliveryKind};
-use crate::rule::Ruleset;
+use crate::rule::{Multiline, Ruleset};
 use crate::sink::stdout;
 use crate::untrusted::Untrusted;
 
@@ -47,6 +47,9 @@ pub(super) struct ReplayArgs {
     /// What lines are made of
     #[arg(long, value_enum, default_value_t)]
     format: LineFormat,
+    /// How lines are joined to records [default: each is one]
+    #[arg(long, value_enum, value_name = "PRESET")]
+    multiline: Option<Joined>,
     /// One JSON object per transition
     #[arg(long)]
     json: bool,
@@ -89,8 +92,13 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
 
 /// Rules, `None` if they are wrong, which was said; and how the log is to be understood.
 fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<Ruleset>, Scene), Failure> {
-    let wanted =
-        Wanted { config: None, rules: rules.to_vec(), lines: Lines::Unknown, format: args.format.into() };
+    let wanted = Wanted {
+        config: None,
+        rules: rules.to_vec(),
+        lines: Lines::Unknown,
+        format: args.format.into(),
+        multiline: None,
+    };
     let loaded = load::load(&wanted).map_err(Failure)?;
     if !loaded.diagnostics.is_empty() {
         talk(&render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stderr())));
@@ -104,6 +112,7 @@ fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<R
         scope: scope.unwrap_or_else(crate::daemon::scope::hostname),
         max_line: source.map_or(64 * 1024, |source| source.max_line),
         format: args.format.into(),
+        multiline: args.multiline.map(Multiline::from),
     };
     Ok((ruleset, scene))
 }

@@ -7,7 +7,9 @@ use super::super::rewrite;
 use super::super::tokens::Names;
 use super::super::walk::{Fields, Said, is_identifier, missing};
 use super::{Around, Reader};
+use crate::config::Sources;
 use crate::rule::{By, Redaction, Rewrite, Value};
+use crate::settings::Source;
 use std::collections::BTreeSet;
 
 /// What can be said of every match, besides its captures.
@@ -84,7 +86,23 @@ impl<'t> Reader<'t, '_> {
         let compiled = pattern::compile(problems, key, said, self.macros, rule, &mut around.budget)?;
         let allowed = self.fields.switch("allow_slow").unwrap_or(false);
         around.probe.judge(problems, said, &compiled, allowed);
+        let is_asked = matches!(key, "match" | "match_all" | "ignore" | "resolve");
+        if is_asked && pattern::wants_line_end(&compiled.hir) && self.lines_are_alone(around.sources) {
+            let title = format!("a pattern of `{key}` can never fit");
+            let problem =
+                problems.warning("line-end", said.span.clone(), title, "it wants the end of a line inside");
+            problem.help =
+                Some("give the source `multiline`, so that its lines are joined to records".to_owned());
+        }
         Some(compiled)
+    }
+
+    /// True if it is known that no source of the rule joins lines.
+    fn lines_are_alone(&self, sources: Sources<'_>) -> bool {
+        let names = self.fields.texts("source");
+        let seen = |source: &&Source| names.iter().any(|name| name.text == source.name.as_str());
+        let mut seen = sources.configured().unwrap_or_default().iter().filter(seen).peekable();
+        seen.peek().is_some() && seen.all(|source| source.multiline.is_none())
     }
 
     /// What is taken out of lines that the rule takes.

@@ -163,6 +163,7 @@ impl<D: Disk> Core<D> {
             let counts = self.source_counts.entry(place.source.clone()).or_default();
             counts.bytes += scanned.consumed as u64;
             counts.cut_lines += scanned.cut_lines;
+            counts.cut_records += scanned.cut_records;
             counts.unparsed_lines += scanned.unparsed_lines;
             let review = self.reviews.entry(place.source.clone()).or_default();
             if review.is_due(bytes, scanned)

@@ -22,7 +22,7 @@ use crate::model::{
 use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
 use crate::saved::{DeadLetter, Saved, SavedSilence};
-use crate::scan::{LINE_END, MatchKind, Review, Scanned, Scanner};
+use crate::scan::{MatchKind, Review, Scanned, Scanner};
 use crate::settings::{Settings, Sink, Source};
 use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
 use crate::sink::queue::Queue;
@@ -102,6 +102,8 @@ pub struct SourceCounts {
     pub bytes: u64,
     /// Lines over the limit.
     pub cut_lines: u64,
+    /// Records that have as much as a record may have; what follows is in others.
+    pub cut_records: u64,
     /// Lines of which fields were wanted and that have none.
     pub unparsed_lines: u64,
     /// Bytes known to be lost.
@@ -315,15 +317,17 @@ impl<D: Disk> Core<D> {
             .iter()
             .map(|source| {
                 let sees = |rule: &Rule| rule.sources.contains(&source.name);
-                let scanner = Scanner::structured(&ruleset, sees, source.max_line, source.format);
+                let (max_line, multiline) = (source.max_line, source.multiline.as_ref());
+                let scanner = Scanner::joining(&ruleset, sees, max_line, source.format, multiline);
                 (source.name.clone(), scanner.counting_repeats(source.repeats))
             })
             .collect();
         self.sources.clone_from(&settings.sources);
-        // A block always holds a whole line, so that reading gets on.
-        let longest = settings.sources.iter().map(|source| source.max_line).max().unwrap_or(0);
+        // A block always holds a whole line or record, so that reading gets on.
+        let of = |source: &Source| Scanner::longest(source.max_line, source.multiline.as_ref());
+        let longest = settings.sources.iter().map(of).max().unwrap_or(0);
         let threads = settings.threads.unwrap_or(self.cores).max(1);
-        self.lanes.resize(threads, BLOCK.max(longest + LINE_END));
+        self.lanes.resize(threads, BLOCK.max(longest));
         let mut changes = Vec::new();
         for sink in &settings.sinks {
             let limits = crate::sink::limits(sink);

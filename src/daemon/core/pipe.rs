@@ -65,6 +65,7 @@ impl<D: Disk> Core<D> {
         let counts = self.source_counts.entry(pipe.source.clone()).or_default();
         counts.bytes += self.scanned.consumed as u64;
         counts.cut_lines += self.scanned.cut_lines;
+        counts.cut_records += self.scanned.cut_records;
         counts.unparsed_lines += self.scanned.unparsed_lines;
         let arrival = Arrival { at: Some(now.time), modified: now.time, skew_us: now.skew_us };
         self.scanned.tried.iter().for_each(|rule| self.engine.tried(*rule));
