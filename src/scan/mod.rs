@@ -178,6 +178,17 @@ impl Scanner {
         out.stamp = self.stamp_before(&bytes[begin..stamped]);
     }
 
+    /// The same of a block whose first `len` bytes stand in another file, from there on: its last record, which may go on
+    /// in this one.
+    pub fn scan_on(&self, from: Position, len: usize, block: Block<'_>, out: &mut Scanned) {
+        self.scan(Block { file: from.file, offset: from.offset, ..block }, out);
+        for hit in &mut out.hits {
+            if let Some(behind) = hit.at.offset.checked_sub(from.offset + len as u64) {
+                hit.at = Position { file: block.file, offset: block.offset + behind };
+            }
+        }
+    }
+
     /// The stamp nearest to the end of `bytes`, which begin with a line.
     fn stamp_before(&self, mut bytes: &[u8]) -> Option<Stamp> {
         let lines = self.multiline.as_ref().map_or(0, |multiline| multiline.max_lines).max(STAMP_LINES);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk::Disk;
-use super::{Note, REMEMBER, Tail, TailKind};
+use super::{Note, REMEMBER, Tail, TailKind, Turn};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
 use crate::settings::{Source, Start};
@@ -71,6 +71,11 @@ impl<D: Disk> Bench<D> {
                 let Some(turn) = tail.read(ready.file, &mut buffer, self.now) else { continue };
                 assert!(!tail.ready().iter().any(|other| other.file == ready.file), "one turn at a time");
                 let block = &buffer[..turn.len];
+                if self.sources.iter().any(|source| source.multiline.is_some()) {
+                    let consumed = records(ready.file, &turn, block, &mut self.told);
+                    tail.consumed(ready.file, consumed, false, self.now);
+                    continue;
+                }
                 let lines_end = memchr::memrchr(b'\n', block).map_or(0, |at| at + 1);
                 let (lines, rest) = block.split_at(lines_end);
                 for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -103,6 +108,29 @@ impl<D: Disk> Bench<D> {
         self.saved.next_file = tail.next_file();
         self.saved.swept_to = tail.swept_to();
     }
+}
+
+/// Joins lines that begin with a blank to the one before them, as scanning does; says how much is consumed.
+fn records(file: FileId, turn: &Turn, block: &[u8], told: &mut Vec<String>) -> usize {
+    let whole = memchr::memrchr(b'\n', block).map_or(0, |at| at + 1);
+    let end = if turn.tail == TailKind::Wait { whole } else { block.len() };
+    let begins = |at: &usize| *at == 0 || block[*at - 1] == b'\n' && block[*at] != b' ';
+    let begins: Vec<usize> = (0..end).filter(begins).collect();
+    let mut consumed = 0;
+    for (number, from) in begins.iter().enumerate() {
+        let to = begins.get(number + 1).copied().unwrap_or(end);
+        consumed = *from;
+        let mark = match turn.tail {
+            _ if to < end => ':',
+            TailKind::Wait => return consumed,
+            TailKind::Flush => '~',
+            TailKind::Final => '$',
+        };
+        let begun = turn.carried.filter(|(_, len)| from < len).map_or(file, |(at, _)| at.file);
+        let text = String::from_utf8_lossy(&block[*from..to]).trim_end().replace('\n', "|");
+        told.push(format!("{}{mark}{text}", begun.0));
+    }
+    if turn.tail == TailKind::Final { block.len() } else { consumed }
 }
 
 fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {

@@ -11,8 +11,10 @@ use super::disk::Disk;
 use super::fake::{Call, FakeDisk, FakeFile};
 use super::Phase;
 use crate::model::{FileId, Timestamp};
+use crate::settings::Source;
 
-enum Step {
+#[derive(Clone)]
+pub(super) enum Step {
     /// Adds to a file of `/d`, making it if need be.
     Add(&'static str, &'static str),
     /// The same through a handle that was taken by `Hold`, which outlives the name; at an offset or at the end.
@@ -44,9 +46,14 @@ use Step::*;
 
 /// Runs the steps over `/d/*.log` and compares what was told. Each `Start` begins at 1000 s or where time stands.
 fn check(globs: &[&str], steps: &[Step], expected: &[&str]) {
+    check_source(source("s", globs), steps, expected);
+}
+
+/// The same for a source with settings of its own.
+pub(super) fn check_source(source: Source, steps: &[Step], expected: &[&str]) {
     let disk = FakeDisk::new();
     disk.mkdir(Path::new("/d")).unwrap();
-    let mut bench = Bench::new(vec![source("s", globs)]);
+    let mut bench = Bench::new(vec![source]);
     let mut held: BTreeMap<&str, FakeFile> = BTreeMap::new();
     disk.set_time(Timestamp::from_secs(900));
     let at = |name: &str| Path::new("/d").join(name);

@@ -12,7 +12,7 @@ use crate::saved::{Guard, SavedFile};
 /// Bytes of the head that are digested.
 const HEAD: usize = 1024;
 /// Bytes before an offset that are digested.
-const NEAR: usize = 64;
+pub(super) const NEAR: usize = 64;
 /// Guards kept per file; each is an offset that a checkpoint may name without a read.
 const KEPT: usize = 32;
 

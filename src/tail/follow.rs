@@ -159,15 +159,16 @@ impl Progress {
         self.due = TailKind::Wait;
     }
 
-    /// Decides about the rest and about the end, as of the last look: what was written after it may yet be seen.
-    /// True: the file has ended for good and nothing is left to read.
-    pub(crate) fn judge(&mut self, flush: Duration) -> bool {
+    /// Decides about the rest and about the end, as of the last look: what was written after it may yet be seen. `held`:
+    /// the rest may go on elsewhere, so it does not end yet. True: the file has ended for good and nothing is left to
+    /// read.
+    pub(crate) fn judge(&mut self, flush: Duration, held: bool) -> bool {
         if self.out.is_some() || !self.at_end() {
             return false;
         }
         let rest = self.position.max(self.nuls) < self.size;
         match self.gone {
-            Some(_) if self.looked >= self.quiet_at() => {
+            Some(_) if self.looked >= self.quiet_at() && !held => {
                 self.due = TailKind::Final;
                 return !rest;
             }
@@ -188,14 +189,18 @@ impl Progress {
         self.out.is_none() && (!self.at_end() || self.due != TailKind::Wait)
     }
 
-    /// When the next look is due. `load` stretches the pace of quiet files, 1 or more.
-    pub(crate) fn next_look(&self, now: Timestamp, flush: Duration, load: u32) -> Timestamp {
+    /// When the next look is due. `load` stretches the pace of quiet files, 1 or more; `held` is as in
+    /// [`Progress::judge`].
+    pub(crate) fn next_look(&self, now: Timestamp, flush: Duration, load: u32, held: bool) -> Timestamp {
         let pace = (now.since(self.grown) / 8).clamp(SHORTEST_PACE, LONGEST_PACE * load);
         let mut next = now.plus(pace);
         if self.position.max(self.nuls) < self.size && self.flushed != Some(self.size) {
             next = next.min(self.grown.plus(flush));
         }
-        next.min(self.quiet_at()).max(now.plus(SHORTEST_PACE))
+        if !held {
+            next = next.min(self.quiet_at());
+        }
+        next.max(now.plus(SHORTEST_PACE))
     }
 
     /// Where the next block begins: behind NUL bytes that are known already.
@@ -231,6 +236,7 @@ impl Progress {
         self.out = Some(Out { offset, end, tail });
         let turn = Turn {
             offset,
+            carried: None,
             len: block.len() - holes,
             skipping: self.skipping,
             tail,
@@ -239,6 +245,33 @@ impl Progress {
             to_end,
         };
         (holes, Some(turn))
+    }
+
+    /// Gives out a rest of so many bytes that is kept elsewhere, for the last time.
+    pub(crate) fn last(&mut self, len: usize) -> Turn {
+        let (offset, end) = (self.position, self.position + len as u64);
+        self.out = Some(Out { offset, end, tail: TailKind::Final });
+        Turn {
+            offset,
+            carried: None,
+            len,
+            skipping: false,
+            tail: TailKind::Final,
+            arrival: self.rest_came,
+            modified: self.modified,
+            to_end: true,
+        }
+    }
+
+    /// The rest went on elsewhere, and this much of it was consumed there.
+    pub(crate) fn went_on(&mut self, bytes: usize) {
+        self.position += bytes as u64;
+        self.nuls = self.position;
+    }
+
+    /// Whether a block is being scanned.
+    pub(crate) fn is_out(&self) -> bool {
+        self.out.is_some()
     }
 
     /// Scanning consumed this much of the block. True: that was the end of the file.
@@ -272,7 +305,7 @@ mod tests {
     /// A look that sees nothing new.
     fn judge(file: &mut Progress, now: Timestamp) -> bool {
         file.looked(file.size, file.modified, now);
-        file.judge(FLUSH)
+        file.judge(FLUSH, false)
     }
 
     /// Reads all there is; `rest` bytes stay.
@@ -361,7 +394,7 @@ mod tests {
         let mut file = Progress::found(0, false, 4, at(0), at(0));
         file.gone = Some(at(0));
         for ms in [0, 1, 5000, 30_000, 90_000] {
-            let next = file.next_look(at(ms), FLUSH, 1);
+            let next = file.next_look(at(ms), FLUSH, 1, false);
             assert!(next >= at(ms + 10) && next <= at(ms + 250), "{ms}: {next}");
         }
     }

@@ -211,6 +211,12 @@ fn rotated(entries: &BTreeMap<OsString, Kind>, dir: &Path, name: &OsStr) -> Vec<
         .collect()
 }
 
+/// True if rotation may have given that name to what had the shorter one.
+pub(super) fn is_rotation_of(name: &Path, shorter: &Path) -> bool {
+    let suffix = name.as_os_str().as_bytes().strip_prefix(shorter.as_os_str().as_bytes());
+    suffix.is_some_and(is_rotation)
+}
+
 fn is_rotation(suffix: &[u8]) -> bool {
     const WORDS: [&[u8]; 6] = [b"old", b"prev", b"last", b"bak", b"save", b"orig"];
     const PACKED: [&[u8]; 8] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z", b".zip", b".lzma"];

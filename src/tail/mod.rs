@@ -23,6 +23,7 @@ mod evidence;
 pub mod fake;
 mod follow;
 mod glob;
+mod joined;
 mod missed;
 mod note;
 #[cfg(test)]
@@ -81,6 +82,16 @@ struct Followed<F> {
     /// The block that is being scanned, of a source whose lines are joined: how far it will be consumed, only scanning
     /// can tell.
     block: Vec<u8>,
+    /// Bytes from the position on that were offered and may go on, of such a source.
+    rest: Vec<u8>,
+    /// The content that had the name before, whose rest may go on at the beginning of this one.
+    before: Option<FileId>,
+    /// The content that has the name now.
+    after: Option<FileId>,
+    /// What the block that is being scanned begins with: so many bytes of that content's rest.
+    carried: usize,
+    /// Its bytes are gone, and its rest is read for the last time.
+    leftover: bool,
     announced: bool,
     fault: Option<Fault>,
     /// The fault came from a read, so only a read can show that it is over.
@@ -161,6 +172,10 @@ pub struct Tail<D: Disk> {
     next_sweep: Timestamp,
     /// Names whose content went away.
     left: BTreeMap<(SourceName, PathBuf), missed::Left>,
+    /// Files of which it is not known yet what had their name before.
+    unlinked: Vec<FileId>,
+    /// Records that may go on are read at once: there may be no later.
+    hurried: bool,
 }
 
 impl<D: Disk> Tail<D> {
@@ -191,6 +206,8 @@ impl<D: Disk> Tail<D> {
             swept_to: saved.swept_to,
             next_sweep: now,
             left: BTreeMap::new(),
+            unlinked: Vec::new(),
+            hurried: false,
         };
         for row in &saved.files {
             let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
@@ -207,6 +224,7 @@ impl<D: Disk> Tail<D> {
             } else {
                 // Rows come in the order of their ids, so the newest of one inode's contents claims it.
                 tail.readers.insert((row.source.clone(), row.locator.clone()), row.id);
+                tail.unlinked.extend(Some(row.id).filter(|_| row.offset == 0));
             }
         }
         tail
@@ -262,7 +280,10 @@ impl<D: Disk> Tail<D> {
     }
 
     /// Makes the next [`Tail::look`] reconcile all names and look at every open file, whenever that were due.
+    ///
+    /// From then on a record that may go on is read without waiting for `flush`.
     pub fn hurry(&mut self, now: Timestamp) {
+        self.hurried = true;
         self.next_sweep = now;
         let open: Vec<FileId> = self.schedule.iter().map(|(_, id)| *id).collect();
         for id in open {
@@ -283,7 +304,7 @@ impl<D: Disk> Tail<D> {
             let (live, modified) = (file.progress.is_live(), file.progress.modified);
             Some(Ready { file: *id, source: file.source.clone(), live, modified })
         };
-        self.ready.iter().filter_map(of).collect()
+        self.ready.iter().filter(|id| !self.waits(**id)).filter_map(of).collect()
     }
 
     /// Reads one block at the read position. `None`: there is nothing to read after all, or the content changed
@@ -293,16 +314,25 @@ impl<D: Disk> Tail<D> {
     /// wait for their answer, `None` may also say that this file needs a look of its own: read it again then. The
     /// buffer must be longer than any line or record of the source, so that every full block has something to consume.
     pub fn read(&mut self, id: FileId, buf: &mut [u8], now: Timestamp) -> Option<Turn> {
+        let carried = self.carry(id, buf)?;
         let file = self.files.get_mut(&id).filter(|file| file.wants())?;
-        let joins =
-            self.sources.get(&file.source).is_some_and(|watched| watched.settings.multiline.is_some());
+        let joins = self.sources.get(&file.source).is_some_and(Watched::joins);
+        if file.leftover {
+            buf[..file.rest.len()].copy_from_slice(&file.rest);
+            self.turns_out.insert(id);
+            let turn = file.progress.last(file.rest.len());
+            self.refresh(id);
+            return Some(turn);
+        }
         let handle = file.handle.as_ref()?;
         let disk = &mut self.disk;
         let from = file.progress.read_from();
+        let before = carried.map_or(0, |(_, len)| len);
+        let (_, behind) = buf.split_at_mut(before);
         let mut len = 0;
         let mut outcome = Ok(true);
-        while len < buf.len() {
-            match disk.read_at(handle, from + len as u64, &mut buf[len..]) {
+        while len < behind.len() {
+            match disk.read_at(handle, from + len as u64, &mut behind[len..]) {
                 Ok(0) => break,
                 Ok(n) => len += n,
                 Err(error) => {
@@ -314,6 +344,7 @@ impl<D: Disk> Tail<D> {
         if outcome.is_ok() {
             // After the block, not before it: a content that was replaced in between must not pass.
             outcome = file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf));
+            outcome = outcome.map(|holds| holds && behind[..len].starts_with(&file.rest));
         }
         match outcome {
             // What follows from it may touch the files of those turns.
@@ -335,13 +366,20 @@ impl<D: Disk> Tail<D> {
                 None
             }
             Ok(true) => {
-                let (holes, turn) = file.progress.block(&buf[..len], len == buf.len(), now);
-                buf.copy_within(holes..len, 0);
-                if let Some(turn) = turn {
+                let (holes, mut turn) = file.progress.block(&behind[..len], len == behind.len(), now);
+                behind.copy_within(holes..len, 0);
+                if let Some(turn) = &mut turn {
                     if joins {
-                        file.block.extend_from_slice(&buf[..turn.len]);
+                        file.block.extend_from_slice(&behind[..turn.len]);
                     } else {
-                        file.evidence.offer(turn.offset, &buf[..turn.len]);
+                        file.evidence.offer(turn.offset, &behind[..turn.len]);
+                    }
+                    // Behind a hole nothing goes on.
+                    if holes == 0 {
+                        (turn.carried, file.carried) = (carried, before);
+                        turn.len += before;
+                    } else {
+                        buf.copy_within(before.., 0);
                     }
                     self.turns_out.insert(id);
                 }
@@ -358,16 +396,28 @@ impl<D: Disk> Tail<D> {
     pub fn consumed(&mut self, id: FileId, bytes: usize, skipping: bool, now: Timestamp) {
         self.turns_out.remove(&id);
         let Some(file) = self.files.get_mut(&id) else { return };
+        let of_others = bytes.min(std::mem::take(&mut file.carried));
+        let bytes = bytes - of_others;
         let block = std::mem::take(&mut file.block);
         if !block.is_empty() {
             file.evidence.offer(file.progress.position, &block[..bytes.min(block.len())]);
         }
         let at_its_end = file.progress.consumed(bytes, skipping);
         file.evidence.consumed(file.progress.position);
-        if file.ended {
+        file.rest.clear();
+        if file.progress.at_end() && !skipping {
+            file.rest.extend_from_slice(block.get(bytes..).unwrap_or_default());
+        }
+        let (ended, leftover, before) = (file.ended, file.leftover, file.before);
+        if let Some(before) = before.filter(|_| of_others > 0) {
+            self.went_on(before, of_others, now);
+        }
+        if ended {
             return;
         }
-        if at_its_end {
+        if leftover {
+            self.end_remembered(id);
+        } else if at_its_end {
             self.end(id);
         } else {
             self.settle(id, now);
@@ -451,8 +501,9 @@ impl<D: Disk> Tail<D> {
         let disk = &mut self.disk;
         let looked = disk.stat(handle).and_then(|facts| {
             let same = !file.progress.differs(facts.size, facts.modified)
-                || (facts.size >= file.progress.position
-                    && file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf))?);
+                || (facts.size >= file.kept_to()
+                    && file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf))?
+                    && file.rest_holds(|offset, buf| disk.read_at(handle, offset, buf))?);
             Ok((facts, same))
         });
         match looked {
@@ -481,13 +532,17 @@ impl<D: Disk> Tail<D> {
     /// Decides what follows from the state of a file: ready, ended, or looked at later.
     fn settle(&mut self, id: FileId, now: Timestamp) {
         let load = self.load();
+        let held = self.holds(id);
         let Some(file) = self.files.get_mut(&id) else { return };
-        let flush = self.sources.get(&file.source).map_or(Duration::MAX, |watched| watched.settings.flush);
-        if file.progress.judge(flush) {
+        let flush = self.sources.get(&file.source).map_or(Duration::MAX, |watched| match self.hurried {
+            true if watched.joins() => Duration::ZERO,
+            _ => watched.settings.flush,
+        });
+        if file.progress.judge(flush, held) {
             self.end(id);
             return;
         }
-        let mut next = file.progress.next_look(now, flush, load);
+        let mut next = file.progress.next_look(now, flush, load, held);
         if self.schedule.contains(&(file.due, id)) {
             next = next.min(file.due);
         }
@@ -563,7 +618,7 @@ impl<D: Disk> Tail<D> {
         } else {
             Progress::found(0, false, facts.size, facts.modified, now)
         };
-        let lost = old.progress.size.saturating_sub(old.progress.position);
+        let lost = old.progress.size.saturating_sub(old.kept_to());
         let mut next = Followed::new(old.source.clone(), old.path.clone(), old.locator.clone(), progress);
         next.former.clone_from(&old.former);
         next.progress.gone = old.progress.gone;
@@ -572,7 +627,7 @@ impl<D: Disk> Tail<D> {
         next.handle = old.handle.take();
         let next_id = self.new_id();
         self.notes.push(Note::Truncated { file: id, next: next_id, lost });
-        self.end_remembered(id);
+        self.lose_bytes(id);
         self.add(next_id, next, now);
     }
 
@@ -593,6 +648,7 @@ impl<D: Disk> Tail<D> {
         });
         self.readers.insert((file.source.clone(), file.locator.clone()), id);
         self.files.insert(id, file);
+        self.unlinked.push(id);
         self.settle(id, now);
     }
 
@@ -600,7 +656,7 @@ impl<D: Disk> Tail<D> {
         if let Some(file) = self.files.get(&id) {
             let from = file.progress.position;
             self.notes.push(Note::Lost { file: id, path: file.path.clone(), from, why });
-            self.end_remembered(id);
+            self.lose_bytes(id);
         }
     }
 
@@ -636,6 +692,11 @@ impl Watched {
             fresh: first_seen.is_none(),
         }
     }
+
+    /// True if lines are joined to records.
+    fn joins(&self) -> bool {
+        self.settings.multiline.is_some()
+    }
 }
 
 impl<F> Followed<F> {
@@ -651,6 +712,11 @@ impl<F> Followed<F> {
             progress,
             evidence: Evidence::default(),
             block: Vec::new(),
+            rest: Vec::new(),
+            before: None,
+            after: None,
+            carried: 0,
+            leftover: false,
             announced: false,
             fault: None,
             reads_fail: false,
@@ -681,12 +747,17 @@ impl<F> Followed<F> {
     }
 
     fn wants(&self) -> bool {
+        if self.leftover {
+            return !self.ended && !self.progress.is_out();
+        }
         !self.ended && !self.blocked && self.handle.is_some() && self.progress.wants()
     }
 
     fn phase(&self) -> Phase {
         if self.ended {
             Phase::Ended
+        } else if self.leftover {
+            Phase::Behind
         } else if self.handle.is_none() || self.fault.is_some() {
             Phase::Unreadable
         } else if !self.progress.at_end() {

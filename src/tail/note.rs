@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::follow::TailKind;
-use crate::model::{FileId, SourceName, Timestamp};
+use crate::model::{FileId, Position, SourceName, Timestamp};
 use crate::saved::SavedSource;
 
 /// Something that happened to a file or a name, once per change.
@@ -127,9 +127,12 @@ pub struct Ready {
 /// One block of a file, in the first `len` bytes of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
-    /// Where it begins: at the beginning of a line, unless `skipping`.
+    /// Where it begins, behind what is carried: at the beginning of a line, unless `skipping`.
     pub offset: u64,
-    /// Its bytes; 1 or more.
+    /// A record that may go on from the content that had the name before: where it begins there, and how many of the
+    /// first bytes are that.
+    pub carried: Option<(Position, usize)>,
+    /// Its bytes, with what is carried; 1 or more.
     pub len: usize,
     /// It begins in the rest of an over-long line.
     pub skipping: bool,

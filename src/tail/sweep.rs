@@ -90,6 +90,7 @@ impl<D: Disk> Tail<D> {
                 self.notes.push(Note::SourceKnown(SavedSource { name: source, first_seen }));
             }
         }
+        self.link();
         self.disk.watch(&dirs);
         self.swept = Some(now);
         self.swept_wall = self.wall;
@@ -172,7 +173,7 @@ impl<D: Disk> Tail<D> {
             .map(|(id, _)| *id)
             .collect();
         for id in ids {
-            let Some(file) = self.files.get(&id) else { continue };
+            let Some(file) = self.files.get(&id).filter(|file| !file.leftover) else { continue };
             let place = seen
                 .places
                 .get(&file.locator)

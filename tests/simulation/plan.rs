@@ -15,6 +15,10 @@ use super::checkers::order::Backlog;
 pub(super) const KEYS: [char; 4] = ['a', 'b', 'c', 'd'];
 /// Bytes of a line that are matched.
 pub(super) const MAX_LINE: usize = 1024;
+/// Lines of a record, where lines are joined.
+pub(super) const MAX_LINES: usize = 5;
+/// Bytes of such a record.
+pub(super) const MAX_BYTES: usize = 1500;
 /// What counts for the rule that counts everything.
 pub(super) const CENSUS: &str = r"hit \d{6} k=(?<k>[a-d]);";
 /// What says something of a change.
@@ -165,6 +169,8 @@ pub(super) struct Plan {
     pub(super) odd_stamps: bool,
     pub(super) garbage: bool,
     pub(super) long_lines: bool,
+    /// Lines that begin with a blank go on with the record before them, which waits so many milliseconds for more.
+    pub(super) joins: Option<u32>,
     pub(super) longest_down_ms: u32,
     pub(super) sinks: Vec<Temper>,
     pub(super) sink_there: Vec<bool>,
@@ -197,6 +203,7 @@ impl Plan {
             odd_stamps: rng.bool(),
             garbage: rng.bool(),
             long_lines: rng.bool(),
+            joins: None,
             longest_down_ms: if rng.u8(..8) == 0 { 1_500_000 } else { 20_000 },
             sinks: (0..sinks).map(|_| Temper::draw(rng)).collect(),
             sink_there: vec![true; sinks],
@@ -213,6 +220,12 @@ impl Plan {
                 temper.buries = 0;
                 temper.shrinks = 0;
             }
+        }
+        // Of a generator of its own, so that seeds from before it was there draw what they drew. Who can not see one of two
+        // files, or not say which is older, may tear a record.
+        let mut own = Rng::with_seed(rng.clone().u64(..) ^ 0x6a6f_696e);
+        if own.bool() && plan.births && plan.unreadable == 0 && plan.jump == 0 {
+            plan.joins = Some(if gentle { 50 } else { [50, 2000, 7000][own.usize(..3)] });
         }
         if !trouble {
             plan.crash = 0;
@@ -244,6 +257,11 @@ impl Plan {
                 "[[source]]\nname = \"s{source}\"\nfiles = [\"/s{source}/{glob}\"]\nstart = \"beginning\"\n\
                  tz = \"UTC\"\nmax_line = \"1KiB\"\n"
             );
+            if let Some(flush) = self.joins {
+                text += &format!(
+                    "multiline = {{ continue = '^ ', max_lines = {MAX_LINES}, max_bytes = {MAX_BYTES}, flush = \"{flush}ms\" }}\n"
+                );
+            }
         }
         for (sink, _) in self.sink_there.iter().enumerate().filter(|(_, there)| **there) {
             let peer = if sink == 1 { "stdout" } else { "flashduty" };

@@ -30,7 +30,7 @@ use super::mutants::{self, Mutant};
 use super::network::{Answer, Network};
 use super::plan::{Mood, Plan};
 use super::trace::{Failure, Trace};
-use super::writer::{Deed, Writers};
+use super::writer::{Deed, Writers, records};
 
 /// 2026-03-01T00:00:00Z.
 const START: i64 = 1_772_323_200_000_000;
@@ -472,7 +472,13 @@ impl World {
             Deed::Rename if there && (self.plan.inside || self.is_known(log)) => {
                 let to = self.writers.rename(&self.disk, log, self.clock);
                 self.say(format_args!("{} becomes {to}", path.display()));
+                if self.plan.joins.is_some() {
+                    // What goes on elsewhere does so at once.
+                    self.writers.append(&self.disk, log, &self.plan, wall, &mut self.script);
+                }
             }
+            // Whether a late line comes before or after what went on elsewhere is anybody's guess.
+            Deed::Late if self.plan.joins.is_some() => {}
             Deed::Late if self.writers.late(&self.disk, &self.plan, wall, self.clock, &mut self.script) => {
                 self.say("a late line in a rotated log");
             }
@@ -641,9 +647,10 @@ impl World {
                 self.excuse(&letter.delivery);
             }
         }
-        self.census.finish(&self.writers.contents)?;
+        let written = records(&self.writers.contents, self.plan.joins.is_some());
+        self.census.finish(&written)?;
         if self.plan.mood != Mood::Rough {
-            self.changes.finish(&self.plan.takers_of_changes(), &self.writers.contents)?;
+            self.changes.finish(&self.plan.takers_of_changes(), &written)?;
         }
         told::finish(&self.order)
     }

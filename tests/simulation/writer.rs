@@ -10,13 +10,61 @@ use fastrand::Rng;
 use tripline::model::FileId;
 use tripline::tail::fake::FakeDisk;
 
-use super::plan::{CENSUS_OVER, KEYS, Mood, Plan};
+use super::plan::{CENSUS_OVER, KEYS, MAX_BYTES, MAX_LINE, MAX_LINES, Mood, Plan};
 
 /// Bytes from the beginning of a file to its end, or to where it was cut.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) source: usize,
     pub(super) bytes: Vec<u8>,
+    /// The content that had the name before, if it was renamed.
+    before: Option<usize>,
+}
+
+/// All lines that were written, or records, each with its source.
+pub(super) fn records(contents: &[Content], joins: bool) -> Vec<(usize, Vec<u8>)> {
+    // What was renamed goes on in what took its name.
+    let mut logs: Vec<(usize, usize, Vec<u8>)> = Vec::new();
+    for (number, content) in contents.iter().enumerate() {
+        let before = content.before.filter(|_| joins);
+        let log = before.and_then(|before| logs.iter_mut().find(|(last, ..)| *last == before));
+        match log.filter(|(.., bytes)| bytes.is_empty() || bytes.ends_with(b"\n")) {
+            Some(log) => {
+                log.0 = number;
+                log.2.extend(&content.bytes);
+            }
+            None => logs.push((number, content.source, content.bytes.clone())),
+        }
+    }
+    let mut records: Vec<(usize, Vec<u8>)> = Vec::new();
+    for (_, source, bytes) in logs {
+        // How many lines and bytes the record has that may go on.
+        let mut so_far = (0, 0);
+        for written in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let line = written.strip_suffix(b"\n").unwrap_or(written);
+            let len = line.len().min(MAX_LINE);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let head = &line[..line.len().min(MAX_LINE)];
+            let (lines, bytes) = so_far;
+            let goes_on =
+                joins && lines > 0 && lines < MAX_LINES && bytes + len <= MAX_BYTES && line.starts_with(b" ");
+            match records.last_mut().filter(|_| goes_on) {
+                Some((_, record)) => {
+                    record.push(b'\n');
+                    record.extend(head);
+                    so_far = (lines + 1, bytes + written.len());
+                }
+                None => {
+                    records.push((source, head.to_vec()));
+                    so_far = (1, written.len());
+                }
+            }
+            if line.len() > MAX_LINE {
+                so_far = (0, 0);
+            }
+        }
+    }
+    records
 }
 
 /// A name that is written to.
@@ -63,6 +111,10 @@ pub(super) struct Writers {
     pub(super) contents: Vec<Content>,
     lines: u32,
     rotations: u32,
+    /// Draws which lines go on with a record.
+    joins: Rng,
+    /// The next line may go on with the record before it.
+    goes_on: bool,
 }
 
 /// How long after its rename somebody may still write to a log: shorter than a nameless file is held.
@@ -70,8 +122,15 @@ const LATE_SPAN: i64 = 20_000_000;
 
 impl Writers {
     pub(super) fn new(plan: &Plan) -> Writers {
-        let mut writers =
-            Writers { logs: Vec::new(), rotated: Vec::new(), contents: Vec::new(), lines: 0, rotations: 0 };
+        let mut writers = Writers {
+            logs: Vec::new(),
+            rotated: Vec::new(),
+            contents: Vec::new(),
+            lines: 0,
+            rotations: 0,
+            joins: Rng::with_seed(u64::from(plan.rounds)),
+            goes_on: false,
+        };
         for source in 0..plan.sources {
             for log in 0..plan.logs {
                 let path = Plan::dir(source).join(format!("{log}.log"));
@@ -91,7 +150,7 @@ impl Writers {
     }
 
     fn content(&mut self, source: usize) -> usize {
-        self.contents.push(Content { source, bytes: Vec::new() });
+        self.contents.push(Content { source, bytes: Vec::new(), before: None });
         self.contents.len() - 1
     }
 
@@ -118,15 +177,24 @@ impl Writers {
         let mut bytes = std::mem::take(&mut self.logs[log].rest);
         let lines =
             if plan.mood == Mood::Rough && rng.u8(..40) == 0 { rng.u32(20..120) } else { rng.u32(..4) };
+        // Gently, a record is written at once: what it leads to must not depend on when its end is seen. Nor does anything
+        // go on that had time to end.
+        self.goes_on &= plan.mood == Mood::Rough;
+        if plan.mood == Mood::Rough && !self.contents[self.logs[log].content].bytes.is_empty() {
+            self.goes_on = true;
+        }
         for _ in 0..lines {
             bytes.extend(self.line(log, plan, wall_us, rng));
+            self.goes_on = true;
         }
         if rng.u8(..4) == 0 {
+            self.goes_on &= plan.mood == Mood::Rough;
             let line = self.line(log, plan, wall_us, rng);
             let cut = rng.usize(..line.len());
             bytes.extend(&line[..cut]);
             self.logs[log].rest = line[cut..].to_vec();
         }
+        self.goes_on = false;
         self.put(disk, log, &bytes);
     }
 
@@ -155,7 +223,13 @@ impl Writers {
             _ => {}
         }
         let mut line = match rng.u8(..16) {
-            0 if plan.odd_stamps => Vec::new(),
+            // Gently with a stamp: behind the bound of a record it is the first line of the next one.
+            _ if plan.joins.is_some() && self.goes_on && self.joins.u8(..5) < 2 => {
+                let stamp = if gentle { stamp(wall_us, "%Y-%m-%dT%H:%M:%S%.6fZ ") } else { Vec::new() };
+                [b" at ", &stamp[..]].concat()
+            }
+            // What comes then may begin with a blank.
+            0 if plan.odd_stamps && plan.joins.is_none() => Vec::new(),
             1 if plan.odd_stamps => stamp(wall_us, "%b %d %H:%M:%S "),
             2 | 3 if plan.odd_stamps => stamp(wall_us - rng.i64(0..30_000_000), "%Y-%m-%dT%H:%M:%S%.6fZ "),
             4 if plan.odd_stamps => stamp(wall_us - rng.i64(0..4_000_000_000), "%Y-%m-%dT%H:%M:%S%.6fZ "),
@@ -185,6 +259,7 @@ impl Writers {
         let log = &mut self.logs[log];
         let to = PathBuf::from(format!("{}.{}", log.path.display(), self.rotations));
         disk.rename(&log.path, &to).expect("it is there");
+        self.contents[content].before = Some(log.content);
         let rotated = Rotated {
             path: to.clone(),
             content: std::mem::replace(&mut log.content, content),
@@ -194,6 +269,7 @@ impl Writers {
         self.rotated.push(rotated);
         log.there = false;
         log.cut = None;
+        self.goes_on = true;
         to.display().to_string()
     }
 

@@ -24,7 +24,7 @@ impl<D: Disk> Core<D> {
                 Note::SourceKnown(row) => self.batch.put_source(row),
                 Note::Opened { file, source, path, from } => {
                     self.engine.opened(*file, source, &path.to_string_lossy());
-                    let place = Place { source: source.clone(), read_to: *from, skipping: false };
+                    let place = Place::new(source.clone(), *from, false);
                     self.places.entry(*file).or_insert(place);
                     self.touched.insert(*file);
                     // What is followed is found again after a crash, wherever it was moved meanwhile.
@@ -156,9 +156,17 @@ impl<D: Disk> Core<D> {
     /// Tells the engine what fits in a block, and the tail how far it got.
     fn apply(&mut self, file: FileId, turn: &Turn, lane: &Lane, now: Now) {
         let (bytes, scanned) = (lane.bytes(), &lane.scanned);
+        let of_others = turn.carried.map_or(0, |(_, len)| scanned.consumed.min(len));
+        if let Some((from, _)) = turn.carried
+            && let Some(place) = self.places.get_mut(&from.file)
+        {
+            place.read_to = from.offset + of_others as u64;
+            self.touched.insert(from.file);
+        }
         if let Entry::Occupied(mut place) = self.places.entry(file) {
             let place = place.get_mut();
-            place.read_to = turn.offset + scanned.consumed as u64;
+            place.read_to = turn.offset + (scanned.consumed - of_others) as u64;
+            place.crossed = turn.carried.map(|(from, _)| from).filter(|_| of_others > 0).or(place.crossed);
             place.skipping = scanned.skipping;
             let counts = self.source_counts.entry(place.source.clone()).or_default();
             counts.bytes += scanned.consumed as u64;

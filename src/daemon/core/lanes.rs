@@ -43,7 +43,11 @@ impl Lane {
             TailKind::Final => scan::Tail::Final,
         };
         let (offset, bytes) = (turn.offset, &self.buf[..turn.len]);
-        scanner.scan(Block { file, offset, bytes, skipping: turn.skipping, tail }, &mut self.scanned);
+        let block = Block { file, offset, bytes, skipping: turn.skipping, tail };
+        match turn.carried {
+            Some((from, len)) => scanner.scan_on(from, len, block, &mut self.scanned),
+            None => scanner.scan(block, &mut self.scanned),
+        }
     }
 }
 
@@ -121,6 +125,7 @@ mod tests {
                     let (offset, modified) = (0, Timestamp::default());
                     let turn = Turn {
                         offset,
+                        carried: None,
                         to_end: true,
                         len: text.len(),
                         skipping: false,

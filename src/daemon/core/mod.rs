@@ -176,6 +176,14 @@ struct Place {
     source: SourceName,
     read_to: u64,
     skipping: bool,
+    /// Where the record begins that its first lines go on with, if it begins in another file.
+    crossed: Option<Position>,
+}
+
+impl Place {
+    fn new(source: SourceName, read_to: u64, skipping: bool) -> Place {
+        Place { source, read_to, skipping, crossed: None }
+    }
 }
 
 /// How to build a [`Core`].
@@ -216,7 +224,7 @@ impl<D: Disk> Core<D> {
         let ledger = Ledger::new(&saved.told, saved.next_seq);
         let durable_seq = saved.next_seq;
         let place = |row: &crate::saved::SavedFile| {
-            (row.id, Place { source: row.source.clone(), read_to: row.offset, skipping: row.skipping })
+            (row.id, Place::new(row.source.clone(), row.offset, row.skipping))
         };
         let places = saved.files.iter().map(place).collect();
         let mut core = Core {

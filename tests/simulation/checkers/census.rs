@@ -6,25 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::bytes::Regex;
 use tripline::model::{Delivery, DeliveryKind, Transition};
 
-use super::super::plan::{CENSUS, MAX_LINE};
+use super::super::plan::CENSUS;
 use super::super::trace::Failure;
-use super::super::writer::Content;
 
 /// Matches per key and source.
 type Totals = BTreeMap<(String, String), u64>;
 
 /// Counts what should have been counted.
-fn expected(contents: &[Content]) -> Totals {
+fn expected(written: &[(usize, Vec<u8>)]) -> Totals {
     let census = Regex::new(CENSUS).expect("a pattern");
     let mut totals = Totals::new();
-    for content in contents {
-        for line in content.bytes.split(|byte| *byte == b'\n') {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let line = &line[..line.len().min(MAX_LINE)];
-            if let Some(found) = census.captures(line) {
-                let key = String::from_utf8_lossy(&found["k"]).into_owned();
-                *totals.entry((key, format!("s{}", content.source))).or_default() += 1;
-            }
+    for (source, record) in written {
+        if let Some(found) = census.captures(record) {
+            let key = String::from_utf8_lossy(&found["k"]).into_owned();
+            *totals.entry((key, format!("s{source}"))).or_default() += 1;
         }
     }
     totals
@@ -57,8 +52,9 @@ impl Census {
         self.excused.extend(row.alert().map(|(_, t)| place(t)));
     }
 
-    pub(crate) fn finish(&self, contents: &[Content]) -> Result<(), Failure> {
-        let mut expected = expected(contents);
+    /// `written`: all lines or records, each with its source.
+    pub(crate) fn finish(&self, written: &[(usize, Vec<u8>)]) -> Result<(), Failure> {
+        let mut expected = expected(written);
         expected.retain(|place, _| self.said.contains_key(place) || !self.excused.contains(place));
         if self.said == expected {
             return Ok(());

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::bytes::Regex;
 use tripline::model::{Content, Delivery, SinkName};
 
-use super::super::plan::{CHANGES, MAX_LINE};
+use super::super::plan::CHANGES;
 use super::super::trace::Failure;
-use super::super::writer::Content as Written;
 
 /// What the sinks that take changes have heard.
 #[derive(Debug, Default)]
@@ -38,13 +37,15 @@ impl Changes {
         Ok(())
     }
 
-    /// Whether each of `sinks` has heard of all lines.
-    pub(crate) fn finish(&self, sinks: &[SinkName], written: &[Written]) -> Result<(), Failure> {
+    /// Whether each of `sinks` has heard of all lines or records.
+    pub(crate) fn finish(&self, sinks: &[SinkName], written: &[(usize, Vec<u8>)]) -> Result<(), Failure> {
         let pattern = Regex::new(CHANGES).expect("a pattern");
-        let lines = written.iter().flat_map(|content| content.bytes.split(|byte| *byte == b'\n'));
-        let fits = |line: &[u8]| Some(pattern.captures(&line[..line.len().min(MAX_LINE)])?["n"].to_vec());
-        let expected: BTreeSet<String> =
-            lines.filter_map(fits).map(|number| String::from_utf8_lossy(&number).into_owned()).collect();
+        let fits = |(_, record): &(usize, Vec<u8>)| Some(pattern.captures(record)?["n"].to_vec());
+        let expected: BTreeSet<String> = written
+            .iter()
+            .filter_map(fits)
+            .map(|number| String::from_utf8_lossy(&number).into_owned())
+            .collect();
         for sink in sinks {
             let of_sink = self.ids.keys().filter(|(to, _)| to == sink);
             let heard: BTreeSet<String> = of_sink.map(|(_, line)| line.clone()).collect();
