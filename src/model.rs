@@ -433,6 +433,16 @@ impl ChangeStatus {
         }
     }
 
+    /// How far it is in the life of a change, 0 to 3. A change that is over is so in one of two ways, which are one stage.
+    pub fn stage(self) -> u8 {
+        match self {
+            ChangeStatus::Planned => 0,
+            ChangeStatus::Ready => 1,
+            ChangeStatus::Processing => 2,
+            ChangeStatus::Done | ChangeStatus::Canceled => 3,
+        }
+    }
+
     /// The status of that word.
     pub fn parse(word: &str) -> Option<ChangeStatus> {
         ChangeStatus::ALL.into_iter().find(|status| status.as_str() == word)
@@ -455,6 +465,8 @@ pub struct ChangeReport {
     pub change_key: String,
     /// How far it has come.
     pub status: ChangeStatus,
+    /// Which life of the change its sink hears of, from 1: one that begins again after its end lives again.
+    pub life: u32,
     /// The line that says so. `(rule, change_key, at)` is unique and survives a crash.
     pub at: Position,
     /// Constant labels, and scope as `instance`.

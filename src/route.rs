@@ -2,16 +2,21 @@
 //!
 //! For one key and sink, raise and resolve alternate, with changes of severity between them: a sink is told of a
 //! status only if its last word was another one, so nobody hears of the end of something he never heard of, and
-//! whoever heard of a beginning hears of the end.
+//! whoever heard of a beginning hears of the end. Of a change a sink hears only what goes [forward](RoutedChange).
+
+mod change;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::{Emitted, Tell};
 use crate::model::{
-    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, RuleName, SinkName, Status, Transition,
+    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, RuleName, SinkName, Status, Timestamp,
+    Transition,
 };
 use crate::rule::When;
-use crate::saved::Told;
+use crate::saved::{Saved, Told};
+use change::Lives;
+pub use change::RoutedChange;
 
 /// The label under which tripline's own alerts name a sink.
 pub const SINK_LABEL: &str = "sink";
@@ -27,6 +32,8 @@ pub struct Route {
     pub takes_alerts: bool,
     /// True if its peer takes what is said of changes.
     pub takes_changes: bool,
+    /// True if changes only go forward to its peer; else it is told everything as it is.
+    pub forward: bool,
     /// Of which alerts it wants to hear; `None`: of all.
     pub when: Option<When>,
     /// Rules that name other sinks.
@@ -45,6 +52,7 @@ impl Route {
             leaving: false,
             takes_alerts: true,
             takes_changes: true,
+            forward: false,
             when: None,
             unnamed: BTreeSet::new(),
             reserve: false,
@@ -74,14 +82,15 @@ impl Route {
 #[derive(Debug, Default)]
 pub struct Ledger {
     told: BTreeMap<(SinkName, AlertKey), Status>,
+    lives: Lives,
     next_seq: u64,
 }
 
 impl Ledger {
     /// The ledger as it was committed.
-    pub fn new(told: &[Told], next_seq: u64) -> Ledger {
-        let rows = told.iter().map(|row| ((row.sink.clone(), row.key.clone()), row.status));
-        Ledger { told: rows.collect(), next_seq }
+    pub fn new(saved: &Saved) -> Ledger {
+        let told = saved.told.iter().map(|row| ((row.sink.clone(), row.key.clone()), row.status));
+        Ledger { told: told.collect(), lives: Lives::new(&saved.told_changes), next_seq: saved.next_seq }
     }
 
     /// The next free delivery number.
@@ -155,13 +164,33 @@ impl Ledger {
         down.any(|sink| owes(sink) || about.is_some_and(|about| about == sink.as_str()))
     }
 
-    /// What is said of a change, as deliveries to every sink that takes it: they belong into the commit of its line.
+    /// What is said of a change, as deliveries to every sink that takes it, unless it comes too late for that sink.
     /// Nobody has to be told the rest of it, so a sink that is leaving is told nothing.
-    pub fn route_change(&mut self, report: &ChangeReport, routes: &[Route]) -> Vec<Delivery> {
+    pub fn route_change(&mut self, report: &ChangeReport, routes: &[Route], now: Timestamp) -> RoutedChange {
         let named = |route: &&Route| !route.unnamed.contains(&report.rule);
         let takes = |route: &&Route| route.takes_changes && !route.leaving && !route.reserve;
-        let takers = routes.iter().filter(takes).filter(named);
-        takers.map(|route| self.owe(&route.sink, Content::Change(report.clone()))).collect()
+        let mut routed = RoutedChange::default();
+        self.lives.forget(now, &mut routed);
+        for Route { sink, forward, .. } in routes.iter().filter(takes).filter(named) {
+            let life = if *forward { self.lives.life(sink, report) } else { Some(1) };
+            let Some(life) = life else { continue };
+            let report = ChangeReport { life, ..report.clone() };
+            if *forward {
+                self.lives.tell(sink, &report, self.next_seq, now, &mut routed);
+            }
+            routed.deliveries.push(self.owe(sink, Content::Change(report)));
+        }
+        routed
+    }
+
+    /// True if `sink` was told something later of the change since a report was owed to it.
+    pub fn is_overtaken(&self, sink: &SinkName, report: &ChangeReport) -> bool {
+        self.lives.is_overtaken(sink, report)
+    }
+
+    /// Of how many reports `sink` was not told because they came too late, since the process began.
+    pub fn late_changes(&self, sink: &SinkName) -> u64 {
+        self.lives.late(sink)
     }
 
     /// Something new that is owed to a sink.
@@ -357,8 +386,8 @@ mod tests {
             route("c", true, true),
             route("d", false, true),
         ];
-        let mut ledger = Ledger::new(&[], 7);
-        let owed = ledger.route_change(&sample::report(), &routes);
+        let mut ledger = Ledger::new(&Saved { next_seq: 7, ..Saved::default() });
+        let owed = ledger.route_change(&sample::report(), &routes, Timestamp(0)).deliveries;
         let to: Vec<_> = owed.iter().map(|row| (row.sink.as_str(), row.seq, row.attempted)).collect();
         assert_eq!(to, [("a", 7, false), ("d", 8, false)]);
         assert!(owed.iter().all(|row| row.content == Content::Change(sample::report())));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AlertKey, Delivery, Episode, FileId, KeyHash, Position, RuleName, SinkName, SourceName, Status,
-    Timestamp, Transition,
+    AlertKey, ChangeStatus, Delivery, Episode, FileId, KeyHash, Position, RuleName, SinkName, SourceName,
+    Status, Timestamp, Transition,
 };
 
 /// Which file it is, as far as the kernel tells: never compared across file systems by `inode` alone.
@@ -195,6 +195,27 @@ pub struct Told {
     pub status: Status,
 }
 
+/// How far a sink was told that a change has come, for peers to which changes only go forward.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldChange {
+    /// To whom.
+    pub sink: SinkName,
+    /// Of which change: log text.
+    pub change_key: String,
+    /// What was told last.
+    pub status: ChangeStatus,
+    /// In which life of the change, from 1.
+    pub life: u32,
+    /// The time of the line that began this life, as far as this sink heard of it.
+    pub since: Timestamp,
+    /// The time of the newest line of it.
+    pub seen: Timestamp,
+    /// When it was told.
+    pub at: Timestamp,
+    /// The number of that delivery.
+    pub seq: u64,
+}
+
 /// What a sink was told last, for a peer that forgets what it is not told again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedStanding {
@@ -230,6 +251,8 @@ pub struct Saved {
     pub chunks: Vec<(RuleName, KeyHash, u64, Vec<Entry>)>,
     /// The ledger.
     pub told: Vec<Told>,
+    /// The ledger of changes.
+    pub told_changes: Vec<ToldChange>,
     /// What is owed, in the order of `seq`.
     pub outbox: Vec<Delivery>,
     /// What was given up.

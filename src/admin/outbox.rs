@@ -36,6 +36,8 @@ pub struct SinkDetail {
     pub folded: u64,
     /// Finished episodes that were given up because they were too old.
     pub expired: u64,
+    /// Words about changes that came after later ones.
+    pub late: u64,
     /// Dead letters that are kept.
     pub letters: u64,
 }

@@ -91,11 +91,11 @@ fn text(detail: &SinkDetail) -> String {
     let oldest =
         if sink.queued == 0 { String::new() } else { format!(", the oldest {}", span(sink.oldest_seconds)) };
     let _ = writeln!(text, "    owed      {}{oldest}, {} under way", sink.queued, detail.in_flight);
-    let SinkDetail { accepted, retried, suspends, coalesced, folded, expired, letters, .. } = detail;
+    let SinkDetail { accepted, retried, suspends, coalesced, folded, expired, late, letters, .. } = detail;
     let _ = writeln!(text, "    accepted  {accepted}; put off {retried}, suspended {suspends} times");
     let _ = writeln!(
         text,
-        "    left out  {coalesced} needless, {folded} folded, {expired} expired; dead letters {letters}"
+        "    left out  {coalesced} needless, {folded} folded, {expired} expired, {late} late; dead letters {letters}"
     );
     if let Some(why) = sink.suspended.as_ref().or(sink.failure.as_ref()) {
         let _ = writeln!(text, "    because   {}", fit(why, WIDTH - 14));
@@ -213,6 +213,7 @@ fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static s
                 hash,
                 change_key: format!("tripline-test-{now}"),
                 status,
+                life: 1,
                 at,
                 labels: labels.clone(),
                 details: Labels::new(),

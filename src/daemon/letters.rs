@@ -39,6 +39,7 @@ pub(super) fn sinks<D: Disk>(core: &Core<D>, settings: &Settings, now: Timestamp
             coalesced: status.coalesced,
             folded: status.folded,
             expired: status.expired,
+            late: core.late_changes(name),
             letters: core.dead().filter(|letter| letter.delivery.sink == *name).count() as u64,
             sink: sink(name, &status, settings, now),
         }

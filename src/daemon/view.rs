@@ -73,6 +73,7 @@ pub(super) fn view<D: Disk>(
         dead: core.dead().filter(|letter| letter.delivery.sink == *name).count() as u64,
         folded: status.folded,
         expired: status.expired,
+        late_changes: core.late_changes(name),
     });
     let counts = core.counts();
     View {

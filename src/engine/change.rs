@@ -95,6 +95,7 @@ impl Engine {
             hash,
             change_key: shortened(key),
             status,
+            life: 1,
             at: hit.at,
             labels,
             details,

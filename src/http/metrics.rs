@@ -184,7 +184,9 @@ impl Scrape {
         to.counter("sink_outcomes", "Attempts by outcome", outcomes)?;
         to.gauge("dead_letters", "Deliveries that were given up", each(view, |s| s.dead))?;
         to.counter("folded_deliveries", "Deliveries folded instead of sent", each(view, |s| s.folded))?;
-        to.counter("expired_deliveries", "Deliveries too old to be sent", each(view, |s| s.expired))
+        to.counter("expired_deliveries", "Deliveries too old to be sent", each(view, |s| s.expired))?;
+        let late = "Words about changes that came after later ones and were not told";
+        to.counter("late_changes", late, each(view, |s| s.late_changes))
     }
 }
 
@@ -237,6 +239,7 @@ mod tests {
                 dead: 16,
                 folded: 17,
                 expired: 18,
+                late_changes: 19,
             }],
             reloads_ok: 18,
             reloads_failed: 19,
@@ -299,6 +302,7 @@ mod tests {
             r#"tripline_dead_letters{sink="oncall"} 16"#,
             r#"tripline_folded_deliveries_total{sink="oncall"} 17"#,
             r#"tripline_expired_deliveries_total{sink="oncall"} 18"#,
+            r#"tripline_late_changes_total{sink="oncall"} 19"#,
             "# EOF",
         ];
         assert_eq!(samples[2..], golden, "{samples:#?}");

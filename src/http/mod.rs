@@ -145,6 +145,8 @@ pub struct SinkView {
     pub folded: u64,
     /// Deliveries that were given up because they had become too old.
     pub expired: u64,
+    /// Words about changes that came after later ones and were not told.
+    pub late_changes: u64,
 }
 
 #[derive(Clone)]

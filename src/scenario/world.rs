@@ -96,7 +96,7 @@ impl<'a> World<'a> {
             scenario,
             scanners: BTreeMap::new(),
             engine,
-            ledger: Ledger::new(&[], 0),
+            ledger: Ledger::default(),
             rows,
             places: BTreeMap::new(),
             next_file: 1,
@@ -319,7 +319,8 @@ impl<'a> World<'a> {
         for change in self.engine.take_changes() {
             change.keep(&mut self.rows);
         }
-        self.ledger = Ledger::new(&self.rows.told, self.ledger.next_seq());
+        self.rows.next_seq = self.ledger.next_seq();
+        self.ledger = Ledger::new(&self.rows);
         self.engine = engine(self.scenario, &self.ruleset, &self.rows, self.now);
         let sources: Vec<SourceName> = self.places.keys().cloned().collect();
         for source in &sources {
@@ -352,8 +353,8 @@ impl<'a> World<'a> {
                 break;
             }
             for reported in output.changes {
-                let owed = self.ledger.route_change(&reported.report, std::slice::from_ref(&route));
-                if !owed.is_empty() && !reported.stale {
+                let owed = self.ledger.route_change(&reported.report, std::slice::from_ref(&route), self.now);
+                if !owed.deliveries.is_empty() && !reported.stale {
                     self.sent.push(Sent::change(self.scenario.start, self.now, reported.report));
                 }
             }

@@ -85,6 +85,11 @@ impl Peer {
         }
     }
 
+    /// True if it only writes down what it is told, as it is: to others a change only goes forward.
+    pub fn is_log(&self) -> bool {
+        matches!(self, Peer::Stdout)
+    }
+
     /// True if it takes what is said of changes.
     pub fn takes_changes(&self) -> bool {
         match self {

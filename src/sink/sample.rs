@@ -60,6 +60,7 @@ pub(crate) fn report() -> ChangeReport {
         hash: KeyHash([0x5a; 16]),
         change_key: "api-1.4".to_owned(),
         status: ChangeStatus::Processing,
+        life: 1,
         at: Position { file: FileId(3), offset: 4096 },
         labels: labels(&[("instance", "web-1"), ("team", "shop")]),
         details: labels(&[("app", "api")]),

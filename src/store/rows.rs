@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, SinkName, Status, Timestamp};
 use crate::saved::{
-    DeadLetter, Entry, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource, SavedStanding, Told,
+    DeadLetter, Entry, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource, SavedStanding,
+    Told, ToldChange,
 };
 
 /// The kinds of rows; each is a table of the database. The order is the order in which a commit writes them.
@@ -40,11 +41,13 @@ pub enum Table {
     Silence,
     /// [`SavedStanding`] by sink and alert key.
     Standing,
+    /// [`ToldChange`] by sink and change key.
+    ToldChange,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 12] = [
         Table::Meta,
         Table::Source,
         Table::File,
@@ -56,6 +59,7 @@ impl Table {
         Table::Dead,
         Table::Silence,
         Table::Standing,
+        Table::ToldChange,
     ];
 
     /// The name inside the database; part of the format.
@@ -72,6 +76,7 @@ impl Table {
             Table::Dead => "dead",
             Table::Silence => "silence",
             Table::Standing => "standing",
+            Table::ToldChange => "told_change",
         }
     }
 
@@ -172,6 +177,16 @@ impl Batch {
         }
     }
 
+    /// How far a sink was told that a change has come.
+    pub fn put_told_change(&mut self, told: &ToldChange) {
+        self.put(Table::ToldChange, told_change_key(told), told);
+    }
+
+    /// Forgets what a sink was told of a change.
+    pub fn remove_told_change(&mut self, sink: &SinkName, change_key: &str) {
+        self.remove(Table::ToldChange, change_key_of(sink, change_key));
+    }
+
     /// Something that was given up.
     pub fn put_dead(&mut self, letter: &DeadLetter) {
         self.put(Table::Dead, seq_key(letter.delivery.seq), letter);
@@ -253,6 +268,14 @@ fn told_key(told: &Told) -> Vec<u8> {
     sink_key(&told.sink, &told.key)
 }
 
+fn told_change_key(told: &ToldChange) -> Vec<u8> {
+    change_key_of(&told.sink, &told.change_key)
+}
+
+fn change_key_of(sink: &SinkName, change_key: &str) -> Vec<u8> {
+    [sink.as_str().as_bytes(), b"\0", change_key.as_bytes()].concat()
+}
+
 /// The empty key, which no row has, for one that is not of an alert.
 fn standing_key(standing: &SavedStanding) -> Vec<u8> {
     let Delivery { sink, .. } = &standing.delivery;
@@ -293,6 +316,7 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
             saved.dead.push(keyed(key, value, |dead: &DeadLetter| seq_key(dead.delivery.seq))?);
         }
         Table::Standing => saved.standing.push(keyed(key, value, standing_key)?),
+        Table::ToldChange => saved.told_changes.push(keyed(key, value, told_change_key)?),
         Table::Silence => {
             saved.silences.push(keyed(key, value, |silence: &SavedSilence| seq_key(silence.id))?);
         }
@@ -372,6 +396,7 @@ pub(super) mod samples {
             hash: HASH,
             change_key: "api-1".to_owned(),
             status: ChangeStatus::Ready,
+            life: 2,
             at: Position { file: FileId(3), offset: 70_000 },
             labels: [("host".into(), "a".to_owned())].into(),
             details: [("app".into(), "api".to_owned())].into(),
@@ -448,6 +473,16 @@ pub(super) mod samples {
                 key: AlertKey { rule: rule(), hash: HASH },
                 status: Status::Critical,
             }],
+            told_changes: vec![ToldChange {
+                sink: SinkName::new("oncall"),
+                change_key: "api-1".to_owned(),
+                status: ChangeStatus::Ready,
+                life: 2,
+                since: Timestamp(1),
+                seen: Timestamp(2),
+                at: Timestamp(3),
+                seq: 42,
+            }],
             outbox: vec![delivery(41), change(42)],
             standing: vec![SavedStanding { delivery: delivery(11), until: Timestamp::MAX }],
             dead: vec![DeadLetter { delivery: delivery(40), at: Timestamp(2), why: "no".to_owned() }],
@@ -474,6 +509,7 @@ pub(super) mod samples {
         saved.keys.iter().for_each(|key| batch.put_key(key));
         saved.chunks.iter().for_each(|(rule, hash, n, entries)| batch.put_chunk(rule, *hash, *n, entries));
         saved.told.iter().for_each(|told| batch.put_told(told));
+        saved.told_changes.iter().for_each(|told| batch.put_told_change(told));
         saved.outbox.iter().for_each(|owed| batch.put_delivery(owed));
         saved.dead.iter().for_each(|dead| batch.put_dead(dead));
         saved.silences.iter().for_each(|silence| batch.put_silence(silence));
@@ -543,7 +579,7 @@ mod tests {
                 "000000000000002a",
                 concat!(
                     "2a066f6e63616c6c0180aaea55809c9c39066465706c6f79abababababababababababababababab05617069",
-                    "2d310103f0a2040104686f737401610103617070036170690173016401016c0180b3e4560180bcde57010163",
+                    "2d31010203f0a2040104686f737401610103617070036170690173016401016c0180b3e4560180bcde57010163",
                     "0101720001",
                 ),
             ),
@@ -571,6 +607,7 @@ mod tests {
                     "0103616c7401feffffffffffffffff01",
                 ),
             ),
+            ("told_change", "6f6e63616c6c006170692d31", "066f6e63616c6c056170692d3101020204062a"),
         ];
         let batch = samples::batch();
         let rows = Table::ALL.iter().flat_map(|table| batch.of(*table).map(move |row| (table.name(), row)));

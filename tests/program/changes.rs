@@ -166,6 +166,35 @@ fn a_flashduty_hears_of_changes_at_another_address_and_in_order() {
 }
 
 #[test]
+fn a_change_goes_forward_at_a_flashduty_and_lives_again_over_a_restart() {
+    let peer = Peer::new([]);
+    let sandbox = flashduty(&peer.url());
+    let rules = CHANGES
+        .replace("|failed)", "|failed|planned)")
+        .replace("{ started", "{ planned = \"Planned\", started");
+    sandbox.write("rules/a.toml", &rules);
+    sandbox.write("a.log", "deploy api 1 started\ndeploy api 1 planned\ndeploy api 1 finished\n");
+    let running = sandbox.start(&["run"]);
+    peer.wait_until("the first life", |requests| requests.len() >= 2);
+    running.stop().expect(0);
+    sandbox.append("a.log", "deploy api 1 failed\ndeploy api 1 planned\ndeploy api 1 finished\n");
+    let running = sandbox.start(&["run"]);
+    let requests = peer.wait_until("the second life", |requests| requests.len() >= 5);
+    running.stop().expect(0);
+    let stands = requests.iter().map(told);
+    let stands: Vec<_> =
+        stands.map(|told| format!("{} {}", told["change_key"], told["change_status"])).collect();
+    let expected = [
+        r#""api-1" "Processing""#,
+        r#""api-1" "Done""#,
+        r#""api-1" "Canceled""#,
+        r#""api-1#2" "Planned""#,
+        r#""api-1#2" "Done""#,
+    ];
+    assert_eq!(stands, expected);
+}
+
+#[test]
 fn a_wrong_key_for_changes_holds_up_no_alert() {
     let refused =
         r#"{"request_id":"1","error":{"code":"InvalidParameter","message":"integration_key is wrong"}}"#;

@@ -38,7 +38,8 @@ pub(super) struct Answer {
 
 /// The number of a sink, from its name.
 pub(super) fn number(sink: &SinkName) -> usize {
-    sink.as_str().trim_start_matches("sink").parse().expect("sinks are named by numbers")
+    let of = sink.as_str().split('/').next().unwrap_or_default();
+    of.trim_start_matches("sink").parse().expect("sinks are named by numbers")
 }
 
 impl Network {

@@ -269,17 +269,20 @@ impl Plan {
             if peer == "flashduty" {
                 text += "integration_key_env = \"KEY\"\n";
             }
+            if sink == 0 {
+                text += "change_integration_key_env = \"KEY\"\n";
+            }
         }
         let text = Text { path: "/etc/tripline.toml".into(), text };
         let (settings, problems) = config::settings(&text, &TimeZone::UTC);
         settings.unwrap_or_else(|_| panic!("the world's settings are wrong: {problems:?}\n{}", text.text))
     }
 
-    /// The sinks that hear of changes.
-    pub(super) fn takers_of_changes(&self) -> Vec<SinkName> {
+    /// The sinks that hear of changes, and whether of everything as it is.
+    pub(super) fn takers_of_changes(&self) -> Vec<(SinkName, bool)> {
         let settings = self.settings();
         let takers = settings.sinks.into_iter().filter(|sink| sink.peer.takes_changes());
-        takers.map(|sink| sink.name).collect()
+        takers.map(|sink| (sink.name, sink.peer.is_log())).collect()
     }
 
     /// The rules in force now.

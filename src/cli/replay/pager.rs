@@ -14,7 +14,7 @@ impl Pager {
     /// One that was told nothing.
     pub(super) fn new() -> Pager {
         let route = Route { takes_changes: false, ..Route::new(SinkName::new("pager")) };
-        Pager { ledger: Ledger::new(&[], 0), route: [route] }
+        Pager { ledger: Ledger::default(), route: [route] }
     }
 
     /// What it is told of a transition; `None`: nothing, because it is held back, or known.

@@ -221,7 +221,7 @@ impl<D: Disk> Core<D> {
         let timings = timings(&settings.sources);
         let engine = Engine::new(ruleset, scope.clone(), timings, &saved, now.time);
         let tail = Tail::new(disk, &settings.sources, &saved, now.time);
-        let ledger = Ledger::new(&saved.told, saved.next_seq);
+        let ledger = Ledger::new(&saved);
         let durable_seq = saved.next_seq;
         let place = |row: &crate::saved::SavedFile| {
             (row.id, Place::new(row.source.clone(), row.offset, row.skipping))
@@ -363,6 +363,7 @@ impl<D: Disk> Core<D> {
                 leaving: false,
                 takes_alerts: sink.peer.takes_alerts(),
                 takes_changes: sink.peer.takes_changes(),
+                forward: !sink.peer.is_log(),
                 when: sink.when.clone(),
                 unnamed: unnamed.collect(),
                 reserve: settings.sinks.iter().any(|other| other.fallback.as_ref() == Some(&sink.of)),
@@ -445,8 +446,10 @@ impl<D: Disk> Core<D> {
 
     fn route_change(&mut self, reported: Reported, now: Now) {
         if !reported.stale {
-            let deliveries = self.ledger.route_change(&reported.report, &self.routes);
-            self.owe(deliveries, now);
+            let routed = self.ledger.route_change(&reported.report, &self.routes, now.time);
+            routed.told.iter().for_each(|row| self.batch.put_told_change(row));
+            routed.forgotten.iter().for_each(|(sink, key)| self.batch.remove_told_change(sink, key));
+            self.owe(routed.deliveries, now);
         }
         self.remarks.push(Remark::Change(Box::new(reported.report)));
     }

@@ -44,7 +44,7 @@ pub enum Undead {
     /// Its sink is gone.
     #[error("its sink is not in the configuration any more")]
     Sink,
-    /// The alert has another state by now.
+    /// The alert or change has another state by now.
     #[error("it is out of date: the alert is over, or the sink was told something else of it since")]
     Late,
 }
@@ -181,6 +181,11 @@ impl<D: Disk> Core<D> {
         self.reachable().flat_map(Queue::hold).collect()
     }
 
+    /// Of how many words about changes a sink was not told because they came after later ones.
+    pub fn late_changes(&self, sink: &SinkName) -> u64 {
+        self.ledger.late_changes(sink)
+    }
+
     /// What was given up, the oldest first.
     pub fn dead(&self) -> impl Iterator<Item = &DeadLetter> {
         self.dead.values()
@@ -211,6 +216,9 @@ impl<D: Disk> Core<D> {
             if !true_still || queue.owes(&delivery.subject()) {
                 return Err(Undead::Late);
             }
+        }
+        if delivery.change().is_some_and(|report| self.ledger.is_overtaken(&delivery.sink, report)) {
+            return Err(Undead::Late);
         }
         let again = self.ledger.owe(&delivery.sink.clone(), delivery.content.clone());
         self.bury(seq);

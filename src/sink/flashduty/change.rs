@@ -52,13 +52,19 @@ fn event(report: &ChangeReport, shrink: bool) -> Event {
     let title = if title.trim().is_empty() { plain(&report.change_key, false) } else { title };
     Event {
         title: cut(&title, TITLE / half),
-        change_key: plain(&report.change_key, false),
+        change_key: change_key(report),
         change_status: report.status.as_str(),
         event_time: event_time(report).as_secs(),
         description: cut(&plain(&report.description, true), DESCRIPTION / half),
         link,
         labels: labels(report, half, shrink),
     }
+}
+
+/// A change that lives again is another one there: what is over stays so.
+fn change_key(report: &ChangeReport) -> String {
+    let key = plain(&report.change_key, false);
+    if report.life > 1 { format!("{key}#{}", report.life) } else { key }
 }
 
 /// A time that is still to come is taken for what is `Ready` alone.
@@ -132,6 +138,13 @@ mod tests {
             },
         });
         assert_eq!(body(report, false), expected);
+    }
+
+    #[test]
+    fn a_change_that_lives_again_is_another_one() {
+        for (life, expected) in [(1, "api-1.4"), (2, "api-1.4#2"), (u32::MAX, "api-1.4#4294967295")] {
+            assert_eq!(body(ChangeReport { life, ..sample::report() }, false)["change_key"], expected);
+        }
     }
 
     #[test]

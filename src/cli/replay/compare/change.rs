@@ -232,6 +232,7 @@ mod tests {
                 hash: KeyHash([0; 16]),
                 change_key: (*key).to_owned(),
                 status: *status,
+                life: 1,
                 at: Position { file: FileId(1), offset: seen.unsigned_abs() },
                 labels: Labels::new(),
                 details: Labels::new(),

@@ -378,6 +378,7 @@ mod tests {
             hash: KeyHash([0; 16]),
             change_key: key.to_owned(),
             status,
+            life: 1,
             at: Position { file: FileId(1), offset: number.unsigned_abs() },
             labels: Labels::new(),
             details: Labels::new(),
