@@ -320,6 +320,12 @@ pub const PAGERDUTY: &[Key] = &[
     key("url", Kind::Text, "that of the region", "Another base address."),
     key("client_url", Kind::Text, "none", "Where a click on the name of the client leads."),
     key(
+        "change_after_timeout",
+        Kind::Choice(&["resend", "drop"]),
+        "\"resend\"",
+        "What becomes of a change whose answer was lost: sent again, it may be shown twice; dropped, not at all.",
+    ),
+    key(
         "severity",
         Kind::Labels,
         "the same words",

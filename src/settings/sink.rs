@@ -140,6 +140,8 @@ pub struct PagerDuty {
     pub url: String,
     /// Where a click on the name of the client leads.
     pub client_url: Option<String>,
+    /// A change that may have arrived is not sent again: there is no key by which the peer would know it.
+    pub drop_unsure_changes: bool,
     /// What `info`, `warning` and `critical` are called there.
     pub severities: [&'static str; 3],
 }

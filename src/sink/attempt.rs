@@ -22,6 +22,8 @@ pub struct Limits {
     pub retry_base: Duration,
     /// Upper bound of every wait. 5 min.
     pub retry_cap: Duration,
+    /// How often the wait that the peer asks for is doubled while it goes on asking for one. 0.
+    pub wait_doublings: u32,
     /// How often a suspended sink is tried with one row.
     pub probe_every: Duration,
     /// Rows from which on what was never attempted is dropped: first what is said of changes, then finished episodes,
@@ -46,6 +48,7 @@ impl Default for Limits {
             budgets: Vec::new(),
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_secs(5 * 60),
+            wait_doublings: 0,
             probe_every: Duration::from_secs(60),
             max_rows: 10_000,
             breaker_after: 5,

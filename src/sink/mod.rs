@@ -105,6 +105,11 @@ pub fn takes(peer: &Peer, row: &Delivery) -> bool {
     }
 }
 
+/// True if a row that may have arrived is not to be sent again.
+pub fn says_once(peer: &Peer, row: &Delivery) -> bool {
+    matches!(peer, Peer::PagerDuty(settings) if settings.drop_unsure_changes) && row.change().is_some()
+}
+
 /// What is wrong with the peer's secrets, as far as it can be seen without asking it.
 pub fn wrong_secret(peer: &Peer, secrets: &Secrets) -> Option<&'static str> {
     match peer {
@@ -286,6 +291,7 @@ pub fn limits(sink: &Sink) -> Limits {
         // About 120 a minute are taken for a key, alerts and changes together.
         Peer::PagerDuty(_) => Limits {
             concurrency: 4,
+            wait_doublings: 3,
             budgets: vec![Budget { tokens: 100, per: Duration::from_secs(60), burst: 20 }],
             ..Limits::default()
         },

@@ -34,6 +34,13 @@ const KEY_LENGTH: usize = 32;
 /// Too many requests: how long is asked for by the vendor's pages, whatever the answer says.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// What is said of a key that is wrong, in lower case.
+const KEY_ERRORS: [&str; 3] = [
+    "invalid routing key",
+    "length of 'routing_key' is incorrect (should be 32 characters)",
+    "'routing_key' cannot contain non-alphanumeric characters",
+];
+
 #[derive(Serialize)]
 struct Event<'a> {
     routing_key: &'a str,
@@ -118,15 +125,21 @@ pub fn request(settings: &settings::PagerDuty, unit: Unit<'_>) -> Request {
         Content::Change(report) => (CHANGES, change(report, unit.shrink, bare)),
     };
     let mut body = encoded(&event);
-    // What is left out last is what the alert is.
-    while body.len() > BODY
-        && let Some(payload) = &mut event.payload
-        && payload.custom_details.pop_last().is_some()
-    {
+    while body.len() > BODY && leave_out(&mut event) {
         body = encoded(&event);
     }
     let url = format!("{}{path}", settings.url.trim_end_matches('/'));
     Request { method: "POST", url, headers: vec![("content-type", "application/json".to_owned())], body }
+}
+
+/// Leaves out one thing: the longest detail, then pictures, then links. False if nothing is left that can be missed.
+fn leave_out(event: &mut Event<'_>) -> bool {
+    let details = event.payload.as_mut().map(|payload| &mut payload.custom_details);
+    if let Some(details) = details.filter(|details| !details.is_empty()) {
+        let longest = details.iter().max_by_key(|(_, value)| value.len()).map(|(name, _)| name.clone());
+        return longest.is_some_and(|name| details.remove(&name).is_some());
+    }
+    event.images.pop().is_some() || event.links.pop().is_some()
 }
 
 fn encoded(event: &Event<'_>) -> Vec<u8> {
@@ -299,7 +312,7 @@ pub fn classify(unit: Unit<'_>, answer: &Answer) -> Outcome {
         300..400 => {
             Outcome::Suspend { why: format!("{}: redirects are not followed; correct `url`", answer.status) }
         }
-        400 if names_key(&said, unit) => Outcome::Suspend { why },
+        400 if reply.as_ref().is_some_and(|reply| names_key(reply, unit)) => Outcome::Suspend { why },
         400 if names_length(&said) => Outcome::Shrink { why },
         401 | 403 | 404 | 405 | 407 | 410 => Outcome::Suspend { why },
         413 => Outcome::Shrink { why },
@@ -310,17 +323,16 @@ pub fn classify(unit: Unit<'_>, answer: &Answer) -> Outcome {
 }
 
 /// True if it is the key that is wrong, and not the alert. The answer may quote the alert: where that speaks of routing
-/// itself, only an error that begins so counts.
-fn names_key(said: &str, unit: Unit<'_>) -> bool {
-    let said = said.to_ascii_lowercase();
+/// itself, only a sentence of the vendor counts, and only if it is not the alert's.
+fn names_key(reply: &Reply, unit: Unit<'_>) -> bool {
     let names = |text: &str| text.contains("routing_key") || text.contains("routing key");
-    let begins = ["invalid routing key", "length of 'routing_key'", "'routing_key'", "routing_key"];
-    let first = said.split("; ").any(|error| begins.iter().any(|words| error.starts_with(words)));
-    let quoted = unit
-        .rows
-        .iter()
-        .any(|row| serde_json::to_string(&row.content).is_ok_and(|text| names(&text.to_ascii_lowercase())));
-    if quoted { first } else { names(&said) }
+    let rows = unit.rows.iter().map(|row| serde_json::to_string(&row.content).unwrap_or_default());
+    let ours: Vec<String> = rows.map(|text| text.to_ascii_lowercase()).collect();
+    let quoted = ours.iter().any(|text| names(text));
+    reply.errors.iter().chain([&reply.message]).map(|error| error.trim().to_ascii_lowercase()).any(|error| {
+        let vendors = KEY_ERRORS.contains(&error.as_str()) && !ours.iter().any(|text| text.contains(&error));
+        names(&error) && (!quoted || vendors)
+    })
 }
 
 fn names_length(said: &str) -> bool {

@@ -18,6 +18,7 @@ fn settings() -> settings::PagerDuty {
     settings::PagerDuty {
         url: "https://events.pagerduty.com/".to_owned(),
         client_url: Some("https://logs.example.com".to_owned()),
+        drop_unsure_changes: false,
         severities: ["info", "warning", "critical"],
     }
 }
@@ -238,12 +239,39 @@ fn too_many_are_left_alone_for_half_a_minute_at_least() {
 
 #[test]
 fn a_log_line_that_speaks_of_the_key_can_not_suspend_the_sink() {
-    let row = || sample::raise(Transition { summary: "bad routing_key seen".to_owned(), ..transition() });
-    let said = |error: &str| json!({ "errors": [error] }).to_string();
-    let quoted = class_of(row(), 400, &said("'payload.summary' `bad routing_key seen` is not nice"));
-    assert!(matches!(quoted, Outcome::Dead { .. }), "{quoted:?}");
-    let real = class_of(row(), 400, &said("Invalid routing key"));
-    assert!(matches!(real, Outcome::Suspend { .. }), "{real:?}");
+    for (summary, error, suspends) in [
+        ("bad routing_key seen", "'payload.summary' `bad routing_key seen` is not nice", false),
+        ("bad routing_key seen", "Invalid routing key", true),
+        ("x; 'routing_key' y", "'payload.summary' `x; 'routing_key' y` is not nice", false),
+        ("routing_key", "routing_key: this is no summary", false),
+        ("Invalid routing key", "Invalid routing key", false),
+        ("all is well", "the routing key is disabled", true),
+    ] {
+        let row = sample::raise(Transition { summary: summary.to_owned(), ..transition() });
+        let outcome = class_of(row, 400, &json!({ "errors": [error] }).to_string());
+        assert_eq!(matches!(outcome, Outcome::Suspend { .. }), suspends, "{summary} {error} {outcome:?}");
+    }
+}
+
+#[test]
+fn what_is_too_much_goes_longest_first_and_then_pictures() {
+    let image =
+        |n| Image { src: format!("https://g.example.com/{n}"), href: None, alt: Some("日".repeat(VALUE)) };
+    let details: Labels = (0..90).map(|n| (format!("d{n}").into(), "日".repeat(VALUE))).collect();
+    let t = Transition { details, images: (0..20).map(image).collect(), ..transition() };
+    let (_, body) = sent(sample::raise(t.clone()), false);
+    let kept = &body["payload"]["custom_details"];
+    let long = kept.as_object().unwrap().keys().filter(|name| name.starts_with('d')).count();
+    assert!(
+        (1..90).contains(&long) && kept["total"] == "7" && kept["rule"] == "ssh_bruteforce",
+        "{long} {kept}"
+    );
+    assert_eq!(body["images"].as_array().map(Vec::len), Some(20));
+    let t = Transition { images: (0..100).map(image).collect(), ..t };
+    let (_, body) = sent(sample::raise(t), false);
+    assert!(body["payload"]["custom_details"].as_object().is_some_and(|left| left.is_empty()));
+    assert!(body["images"].as_array().is_some_and(|left| (1..100).contains(&left.len())));
+    assert_eq!(body["links"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -122,6 +122,8 @@ pub struct Queue {
     /// What is said of changes and was never attempted.
     untried_changes: BTreeSet<u64>,
     next_attempt: u64,
+    /// How often the peer has asked to be left alone since it took something.
+    waits: u32,
     /// The last time that was told; before the first one, the beginning of time.
     clock: Timestamp,
     /// The whole sink waits until then: the peer's `Retry-After`.
@@ -156,6 +158,7 @@ impl Queue {
             next_attempt: 1,
             clock: Timestamp::MIN,
             hold: Timestamp::MIN,
+            waits: 0,
             failures: 0,
             breaker: false,
             probe_at: Timestamp::MIN,
@@ -351,6 +354,9 @@ impl Queue {
                 }
             }
         }
+        if accepted || alive {
+            self.waits = 0;
+        }
         if !accepted && !alive {
             self.seen.failing_since.get_or_insert(now);
         }
@@ -442,6 +448,7 @@ impl Queue {
     /// Settings or the key changed: whatever the queue waited for is tried anew at once.
     pub fn release(&mut self, now: Timestamp) {
         self.hold = Timestamp::MIN;
+        self.waits = 0;
         self.probe_at = now;
         self.reopen();
         self.wake_all();
@@ -744,7 +751,12 @@ impl Queue {
         self.seen.retried += 1;
         let wait = self.jitter(self.rows[&seq].retries.saturating_add(1));
         if let Some(after) = after {
-            self.hold = self.hold.max(now.plus(after.clamp(RETRY_AFTER.0, RETRY_AFTER.1)));
+            // What was under way when the peer asked first gets the same answer.
+            let again = now >= self.hold;
+            self.waits = self.waits.saturating_add(u32::from(again));
+            let doublings = self.waits.saturating_sub(1).min(self.limits.wait_doublings);
+            let doubled = after.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX));
+            self.hold = self.hold.max(now.plus(doubled.clamp(RETRY_AFTER.0, RETRY_AFTER.1)));
         }
         self.put_back(seq, now.plus(wait), |row| {
             row.retries = row.retries.saturating_add(1);

@@ -433,6 +433,31 @@ fn retry_after_holds_the_whole_sink_within_reason() {
 }
 
 #[test]
+fn a_peer_that_goes_on_asking_is_left_alone_for_longer_and_not_longer_after_it_took_something() {
+    let limits = Limits { wait_doublings: 3, concurrency: 2, breaker_after: 100, ..Limits::default() };
+    let rows = (1..=3).map(|n| row(n, u8::try_from(n).unwrap(), Raise, Info, n, 0)).collect();
+    let mut bench = Bench::new(limits, rows);
+    let busy =
+        || Outcome::Retry { after: Some(Duration::from_secs(30)), why: "too many requests".to_owned() };
+    let mut now = 0;
+    for wait in [30, 60, 120, 240, 240] {
+        let attempts = bench.plan(now);
+        assert_eq!(attempts.len(), 2);
+        // Those that left together are one refusal.
+        for attempt in attempts {
+            bench.handle(attempt.id, busy(), now);
+        }
+        assert!(bench.plan(now + wait - 1).is_empty(), "{wait}");
+        now += wait;
+    }
+    let attempts = bench.plan(now);
+    bench.handle(attempts[0].id, accepted(), now).handle(attempts[1].id, busy(), now);
+    bench.queue.committed();
+    assert!(bench.plan(now + 29).is_empty());
+    assert!(!bench.plan(now + 30).is_empty());
+}
+
+#[test]
 fn after_five_failures_single_probes_go_round_until_one_is_accepted() {
     let limits = Limits { concurrency: 5, ..Limits::default() };
     let mut bench =

@@ -41,6 +41,7 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
     };
     let client_url =
         fields.text("client_url").and_then(|said| reading.address(&said, Form { key: "client_url", ..FORM }));
+    let drop_unsure_changes = fields.text("change_after_timeout").is_some_and(|said| said.text == "drop");
     let mut severities = ["info", "warning", "critical"];
     for (ours, theirs) in fields.pairs("severity") {
         let known = SEVERITIES.iter().find(|known| **known == theirs.text);
@@ -65,5 +66,5 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
     }
     let Some(url) = url else { return Vec::new() };
     let client_url = client_url.map(|address| address.url);
-    vec![(String::new(), Peer::PagerDuty(PagerDuty { url, client_url, severities }))]
+    vec![(String::new(), Peer::PagerDuty(PagerDuty { url, client_url, drop_unsure_changes, severities }))]
 }

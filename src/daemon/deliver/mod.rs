@@ -308,7 +308,17 @@ async fn push_unit(push: &Push, attempt: &Attempt, unit: Unit<'_>, terms: &Terms
             let outcomes = sink::classify(&push.peer, unit, &request, &answer);
             (outcomes, Some(answer.status), sink::request_id(&push.peer, &answer))
         }
-        Err(error) => (same(unit.rows.len(), &transport::unanswered(error, unit.secrets)), None, None),
+        Err(error) => {
+            let may_be_there = !error.is_connect();
+            let outcome = transport::unanswered(error, unit.secrets);
+            let of_row = |row| match &outcome {
+                Outcome::Retry { why, .. } if may_be_there && sink::says_once(&push.peer, row) => {
+                    Outcome::Dead { why: format!("it may have arrived, and is not sent twice: {why}") }
+                }
+                outcome => outcome.clone(),
+            };
+            (unit.rows.iter().map(of_row).collect(), None, None)
+        }
     };
     for (row, outcome) in unit.rows.iter().zip(&outcomes) {
         log(attempt, row, outcome, status, request_id.as_deref());

@@ -408,6 +408,31 @@ async fn the_address_of_a_chat_is_shown_nowhere_whatever_becomes_of_it() {
 }
 
 #[tokio::test]
+async fn a_change_without_an_answer_is_sent_again_or_dropped_as_asked_and_an_alert_always_sent_again() {
+    let peer = Script::start((0..3).map(|_| Step::Close)).await;
+    let change = sample::change(3, "api-1.4", crate::model::ChangeStatus::Done);
+    let alert = attempt().deliveries.remove(0);
+    for (drop_unsure_changes, url, row, expected) in [
+        (false, peer.url(), &change, "Retry"),
+        (true, peer.url(), &change, "Dead"),
+        (true, peer.url(), &alert, "Retry"),
+        // Nobody can have it if nobody was there.
+        (true, "http://127.0.0.1:0".to_owned(), &change, "Retry"),
+    ] {
+        let severities = ["info", "warning", "critical"];
+        let of = settings::PagerDuty { url, client_url: None, drop_unsure_changes, severities };
+        let secrets =
+            vec![("routing_key", SecretFrom::Inline(SecretString::from("CANARY0123456789abcdef0123456789")))];
+        let sink =
+            settings::Sink { secrets, ..settings::Sink::new(SinkName::new("oncall"), Peer::PagerDuty(of)) };
+        let (courier, mut done) = courier(&sink, AMPLE);
+        courier.send(Attempt { deliveries: vec![row.clone()], ..attempt() });
+        let outcome = format!("{:?}", done.recv().await.unwrap().outcomes[0]);
+        assert!(outcome.starts_with(expected) && !outcome.contains("CANARY"), "{outcome}");
+    }
+}
+
+#[tokio::test]
 async fn stdout_gets_one_line_for_each_row() {
     let rows = [
         attempt().deliveries.remove(0),
