@@ -158,7 +158,9 @@ fn told(outcome: Option<Outcome>) -> (bool, String) {
             (false, format!("not accepted now, it would be tried again: {why}"))
         }
         Some(Outcome::Suspend { why }) => (false, format!("refused, and the sink would be suspended: {why}")),
-        Some(Outcome::Shrink { why } | Outcome::Dead { why }) => (false, format!("refused for good: {why}")),
+        Some(Outcome::Shrink { why } | Outcome::Alone { why } | Outcome::Dead { why }) => {
+            (false, format!("refused for good: {why}"))
+        }
         None => (false, "not answered".to_owned()),
     }
 }

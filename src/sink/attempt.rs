@@ -14,6 +14,11 @@ pub struct Limits {
     pub unit: usize,
     /// True: rows go one by one while the budgets have a send for each that is ready, and together only beyond that.
     pub digest: bool,
+    /// Most bytes in one attempt, counted as the JSON lines of its rows; a row that is larger goes alone. `usize::MAX`:
+    /// nothing is counted.
+    pub unit_bytes: usize,
+    /// How long a unit that is not full may wait for more rows. 0: not at all.
+    pub linger: Duration,
     /// Most attempts in flight, 1 or more.
     pub concurrency: usize,
     /// Budgets of attempts; all hold at once.
@@ -44,6 +49,8 @@ impl Default for Limits {
         Limits {
             unit: 1,
             digest: false,
+            unit_bytes: usize::MAX,
+            linger: Duration::ZERO,
             concurrency: 1,
             budgets: Vec::new(),
             retry_base: Duration::from_secs(1),
@@ -80,6 +87,11 @@ pub enum Outcome {
     },
     /// The row is too large; it is tried once more with less in it, then given up.
     Shrink {
+        /// What the peer said.
+        why: String,
+    },
+    /// The peer refused a unit of several rows, and not each of them may be to blame: the row is tried again by itself.
+    Alone {
         /// What the peer said.
         why: String,
     },

@@ -10,6 +10,9 @@
 //! after the commit that removes it. So whatever a crash cuts off, a raise is not sent again once its resolve was
 //! sent, and nothing owed is forgotten.
 //!
+//! Rows that are ready go together, as far as [`Limits`] allows. A unit that is not full may wait a while for more;
+//! what has waited once, or was tried, waits no more.
+//!
 //! What is said of a change goes the same way, in the order of its key, and stands for itself: nothing of it is
 //! coalesced, and it waits behind everything that is said of alerts.
 
@@ -19,6 +22,7 @@ use std::time::Duration;
 use super::attempt::{Attempt, Change, Limits, Outcome, Purpose, QueueStatus};
 use super::budget::Meter;
 use super::standing::{Resend, Standing};
+use super::stdout::content_json;
 use crate::model::{
     AlertKey, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Subject, Timestamp,
     Transition, duration_text, micros,
@@ -52,15 +56,34 @@ struct Row {
     retries: u32,
     suspends: u32,
     shrink: bool,
+    /// True if it goes in a unit of its own from now on.
+    alone: bool,
     /// True if the peer may have it although no answer said so.
     unsure: bool,
+    /// What it counts against [`Limits::unit_bytes`]; 0 if nothing does.
+    bytes: usize,
+    /// Until then a unit that is not full may wait with it.
+    linger: Timestamp,
 }
 
 impl Row {
-    fn new(delivery: Delivery, since: Timestamp) -> Row {
+    fn new(delivery: Delivery, since: Timestamp, limits: &Limits) -> Row {
         // A row that another process attempted may have arrived.
         let unsure = delivery.attempted;
-        Row { delivery, since, tries: 0, retries: 0, suspends: 0, shrink: false, unsure }
+        let bytes = bytes_of(&delivery, limits);
+        let linger = Timestamp::MIN;
+        Row {
+            delivery,
+            since,
+            tries: 0,
+            retries: 0,
+            suspends: 0,
+            shrink: false,
+            alone: false,
+            unsure,
+            bytes,
+            linger,
+        }
     }
 
     fn priority(&self) -> u8 {
@@ -77,6 +100,10 @@ impl Row {
     fn does(&self, kind: DeliveryKind, episode: Episode) -> bool {
         matches!(&self.delivery.content, Content::Alert(does, t) if *does == kind && t.episode == episode)
     }
+}
+
+fn bytes_of(delivery: &Delivery, limits: &Limits) -> usize {
+    if limits.unit_bytes == usize::MAX { 0 } else { content_json(&delivery.content).len() }
 }
 
 /// The rows of one alert or change. Only the first can be in flight.
@@ -112,6 +139,8 @@ pub struct Queue {
     /// First rows of free lanes that wait for a time.
     later: BTreeSet<(Timestamp, u64)>,
     in_flight: BTreeMap<u64, Vec<u64>>,
+    /// Rows that no `plan` has seen yet, if rows wait for more.
+    fresh: Vec<u64>,
     settling: Vec<Subject>,
     /// What the peer is told again.
     standing: Standing,
@@ -150,6 +179,7 @@ impl Queue {
             ready: BTreeSet::new(),
             later: BTreeSet::new(),
             in_flight: BTreeMap::new(),
+            fresh: Vec::new(),
             settling: Vec::new(),
             standing: Standing::default(),
             again: BTreeMap::new(),
@@ -171,6 +201,8 @@ impl Queue {
             queue.append(delivery);
             queue.list(&subject);
         }
+        // They have waited long enough.
+        queue.fresh.clear();
         queue
     }
 
@@ -204,6 +236,11 @@ impl Queue {
     pub fn plan(&mut self, now: Timestamp, changes: &mut Vec<Change>) -> Vec<Attempt> {
         self.clock = now;
         self.expire(changes);
+        for seq in std::mem::take(&mut self.fresh) {
+            if let Some(row) = self.rows.get_mut(&seq) {
+                row.linger = now.plus(self.limits.linger);
+            }
+        }
         while let Some(&(due, seq)) = self.later.first().filter(|(due, _)| *due <= now) {
             self.later.remove(&(due, seq));
             self.ready.insert((self.rows[&seq].priority(), seq));
@@ -223,8 +260,15 @@ impl Queue {
             }
             return attempts;
         }
-        while self.has_room() && !self.ready.is_empty() && self.meter.take(now) {
-            let unit = self.next_unit(now);
+        while self.has_room()
+            && let Some((mut unit, due)) = self.next_unit()
+            && due <= now
+            && self.meter.take(now)
+        {
+            // Each by itself, as long as there is a send for each.
+            if self.limits.digest && self.ready.len() - 1 <= self.meter.left(now) {
+                unit.truncate(1);
+            }
             attempts.push(self.start(unit, changes));
         }
         if let Some(resend) = self.limits.resend {
@@ -345,7 +389,15 @@ impl Queue {
                         self.give_up(seq, why, now, changes);
                     } else {
                         self.seen.shrunk += 1;
-                        self.put_back(seq, Timestamp::MIN, |row| row.shrink = true);
+                        self.put_back(seq, Timestamp::MIN, |row| (row.shrink, row.alone) = (true, true));
+                    }
+                }
+                Outcome::Alone { why } => {
+                    alive = true;
+                    if self.rows[&seq].alone {
+                        self.give_up(seq, why, now, changes);
+                    } else {
+                        self.put_back(seq, Timestamp::MIN, |row| row.alone = true);
                     }
                 }
                 Outcome::Dead { why } => {
@@ -423,10 +475,13 @@ impl Queue {
 
     /// When to call [`Queue::plan`] again if nothing else happens; an instant in the past means now.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let owed = match (self.ready.is_empty(), self.later.first()) {
-            (false, _) => Some(Timestamp::MIN),
-            (true, later) => later.map(|(due, _)| *due),
+        let ready = if self.limits.linger.is_zero() || !self.fresh.is_empty() {
+            (!self.ready.is_empty()).then_some(Timestamp::MIN)
+        } else {
+            self.next_unit().map(|(_, due)| due)
         };
+        let later = self.later.first().map(|(due, _)| *due);
+        let owed = [ready, later].into_iter().flatten().min();
         let due = if self.closed() {
             owed.filter(|_| self.in_flight.is_empty()).map(|_| self.probe_at)?
         } else {
@@ -443,6 +498,9 @@ impl Queue {
             self.standing.clear(&self.name, changes);
         }
         self.limits = limits;
+        for row in self.rows.values_mut() {
+            row.bytes = bytes_of(&row.delivery, &self.limits);
+        }
     }
 
     /// Settings or the key changed: whatever the queue waited for is tried anew at once.
@@ -521,6 +579,7 @@ impl Queue {
             match (*kind, owed.kind) {
                 (DeliveryKind::Raise, DeliveryKind::Change) => {
                     *told = Transition { previous, ..owed.transition };
+                    last.bytes = bytes_of(&last.delivery, &self.limits);
                     changes.push(Change::Put(last.delivery.clone()));
                     self.seen.coalesced += 1;
                     return;
@@ -577,7 +636,8 @@ impl Queue {
             }
         }
         lane.rows.push_back(delivery.seq);
-        self.rows.insert(delivery.seq, Row::new(delivery, self.clock));
+        self.fresh.extend((!self.limits.linger.is_zero()).then_some(delivery.seq));
+        self.rows.insert(delivery.seq, Row::new(delivery, self.clock, &self.limits));
     }
 
     /// Drops what is said of a change and is the oldest that was never attempted; false if there is none.
@@ -650,15 +710,25 @@ impl Queue {
         heads().filter(|seq| *seq > self.last_probe).min().or_else(|| heads().min())
     }
 
-    /// The rows of the attempt whose send has just been taken from the budgets.
-    fn next_unit(&self, now: Timestamp) -> Vec<u64> {
-        let mut heads = self.ready.iter().map(|(_, seq)| *seq);
-        let first = heads.next();
-        let others = self.ready.len() - usize::from(first.is_some());
-        let alone = first.is_some_and(|seq| self.rows[&seq].shrink)
-            || (self.limits.digest && others <= self.meter.left(now));
-        let most = if alone { 0 } else { self.limits.unit.max(1) - 1 };
-        first.into_iter().chain(heads.filter(|seq| !self.rows[seq].shrink).take(most)).collect()
+    /// The rows that go together next, and from when on they may go; `None` if none is ready. A row that is to go
+    /// alone does so at once.
+    fn next_unit(&self) -> Option<(Vec<u64>, Timestamp)> {
+        let mut heads = self.ready.iter().map(|(_, seq)| (*seq, &self.rows[seq]));
+        let (first, row) = heads.next()?;
+        let (mut unit, mut bytes, mut due) = (vec![first], row.bytes, row.linger);
+        if row.alone {
+            return Some((unit, Timestamp::MIN));
+        }
+        for (seq, row) in heads.filter(|(_, row)| !row.alone) {
+            bytes = bytes.saturating_add(row.bytes);
+            if unit.len() >= self.limits.unit || bytes > self.limits.unit_bytes {
+                return Some((unit, Timestamp::MIN));
+            }
+            unit.push(seq);
+            due = due.min(row.linger);
+        }
+        let full = unit.len() >= self.limits.unit || bytes >= self.limits.unit_bytes;
+        Some((unit, if full { Timestamp::MIN } else { due }))
     }
 
     fn start(&mut self, seqs: Vec<u64>, changes: &mut Vec<Change>) -> Attempt {
@@ -679,6 +749,7 @@ impl Queue {
             }
             let Some(row) = self.rows.get_mut(&seq) else { continue };
             row.tries = row.tries.saturating_add(1);
+            row.linger = Timestamp::MIN;
             if !row.delivery.attempted {
                 row.delivery.attempted = true;
                 self.foldable.remove(&seq);

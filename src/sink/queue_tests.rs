@@ -396,6 +396,77 @@ fn a_unit_holds_rows_of_different_keys_and_each_has_its_outcome() {
     assert_eq!(bench.queue.status().dead, 1);
 }
 
+/// A queue whose units may wait ten seconds for more rows.
+fn patient(limits: Limits) -> Bench {
+    Bench::new(Limits { linger: Duration::from_secs(10), ..limits }, Vec::new())
+}
+
+/// The raise of key `n`.
+fn raised(n: u8) -> Delivery {
+    row(n.into(), n, Raise, Info, n.into(), 0)
+}
+
+#[test]
+fn a_unit_that_is_not_full_waits_for_more_and_a_full_one_goes_at_once() {
+    let mut bench = patient(Limits { unit: 3, concurrency: 9, ..Limits::default() });
+    bench.push([raised(1)]);
+    assert_eq!(bench.queue.next_wake(), Some(Timestamp::MIN), "nobody has seen it yet");
+    assert!(bench.seqs(100).is_empty());
+    assert_eq!(bench.queue.next_wake(), Some(at(110)));
+    bench.push([raised(2)]);
+    assert!(bench.seqs(104).is_empty());
+    assert_eq!(bench.queue.next_wake(), Some(at(110)), "the oldest counts");
+    assert_eq!(bench.seqs(110), [[1, 2]]);
+    bench.push([raised(3), raised(4), raised(5), raised(6)]);
+    assert_eq!(bench.seqs(111), [[3, 4, 5]], "and one is left");
+    assert_eq!(bench.queue.next_wake(), Some(at(121)));
+    assert_eq!(bench.seqs(121), [[6]]);
+}
+
+#[test]
+fn a_resolve_waits_no_longer_than_a_raise_and_what_was_tried_waits_no_more() {
+    let mut bench = patient(Limits { unit: 3, concurrency: 9, ..Limits::default() });
+    bench.push([raised(1)]).plan(0);
+    assert_eq!(bench.seqs(10), [[1]]);
+    bench.push([row(2, 1, Resolve, Over, 1, 1)]).plan(12);
+    bench.handle(1, accepted(), 20).queue.committed();
+    assert!(bench.seqs(21).is_empty());
+    assert_eq!(bench.seqs(22), [[2]], "it was owed since 12");
+    bench.handle(2, retry(), 22);
+    let wake = bench.queue.next_wake().unwrap();
+    assert!(wake <= at(23), "{wake}");
+    assert_eq!(bench.queue.plan(wake, &mut bench.changes).len(), 1);
+}
+
+#[test]
+fn bytes_bound_a_unit_and_a_row_that_is_larger_goes_alone() {
+    let bytes = content_json(&raised(1).content).len();
+    let long = |n: u8| {
+        let mut row = raised(n);
+        if let Content::Alert(_, transition) = &mut row.content {
+            transition.description = "x".repeat(3 * bytes);
+        }
+        row
+    };
+    let limits = Limits { unit: 9, unit_bytes: 2 * bytes, concurrency: 9, ..Limits::default() };
+    let mut bench = patient(limits.clone());
+    bench.push([raised(1), raised(2), raised(3), long(4), raised(5)]);
+    assert_eq!(bench.seqs(0), [vec![1, 2], vec![3], vec![4]]);
+    assert_eq!(bench.seqs(10), [[5]]);
+    bench.push([raised(6), raised(7)]);
+    let wide = Limits { unit_bytes: usize::MAX, linger: Duration::ZERO, ..limits };
+    bench.queue.retune(wide, &mut Vec::new());
+    assert_eq!(bench.seqs(10), [[6, 7]]);
+}
+
+#[test]
+fn what_was_owed_before_a_restart_has_waited_long_enough() {
+    let limits = Limits { unit: 3, linger: Duration::from_secs(10), ..Limits::default() };
+    let mut bench = Bench::new(limits, vec![raised(1)]);
+    bench.push([raised(2)]);
+    assert_eq!(bench.seqs(0), [[1, 2]]);
+}
+
 #[test]
 fn waits_grow_to_the_cap_and_are_drawn_from_all_of_their_range() {
     let limits = Limits { breaker_after: 1_000, ..Limits::default() };
@@ -567,6 +638,20 @@ fn a_row_that_is_too_large_shrinks_once() {
     assert!(bench.plan(0)[0].shrink);
     bench.handle(2, Outcome::Shrink { why: "413".to_owned() }, 0);
     assert!(matches!(bench.changes.last(), Some(Change::Dead(letter)) if letter.why == "413"));
+}
+
+#[test]
+fn rows_of_a_refused_unit_go_one_by_one_and_only_the_guilty_is_given_up() {
+    let mut bench = Bench::new(Limits { unit: 3, concurrency: 9, ..Limits::default() }, Vec::new());
+    let alone = || Outcome::Alone { why: "400".to_owned() };
+    bench.push([raised(1), raised(2), raised(3)]);
+    assert_eq!(bench.seqs(0), [[1, 2, 3]]);
+    bench.queue.handle(1, vec![alone(), alone(), alone()], at(0), &mut bench.changes);
+    bench.push([raised(4), raised(5)]);
+    assert_eq!(bench.seqs(0), [vec![1], vec![2], vec![3], vec![4, 5]]);
+    bench.handle(2, accepted(), 0).handle(3, alone(), 0).handle(4, retry(), 0);
+    assert!(matches!(bench.changes.last(), Some(Change::Dead(letter)) if letter.delivery.seq == 2));
+    assert_eq!((bench.queue.status().accepted, bench.queue.status().dead), (1, 1));
 }
 
 #[test]

@@ -108,6 +108,8 @@ struct World {
     peer: BTreeMap<AlertKey, Shown>,
     /// When attempts left, since the last start.
     sent: Vec<Timestamp>,
+    /// When each row was there to be planned first; rows of before a crash: always.
+    seen: BTreeMap<u64, Timestamp>,
 }
 
 impl World {
@@ -125,6 +127,7 @@ impl World {
             in_flight: Vec::new(),
             peer: BTreeMap::new(),
             sent: Vec::new(),
+            seen: BTreeMap::new(),
         }
     }
 
@@ -132,7 +135,21 @@ impl World {
         match step {
             Step::Move(key, status) => self.shift(key, status),
             Step::Plan => {
+                let single = self.queue.closed();
+                let tried: Vec<u64> = self
+                    .queue
+                    .rows
+                    .values()
+                    .filter(|row| row.tries > 0)
+                    .map(|row| row.delivery.seq)
+                    .collect();
+                for seq in self.queue.rows.keys() {
+                    self.seen.entry(*seq).or_insert(self.now);
+                }
                 let attempts = self.queue.plan(self.now, &mut self.changes);
+                if !single {
+                    self.check_units(&attempts, &tried);
+                }
                 self.sent.extend(attempts.iter().map(|_| self.now));
                 self.planned.extend(attempts);
                 assert!(self.planned.len() + self.in_flight.len() <= self.limits.concurrency);
@@ -149,6 +166,33 @@ impl World {
             Step::Pass(seconds) => self.now = self.now.plus(Duration::from_secs(seconds.into())),
             Step::Crash(arrive) => self.crash(arrive),
         }
+    }
+
+    /// A unit is within its bounds, and goes when it is full or one of its rows has waited long enough, no later.
+    fn check_units(&self, attempts: &[Attempt], tried: &[u64]) {
+        let Limits { unit, unit_bytes, linger, concurrency, .. } = self.limits;
+        let waited = |seq: &u64| tried.contains(seq) || self.now >= self.seen[seq].plus(linger);
+        let left: Vec<&u64> =
+            self.queue.ready.iter().map(|(_, seq)| seq).filter(|seq| !self.queue.rows[*seq].alone).collect();
+        for (n, attempt) in attempts.iter().enumerate() {
+            let rows = &attempt.deliveries;
+            let bytes: usize = rows.iter().map(|row| content_json(&row.content).len()).sum();
+            assert!(
+                rows.len() <= unit && (rows.len() == 1 || bytes <= unit_bytes),
+                "{bytes} bytes in {rows:?}"
+            );
+            // What went after it did not fit any more.
+            let others = n + 1 < attempts.len() || !left.is_empty();
+            let full = rows.len() == unit || bytes >= unit_bytes || others;
+            assert!(
+                full || self.queue.rows[&rows[0].seq].alone || rows.iter().any(|row| waited(&row.seq)),
+                "too early: {rows:?}"
+            );
+        }
+        let free = self.queue.in_flight.len() < concurrency
+            && self.queue.meter.free_at() <= self.now
+            && self.queue.hold <= self.now;
+        assert!(!free || !left.into_iter().any(waited), "one has waited too long");
     }
 
     fn shift(&mut self, key: u8, status: Status) {
@@ -199,7 +243,8 @@ impl World {
             }
             2 => Outcome::Suspend { why: String::new() },
             3 if self.refusing => Outcome::Dead { why: String::new() },
-            4 if self.refusing => Outcome::Shrink { why: String::new() },
+            4 if self.refusing && what < 128 => Outcome::Shrink { why: String::new() },
+            4 if self.refusing => Outcome::Alone { why: String::new() },
             _ => {
                 attempt.deliveries.iter().for_each(|row| self.arrive(row));
                 Outcome::Accepted { note: String::new() }
@@ -248,6 +293,7 @@ impl World {
         self.next_seq = self.durable.next_seq;
         let rows = self.durable.outbox.values().cloned().collect();
         self.queue = Queue::new(SinkName::new("oncall"), self.limits.clone(), self.next_seq, rows);
+        self.seen = self.queue.rows.keys().map(|seq| (*seq, Timestamp::MIN)).collect();
     }
 
     fn check_budget(&self) {
@@ -321,7 +367,10 @@ proptest! {
     #[test]
     fn whatever_is_lost_the_peer_is_told_every_episode_in_order(
         steps in steps(),
-        unit in 1_usize..3,
+        unit in 1_usize..4,
+        // A row of these is about 450 bytes.
+        unit_bytes in prop_oneof![Just(usize::MAX), 1_usize..1_500],
+        linger in prop_oneof![Just(0), 1_u64..300],
         concurrency in 1_usize..4,
         breaker_after in 1_u32..6,
         tokens in 1_u32..20,
@@ -329,13 +378,30 @@ proptest! {
         max_rows in 0_usize..8,
         max_age in 300_u64..20_000,
     ) {
-        let max_age = Duration::from_secs(max_age);
+        let (max_age, linger) = (Duration::from_secs(max_age), Duration::from_secs(linger));
         let budgets = vec![Budget { tokens, per: Duration::from_secs(60), burst }];
-        run(Limits { unit, concurrency, breaker_after, budgets, max_rows, max_age, ..Limits::default() }, false, &steps);
+        let limits = Limits {
+            unit,
+            unit_bytes,
+            linger,
+            concurrency,
+            breaker_after,
+            budgets,
+            max_rows,
+            max_age,
+            ..Limits::default()
+        };
+        run(limits, false, &steps);
     }
 
     #[test]
-    fn refusals_lose_nothing_but_what_they_name(steps in steps(), max_rows in 0_usize..6) {
-        run(Limits { max_rows, concurrency: 2, ..Limits::default() }, true, &steps);
+    fn refusals_lose_nothing_but_what_they_name(
+        steps in steps(),
+        max_rows in 0_usize..6,
+        unit in 1_usize..4,
+        linger in prop_oneof![Just(0), 1_u64..300],
+    ) {
+        let linger = Duration::from_secs(linger);
+        run(Limits { max_rows, unit, linger, concurrency: 2, ..Limits::default() }, true, &steps);
     }
 }

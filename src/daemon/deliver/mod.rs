@@ -388,6 +388,9 @@ fn log(
         Outcome::Shrink { .. } => {
             tracing::warn!(sink, about, number, status, request_id, "delivery too large for the peer");
         }
+        Outcome::Alone { .. } => {
+            tracing::warn!(sink, about, number, status, request_id, "delivery refused with others");
+        }
         Outcome::Dead { .. } => {
             tracing::error!(sink, about, number, status, request_id, "delivery refused for good");
         }
