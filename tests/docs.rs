@@ -47,6 +47,11 @@ fn made(name: &str) -> Option<String> {
         "pagerduty" => table(&[keys::PAGERDUTY]),
         "chat" => table(&[keys::CHAT]),
         "chat signed" => table(&[keys::CHAT_SIGNED]),
+        "webhook" => table(&[keys::WEBHOOK]),
+        "batch" => table(&[keys::BATCH]),
+        "body" => Some(body()),
+        "file" => table(&[keys::FILE]),
+        "exec" => table(&[keys::EXEC]),
         _ => None,
     }
 }
@@ -97,6 +102,20 @@ fn secrets() -> String {
 fn names() -> String {
     let mut text = "| name | what it is |\n|---|---|\n".to_owned();
     for (name, _, about) in template::BUILT_IN {
+        let _ = writeln!(text, "| `{{{name}}}` | {} |", cell(about));
+    }
+    text
+}
+
+fn body() -> String {
+    let mut text = "| name | what it is |\n|---|---|\n".to_owned();
+    let others = [
+        ("label.NAME", "the value of that label"),
+        ("labels", "all labels, as a table; stands alone in its text"),
+        ("all", "the whole JSON line, as a table; stands alone in its text"),
+    ];
+    let names = template::IN_A_BODY.iter().map(|(name, _, about)| (*name, *about)).chain(others);
+    for (name, about) in names {
         let _ = writeln!(text, "| `{{{name}}}` | {} |", cell(about));
     }
     text
@@ -205,7 +224,7 @@ fn tables_say_what_the_code_says() {
             assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
         }
     }
-    assert_eq!(tables, 29, "every table is on a page");
+    assert_eq!(tables, 34, "every table is on a page");
 }
 
 /// Blocks of TOML on the pages are whole rule files or whole configurations.

@@ -86,12 +86,22 @@ pub(crate) fn settings(config: Option<&Path>, way: &str) -> Result<Settings, Str
     let config = config.map(Path::to_owned).or_else(default_config);
     let Some(path) = config else { return Err(format!("there is no configuration: {way}")) };
     let text = read_text(&path)?;
-    let Ok(mut settings) = config::settings(&text, &TimeZone::system()).0 else {
+    let bodies = bodies(&text);
+    let Ok(mut settings) = config::settings_with(&text, &TimeZone::system(), &bodies).0 else {
         let check = "`tripline check` shows them";
         return Err(format!("`{}` has errors ({check}): put them right, or {way}", path.display()));
     };
     anchor(&mut settings, &std::env::current_dir().unwrap_or_default());
     Ok(settings)
+}
+
+/// What stands in the files that sinks take their bodies from.
+fn bodies(main: &Text) -> config::csv::Files {
+    let read = |path: PathBuf| {
+        let text = read_text(&path).map(|text| text.text);
+        (path, text)
+    };
+    config::body_files(main).into_iter().map(read).collect()
 }
 
 /// The state directory that a configuration names.
@@ -163,8 +173,10 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
             text: String::new(),
         },
     };
-    let (settings, diagnostics) = config::settings(&main, &local);
+    let bodies = bodies(&main);
+    let (settings, diagnostics) = config::settings_with(&main, &local, &bodies);
     texts.insert(main.path.clone(), main.text.clone());
+    texts.extend(bodies.into_iter().map(|(path, text)| (path, text.unwrap_or_default())));
     let named = !wanted.rules.is_empty();
     let globs = match &settings {
         _ if named => wanted.rules.clone(),

@@ -85,6 +85,16 @@ pub enum Kind {
     Flap,
     /// The name of a [`crate::rule::Preset`], or a table with [`MULTILINE`] keys.
     Multiline,
+    /// So many in so much time, as `10/s`, or `unlimited`.
+    Rate,
+    /// A list of HTTP codes.
+    Codes,
+    /// A table from names of HTTP headers to strings.
+    Headers,
+    /// Permissions, as `0640`.
+    Mode,
+    /// JSON as a table or a list, with `{name}` places in its texts.
+    Body,
     /// Of several kinds; it is read where it is wanted.
     Any,
     /// A `[table]`.
@@ -131,6 +141,11 @@ impl Kind {
             Kind::Multiline => {
                 "`\"java\"`, `\"python\"`, `\"go\"`, `\"indented\"`, or a table such as `{ start = '^\\d{4}-' }`"
             }
+            Kind::Rate => "a number and a time such as \"10/s\" or \"100/1m\", or \"unlimited\"",
+            Kind::Codes => "a list of HTTP codes such as `[200, 202]`",
+            Kind::Headers => "a table of strings such as `{ X-Team = \"db\" }`",
+            Kind::Mode => "permissions such as \"0640\"",
+            Kind::Body => "a table or a list such as `{ text = \"{summary}\" }`",
             Kind::Any => "see what it says",
             Kind::Table => "a table",
             Kind::Tables => "a list of tables",
@@ -416,11 +431,89 @@ pub const HTTP: &[Key] = &[
     key("proxy_from_env", Kind::Switch, "false", "Use `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."),
     key("allow_plaintext", Kind::Switch, "false", "Allow `http://` to a host that is not this machine."),
     key("connect_timeout", A_SECOND, "\"5s\"", "Time until a connection must stand."),
-    key("timeout", A_SECOND, "\"15s\"", "Time until the whole answer must be there."),
+    key("timeout", A_SECOND, "15s; of a webhook 30s", "Time until the whole answer must be there."),
+];
+
+/// `[[sink]]` of type `webhook`, besides [`SINK`] and [`HTTP`].
+pub const WEBHOOK: &[Key] = &[
+    key("url_env", Kind::Text, "", "Name of the environment variable that holds the address."),
+    key("url_file", Kind::Text, "", "File that holds the address; `$CREDENTIALS_DIRECTORY` is expanded."),
+    key("url", Kind::Text, "", "The address itself, if nothing in it is secret."),
+    key("method", Kind::Choice(&["POST", "PUT"]), "\"POST\"", "How it is sent."),
+    key("headers", Kind::Headers, "{}", "Sent with each request; for secrets there is `token_env`."),
+    key("token_env", Kind::Text, "", "Name of the environment variable that holds a token."),
+    key("token_file", Kind::Text, "", "File that holds the token."),
+    key("token", Kind::Secret, "", "The token itself; warned about."),
+    key("token_header", Kind::Text, "\"Authorization\"", "The header that the token stands in."),
+    key(
+        "token_scheme",
+        Kind::Text,
+        "\"Bearer\" in `Authorization`, else nothing",
+        "The word before the token.",
+    ),
+    key("username", Kind::Text, "", "With a password: HTTP's basic authentication."),
+    key("password_env", Kind::Text, "", "Name of the environment variable that holds the password."),
+    key("password_file", Kind::Text, "", "File that holds the password."),
+    key("password", Kind::Secret, "", "The password itself; warned about."),
+    key(
+        "preset",
+        Kind::Choice(&["tripline", "alertmanager", "cloudevents"]),
+        "\"tripline\"",
+        "What is said: the JSON line, what Alertmanager would send, or CloudEvents.",
+    ),
+    key("body", Kind::Body, "", "What is said instead, with `{name}` places in its texts."),
+    key("body_file", Kind::Text, "", "A JSON file that says it instead, with places as in `body`."),
+    key("secret_env", Kind::Text, "", "Name of the variable that holds the `whsec_…` secret to sign with."),
+    key("secret_file", Kind::Text, "", "File that holds it."),
+    key("secret", Kind::Secret, "", "The secret itself; warned about."),
+    key("old_secret_env", Kind::Text, "", "Name of the variable that holds the secret that is given up."),
+    key("old_secret_file", Kind::Text, "", "File that holds it; what is sent is signed with both."),
+    key("old_secret", Kind::Secret, "", "That secret itself; warned about."),
+    key("batch", Kind::Table, "one by one", "A table: several go together, as a list."),
+    key("success", Kind::Codes, "every 2xx", "The codes that mean that it was taken."),
+    key("rate", Kind::Rate, "\"10/s\"", "Most requests in a time."),
+];
+
+/// `batch` of a sink.
+pub const BATCH: &[Key] = &[
+    key("count", Kind::Count(1, 1000), "100", "Most that go together."),
+    key(
+        "bytes",
+        Kind::Size(1024, 16 * 1024 * 1024),
+        "\"256KiB\"",
+        "Most bytes of them, counted as JSON lines; what is larger goes alone.",
+    ),
+    key("time", ANY_TIME, "\"1s\"", "How long one waits for others."),
+];
+
+/// `[[sink]]` of type `file`, besides [`SINK`].
+pub const FILE: &[Key] = &[
+    key("path", Kind::Text, "", "Where JSON lines are written."),
+    key(
+        "max_size",
+        Kind::Size(1024, 1 << 40),
+        "never",
+        "From so many bytes on a new file is begun, and the old one is `path.1`.",
+    ),
+    key("keep", Kind::Count(1, 1000), "5", "How many old files are kept, besides the one that is written."),
+    key("mode", Kind::Mode, "\"0600\"", "The permissions of a new file."),
+];
+
+/// `[[sink]]` of type `exec`, besides [`SINK`].
+pub const EXEC: &[Key] = &[
+    key("command", Kind::Texts, "", "The program and its arguments; no shell is between."),
+    key("timeout", A_SECOND, "\"30s\"", "Time until it must have ended; then it is killed."),
+    key(
+        "env",
+        Kind::Texts,
+        "[]",
+        "Names of variables that it sees, besides `PATH`, `HOME`, `LANG` and `TZ`.",
+    ),
+    key("concurrency", Kind::Count(1, 64), "1", "Most of them at a time."),
 ];
 
 /// Keys of sinks that a later version will have.
-pub const SINK_LATER: &[&str] = &["links", "batch"];
+pub const SINK_LATER: &[&str] = &["links"];
 
 /// The types of sinks, each with the keys it takes.
 pub const PEERS: &[(&str, &[&[Key]])] = &[
@@ -432,10 +525,13 @@ pub const PEERS: &[(&str, &[&[Key]])] = &[
     ("feishu", &[SINK, HTTP, CHAT, CHAT_SIGNED]),
     ("dingtalk", &[SINK, HTTP, CHAT, CHAT_SIGNED]),
     ("wecom", &[SINK, HTTP, CHAT]),
+    ("webhook", &[SINK, HTTP, WEBHOOK]),
+    ("file", &[SINK, FILE]),
+    ("exec", &[SINK, EXEC]),
 ];
 
 /// Types of sinks that a later version will have.
-pub const SINK_TYPES_LATER: &[&str] = &["webhook", "file", "exec", "flashduty-status-page"];
+pub const SINK_TYPES_LATER: &[&str] = &["flashduty-status-page"];
 
 /// Top level of a rule file.
 pub const RULE_FILE: &[Key] = &[
@@ -819,6 +915,10 @@ mod tests {
             (vec![SOURCE], SOURCE_LATER),
             (vec![SINK, HTTP, FLASHDUTY], SINK_LATER),
             (vec![SINK, HTTP, CHAT, CHAT_SIGNED], SINK_LATER),
+            (vec![SINK, HTTP, WEBHOOK], SINK_LATER),
+            (vec![BATCH], &[]),
+            (vec![SINK, FILE], SINK_LATER),
+            (vec![SINK, EXEC], SINK_LATER),
             (vec![RULE_FILE], &[]),
             (vec![RULE_OWN, DEFAULTS, CHANGE], RULE_LATER),
             (vec![IMAGE], &[]),

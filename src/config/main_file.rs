@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
+use super::csv::Files;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::{ADMIN, ADMIN_LATER, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURCE_LATER};
 use super::macros::Macros;
@@ -20,7 +21,23 @@ use crate::model::{Format, SinkName, SourceName};
 use crate::rule::Redaction;
 use crate::settings::{Admin, Heartbeat, OnStop, Peer, Settings, Sink, Source, Start};
 
-pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
+/// The files that sinks take their bodies from.
+pub(super) fn body_files(text: &Text) -> Vec<PathBuf> {
+    if !text.text.contains("body_file") {
+        return Vec::new();
+    }
+    let document = parse(&mut Problems::new(&text.path, &text.text));
+    let base = text.path.parent().unwrap_or(Path::new(""));
+    let sinks = Fields { table: &document, defaults: None }.tables("sink");
+    let named = sinks.iter().filter_map(|(_, table)| Fields { table, defaults: None }.text("body_file"));
+    named.map(|said| base.join(said.text)).collect()
+}
+
+pub(super) fn read(
+    text: &Text,
+    local: &TimeZone,
+    bodies: &Files,
+) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
     let mut problems = Problems::new(&text.path, &text.text);
     let document = parse(&mut problems);
     check(&mut problems, &document, "tripline.toml", &[MAIN], MAIN_LATER);
@@ -34,9 +51,9 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
         unique(&mut problems, &mut names, "source", table);
     }
     let mut names = BTreeMap::new();
-    let mut sinks = Vec::new();
+    let (mut sinks, mut others) = (Vec::new(), Vec::new());
     for (header, table) in fields.tables("sink") {
-        sinks.extend(super::sinks::read(&mut problems, &header, table, base));
+        sinks.extend(super::sinks::read(&mut problems, &mut others, &header, table, base, bodies));
         unique(&mut problems, &mut names, "sink", table);
     }
     if fields.value("sink").is_none() {
@@ -83,7 +100,8 @@ pub(super) fn read(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, V
         stop_budget: fields.duration("stop_budget").unwrap_or(Duration::from_secs(25)),
         threads: fields.count("threads"),
     };
-    let diagnostics = problems.finish();
+    let mut diagnostics = problems.finish();
+    diagnostics.append(&mut others);
     if diagnostics.iter().all(|problem| problem.severity == Severity::Warning) {
         return (Ok(settings), diagnostics);
     }

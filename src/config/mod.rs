@@ -98,7 +98,24 @@ impl<'a> Sources<'a> {
 /// # Errors
 /// What is known all the same.
 pub fn settings(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
-    main_file::read(text, local)
+    settings_with(text, local, &csv::Files::new())
+}
+
+/// The same with the texts of [`body_files`].
+///
+/// # Errors
+/// As [`settings`].
+pub fn settings_with(
+    text: &Text,
+    local: &TimeZone,
+    bodies: &csv::Files,
+) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
+    main_file::read(text, local, bodies)
+}
+
+/// The files that sinks take their bodies from, as `tripline.toml` names them.
+pub fn body_files(text: &Text) -> Vec<PathBuf> {
+    main_file::body_files(text)
 }
 
 /// Reads the tests of a test file, or those that stand in a rule file (`is_pack`), whose rules are read by [`ruleset`].

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ADMIN, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN, MULTILINE,
-    OPEN_AT, PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
+    ADMIN, BATCH, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN,
+    MULTILINE, OPEN_AT, PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
 };
 use super::measure::MEASURES;
 use crate::model::ChangeStatus;
@@ -59,6 +59,7 @@ fn property(key: &Key) -> Value {
     let mut schema = match (key.kind, key.name) {
         (Kind::Table, "admin") => table(&[ADMIN], &[]),
         (Kind::Table, "heartbeat") => table(&[HEARTBEAT], &["sink"]),
+        (Kind::Table, "batch") => table(&[BATCH], &[]),
         (Kind::Table, _) => table(&[DEFAULTS], &[]),
         (Kind::Tables, "source") => list(table(&[SOURCE], &["name", "files"])),
         (Kind::Tables, "sink") => list(sinks()),
@@ -123,6 +124,11 @@ fn value(kind: Kind) -> Value {
             let names = Preset::ALL.map(Preset::as_str);
             json!({ "anyOf": [{ "enum": names }, table(&[MULTILINE], &[])] })
         }
+        Kind::Rate => fits("^([0-9]+/[0-9a-z]+|unlimited)$"),
+        Kind::Codes => list(json!({ "type": "integer", "minimum": 200, "maximum": 599 })),
+        Kind::Headers => object(text()),
+        Kind::Mode => fits("^[0-7]{3,4}$"),
+        Kind::Body => json!({ "anyOf": [{ "type": "object" }, { "type": "array" }] }),
         Kind::Any => json!({}),
         Kind::Table => json!({ "type": "object" }),
         Kind::Tables => list(json!({ "type": "object" })),

@@ -4,6 +4,7 @@ use super::captured::Captured;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::walk::{Said, is_identifier};
 use crate::rule::{Segment, Template, Value};
+use crate::settings::Place;
 use std::ops::Range;
 
 /// The names that every text may use, besides the rule's captures, which come first, with what they say.
@@ -36,6 +37,32 @@ pub const OF_A_CHANGE: &[(&str, Value, &str)] = &[
     ("time", Value::Time, "when it came that far, or will"),
 ];
 
+/// The names that the body of a webhook may use, besides `label.NAME`, `labels` and `all`, with what they say.
+pub const IN_A_BODY: &[(&str, Place, &str)] = &[
+    ("kind", Place::Kind, "`alert` or `change`"),
+    ("id", Place::Id, "of what is said; the same whenever it is sent again"),
+    ("key", Place::Key, "the alert's key, or the change's"),
+    ("rule", Place::Rule, "name of the rule"),
+    ("status", Place::Status, "`info`, `warning`, `critical` or `ok`; how far the change has come"),
+    ("previous", Place::Previous, "what `status` was before; of a change nothing"),
+    ("state", Place::State, "`firing` or `resolved`; of a change nothing"),
+    (
+        "severity",
+        Place::Severity,
+        "`info`, `warning` or `critical`, at the end that of before; of a change nothing",
+    ),
+    ("reason", Place::Reason, "why the alert stands so"),
+    ("value", Place::Value, "the number that was compared"),
+    ("count", Place::Count, "matches inside the window"),
+    ("total", Place::Total, "matches since the first one"),
+    ("since", Place::Since, "when the alert was raised"),
+    ("time", Place::Time, "when it became so"),
+    ("summary", Place::Summary, "the rule's `summary`"),
+    ("description", Place::Description, "the rule's `description`"),
+    ("runbook", Place::Runbook, "the rule's `runbook`"),
+    ("link", Place::Link, "the link of a change"),
+];
+
 /// The names that a text may use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
@@ -45,9 +72,28 @@ pub(super) struct Names<'a> {
     pub(super) built_in: &'static [(&'static str, Value, &'static str)],
 }
 
+/// A piece of a text as it was written.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// What is said as it is.
+    Text(String),
+    /// Where a name stands, without its braces.
+    Place(Range<usize>),
+}
+
 /// Reads a text.
 pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'_>) -> Template {
-    let mut segments = Vec::new();
+    let pieces = pieces(problems, said).into_iter();
+    let segments = pieces.filter_map(|piece| match piece {
+        Piece::Text(text) => Some(Segment::Text(text.into())),
+        Piece::Place(at) => name_value(problems, said, at, names).map(Segment::Value),
+    });
+    Template(segments.collect())
+}
+
+/// Takes a text apart, and says which braces are wrong.
+pub(super) fn pieces(problems: &mut Problems<'_>, said: &Said<'_>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
     let mut constant = String::new();
     let mut rest = 0;
     let text = said.text;
@@ -74,17 +120,16 @@ pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'
             continue;
         };
         if !constant.is_empty() {
-            segments.push(Segment::Text(std::mem::take(&mut constant).into()));
+            pieces.push(Piece::Text(std::mem::take(&mut constant)));
         }
-        let value = name_value(problems, said, at + 1..close, names);
-        segments.extend(value.map(Segment::Value));
+        pieces.push(Piece::Place(at + 1..close));
         rest = close + 1;
     }
     constant.push_str(&text[rest..]);
     if !constant.is_empty() {
-        segments.push(Segment::Text(constant.into()));
+        pieces.push(Piece::Text(constant));
     }
-    Template(segments)
+    pieces
 }
 
 fn name_value(

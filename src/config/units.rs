@@ -31,6 +31,30 @@ impl Misread {
     }
 }
 
+/// Reads so many in so much time: `10/s`, `100/1m`; `None` for `unlimited`.
+///
+/// # Errors
+/// The place of what is wrong, and what is wrong with it.
+pub(super) fn parse_rate(text: &str) -> Result<Option<(u32, Duration)>, Misread> {
+    if text == "unlimited" {
+        return Ok(None);
+    }
+    let Some((most, per)) = text.split_once('/') else {
+        return Err(Misread::new(0..text.len(), "expected a number, `/` and a time"));
+    };
+    let count = most.parse().ok().filter(|count| (1..=1_000_000).contains(count));
+    let Some(count) = count else {
+        return Err(Misread::new(0..most.len(), "expected a whole number from 1 to 1000000"));
+    };
+    let from = most.len() + 1;
+    let unit = UNITS.iter().find(|(name, _)| *name == per).map(|(_, length)| Duration::from_millis(*length));
+    match unit.map_or_else(|| parse_duration(per), Ok) {
+        Ok(per) if per.is_zero() => Err(Misread::new(from..text.len(), "longer than nothing")),
+        Ok(per) => Ok(Some((count, per))),
+        Err(wrong) => Err(Misread::new(from + wrong.at.start..from + wrong.at.end, wrong.why)),
+    }
+}
+
 /// Reads a duration: whole numbers with the units `w d h m s ms`, from large to small, without spaces; at most 100
 /// years.
 ///
@@ -134,6 +158,25 @@ fn char_at(text: &str, at: usize) -> Range<usize> {
 mod tests {
     use super::*;
     use crate::model::duration_text;
+
+    #[test]
+    fn a_rate_is_so_many_in_so_much_time() {
+        let rate = |count, seconds| Ok(Some((count, Duration::from_secs(seconds))));
+        assert_eq!(parse_rate("10/s"), rate(10, 1));
+        assert_eq!(parse_rate("100/1m30s"), rate(100, 90));
+        assert_eq!(parse_rate("unlimited"), Ok(None));
+        for (text, place) in [
+            ("10", 0..2),
+            ("/s", 0..0),
+            ("0/s", 0..1),
+            ("-1/s", 0..2),
+            ("10/", 3..3),
+            ("10/0s", 3..5),
+            ("1/5x", 3..4),
+        ] {
+            assert_eq!(parse_rate(text).unwrap_err().at, place, "{text}");
+        }
+    }
     use proptest::prelude::*;
 
     #[test]

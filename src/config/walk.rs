@@ -14,7 +14,7 @@ use super::keys::{FLAP, IMAGE, Key, Kind, MOST, MULTILINE};
 use super::ladder;
 use super::place::typed;
 use super::rules::parse_max_raises;
-use super::units::{parse_duration, parse_size};
+use super::units::{parse_duration, parse_rate, parse_size};
 use crate::model::ChangeStatus;
 use crate::rule::Preset;
 
@@ -100,7 +100,7 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     match (key.kind, value.get_ref()) {
         (Kind::Text | Kind::Secret | Kind::Condition | Kind::Measure | Kind::Pattern, DeValue::String(_))
         | (Kind::Switch, DeValue::Boolean(_)) => {}
-        (Kind::Any, _) | (Kind::Table, DeValue::Table(_)) => {}
+        (Kind::Any, _) | (Kind::Table | Kind::Body, DeValue::Table(_)) | (Kind::Body, DeValue::Array(_)) => {}
         (
             Kind::Texts
             | Kind::Names
@@ -240,6 +240,36 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 let span = inside(problems, value, &at);
                 problems.error("bad-max-raises", span, title, why).help =
                     Some(format!("`{}` takes {}", key.name, key.kind.describe()));
+            }
+        }
+        (Kind::Rate, DeValue::String(text)) => {
+            if let Err(wrong) = parse_rate(text) {
+                let title = format!("`{}` is not a number in a time", short(text));
+                let span = inside(problems, value, &wrong.at);
+                problems.error("bad-rate", span, title, wrong.why).help =
+                    Some(format!("`{}` takes {}", key.name, key.kind.describe()));
+            }
+        }
+        (Kind::Codes, DeValue::Array(list)) => {
+            for item in list.iter() {
+                if !item.get_ref().is_integer() {
+                    wrong_type(problems, key, item);
+                } else if code(item).is_none() {
+                    let title = format!("`{}` is out of range", key.name);
+                    problems.error("out-of-range", item.span(), title, "takes 200 to 599");
+                }
+            }
+        }
+        (Kind::Headers, DeValue::Table(headers)) => {
+            headers.iter().filter(|(_, value)| !value.get_ref().is_str()).for_each(|(_, value)| {
+                wrong_type(problems, key, value);
+            });
+        }
+        (Kind::Mode, DeValue::String(text)) => {
+            if mode(text).is_none() {
+                let title = format!("`{}` is no permissions", short(text));
+                let label = "three octal digits, each 0 to 7, with or without a `0` before them";
+                problems.error("bad-mode", value.span(), title, label);
             }
         }
         (Kind::Flap, DeValue::String(text)) if text == "never" => {}
@@ -409,6 +439,17 @@ fn count(value: Value<'_, '_>) -> Option<usize> {
     usize::from_str_radix(number.as_str(), number.radix()).ok().filter(|n| (1..=MOST).contains(n))
 }
 
+fn code(value: Value<'_, '_>) -> Option<u16> {
+    let number = value.get_ref().as_integer()?;
+    u16::from_str_radix(number.as_str(), number.radix()).ok().filter(|code| (200..600).contains(code))
+}
+
+fn mode(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
+    let octal = digits.len() == 3 && digits.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    octal.then(|| u32::from_str_radix(digits, 8).ok())?
+}
+
 /// What a table says, with another table for what it does not say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'t, 'i> {
@@ -469,6 +510,21 @@ impl<'t, 'i> Fields<'t, 'i> {
     pub(super) fn duration_or_never(&self, key: &str) -> Option<Option<Duration>> {
         let text = self.text(key)?.text;
         if text == "never" { Some(None) } else { parse_duration(text).ok().map(Some) }
+    }
+
+    pub(super) fn mode(&self, key: &str) -> Option<u32> {
+        mode(self.text(key)?.text)
+    }
+
+    /// HTTP codes.
+    pub(super) fn codes(&self, key: &str) -> Vec<u16> {
+        let list = self.value(key).and_then(|value| value.get_ref().as_array());
+        list.into_iter().flat_map(|list| list.iter()).filter_map(code).collect()
+    }
+
+    /// The inner `None` is `unlimited`.
+    pub(super) fn rate(&self, key: &str) -> Option<Option<(u32, Duration)>> {
+        parse_rate(self.text(key)?.text).ok()
     }
 
     /// Names and values of a table of strings.

@@ -1,6 +1,7 @@
 //! What `tripline.toml` says besides rules, checked. Plain data; `config` makes it, the daemon wires by it.
 
 mod sink;
+mod webhook;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +12,10 @@ use jiff::tz::TimeZone;
 use crate::model::{Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
 pub use sink::{
-    Alertmanager, Chat, ChatService, Flashduty, FlashdutyChanges, Http, PagerDuty, Peer, Proxy, SecretFrom,
-    Sink,
+    Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, Http, PagerDuty, Peer, Proxy,
+    SecretFrom, Sink,
 };
+pub use webhook::{Batch, Body, Form, Piece, Place, Webhook};
 
 /// Everything but the rules.
 #[derive(Clone, Debug)]

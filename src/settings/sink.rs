@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::model::SinkName;
 use crate::rule::When;
 
+use super::{Body, Webhook};
+
 /// What is told to one peer, in one queue.
 #[derive(Clone, Debug)]
 pub struct Sink {
@@ -59,6 +61,12 @@ pub enum Peer {
     PagerDuty(PagerDuty),
     /// `type = "slack"`, `"feishu"`, `"dingtalk"` or `"wecom"`.
     Chat(Chat),
+    /// `type = "webhook"`.
+    Webhook(Webhook),
+    /// `type = "file"`.
+    File(File),
+    /// `type = "exec"`.
+    Exec(Exec),
 }
 
 impl Peer {
@@ -70,6 +78,9 @@ impl Peer {
             Peer::Alertmanager(_) => "alertmanager",
             Peer::PagerDuty(_) => "pagerduty",
             Peer::Chat(chat) => chat.service.kind(),
+            Peer::Webhook(_) => "webhook",
+            Peer::File(_) => "file",
+            Peer::Exec(_) => "exec",
         }
     }
 
@@ -81,6 +92,7 @@ impl Peer {
             | Peer::Alertmanager(_)
             | Peer::PagerDuty(_)
             | Peer::Chat(_) => true,
+            Peer::Webhook(_) | Peer::File(_) | Peer::Exec(_) => true,
             Peer::FlashdutyChanges(_) => false,
         }
     }
@@ -94,7 +106,9 @@ impl Peer {
     pub fn takes_changes(&self) -> bool {
         match self {
             Peer::Stdout | Peer::FlashdutyChanges(_) | Peer::PagerDuty(_) | Peer::Chat(_) => true,
+            Peer::File(_) | Peer::Exec(_) => true,
             Peer::Flashduty(_) | Peer::Alertmanager(_) => false,
+            Peer::Webhook(webhook) => !matches!(webhook.body, Body::Alertmanager),
         }
     }
 }
@@ -178,6 +192,32 @@ impl ChatService {
             ChatService::WeCom => "wecom",
         }
     }
+}
+
+/// `type = "file"`: JSON lines.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Where they are written.
+    pub path: PathBuf,
+    /// The bytes from which on a new file is begun; `None`: never.
+    pub max_size: Option<u64>,
+    /// Older files that are kept, as `path.1` and so on.
+    pub keep: usize,
+    /// The permissions of a new file.
+    pub mode: u32,
+}
+
+/// `type = "exec"`: a program for each row.
+#[derive(Clone, Debug)]
+pub struct Exec {
+    /// The program and its arguments; not empty. A program without `/` is looked for in `PATH`.
+    pub command: Vec<String>,
+    /// Time until it must have ended.
+    pub timeout: Duration,
+    /// Variables of the environment that it sees, besides the usual ones.
+    pub env: Vec<String>,
+    /// Most of them at a time, 1 or more.
+    pub concurrency: usize,
 }
 
 /// How a peer is reached by HTTP.

@@ -155,6 +155,7 @@ fn class(status: u16, body: &str) -> char {
         Outcome::Suspend { .. } => 'C',
         Outcome::Dead { .. } => 'D',
         Outcome::Shrink { .. } => 'S',
+        Outcome::Alone { .. } => 'O',
     }
 }
 

@@ -8,7 +8,8 @@
 //! * [`flashduty`]: alerts of a standard alert integration. Wire types live in the peer's file only.
 //! * [`alertmanager`]: alerts of one instance.
 //! * [`pagerduty`]: alerts and changes of one integration.
-//! * [`stdout`]: transitions as JSON lines or as readable lines.
+//! * [`stdout`]: transitions as JSON lines or as readable lines. [`exec`]: what becomes of a program that was told.
+//! * [`webhook`]: whoever takes JSON by HTTP.
 //!
 //! A new peer is a file with a `request` that renders the rows of a [`Unit`] and a `classify` that reads an answer.
 
@@ -16,6 +17,7 @@ pub mod alertmanager;
 pub mod attempt;
 pub mod budget;
 pub mod chat;
+pub mod exec;
 pub mod flashduty;
 pub mod pagerduty;
 pub mod queue;
@@ -23,6 +25,7 @@ pub mod queue;
 pub(crate) mod sample;
 pub mod standing;
 pub mod stdout;
+mod webhook;
 
 use std::fmt;
 use std::time::Duration;
@@ -88,12 +91,21 @@ impl Secrets {
 /// Where the peer is, as the settings or its secrets say; empty for one that is not reached by HTTP. May hold secrets.
 pub fn address<'a>(peer: &'a Peer, secrets: &'a Secrets) -> &'a str {
     match peer {
-        Peer::Stdout => "",
+        Peer::Stdout | Peer::File(_) | Peer::Exec(_) => "",
+        Peer::Webhook(_) => secrets.get("url"),
         Peer::Flashduty(settings) => &settings.url,
         Peer::FlashdutyChanges(settings) => &settings.url,
         Peer::Alertmanager(settings) => &settings.url,
         Peer::PagerDuty(settings) => &settings.url,
         Peer::Chat(_) => secrets.get(chat::URL),
+    }
+}
+
+/// Headers that the settings add to each request, with their secrets.
+pub fn headers(peer: &Peer, secrets: &Secrets) -> Vec<(String, String)> {
+    match peer {
+        Peer::Webhook(settings) => webhook::headers(settings, secrets),
+        _ => Vec::new(),
     }
 }
 
@@ -116,6 +128,7 @@ pub fn wrong_secret(peer: &Peer, secrets: &Secrets) -> Option<&'static str> {
         Peer::PagerDuty(_) if !pagerduty::is_routing_key(secrets.get(pagerduty::KEY)) => {
             Some("a routing key has 32 letters and digits, and this one has not")
         }
+        Peer::Webhook(_) => webhook::wrong_secret(secrets),
         _ => None,
     }
 }
@@ -123,7 +136,8 @@ pub fn wrong_secret(peer: &Peer, secrets: &Secrets) -> Option<&'static str> {
 /// What is sent for a unit; `None` for a peer that is not reached by HTTP.
 pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
     match peer {
-        Peer::Stdout => None,
+        Peer::Stdout | Peer::File(_) | Peer::Exec(_) => None,
+        Peer::Webhook(settings) => Some(webhook::request(settings, unit)),
         Peer::Flashduty(settings) => Some(flashduty::request(settings, unit)),
         Peer::FlashdutyChanges(settings) => Some(flashduty::change::request(settings, unit)),
         Peer::Alertmanager(settings) => Some(alertmanager::request(settings, unit)),
@@ -135,7 +149,8 @@ pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
 /// What the answer to a request means for each row of its unit.
 pub fn classify(peer: &Peer, unit: Unit<'_>, request: &Request, answer: &Answer) -> Vec<Outcome> {
     match peer {
-        Peer::Stdout => Vec::new(),
+        Peer::Stdout | Peer::File(_) | Peer::Exec(_) => Vec::new(),
+        Peer::Webhook(settings) => webhook::classify(settings, unit, answer),
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => vec![flashduty::classify(unit, request, answer)],
         Peer::Alertmanager(_) => alertmanager::classify(unit, answer),
         Peer::PagerDuty(_) => vec![pagerduty::classify(unit, answer)],
@@ -146,7 +161,8 @@ pub fn classify(peer: &Peer, unit: Unit<'_>, request: &Request, answer: &Answer)
 /// The peer's own number for a request, for logs; `None` if it gave none or one that is no plain word.
 pub fn request_id(peer: &Peer, answer: &Answer) -> Option<String> {
     match peer {
-        Peer::Stdout | Peer::Alertmanager(_) | Peer::PagerDuty(_) | Peer::Chat(_) => None,
+        Peer::Stdout | Peer::File(_) | Peer::Exec(_) => None,
+        Peer::Alertmanager(_) | Peer::PagerDuty(_) | Peer::Webhook(_) | Peer::Chat(_) => None,
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => flashduty::request_id(answer),
     }
 }
@@ -280,7 +296,7 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
 /// What the queue of a sink may do, by its peer.
 ///
 /// Flashduty: 100 requests a second and 1000 a minute for each integration; 15 a second with a burst of 60 stays
-/// below both (at most 75 in a second, 960 in a minute). stdout: in order, many rows at a time.
+/// below both (at most 75 in a second, 960 in a minute). stdout and files: in order, many rows at a time.
 pub fn limits(sink: &Sink) -> Limits {
     let own = match &sink.peer {
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => Limits {
@@ -306,8 +322,16 @@ pub fn limits(sink: &Sink) -> Limits {
             }),
             ..Limits::default()
         },
-        Peer::Stdout => Limits { unit: 256, ..Limits::default() },
         Peer::Chat(settings) => chat::limits(settings.service),
+        Peer::Stdout | Peer::File(_) => Limits { unit: 256, ..Limits::default() },
+        Peer::Webhook(webhook) => {
+            let per = |(tokens, per)| Budget { tokens, per, burst: tokens };
+            let together = webhook.batch.map(|batch| (batch.count, batch.bytes, batch.time));
+            let (unit, unit_bytes, linger) = together.unwrap_or((1, usize::MAX, Duration::ZERO));
+            let budgets = webhook.rate.map(per).into_iter().collect();
+            Limits { unit, unit_bytes, linger, concurrency: 8, budgets, ..Limits::default() }
+        }
+        Peer::Exec(exec) => Limits { concurrency: exec.concurrency, ..Limits::default() },
     };
     Limits { probe_every: sink.probe_every, ..own }
 }

@@ -186,6 +186,7 @@ fn class(status: u16, body: &str) -> char {
         Outcome::Suspend { .. } => 'C',
         Outcome::Dead { .. } => 'D',
         Outcome::Shrink { .. } => 'S',
+        Outcome::Alone { .. } => panic!("there is one row"),
     }
 }
 

@@ -449,6 +449,7 @@ impl Queue {
             Outcome::Retry { why, .. }
             | Outcome::Suspend { why }
             | Outcome::Shrink { why }
+            | Outcome::Alone { why }
             | Outcome::Dead { why } => Some(why),
         });
         if let Some(why) = why {

@@ -56,6 +56,12 @@ pub(crate) const CASES: &[Case] = &[
         "The words stand beside the caret.",
     ),
     case(
+        "bad-command",
+        Main("[[sink]]\nname = 'a'\ntype = 'exec'\ncommand = 'notify --now'"),
+        "A program is written as a line for a shell, and there is none.",
+        "Write a list of the program and its arguments.",
+    ),
+    case(
         "bad-comparison",
         Rule("match = 'x'\nwithin = '1m'\nwarning = '=> 5'"),
         "A level is no comparison, or one that makes no sense for its measure.",
@@ -98,6 +104,18 @@ pub(crate) const CASES: &[Case] = &[
         "`*` is anything in a name, `**` any folders, `[ab]` and `{a,b}` are choices.",
     ),
     case(
+        "bad-header",
+        Main("[[sink]]\nname = 'a'\ntype = 'webhook'\nurl = 'https://h'\nheaders = { Host = 'x' }"),
+        "A header can not be sent, or is set by tripline itself.",
+        "Names of letters, digits and `-`, values of printable ASCII.",
+    ),
+    case(
+        "bad-json",
+        Elsewhere,
+        "The file that a sink takes its body from is not JSON.",
+        "The caret stands where it breaks.",
+    ),
+    case(
         "bad-label-name",
         Rule("match = 'x'\nlabels = { 'a-b' = 'x' }"),
         "The name of a label is none that peers take.",
@@ -122,6 +140,12 @@ pub(crate) const CASES: &[Case] = &[
         "See the [measures](rules.md#what-is-measured).",
     ),
     case(
+        "bad-mode",
+        Main("[[sink]]\nname = 'a'\ntype = 'file'\npath = 'a'\nmode = 'rw'"),
+        "The permissions of a file can not be read.",
+        "Three octal digits, as `0640`.",
+    ),
+    case(
         "bad-name",
         File("[[rule]]\nname = 'A b'\nsource = 's'\nmatch = 'x'"),
         "A name holds what a name may not hold.",
@@ -132,6 +156,12 @@ pub(crate) const CASES: &[Case] = &[
         Rule("match = 'a[z-a]'"),
         "A pattern is no valid regular expression.",
         "The caret stands where it breaks; write patterns between single quotes.",
+    ),
+    case(
+        "bad-rate",
+        Main("[[sink]]\nname = 'a'\ntype = 'webhook'\nurl = 'https://h'\nrate = '10'"),
+        "It is not so many in so much time.",
+        "Write `10/s`, `100/1m` or `unlimited`.",
     ),
     case(
         "bad-rewriting",

@@ -36,6 +36,7 @@ mod reload;
 mod replay;
 /// `test`: rules and what they are held against.
 mod rule_tests;
+mod tellers;
 
 /// Rules over a source `app`: a disk that is bad until it is good.
 const DISK: &str = r#"

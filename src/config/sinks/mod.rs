@@ -4,9 +4,12 @@
 mod address;
 mod alertmanager;
 mod chat;
+mod exec;
+mod file;
 mod flashduty;
 mod pagerduty;
 mod secret;
+mod webhook;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,8 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::Diagnostic;
+use super::csv::Files;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::{HTTP, Key, PEERS, SINK_LATER, SINK_TYPES_LATER};
 use super::walk::{Fields, check, require};
@@ -26,12 +31,15 @@ pub(super) fn types() -> impl Iterator<Item = &'static str> + Clone {
     PEERS.iter().map(|(name, _)| *name)
 }
 
-/// Reads one `[[sink]]`; none if it can not be believed.
+/// Reads one `[[sink]]`; none if it can not be believed. `bodies` are the texts of files that it may name; problems of
+/// these go to `others`.
 pub(super) fn read(
     problems: &mut Problems<'_>,
+    others: &mut Vec<Diagnostic>,
     header: &Range<usize>,
     table: &DeTable<'_>,
     base: &Path,
+    bodies: &Files,
 ) -> Vec<Sink> {
     let fields = Fields { table, defaults: None };
     let kind = fields.text("type");
@@ -61,7 +69,7 @@ pub(super) fn read(
         problem.note = Some(format!("the types are {}", listed(types())));
         return Vec::new();
     };
-    let mut reading = Reading { problems, header, fields, base, what, secrets: Vec::new() };
+    let mut reading = Reading { problems, others, header, fields, base, bodies, what, secrets: Vec::new() };
     let http = if keys.contains(&HTTP) { reading.http() } else { Http::default() };
     let peers = match *what {
         "flashduty" => flashduty::read(&mut reading),
@@ -71,6 +79,9 @@ pub(super) fn read(
         "feishu" => chat::read(&mut reading, ChatService::Feishu),
         "dingtalk" => chat::read(&mut reading, ChatService::DingTalk),
         "wecom" => chat::read(&mut reading, ChatService::WeCom),
+        "webhook" => webhook::read(&mut reading).into_iter().map(|peer| (String::new(), peer)).collect(),
+        "file" => file::read(&mut reading).into_iter().map(|peer| (String::new(), peer)).collect(),
+        "exec" => exec::read(&mut reading).into_iter().map(|peer| (String::new(), peer)).collect(),
         _ => vec![(String::new(), Peer::Stdout)],
     };
     let secrets = reading.secrets;
@@ -124,9 +135,12 @@ pub(super) fn check_fallbacks(problems: &mut Problems<'_>, fields: Fields<'_, '_
 /// One `[[sink]]` while it is read.
 struct Reading<'r, 'p, 't, 'i> {
     problems: &'r mut Problems<'p>,
+    /// Of other files.
+    others: &'r mut Vec<Diagnostic>,
     header: &'r Range<usize>,
     fields: Fields<'t, 'i>,
     base: &'r Path,
+    bodies: &'r Files,
     /// The type.
     what: &'static str,
     /// What was found so far.
@@ -190,7 +204,45 @@ impl Reading<'_, '_, '_, '_> {
             },
             allow_plaintext: fields.switch("allow_plaintext").unwrap_or(false),
             connect_timeout: fields.duration("connect_timeout").unwrap_or(usual.connect_timeout),
-            timeout: fields.duration("timeout").unwrap_or(usual.timeout),
+            timeout: fields.duration("timeout").unwrap_or(match self.what {
+                // Whoever takes webhooks often works before it answers.
+                "webhook" => Duration::from_secs(30),
+                _ => usual.timeout,
+            }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::{Text, settings};
+    use super::*;
+
+    fn text(lines: &str) -> Text {
+        let path = "/etc/tripline/tripline.toml".into();
+        Text { path, text: format!("[[sink]]\nname='a'\n{lines}\n") }
+    }
+
+    /// The sink with these lines, which are right.
+    pub(super) fn sink(lines: &str) -> Sink {
+        let (found, problems) = settings(&text(lines), &TimeZone::UTC);
+        assert!(problems.iter().all(|problem| problem.id == "no-source"), "{lines}: {problems:#?}");
+        found.expect("nothing is wrong").sinks.remove(0)
+    }
+
+    /// Its peer.
+    pub(super) fn peer(lines: &str) -> Peer {
+        sink(lines).peer
+    }
+
+    /// The ids of all that is said of a sink with these lines, each with the text under its caret.
+    pub(super) fn check(lines: &str, expected: &[(&str, &str)]) {
+        let text = text(lines);
+        let problems = settings(&text, &TimeZone::UTC).1;
+        let told = problems.iter().map(|problem| (problem.id, &text.text[problem.span.clone()]));
+        let told: Vec<_> = told.filter(|(id, _)| *id != "no-source").collect();
+        assert_eq!(told, expected, "{lines}: {problems:#?}");
     }
 }

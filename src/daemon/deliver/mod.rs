@@ -6,6 +6,8 @@
 //! their URL, and every text that comes back is scrubbed. Libraries below may log addresses at `debug` and
 //! `trace`: whoever sets up logging must keep [`QUIET`] quiet.
 
+mod exec;
+mod file;
 mod transport;
 
 use std::collections::HashMap;
@@ -21,6 +23,7 @@ use crate::settings::{self, Peer};
 use crate::sink::alertmanager::{self, Heard};
 use crate::sink::attempt::{Attempt, Outcome};
 use crate::sink::{self, Secrets, Unit, stdout};
+use file::Lines;
 use transport::Transport;
 
 /// Targets of `tracing` that may show a URL, and with it a key, below `warn`.
@@ -142,6 +145,8 @@ struct Push {
 enum Way {
     Push(Arc<Push>),
     Stdout,
+    File(Arc<Mutex<Lines>>),
+    Exec(Arc<settings::Exec>),
 }
 
 /// Makes attempts on a runtime, each in its own task. Never blocks the caller.
@@ -171,8 +176,11 @@ impl Courier {
     }
 
     fn way(&self, sink: &settings::Sink) -> Result<Way, AttachError> {
-        if matches!(sink.peer, Peer::Stdout) {
-            return Ok(Way::Stdout);
+        match &sink.peer {
+            Peer::Stdout => return Ok(Way::Stdout),
+            Peer::File(file) => return Ok(Way::File(Arc::new(Mutex::new(Lines::new(file.clone()))))),
+            Peer::Exec(exec) => return Ok(Way::Exec(Arc::new(exec.clone()))),
+            _ => {}
         }
         let keyless = |error| AttachError::Key { sink: sink.name.clone(), error };
         let secrets: Vec<Secret> =
@@ -208,6 +216,8 @@ impl Courier {
             match way {
                 Some(Way::Push(push)) => push_all(&push, &attempt, &terms).await,
                 Some(Way::Stdout) => write_all(attempt, terms).await,
+                Some(Way::File(lines)) => append_all(lines, attempt).await,
+                Some(Way::Exec(exec)) => tell_all(&exec, &attempt).await,
                 None => same(rows, &retry("the sink is not in the settings any more")),
             }
         });
@@ -251,6 +261,27 @@ async fn write_all(attempt: Attempt, terms: Terms) -> Vec<Outcome> {
     same(rows, &outcome)
 }
 
+async fn append_all(lines: Arc<Mutex<Lines>>, attempt: Attempt) -> Vec<Outcome> {
+    // A disk may take as long as it likes.
+    let rows = attempt.deliveries.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        lines.lock().unwrap_or_else(PoisonError::into_inner).write(&rows)
+    });
+    let outcome = written.await.unwrap_or_else(|_| retry("writing failed inside tripline"));
+    attempt.deliveries.iter().for_each(|row| log(&attempt, row, &outcome, None, None));
+    same(attempt.deliveries.len(), &outcome)
+}
+
+async fn tell_all(exec: &settings::Exec, attempt: &Attempt) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(attempt.deliveries.len());
+    for row in &attempt.deliveries {
+        let (outcome, ended) = exec::tell(exec, row).await;
+        log(attempt, row, &outcome, ended.status(), None);
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
 fn rendered(rows: &[Delivery], terms: &Terms) -> String {
     let line = |row: &Delivery| match terms.readable {
         true => stdout::content_line(&row.content, terms.color),
@@ -276,6 +307,10 @@ async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Out
         }
         Err(_) => return same(attempt.deliveries.len(), &retry("reading the key failed inside tripline")),
     };
+    if let Some(why) = sink::wrong_secret(&push.peer, &secrets) {
+        tracing::error!(sink = %attempt.sink, why, "sink suspended: a secret is of no use");
+        return same(attempt.deliveries.len(), &Outcome::Suspend { why: why.to_owned() });
+    }
     let mut outcomes = Vec::with_capacity(attempt.deliveries.len());
     // Rows of one request lie side by side; what the peer does not take stands between them as it may.
     for rows in attempt.deliveries.chunk_by(|a, b| sink::takes(&push.peer, a) == sink::takes(&push.peer, b)) {
@@ -302,7 +337,8 @@ async fn push_unit(push: &Push, attempt: &Attempt, unit: Unit<'_>, terms: &Terms
     let Some(request) = sink::request(&push.peer, unit) else {
         return same(unit.rows.len(), &retry("the sink is not reached by HTTP any more"));
     };
-    let (outcomes, status, request_id) = match push.transport.exchange(&request).await {
+    let added = sink::headers(&push.peer, unit.secrets);
+    let (outcomes, status, request_id) = match push.transport.exchange(&request, &added).await {
         Ok(answer) => {
             let unit = Unit { now: (terms.now)(), ..unit };
             let outcomes = sink::classify(&push.peer, unit, &request, &answer);
@@ -334,7 +370,7 @@ async fn tell_instance(
     unit: Unit<'_>,
     terms: &Terms,
 ) -> Vec<Outcome> {
-    let asked = push.transport.exchange(&alertmanager::ask(settings, unit)).await;
+    let asked = push.transport.exchange(&alertmanager::ask(settings, unit), &[]).await;
     // What is wrong with it is found out by what follows.
     let began = asked.map(|answer| alertmanager::began(&answer)).unwrap_or_default();
     let heard = || push.heard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -348,7 +384,7 @@ async fn tell_instance(
     }
     let rows: Vec<_> = unheard.iter().collect();
     let request = alertmanager::request_anew(settings, unit, &rows);
-    match push.transport.exchange(&request).await {
+    match push.transport.exchange(&request, &[]).await {
         Ok(answer) if (200..300).contains(&answer.status) => {
             heard().took_anew(&rows, &began);
             tracing::info!(sink = %attempt.sink, alerts = rows.len(), "an instance has begun anew and is told again");

@@ -15,6 +15,9 @@ use crate::settings::SecretFrom;
 use crate::sink::attempt::Purpose;
 use crate::sink::sample;
 
+/// A webhook over real connections.
+mod webhook;
+
 #[path = "../../../tests/support/script.rs"]
 mod script;
 

@@ -84,12 +84,19 @@ impl Transport {
         Ok(Transport { client: builder.build().map_err(broken)? })
     }
 
-    /// Sends a request and reads what comes back, up to [`MOST_ANSWER`] bytes.
-    pub(super) async fn exchange(&self, request: &Request) -> Result<Answer, reqwest::Error> {
+    /// Sends a request with the headers that the settings add, and reads what comes back, up to [`MOST_ANSWER`] bytes.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+        added: &[(String, String)],
+    ) -> Result<Answer, reqwest::Error> {
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
         let mut builder = self.client.request(method, &request.url).body(request.body.clone());
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
+        }
+        for (name, value) in added {
+            builder = builder.header(name, value);
         }
         let mut response = builder.send().await?;
         let headers = response

@@ -407,6 +407,7 @@ fn class(outcome: &Outcome) -> String {
         Outcome::Retry { after: None, .. } => "retry".to_owned(),
         Outcome::Suspend { .. } => "suspend".to_owned(),
         Outcome::Shrink { .. } => "shrink".to_owned(),
+        Outcome::Alone { .. } => "alone".to_owned(),
         Outcome::Dead { .. } => "dead".to_owned(),
     }
 }

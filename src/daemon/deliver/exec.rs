@@ -1,0 +1,134 @@
+//! Tells a program: one run for each row, one JSON line on its standard input, no shell. It is the leader of a process
+//! group of its own, so that what it starts is killed with it when its time is over.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+
+use crate::model::Delivery;
+use crate::settings::Exec;
+use crate::sink::attempt::Outcome;
+use crate::sink::exec::{ENVIRONMENT, Ended, ID, MOST_SAID, outcome};
+use crate::sink::stdout;
+
+/// How long the pipes of a program that has ended are read.
+const PIPES: Duration = Duration::from_millis(200);
+
+/// Tells of one row; what that means, and how the program ended.
+pub(super) async fn tell(settings: &Exec, row: &Delivery) -> (Outcome, Ended) {
+    let mut said = Said::default();
+    let ended = match command(settings, row).spawn() {
+        Err(error) => not_begun(settings, &error),
+        Ok(mut child) => {
+            let line = stdout::content_json(&row.content) + "\n";
+            match tokio::time::timeout(settings.timeout, run(&mut child, line, &mut said)).await {
+                Ok(Ok(status)) => ended(status),
+                Ok(Err(error)) => Ended::Accident(format!("it is not known how the program ended: {error}")),
+                Err(_) => {
+                    kill(&mut child).await;
+                    Ended::Killed(settings.timeout)
+                }
+            }
+        }
+    };
+    (outcome(&ended, &said.text()), ended)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a program sees a part of our environment")]
+fn command(settings: &Exec, row: &Delivery) -> Command {
+    let (program, arguments) = settings.command.split_first().expect("a command is not empty");
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear();
+    let names = ENVIRONMENT.into_iter().chain(settings.env.iter().map(String::as_str));
+    command.envs(names.filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.env(ID, row.id());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Who stops tripline stops it too; the row is owed and told again.
+    command.process_group(0).kill_on_drop(true);
+    command
+}
+
+fn not_begun(settings: &Exec, error: &std::io::Error) -> Ended {
+    use std::io::ErrorKind::{InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    let why = format!("cannot run `{}`: {error}", settings.command[0]);
+    // ENOEXEC: it is no program at all.
+    let no_program = error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error());
+    match error.kind() {
+        NotFound | PermissionDenied | NotADirectory | InvalidInput => Ended::Unable(why),
+        _ if no_program => Ended::Unable(why),
+        _ => Ended::Accident(why),
+    }
+}
+
+/// Hands the line over, and hears what is said, until the program ends. What it left running is not waited for.
+async fn run(child: &mut Child, line: String, said: &mut Said) -> std::io::Result<ExitStatus> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let tell = async {
+        if let Some(mut stdin) = stdin {
+            // Whoever does not read it may still do what it is for.
+            let _ = stdin.write_all(line.as_bytes()).await;
+        }
+        // Dropped, so that the program sees the end.
+    };
+    let Said { stdout: out, stderr: err } = said;
+    let hear = async { tokio::join!(hear(stdout, out), hear(stderr, err), tell) };
+    tokio::pin!(hear);
+    let status = tokio::select! {
+        status = child.wait() => status?,
+        _ = &mut hear => return child.wait().await,
+    };
+    // What it wrote is there already; only what it left running can keep its pipes open.
+    let _ = tokio::time::timeout(PIPES, &mut hear).await;
+    Ok(status)
+}
+
+/// The last bytes of what a program wrote.
+#[derive(Default)]
+struct Said {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl Said {
+    /// What went wrong, if it says so, else what it says at all.
+    fn text(&self) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        let errors = text(&self.stderr);
+        if errors.is_empty() { text(&self.stdout) } else { errors }
+    }
+}
+
+/// Reads to the end, so that the program is never held up by a full pipe, and keeps little.
+async fn hear(from: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+    let Some(mut from) = from else { return };
+    let mut bytes = [0; MOST_SAID];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        kept.extend_from_slice(&bytes[..read]);
+        kept.drain(..kept.len().saturating_sub(MOST_SAID));
+    }
+}
+
+fn ended(status: ExitStatus) -> Ended {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::Code(code),
+        (None, Some(signal)) => Ended::Signal(signal),
+        (None, None) => Ended::Accident(status.to_string()),
+    }
+}
+
+/// Kills the program and what it started. Until it is waited for, its number is nobody else's.
+async fn kill(child: &mut Child) {
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(group) = group {
+        // It may have ended just now.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.wait().await;
+}
+
+#[cfg(test)]
+mod tests;

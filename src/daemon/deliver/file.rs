@@ -1,0 +1,133 @@
+//! Writes JSON lines to a file. A row counts as accepted only after `fdatasync`: what the outbox forgets survives a
+//! power cut. Blocks, so it is called where that is fine.
+#![expect(clippy::disallowed_methods, reason = "this sink is a file")]
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::model::Delivery;
+use crate::settings;
+use crate::sink::attempt::Outcome;
+use crate::sink::stdout;
+
+/// The file that is written now.
+pub(super) struct Lines {
+    settings: settings::File,
+    open: Option<File>,
+}
+
+impl Lines {
+    pub(super) fn new(settings: settings::File) -> Lines {
+        Lines { settings, open: None }
+    }
+
+    /// Appends the rows. All of them are there afterwards, or none counts as written.
+    pub(super) fn write(&mut self, rows: &[Delivery]) -> Outcome {
+        let text: String = rows.iter().map(|row| stdout::content_json(&row.content) + "\n").collect();
+        match self.append(text.as_bytes()) {
+            Ok(()) => Outcome::Accepted { note: String::new() },
+            Err(error) => {
+                // Whatever is wrong with it, the next attempt begins from the name.
+                self.open = None;
+                let why = format!("cannot write to `{}`: {error}", self.settings.path.display());
+                match error.kind() {
+                    ErrorKind::NotFound
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::ReadOnlyFilesystem
+                    | ErrorKind::InvalidInput => Outcome::Suspend { why },
+                    _ => Outcome::Retry { after: None, why },
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+        let path = &self.settings.path;
+        let mut file = match self.open.take().filter(|file| is_at(file, path)) {
+            Some(file) => file,
+            None => open(path, self.settings.mode)?,
+        };
+        let size = file.metadata()?.len();
+        let full = |most: u64| size > 0 && size.saturating_add(text.len() as u64) > most;
+        if self.settings.max_size.is_some_and(full) {
+            end_line(&mut file)?;
+            file.sync_data()?;
+            rotate(path, self.settings.keep)?;
+            file = open(path, self.settings.mode)?;
+        }
+        end_line(&mut file)?;
+        file.write_all(text)?;
+        file.sync_data()?;
+        self.open = Some(file);
+        Ok(())
+    }
+}
+
+/// True if the name still leads to the open file: others may have renamed or removed it.
+fn is_at(file: &File, path: &Path) -> bool {
+    let same = || {
+        let (open, named) = (file.metadata().ok()?, std::fs::metadata(path).ok()?);
+        Some((open.dev(), open.ino()) == (named.dev(), named.ino()))
+    };
+    same().unwrap_or(false)
+}
+
+fn open(path: &Path, mode: u32) -> io::Result<File> {
+    // A pipe without a reader would block for ever.
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).custom_flags(nonblocking);
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let file = options.create(true).mode(mode).open(path)?;
+            // The name is as durable as what will stand in it.
+            File::open(directory(path))?.sync_all()?;
+            file
+        }
+        Err(error) => return Err(error),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    Ok(file)
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Ends a line that was cut off by a crash or a full disk. Only a whole line is ever followed by another.
+fn end_line(file: &mut File) -> io::Result<()> {
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    if last == *b"\n" { Ok(()) } else { file.write_all(b"\n") }
+}
+
+/// `path` becomes `path.1`, that `path.2` and so on; the oldest is overwritten.
+fn rotate(path: &Path, keep: usize) -> io::Result<()> {
+    let numbered = |n: usize| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{n}"));
+        PathBuf::from(name)
+    };
+    for n in (1..keep).rev() {
+        match std::fs::rename(numbered(n), numbered(n + 1)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(path, numbered(1))?;
+    File::open(directory(path))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+use crate::sink::sample;
+
+struct Bench {
+    directory: tempfile::TempDir,
+    lines: Lines,
+}
+
+impl Bench {
+    fn new(max_size: Option<u64>, keep: usize) -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("alerts.ndjson");
+        let lines = Lines::new(settings::File { path, max_size, keep, mode: 0o600 });
+        Bench { directory, lines }
+    }
+
+    fn path(&self, suffix: &str) -> PathBuf {
+        self.directory.path().join(format!("alerts.ndjson{suffix}"))
+    }
+
+    /// Writes one row of each key.
+    fn write(&mut self, keys: &[u8]) -> Outcome {
+        let rows: Vec<Delivery> = keys.iter().map(|key| row(*key)).collect();
+        self.lines.write(&rows)
+    }
+
+    fn accepts(&mut self, keys: &[u8]) {
+        assert_eq!(self.write(keys), Outcome::Accepted { note: String::new() });
+    }
+
+    /// The keys of the lines of a file; `None` for a line that is not whole.
+    fn keys(&self, suffix: &str) -> Vec<Option<u8>> {
+        let text = std::fs::read_to_string(self.path(suffix)).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+        let key = |line: &str| {
+            let value: serde_json::Value = serde_json::from_str(line).ok()?;
+            let hex = value["alert_key"].as_str()?.strip_prefix("r:")?.to_owned();
+            u8::from_str_radix(&hex[..2], 16).ok()
+        };
+        text.lines().map(key).collect()
+    }
+}
+
+fn row(key: u8) -> Delivery {
+    use crate::model::{DeliveryKind, Status};
+    sample::row(key.into(), key, DeliveryKind::Raise, Status::Info, 1, 0)
+}
+
+#[test]
+fn each_row_is_a_line_and_a_new_file_is_for_its_owner_alone() {
+    let mut bench = Bench::new(None, 1);
+    bench.accepts(&[1, 2]);
+    bench.accepts(&[3]);
+    assert_eq!(bench.keys(""), [Some(1), Some(2), Some(3)]);
+    let mode = std::fs::metadata(bench.path("")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_line_that_a_crash_cut_off_is_ended_before_the_next_one() {
+    let mut bench = Bench::new(None, 1);
+    std::fs::write(bench.path(""), "{\"time\":\"20").unwrap();
+    bench.accepts(&[1]);
+    bench.accepts(&[2]);
+    assert_eq!(bench.keys(""), [None, Some(1), Some(2)]);
+}
+
+#[test]
+fn a_file_that_was_renamed_away_or_removed_is_begun_anew() {
+    let mut bench = Bench::new(None, 1);
+    bench.accepts(&[1]);
+    std::fs::rename(bench.path(""), bench.path(".old")).unwrap();
+    bench.accepts(&[2]);
+    std::fs::remove_file(bench.path("")).unwrap();
+    bench.accepts(&[3]);
+    assert_eq!((bench.keys(".old"), bench.keys("")), (vec![Some(1)], vec![Some(3)]));
+}
+
+#[test]
+fn a_full_file_moves_on_and_the_oldest_is_given_up() {
+    let line = stdout::content_json(&row(1).content).len() as u64 + 1;
+    let mut bench = Bench::new(Some(2 * line), 2);
+    bench.accepts(&[1]);
+    bench.accepts(&[2]);
+    assert!(!bench.path(".1").exists(), "what just fits does not move it on");
+    for key in 3..=7 {
+        bench.accepts(&[key]);
+    }
+    assert_eq!(bench.keys(""), [Some(7)]);
+    assert_eq!(bench.keys(".1"), [Some(5), Some(6)]);
+    assert_eq!(bench.keys(".2"), [Some(3), Some(4)]);
+    assert!(!bench.path(".3").exists());
+    // More than fits at all is one file.
+    bench.accepts(&[8, 9, 10]);
+    assert_eq!(bench.keys(""), [Some(8), Some(9), Some(10)]);
+}
+
+#[test]
+fn a_name_that_leads_nowhere_suspends_and_a_disk_that_is_full_does_not() {
+    let mut bench = Bench::new(None, 1);
+    let elsewhere = bench.directory.path().join("none/alerts.ndjson");
+    let at = |path: &Path| {
+        Lines::new(settings::File { path: path.to_owned(), max_size: None, keep: 1, mode: 0o600 })
+    };
+    let check = |path: &Path, expected: &str, says: &str| {
+        let shown = format!("{:?}", at(path).write(&[row(1)]));
+        assert!(shown.starts_with(expected) && shown.contains(says), "{}: {shown}", path.display());
+    };
+    check(&elsewhere, "Suspend", "none/alerts.ndjson");
+    check(bench.directory.path(), "Suspend", "cannot write to");
+    check(Path::new("/dev/null"), "Suspend", "no regular file");
+    let pipe = bench.directory.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    check(&pipe, "Suspend", "no regular file");
+    std::fs::create_dir(elsewhere.parent().unwrap()).unwrap();
+    bench.lines = at(&elsewhere);
+    bench.accepts(&[1]);
+}

@@ -1,0 +1,153 @@
+//! One story, told by every way that takes JSON lines: a webhook, a file and a program.
+
+use serde_json::Value;
+
+use crate::support::sandbox::{Out, Peer, Sandbox};
+
+const STORY: &str = r#"
+[[rule]]
+name = "load"
+source = "app"
+match = 'load (?<n>\d+)'
+measure = "last(n)"
+resolve = 'load is fine'
+resolve_after = "1s"
+warning = ">= 5"
+critical = ">= 9"
+summary = "load {n}"
+
+[[rule]]
+name = "deploy"
+kind = "change"
+source = "app"
+match = 'deploy (?<version>\S+) (?<phase>started|finished)'
+change_key = "{version}"
+change_status = { started = "Processing", finished = "Done" }
+"#;
+
+/// What stands in a JSON line, in short.
+fn short(line: &Value) -> String {
+    let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    match line.get("kind") {
+        Some(_) => format!("{} {}", text("change_key"), text("change_status")),
+        None => format!("{} after {}", text("status"), text("previous")),
+    }
+}
+
+/// What was told of the alert, and of the change, each in its order. A line that came again counts once.
+fn stories(lines: &[Value]) -> (Vec<String>, Vec<String>) {
+    let mut unique: Vec<&Value> = Vec::new();
+    lines.iter().filter(|line| line["rule"] == "load" || line["rule"] == "deploy").for_each(|line| {
+        if !unique.contains(&line) {
+            unique.push(line);
+        }
+    });
+    let of = |rule: &str| unique.iter().filter(|line| line["rule"] == rule).map(|line| short(line)).collect();
+    (of("load"), of("deploy"))
+}
+
+fn json_lines(bytes: &[u8]) -> Vec<Value> {
+    let whole = |line: &str| serde_json::from_str(line).ok();
+    String::from_utf8_lossy(bytes).lines().filter_map(whole).collect()
+}
+
+#[test]
+fn a_webhook_a_file_and_a_program_are_told_the_same_story() {
+    let peer = Peer::new([]);
+    let sandbox = Sandbox::new();
+    let config = format!(
+        r#"
+state_dir = "state"
+stop_budget = "20s"
+[admin]
+listen = "off"
+[[source]]
+name = "app"
+files = ["app.log"]
+start = "beginning"
+[[sink]]
+name = "hook"
+type = "webhook"
+url = "{}/hook"
+batch = {{ count = 10, time = "0s" }}
+[[sink]]
+name = "archive"
+type = "file"
+path = "alerts.ndjson"
+[[sink]]
+name = "program"
+type = "exec"
+command = ["/bin/sh", "-c", 'cat >> "$0"', "{}"]
+"#,
+        peer.url(),
+        sandbox.path("told.ndjson").display()
+    );
+    sandbox.write("tripline.toml", &config);
+    sandbox.write("rules/story.toml", STORY);
+    sandbox.write("app.log", "deploy 1.4 started\nload 6\n");
+    let running = sandbox.start(&["run"]);
+    let heard = |requests: &[crate::support::script::Received]| {
+        let bodies =
+            requests.iter().filter_map(|request| serde_json::from_slice::<Vec<Value>>(&request.body).ok());
+        bodies.flatten().collect::<Vec<_>>()
+    };
+    let until = |count: usize| {
+        peer.wait_until("the next word of the alert", |requests| stories(&heard(requests)).0.len() >= count)
+    };
+    until(1);
+    sandbox.append("app.log", "load 10\n");
+    until(2);
+    sandbox.append("app.log", "load 6\n");
+    until(3);
+    sandbox.append("app.log", "load is fine\ndeploy 1.4 finished\n");
+    until(4);
+    running.stop().expect(0);
+
+    let alert = ["warning after ok", "critical after warning", "warning after critical", "ok after warning"];
+    let expected =
+        (alert.map(str::to_owned).to_vec(), vec!["1.4 Processing".to_owned(), "1.4 Done".to_owned()]);
+    let hook = heard(&peer.received());
+    assert_eq!(stories(&hook), expected, "{hook:?}");
+    let archive = json_lines(&sandbox.read("alerts.ndjson"));
+    assert_eq!(stories(&archive), expected, "{archive:?}");
+    let program = json_lines(&sandbox.read("told.ndjson"));
+    assert_eq!(stories(&program), expected, "{program:?}");
+}
+
+#[test]
+fn a_program_that_fails_is_told_again_and_again_until_it_does_its_work() {
+    let sandbox = Sandbox::new();
+    let config = format!(
+        r#"
+state_dir = "state"
+[admin]
+listen = "off"
+[[source]]
+name = "app"
+files = ["app.log"]
+start = "beginning"
+[[sink]]
+name = "program"
+type = "exec"
+command = ["bin/notify", "{}"]
+"#,
+        sandbox.path("told.ndjson").display()
+    );
+    sandbox.write("tripline.toml", &config);
+    sandbox.write("rules/story.toml", STORY);
+    sandbox.write("app.log", "load 10\n");
+    // It fails until its third run, and says so with what could steer a terminal.
+    let script = "#!/bin/sh\necho x >> \"$1.runs\"\n[ $(wc -l < \"$1.runs\") -ge 3 ] && cat >> \"$1\" && exit 0\n\
+                  printf '\\033[31mbusy' >&2\nexit 75\n";
+    sandbox.write("bin/notify", script);
+    use std::os::unix::fs::PermissionsExt as _;
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path("bin/notify"), executable).expect("it was just written");
+    let mut running = sandbox.start(&["run"]);
+    running.wait_for(Out::Stderr, "that it was accepted", |line| line.contains("delivery accepted"));
+    let finished = running.stop().expect(0);
+    let talk = finished.talk();
+    assert!(talk.contains("status=75") && !talk.contains("busy") && !talk.contains('\u{1b}'), "{talk}");
+    let told = json_lines(&sandbox.read("told.ndjson"));
+    assert_eq!(stories(&told).0, ["critical after ok"]);
+}
