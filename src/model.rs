@@ -274,6 +274,15 @@ pub struct Image {
     pub alt: Option<String>,
 }
 
+/// Where more is to be read of an alert or a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// `http(s)://…`, at most 2048 bytes. Host and scheme are the author's; log text stands in it percent-encoded.
+    pub href: String,
+    /// What it is called, at most 255 characters.
+    pub text: Option<String>,
+}
+
 /// One life of an alert, from raise to resolve: the line that caused it. The same bytes give the same episode,
 /// however often the process was killed in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -395,7 +404,16 @@ pub struct Transition {
     pub runbook: Option<String>,
     /// The rule's `images`, rendered.
     pub images: Vec<Image>,
+    /// The rule's `links`, rendered; at most 10.
+    pub links: Vec<Link>,
+    /// The lines that led to the raise and those right behind it, at most [`MOST_LINES`] of at most 512 bytes each.
+    pub lines: Vec<String>,
+    /// The newest lines of the episode that are not among `lines`; bounded alike.
+    pub last_lines: Vec<String>,
 }
+
+/// Most lines that are kept of the beginning of an episode, and most of its end.
+pub const MOST_LINES: usize = 20;
 
 /// How far a change has come. The words are those of the peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -489,6 +507,8 @@ pub struct ChangeReport {
     pub runbook: Option<String>,
     /// The rule's `images`, rendered.
     pub images: Vec<Image>,
+    /// The rule's `links`, rendered; at most 10.
+    pub links: Vec<Link>,
 }
 
 impl ChangeReport {

@@ -236,6 +236,9 @@ mod tests {
             description: String::new(),
             runbook: None,
             images: Vec::new(),
+            links: Vec::new(),
+            lines: Vec::new(),
+            last_lines: Vec::new(),
         }
     }
 

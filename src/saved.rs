@@ -157,8 +157,12 @@ pub struct SavedKey {
     pub files: Vec<FileId>,
     /// Captures of the newest match, by name, cut to 2048 bytes each.
     pub captures: Vec<(Arc<str>, Vec<u8>)>,
-    /// The first five lines of the episode, cut to 512 bytes each.
+    /// The first lines of the episode, cut to 512 bytes each.
     pub lines: Vec<String>,
+    /// The last ones that are not among the first, cut alike.
+    pub last_lines: Vec<String>,
+    /// True if a line between the first and the last was let go.
+    pub lines_gap: bool,
     /// The newest line, cut to 512 bytes.
     pub line: String,
     /// Number of the window's first chunk that is still needed.

@@ -42,6 +42,22 @@ impl fmt::Display for Untrusted<'_> {
     }
 }
 
+/// Everything but RFC 3986's unreserved characters as `%XX`: one part of an address, which opens no other.
+pub fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.extend(
+                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
+            );
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +88,13 @@ mod tests {
         check("ad\u{200b}min\u{feff}", r"ad\u{200b}min\u{feff}");
         check("a\u{2028}b\u{2066}c\u{2069}", r"a\u{2028}b\u{2066}c\u{2069}");
         check("\u{e0041}\u{ad}", r"\u{e0041}\xad");
+    }
+
+    #[test]
+    fn a_part_of_an_address_opens_no_other_part() {
+        assert_eq!(percent_encode("a-1._~Z"), "a-1._~Z");
+        assert_eq!(percent_encode("a/b?c=d&e#f@g:h%2f\\"), "a%2Fb%3Fc%3Dd%26e%23f%40g%3Ah%252f%5C");
+        assert_eq!(percent_encode("\x1b\n é"), "%1B%0A%20%C3%A9");
     }
 
     #[test]

@@ -122,6 +122,10 @@ fn wrong_files_do_not_fit() {
         "flap = { change = 5 }",
         "max_raises = '30'",
         "images = [{ href = 'x' }]",
+        "links = [{ text = 'x' }]",
+        "links = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k']",
+        "lines_kept = 21",
+        "lines_kept = { first = 21 }",
     ] {
         assert_ne!(of_text(&schema::rules(), &rule(lines)), Vec::<String>::new(), "{lines}");
     }

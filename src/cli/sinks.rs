@@ -195,6 +195,9 @@ fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static s
             description: "somebody tries whether alerts arrive; this one is resolved at once".to_owned(),
             runbook: None,
             images: Vec::new(),
+            links: Vec::new(),
+            lines: Vec::new(),
+            last_lines: Vec::new(),
         };
         let over = Transition {
             status: Status::Ok,
@@ -227,6 +230,7 @@ fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static s
                 linked_changes: Vec::new(),
                 runbook: None,
                 images: Vec::new(),
+                links: Vec::new(),
             };
             contents.push((words, Content::Change(report)));
         }

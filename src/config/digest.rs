@@ -138,13 +138,16 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
         description,
         runbook,
         images,
+        links,
+        lines_kept,
         condition_digest: _,
         texts_digest: _,
     } = rule;
     let mut hash = Sha256::new();
     field(&mut hash, b"tripline-texts-v1");
     let told = (active, mute, max_raises, flap, renotify, unless, sinks);
-    let written = format!("{:?}", (max_keys, told, labels, summary, description, runbook, images));
+    let written =
+        format!("{:?}", (max_keys, told, labels, summary, description, runbook, images, links, lines_kept));
     rule.field_names().for_each(|name| field(&mut hash, name.as_bytes()));
     field(&mut hash, written.as_bytes());
     if let Some(Change { key: _, status: _, time, starts, ends, link, linked_changes }) = change {
@@ -246,6 +249,8 @@ mod tests {
             "description = '{a}'",
             "runbook = 'https://x.example/'",
             "images = [{ src = 'https://x.example/a.png' }]",
+            "links = [{ href = 'https://x.example/{a}', text = 'x' }]",
+            "lines_kept = 3",
             "labels = { team = 'db' }",
             "max_keys = 7",
             "active = 'Mon-Fri 08:00-18:00 UTC'",

@@ -77,6 +77,12 @@ pub enum Kind {
     PatternTable,
     /// A list of addresses or tables with [`IMAGE`] keys.
     Images,
+    /// A list of addresses or tables with [`LINK`] keys.
+    Links,
+    /// A whole number from 0 to [`crate::model::MOST_LINES`].
+    FewLines,
+    /// Such a number, or a table with [`LINES_KEPT`] keys.
+    LinesKept,
     /// The name of a rule or a list of them.
     RuleNames,
     /// So many in so much time, as `30/5m`, or `never`.
@@ -135,6 +141,11 @@ impl Kind {
             Kind::Lookups => "a table of tables of strings",
             Kind::PatternTable => "a table of patterns",
             Kind::Images => "a list of addresses or of tables such as `{ src = \"https://…\" }`",
+            Kind::Links => {
+                "a list of addresses or of tables such as `{ href = \"https://…\", text = \"…\" }`"
+            }
+            Kind::FewLines => "a whole number, 0 to 20",
+            Kind::LinesKept => "a whole number, 0 to 20, or a table such as `{ first = 5, last = 5 }`",
             Kind::RuleNames => "the name of a rule or a list of them",
             Kind::MaxRaises => "a number and a time such as \"30/5m\", or \"never\"",
             Kind::Flap => "a table such as `{ changes = 6, within = \"1h\" }`, or \"never\"",
@@ -767,6 +778,7 @@ pub const ALERT_ONLY: &[&str] = &[
     "after",
     "after_within",
     "deadline",
+    "lines_kept",
 ];
 
 /// `[[rule]]`, and `[defaults]` for all rules of a file.
@@ -876,6 +888,18 @@ pub const DEFAULTS: &[Key] = &[
     key("runbook", Kind::Text, "none", "A link, with `{name}` places."),
     key("images", Kind::Images, "[]", "Pictures, with `{name}` places."),
     key(
+        "links",
+        Kind::Links,
+        "[]",
+        "Where more is to be read, with `{name}` places behind the host; at most 10.",
+    ),
+    key(
+        "lines_kept",
+        Kind::LinesKept,
+        "{ first = 5, last = 5 }",
+        "How many lines are kept of an alert: of its beginning and of its end.",
+    ),
+    key(
         "allow_slow",
         Kind::Switch,
         "false",
@@ -892,13 +916,25 @@ pub const FLAP: &[Key] = &[
 ];
 
 /// Keys of rules that a later version will have.
-pub const RULE_LATER: &[&str] = &["repeats", "links", "lines_kept", "on_remove", "files"];
+pub const RULE_LATER: &[&str] = &["repeats", "on_remove", "files"];
 
 /// One of `images`.
 pub const IMAGE: &[Key] = &[
     key("src", Kind::Text, "", "Where the picture is."),
     key("href", Kind::Text, "none", "Where a click leads."),
     key("alt", Kind::Text, "none", "Words for those who cannot see it."),
+];
+
+/// One of `links`.
+pub const LINK: &[Key] = &[
+    key("href", Kind::Text, "", "The address; what fills a place is percent-encoded."),
+    key("text", Kind::Text, "none", "What it is called."),
+];
+
+/// `lines_kept`.
+pub const LINES_KEPT: &[Key] = &[
+    key("first", Kind::FewLines, "5", "Lines that led to the raise and that came right behind it."),
+    key("last", Kind::FewLines, "5", "The newest lines, besides those."),
 ];
 
 #[cfg(test)]
@@ -922,6 +958,8 @@ mod tests {
             (vec![RULE_FILE], &[]),
             (vec![RULE_OWN, DEFAULTS, CHANGE], RULE_LATER),
             (vec![IMAGE], &[]),
+            (vec![LINK], &[]),
+            (vec![LINES_KEPT], &[]),
             (vec![FLAP], &[]),
             (vec![MULTILINE], &[]),
             (vec![TEST_FILE], &[]),
@@ -960,11 +998,11 @@ mod tests {
             "description",
             "runbook",
             "images",
+            "links",
             "allow_slow",
             "enabled",
             // Of a later version.
             "files",
-            "links",
             "redact",
             "repeats",
             "sinks",

@@ -6,11 +6,12 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ADMIN, BATCH, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, MAIN,
-    MULTILINE, OPEN_AT, PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
+    ADMIN, BATCH, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, LINES_KEPT,
+    LINK, MAIN, MULTILINE, OPEN_AT, PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
 };
 use super::measure::MEASURES;
-use crate::model::ChangeStatus;
+use super::rules::MOST_LINKS;
+use crate::model::{ChangeStatus, MOST_LINES};
 use crate::rule::Preset;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -118,6 +119,13 @@ fn value(kind: Kind) -> Value {
         Kind::Rewritings | Kind::PatternTable => object(text()),
         Kind::Lookups => object(object(text())),
         Kind::Images => list(json!({ "anyOf": [text(), table(&[IMAGE], &["src"])] })),
+        Kind::Links => {
+            let mut links = list(json!({ "anyOf": [text(), table(&[LINK], &["href"])] }));
+            links["maxItems"] = MOST_LINKS.into();
+            links
+        }
+        Kind::FewLines => few_lines(),
+        Kind::LinesKept => json!({ "anyOf": [few_lines(), table(&[LINES_KEPT], &[])] }),
         Kind::MaxRaises => never(fits("^[0-9]+/[0-9a-z]+$")),
         Kind::Flap => never(table(&[FLAP], &[])),
         Kind::Multiline => {
@@ -133,6 +141,10 @@ fn value(kind: Kind) -> Value {
         Kind::Table => json!({ "type": "object" }),
         Kind::Tables => list(json!({ "type": "object" })),
     }
+}
+
+fn few_lines() -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": MOST_LINES })
 }
 
 fn list(of: Value) -> Value {

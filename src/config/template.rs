@@ -14,7 +14,7 @@ pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("instance", Value::Instance, "the observer's scope"),
     ("rule", Value::Rule, "name of the rule"),
     ("line", Value::Line, "the last matching line"),
-    ("lines", Value::Lines, "the first five matching lines"),
+    ("lines", Value::Lines, "in `description` the lines that are kept; elsewhere their number, `{count}`"),
     ("count", Value::Count, "matches inside the window"),
     ("total", Value::Total, "matches since the first one"),
     ("value", Value::Value, "the number that is compared"),
@@ -130,6 +130,16 @@ pub(super) fn pieces(problems: &mut Problems<'_>, said: &Said<'_>) -> Vec<Piece>
         pieces.push(Piece::Text(constant));
     }
     pieces
+}
+
+/// Reads a text of one line, where there is no place for lines: `{lines}` says how many they are.
+pub(super) fn parse_line(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'_>) -> Template {
+    let Template(segments) = parse(problems, said, names);
+    let counted = |segment| match segment {
+        Segment::Value(Value::Lines) => Segment::Value(Value::Count),
+        other => other,
+    };
+    Template(segments.into_iter().map(counted).collect())
 }
 
 fn name_value(

@@ -1163,6 +1163,8 @@ max_raises = "30/5m"
 flap     = { changes = 6, within = "1h" }
 labels   = { host = "{host}{{" }
 images   = ["https://x/{path}", { src = "y", alt = "z" }]
+links    = ["https://x/{path}", { href = "http://y:8/?{path}#x", text = "z {lines}" }]
+lines_kept = { first = 3, last = 0 }
 
 [[rule]]
 name     = "b"

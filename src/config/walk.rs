@@ -10,12 +10,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Problems, SYNTAX, did_you_mean, listed, short};
-use super::keys::{FLAP, IMAGE, Key, Kind, MOST, MULTILINE};
+use super::keys::{FLAP, IMAGE, Key, Kind, LINES_KEPT, LINK, MOST, MULTILINE};
 use super::ladder;
 use super::place::typed;
-use super::rules::parse_max_raises;
+use super::rules::{MOST_LINKS, parse_max_raises};
 use super::units::{parse_duration, parse_rate, parse_size};
-use crate::model::ChangeStatus;
+use crate::model::{ChangeStatus, MOST_LINES};
 use crate::rule::Preset;
 
 /// A value of a table, with its place.
@@ -234,6 +234,36 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 }
             }
         }
+        (Kind::Links, DeValue::Array(list)) => {
+            for item in list.iter() {
+                match item.get_ref() {
+                    DeValue::String(_) => {}
+                    DeValue::Table(link) => {
+                        check(problems, link, "a link", &[LINK], &[]);
+                        require(problems, link, &item.span(), "href", "a link");
+                    }
+                    _ => wrong_type(problems, key, item),
+                }
+            }
+            if list.len() > MOST_LINKS {
+                let title = format!("`{}` is out of range", key.name);
+                problems.error(
+                    "out-of-range",
+                    value.span(),
+                    title,
+                    format!("takes up to {MOST_LINKS} links"),
+                );
+            }
+        }
+        (Kind::FewLines | Kind::LinesKept, DeValue::Integer(_)) => {
+            if few_lines(value).is_none() {
+                let title = format!("`{}` is out of range", key.name);
+                problems.error("out-of-range", value.span(), title, format!("takes 0 to {MOST_LINES}"));
+            }
+        }
+        (Kind::LinesKept, DeValue::Table(table)) => {
+            check(problems, table, "`lines_kept`", &[LINES_KEPT], &[]);
+        }
         (Kind::MaxRaises, DeValue::String(text)) => {
             if let Some((at, why)) = parse_max_raises(text).err().filter(|_| text != "never") {
                 let title = format!("`{}` is not a number in a time", short(text));
@@ -448,6 +478,12 @@ fn mode(text: &str) -> Option<u32> {
     let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
     let octal = digits.len() == 3 && digits.bytes().all(|b| (b'0'..=b'7').contains(&b));
     octal.then(|| u32::from_str_radix(digits, 8).ok())?
+}
+
+/// A number of lines that may be kept.
+pub(super) fn few_lines(value: Value<'_, '_>) -> Option<usize> {
+    let number = value.get_ref().as_integer()?;
+    usize::from_str_radix(number.as_str(), number.radix()).ok().filter(|n| *n <= MOST_LINES)
 }
 
 /// What a table says, with another table for what it does not say.

@@ -12,15 +12,12 @@ use crate::rule::{Rule, rung_severity};
 use crate::saved::{Rung, SavedKey};
 use crate::scan::Match;
 
+use super::lines::{Lines, cut};
 use super::measured::kept_for;
 use super::tally::Sample;
 use super::text::Scene;
 use super::window::Window;
 
-/// Lines kept of an episode.
-pub(super) const LINES_KEPT: usize = 5;
-/// Bytes kept of such a line.
-pub(super) const LINE_KEPT: usize = 512;
 /// Bytes kept of a capture for texts and labels; the key is made of the whole capture.
 pub(super) const CAPTURE_KEPT: usize = 2048;
 /// Files that hold a key's timers; more than these are forgotten oldest first.
@@ -68,7 +65,7 @@ pub(super) struct Key {
     /// Set while a rung is true or an alert is open.
     pub(super) episode: Option<Episode>,
     pub(super) total: u64,
-    /// What was last made of this key. Its status is `Ok` only while `untold`.
+    /// What was last made of this key, without its lines. Its status is `Ok` only while `untold`.
     pub(super) last: Option<Transition>,
     pub(super) untold: bool,
     /// True if its raise is held back from sinks that know nothing of the episode.
@@ -88,8 +85,8 @@ pub(super) struct Key {
     pub(super) files: Vec<FileId>,
     /// Of the newest match, aligned with [`Rule::captures`], cut.
     pub(super) captures: Vec<Option<Vec<u8>>>,
-    /// As `line`, of the first lines of an episode.
-    pub(super) lines: Vec<Vec<u8>>,
+    /// As `line`, of an episode.
+    pub(super) lines: Lines,
     /// The newest match, cut; any bytes, made text where it is shown.
     pub(super) line: Vec<u8>,
     /// True if it is remembered though nothing has come of it, because it would be missed.
@@ -139,7 +136,7 @@ impl Key {
             at: Position { file: FileId::OWN, offset: 0 },
             files: Vec::new(),
             captures: vec![None; rule.captures.len()],
-            lines: Vec::new(),
+            lines: Lines::default(),
             line: Vec::new(),
             changed: false,
             timer: None,
@@ -181,7 +178,7 @@ impl Key {
             at: Position { file: FileId::OWN, offset: 0 },
             files: saved.files,
             captures: rule.captures.iter().map(capture).collect(),
-            lines: saved.lines.into_iter().map(String::into_bytes).collect(),
+            lines: Lines::load(rule.lines_kept, saved.lines, saved.last_lines, saved.lines_gap),
             line: saved.line.into_bytes(),
             changed: false,
             timer: None,
@@ -218,7 +215,9 @@ impl Key {
             flapping: self.flapping,
             files: self.files.clone(),
             captures: captures.filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect(),
-            lines: self.lines.iter().map(|line| text(line)).collect(),
+            lines: self.lines.first(),
+            last_lines: self.lines.last(),
+            lines_gap: self.lines.gap(),
             line: text(&self.line),
             first_chunk: self.window.first_chunk(),
             step_us: self.window.step(),
@@ -422,7 +421,7 @@ impl Key {
         self.watched = rule.notices_absence();
         self.last_match = self.last_match.max(time);
         let idle = self.episode.is_none();
-        let mut room = None;
+        let mut room = Vec::new();
         if windowed {
             self.window.expire(now);
             self.window.insert(time, sample, hit.times);
@@ -440,12 +439,10 @@ impl Key {
         if idle {
             // What has not led anywhere and has left the window is not part of this episode.
             self.total = if windowed { self.window.count() } else { times };
-            let keep =
-                usize::try_from(self.total.saturating_sub(times)).unwrap_or(LINES_KEPT).min(LINES_KEPT - 1);
-            room = self.lines.drain(..self.lines.len().saturating_sub(keep)).next();
+            room = self.lines.begin(rule.lines_kept, self.total.saturating_sub(times));
         }
         self.missed_from = self.miss_from(rule);
-        self.remember(hit, room.unwrap_or_default());
+        self.remember(rule, hit, room);
         if rule.lasts() {
             // Whatever more lines may follow, what was missed is there. Whether they are few is seen when the moment is over.
             let fall = if rule.notices_absence() { Fall::Now } else { Fall::Later };
@@ -617,6 +614,9 @@ impl Key {
             description: String::new(),
             runbook: None,
             images: Vec::new(),
+            links: Vec::new(),
+            lines: Vec::new(),
+            last_lines: Vec::new(),
         };
         match open {
             // What gets better is told in the words in which it was told when it was worse.
@@ -627,6 +627,7 @@ impl Key {
                 transition.description = open.description;
                 transition.runbook = open.runbook;
                 transition.images = open.images;
+                transition.links = open.links;
             }
             _ => scene.write(self, &mut transition),
         }
@@ -640,18 +641,24 @@ impl Key {
             self.episode = None;
         }
         self.last = Some(transition.clone());
-        out.push(transition);
+        out.push(self.with_lines(transition));
     }
 
     /// Says once more what is true now, for sinks that know otherwise.
     pub(super) fn retell(&mut self, out: &mut Vec<Transition>) {
         let Some(last) = &mut self.last else { return };
         last.step += 1;
-        out.push(last.clone());
+        let last = last.clone();
+        out.push(self.with_lines(last));
     }
 
-    /// Keeps of a line what texts may speak of; `room` is for one of the first lines.
-    fn remember(&mut self, hit: &Match<'_>, mut room: Vec<u8>) {
+    /// A transition on its way out: it carries the lines that are kept now.
+    fn with_lines(&self, transition: Transition) -> Transition {
+        Transition { lines: self.lines.first(), last_lines: self.lines.last(), ..transition }
+    }
+
+    /// Keeps of a line what texts may speak of; `room` is for one of the kept lines.
+    fn remember(&mut self, rule: &Rule, hit: &Match<'_>, room: Vec<u8>) {
         for (kept, capture) in self.captures.iter_mut().zip(hit.captures.iter()) {
             match capture {
                 Some(value) => {
@@ -662,14 +669,9 @@ impl Key {
                 None => *kept = None,
             }
         }
-        self.line.clear();
-        self.line.extend_from_slice(&hit.line[..hit.line.len().min(LINE_KEPT)]);
+        cut(hit.line, &mut self.line);
+        self.lines.push(rule.lines_kept, &self.line, room);
         let file = hit.at.file;
-        if self.lines.len() < LINES_KEPT {
-            room.clear();
-            room.extend_from_slice(&self.line);
-            self.lines.push(room);
-        }
         if self.files.last() != Some(&file) {
             self.files.retain(|known| *known != file);
             if self.files.len() == FILES_KEPT {

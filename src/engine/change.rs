@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::alert::{CAPTURE_KEPT, LINE_KEPT};
+use super::alert::CAPTURE_KEPT;
+use super::lines::cut;
 use super::{Engine, Reported, digest};
 use crate::model::{ChangeReport, ChangeStatus, Image, KeyHash, Labels, Timestamp};
-use crate::rule::{Change, ImageTemplate, Rule, StatusOf, Template, Value};
+use crate::rule::{Change, ImageTemplate, LinkTemplate, Rule, StatusOf, Template, Value};
 use crate::scan::Match;
 
 /// Bytes of a change key, at most: what every peer takes.
@@ -64,14 +65,13 @@ impl Engine {
         };
         let time = stamp(&change.time).unwrap_or(seen);
         let (starts, ends) = (stamp(&change.starts), stamp(&change.ends));
-        let fill = |template: &Template| {
-            template.render(|value, text| match value {
-                Value::Status => text.push_str(status.as_str()),
-                // Writing to a String can not fail.
-                Value::Time => write!(text, "{time}").unwrap_or_default(),
-                _ => self.fill(rule, hit, value, text),
-            })
+        let say = |value: &Value, text: &mut String| match value {
+            Value::Status => text.push_str(status.as_str()),
+            // Writing to a String can not fail.
+            Value::Time => write!(text, "{time}").unwrap_or_default(),
+            _ => self.fill(rule, hit, value, text),
         };
+        let fill = |template: &Template| template.render(say);
         let filled =
             |template: &Option<Template>| template.as_ref().map(fill).filter(|text| !text.trim().is_empty());
         let (mut labels, mut details) = (Labels::new(), Labels::new());
@@ -87,6 +87,7 @@ impl Engine {
             href: image.href.as_ref().map(fill),
             alt: image.alt.as_ref().map(fill),
         };
+        let link = |link: &LinkTemplate| link.render(say);
         let linked = change.linked_changes.iter().map(fill);
         let report = ChangeReport {
             time,
@@ -107,21 +108,23 @@ impl Engine {
             linked_changes: linked.filter(|text| !text.trim().is_empty()).collect(),
             runbook: filled(&rule.runbook),
             images: rule.images.iter().map(image).collect(),
+            links: rule.links.iter().filter_map(link).collect(),
         };
         (report, unread)
     }
 
     /// Writes what a name says of a line. The configuration allows no other names here.
     fn fill(&self, rule: &Rule, hit: &Match<'_>, value: &Value, text: &mut String) {
-        let most = match value {
-            Value::Line => LINE_KEPT,
-            _ => CAPTURE_KEPT,
-        };
+        let mut line = Vec::new();
         let said = match value {
             Value::Instance => self.scope.as_bytes(),
+            Value::Line => {
+                cut(hit.line, &mut line);
+                &line
+            }
             _ => self.value_of(rule, value, hit),
         };
-        text.push_str(&lossy(Some(said), most));
+        text.push_str(&lossy(Some(said), CAPTURE_KEPT));
     }
 }
 

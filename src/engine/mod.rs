@@ -17,6 +17,7 @@ pub mod explain;
 mod flap;
 mod hold;
 mod key;
+mod lines;
 mod measured;
 mod merge;
 pub mod plan;
@@ -304,6 +305,7 @@ impl Engine {
             last.reason = Reason::RuleGone;
             last.time = self.now;
             last.step += 1;
+            (last.lines, last.last_lines) = (row.lines, row.last_lines);
             self.output.transitions.push(Emitted { transition: last, tell: Tell::IfOther });
         }
         for number in chunks {

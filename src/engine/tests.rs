@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod change;
+mod lines;
 mod plan;
 mod restraints;
 mod silences;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::model::{FileId, Image, Labels, Transition, duration_text};
-use crate::rule::{ImageTemplate, Rule, Template, Value, number_text};
+use crate::rule::{ImageTemplate, LinkTemplate, Rule, Template, Value, number_text};
 
 use super::alert::Key;
 
@@ -44,12 +44,15 @@ impl Scene<'_> {
         let description = fill(&self.rule.description);
         let runbook = self.rule.runbook.as_ref().map(fill);
         let images = self.rule.images.iter().map(image).collect();
+        let link = |link: &LinkTemplate| link.render(|value, text| self.fill(key, transition, value, text));
+        let links = self.rule.links.iter().filter_map(link).collect();
         transition.labels = labels;
         transition.details = details;
         transition.summary = summary;
         transition.description = description;
         transition.runbook = runbook;
         transition.images = images;
+        transition.links = links;
     }
 
     fn fill(&self, key: &Key, transition: &Transition, value: &Value, text: &mut String) {
@@ -68,7 +71,7 @@ impl Scene<'_> {
             Value::Instance => write!(text, "{}", self.instance),
             Value::Rule => write!(text, "{}", self.rule.name),
             Value::Line => write!(text, "{}", String::from_utf8_lossy(&key.line)),
-            Value::Lines => write!(text, "{}", String::from_utf8_lossy(&key.lines.join(b"\n".as_slice()))),
+            Value::Lines => write!(text, "{}", key.lines.text()),
             Value::Count => write!(text, "{}", transition.count),
             Value::Total => write!(text, "{}", transition.total),
             Value::Value => match transition.value {

@@ -36,7 +36,7 @@ pub use redact::Redaction;
 pub use restraint::{After, Flap, MaxRaises};
 pub use rewrite::{Edit, Rewrite, Table, Text};
 pub use schedule::{Hours, Schedule};
-pub use template::{ImageTemplate, Segment, Template};
+pub use template::{ImageTemplate, LinkTemplate, Segment, Template};
 pub use when::{About, When};
 
 use crate::model::{RuleName, Severity, SinkName, SourceName, Timestamp};
@@ -172,6 +172,10 @@ pub struct Rule {
     pub runbook: Option<Template>,
     /// Pictures.
     pub images: Vec<ImageTemplate>,
+    /// Where more is to be read.
+    pub links: Vec<LinkTemplate>,
+    /// How many lines are kept of an episode.
+    pub lines_kept: LinesKept,
     /// Digest of what decides (patterns, window, ladder, times): another digest restarts windows on reload.
     pub condition_digest: [u8; 16],
     /// Digest of everything else that is written of it: what it says, and what bounds it.
@@ -273,6 +277,8 @@ impl Rule {
             description: Template::default(),
             runbook: None,
             images: Vec::new(),
+            links: Vec::new(),
+            lines_kept: LinesKept::default(),
             condition_digest: [0; 16],
             texts_digest: [0; 16],
         }
@@ -312,6 +318,21 @@ impl Rule {
     pub fn watches_leaves(&self) -> bool {
         let rises = |comparison: &Comparison| matches!(comparison.op, Op::AtLeast | Op::Above);
         !self.measure.counts() || !self.ladder.iter().chain([&self.clear]).flatten().all(rises)
+    }
+}
+
+/// How many lines are kept of an episode; at most [`crate::model::MOST_LINES`] of each end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinesKept {
+    /// Of those that led to the raise and came right after it.
+    pub first: usize,
+    /// Of the newest ones, besides those.
+    pub last: usize,
+}
+
+impl Default for LinesKept {
+    fn default() -> LinesKept {
+        LinesKept { first: 5, last: 5 }
     }
 }
 
@@ -380,7 +401,7 @@ pub enum Value {
     Rule,
     /// `{line}`: the last matching line.
     Line,
-    /// `{lines}`: the first five matching lines of the episode.
+    /// `{lines}` of a `description`: the lines that are kept of the episode.
     Lines,
     /// `{count}`: matches inside the window.
     Count,

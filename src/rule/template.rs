@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::Value;
+use crate::model::Link;
+use crate::untrusted::percent_encode;
 
 /// Text with `{name}` places, parsed and checked: every name is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,4 +52,77 @@ pub struct ImageTemplate {
     pub href: Option<Template>,
     /// See [`crate::model::Image::alt`].
     pub alt: Option<Template>,
+}
+
+/// A link whose address and words may have places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkTemplate {
+    /// The address. Scheme and host are constant.
+    pub href: Template,
+    /// See [`Link::text`].
+    pub text: Option<Template>,
+}
+
+impl LinkTemplate {
+    /// Most bytes of an address.
+    const ADDRESS: usize = 2048;
+    /// Most characters of its words.
+    const WORDS: usize = 255;
+
+    /// Fills the places by asking `fill` for each; in the address what it says is one part that opens no other. `None`:
+    /// the address is too long, and cut it would lead elsewhere.
+    pub fn render(&self, mut fill: impl FnMut(&Value, &mut String)) -> Option<Link> {
+        let href = self.href.render(|value, address| {
+            let mut part = String::new();
+            fill(value, &mut part);
+            address.push_str(&percent_encode(&part));
+        });
+        let text = self.text.as_ref().map(|text| {
+            let text = text.render(&mut fill);
+            match text.char_indices().nth(Self::WORDS) {
+                Some(_) => text.chars().take(Self::WORDS - 1).chain(['…']).collect(),
+                None => text,
+            }
+        });
+        (href.len() <= Self::ADDRESS).then_some(Link { href, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(said: &str, expected: Option<(&str, &str)>) {
+        let value = || Segment::Value(Value::Line);
+        let href = Template(vec![
+            Segment::Text("https://wiki/".into()),
+            value(),
+            Segment::Text("?q=".into()),
+            value(),
+        ]);
+        let link = LinkTemplate { href, text: Some(Template(vec![Segment::Text("of ".into()), value()])) };
+        let found = link.render(|_, text| text.push_str(said));
+        let found = found.as_ref().map(|link| (link.href.as_str(), link.text.as_deref().unwrap_or_default()));
+        assert_eq!(found, expected, "{said}");
+    }
+
+    #[test]
+    fn what_a_log_says_is_one_part_of_an_address_and_never_more() {
+        check("192.0.2.7", Some(("https://wiki/192.0.2.7?q=192.0.2.7", "of 192.0.2.7")));
+        check(
+            "../@evil?x#y",
+            Some(("https://wiki/..%2F%40evil%3Fx%23y?q=..%2F%40evil%3Fx%23y", "of ../@evil?x#y")),
+        );
+        check("", Some(("https://wiki/?q=", "of ")));
+    }
+
+    #[test]
+    fn an_address_that_is_too_long_is_left_out_and_words_are_cut() {
+        check(&"é".repeat(300), None);
+        let words = "a".repeat(300);
+        check(
+            &words,
+            Some((&format!("https://wiki/{words}?q={words}"), &format!("of {}…", "a".repeat(251)))),
+        );
+    }
 }

@@ -20,10 +20,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Outcome;
-use super::{Answer, Request, Secrets, Unit, cut, percent_encode, words};
-use crate::model::{Delivery, DeliveryKind, Image, Status, Transition};
+use super::{Answer, Request, Secrets, Unit, cut, words};
+use crate::model::{Delivery, DeliveryKind, Image, Link, Status, Transition};
 use crate::settings;
-use crate::untrusted::is_hostile;
+use crate::untrusted::{is_hostile, percent_encode};
 
 const PATH: &str = "/event/push/alert/standard";
 const KEY_PARAMETER: &str = "integration_key";
@@ -210,14 +210,34 @@ fn description(t: &Transition, most: usize) -> String {
         let all = if text.is_empty() { over } else { format!("{over}\n\n{text}") };
         return cut(&all, most);
     }
-    let text = without_prefix(text);
-    let Some(runbook) = t.runbook.as_deref().filter(|link| !link.is_empty()) else {
-        return cut(&text, most);
-    };
-    // The link is the way out, so the text is cut to make room for it.
-    let runbook = cut(&format!("Runbook: {}", plain(runbook, false)), most);
-    let room = most.saturating_sub(runbook.chars().count() + 2);
-    if text.is_empty() || room == 0 { runbook } else { format!("{}\n\n{runbook}", cut(&text, room)) }
+    with_links(&without_prefix(text), t.runbook.as_deref(), &t.links, most)
+}
+
+/// A text and below it the links, which are the way out: the text is cut to make room for them.
+fn with_links(text: &str, runbook: Option<&str>, links: &[Link], most: usize) -> String {
+    let mut ways = Vec::new();
+    if let Some(runbook) = runbook.filter(|link| !link.is_empty()) {
+        ways.push(cut(&format!("Runbook: {}", plain(runbook, false)), most));
+    }
+    let mut taken: usize = ways.iter().map(|way| way.chars().count() + 1).sum();
+    for Link { href, text } in links {
+        let way = match text.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) => format!("{}: {href}", plain(text, false)),
+            None => href.clone(),
+        };
+        let length = way.chars().count() + 1;
+        // Cut it leads nowhere, and there has to be room for the text.
+        if taken + length <= most / 2 {
+            taken += length;
+            ways.push(way);
+        }
+    }
+    let ways = ways.join("\n");
+    if ways.is_empty() {
+        return cut(text, most);
+    }
+    let room = most.saturating_sub(ways.chars().count() + 2);
+    if text.is_empty() || room == 0 { ways } else { format!("{}\n\n{ways}", cut(text, room)) }
 }
 
 /// A name that Flashduty takes (`[a-zA-Z_][a-zA-Z0-9_]*`, at most 128 characters), or `None` if nothing is left.

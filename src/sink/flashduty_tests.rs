@@ -67,6 +67,38 @@ fn an_alert_carries_every_field() {
 }
 
 #[test]
+fn links_stand_below_the_runbook_as_far_as_there_is_room_for_them() {
+    let link = |href: &str, text: &str| Link {
+        href: href.to_owned(),
+        text: (!text.is_empty()).then(|| text.to_owned()),
+    };
+    let check = |links: Vec<Link>, runbook: bool, description: &str, expected: &str| {
+        let runbook = transition().runbook.filter(|_| runbook);
+        let body = body(Transition { links, runbook, description: description.to_owned(), ..transition() });
+        assert_eq!(body["description"], expected);
+    };
+    let two = vec![link("https://w/a", "a\nb"), link("https://w/b", "")];
+    check(
+        two.clone(),
+        true,
+        "d",
+        "d\n\nRunbook: https://wiki.example.com/ssh\na b: https://w/a\nhttps://w/b",
+    );
+    check(two.clone(), false, "", "a b: https://w/a\nhttps://w/b");
+    let long = "d".repeat(3000);
+    let body = body(Transition { links: two, description: long.clone(), ..transition() });
+    let text = body["description"].as_str().expect("a text");
+    assert!(text.chars().count() == 2048 && text.ends_with("/ssh\na b: https://w/a\nhttps://w/b"), "{text}");
+    // What does not fit is left out whole.
+    check(
+        vec![link(&format!("https://w/{long}"), ""), link("https://w/b", "")],
+        false,
+        "d",
+        "d\n\nhttps://w/b",
+    );
+}
+
+#[test]
 fn the_status_is_the_vendor_s_word() {
     for (status, word) in [
         (Status::Info, "Info"),

@@ -265,22 +265,6 @@ pub(crate) fn words(text: &str, secrets: &Secrets) -> String {
     cut(&clean.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect::<String>(), MOST_WORDS)
 }
 
-/// Everything but RFC 3986's unreserved characters as `%XX`.
-pub(crate) fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.extend(
-                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
-            );
-        }
-    }
-    encoded
-}
-
 /// At most `most` characters (Unicode scalar values), the last of them `…` if something is missing.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.chars().nth(most).is_none() {

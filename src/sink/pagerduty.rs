@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::Outcome;
 use super::{Answer, Request, Unit, cut, words};
-use crate::model::{ChangeReport, Content, DeliveryKind, Image, Status, Transition};
+use crate::model::{self, ChangeReport, Content, DeliveryKind, Image, Status, Transition};
 use crate::settings;
 use crate::untrusted::is_hostile;
 
@@ -179,7 +179,7 @@ fn alert<'a>(
             class: label("class"),
             custom_details: details(t, half, shrink),
         }),
-        links: t.runbook.iter().filter_map(|href| link(href, Some("runbook"))).collect(),
+        links: links([(t.runbook.as_deref(), Some("runbook"))], &t.links),
         images: if shrink { Vec::new() } else { t.images.iter().filter_map(picture).collect() },
         ..bare
     }
@@ -213,10 +213,10 @@ fn change<'a>(report: &ChangeReport, shrink: bool, bare: Event<'a>) -> Event<'a>
             class: None,
             custom_details: first_of_each(own.chain(labels)),
         }),
-        links: [(report.link.as_ref(), None), (report.runbook.as_ref(), Some("runbook"))]
-            .into_iter()
-            .filter_map(|(href, text)| link(href?, text))
-            .collect(),
+        links: links(
+            [(report.link.as_deref(), None), (report.runbook.as_deref(), Some("runbook"))],
+            &report.links,
+        ),
         ..bare
     }
 }
@@ -255,9 +255,15 @@ fn first_of_each(pairs: impl Iterator<Item = (String, String)>) -> BTreeMap<Stri
     details
 }
 
+/// Those of a rule that have a key of their own, then the others.
+fn links<const N: usize>(own: [(Option<&str>, Option<&str>); N], others: &[model::Link]) -> Vec<Link> {
+    let others = others.iter().map(|link| (Some(link.href.as_str()), link.text.as_deref()));
+    own.into_iter().chain(others).filter_map(|(href, text)| link(href?, text)).collect()
+}
+
 fn link(href: &str, text: Option<&str>) -> Option<Link> {
     is_link(href, &["http://", "https://"])
-        .then(|| Link { href: href.to_owned(), text: text.map(str::to_owned) })
+        .then(|| Link { href: href.to_owned(), text: text.map(|text| plain(text, VALUE)) })
 }
 
 /// Pictures by https only, as the vendor's pages ask.

@@ -103,7 +103,9 @@ fn an_alert_carries_every_field() {
     let extra = sample::labels(&[("component", "sshd"), ("group", "edge"), ("class", "auth")]);
     let labels: Labels = transition().labels.into_iter().chain(extra).collect();
     let images = vec![image("https://g.example.com/1.png"), image("http://g.example.com/2.png")];
-    let (url, body) = sent(sample::raise(Transition { labels, images, ..transition() }), false);
+    let href = "https://wiki.example.com/x".to_owned();
+    let links = vec![model::Link { href, text: Some("a\u{1b}".to_owned()) }];
+    let (url, body) = sent(sample::raise(Transition { labels, images, links, ..transition() }), false);
     assert_eq!(url, "https://events.pagerduty.com/v2/enqueue");
     assert_eq!(
         body,
@@ -126,7 +128,10 @@ fn an_alert_carries_every_field() {
                     "component": "sshd", "group": "edge", "class": "auth",
                 },
             },
-            "links": [{ "href": "https://wiki.example.com/ssh", "text": "runbook" }],
+            "links": [
+                { "href": "https://wiki.example.com/ssh", "text": "runbook" },
+                { "href": "https://wiki.example.com/x", "text": "a�" },
+            ],
             "images": [{ "src": "https://g.example.com/1.png", "alt": "load" }],
         })
     );

@@ -33,6 +33,9 @@ pub(crate) fn transition() -> Transition {
         description: "Failed password for root".to_owned(),
         runbook: Some("https://wiki.example.com/ssh".to_owned()),
         images: Vec::new(),
+        links: Vec::new(),
+        lines: Vec::new(),
+        last_lines: Vec::new(),
     }
 }
 
@@ -72,6 +75,7 @@ pub(crate) fn report() -> ChangeReport {
         linked_changes: vec!["SHOP-7".to_owned()],
         runbook: Some("https://wiki.example.com/deploy".to_owned()),
         images: Vec::new(),
+        links: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
 
-use crate::model::{ChangeReport, Content, Image, Labels, Status, Timestamp, Transition};
+use crate::model::{ChangeReport, Content, Image, Labels, Link, Status, Timestamp, Transition};
 use crate::untrusted::Untrusted;
 
 /// The shape of a JSON line. Fields are only ever added, at the end.
@@ -32,6 +32,12 @@ struct Line<'a> {
     runbook: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<Picture<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<Way<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    lines: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    last_lines: &'a [String],
 }
 
 /// The shape of a JSON line about a change. Fields are only ever added, at the end.
@@ -59,6 +65,15 @@ struct ChangeLine<'a> {
     runbook: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<Picture<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<Way<'a>>,
+}
+
+#[derive(Serialize)]
+struct Way<'a> {
+    href: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +118,9 @@ pub fn json(transition: &Transition) -> String {
         step: t.step,
         runbook: t.runbook.as_deref(),
         images: t.images.iter().map(picture).collect(),
+        links: t.links.iter().map(way).collect(),
+        lines: &t.lines,
+        last_lines: &t.last_lines,
     };
     object(&line)
 }
@@ -128,6 +146,7 @@ pub fn change_json(report: &ChangeReport) -> String {
         seen: r.seen.to_string(),
         runbook: r.runbook.as_deref(),
         images: r.images.iter().map(picture).collect(),
+        links: r.links.iter().map(way).collect(),
     })
 }
 
@@ -149,6 +168,10 @@ fn all_labels<'a>(labels: &'a Labels, details: &'a Labels) -> BTreeMap<&'a str, 
 
 fn picture(image: &Image) -> Picture<'_> {
     Picture { src: &image.src, href: image.href.as_deref(), alt: image.alt.as_deref() }
+}
+
+fn way(link: &Link) -> Way<'_> {
+    Way { href: &link.href, text: link.text.as_deref() }
 }
 
 /// One transition as one line for people: time, status, rule, summary, labels. Whatever came from a log is escaped.
@@ -244,6 +267,25 @@ mod tests {
         let image = Image { src: "https://g/1.png".to_owned(), href: None, alt: Some("load".to_owned()) };
         let line = json(&Transition { images: vec![image], runbook: None, ..sample::transition() });
         assert!(line.ends_with(r#""step":0,"images":[{"src":"https://g/1.png","alt":"load"}]}"#), "{line}");
+    }
+
+    #[test]
+    fn links_and_lines_are_shown_when_there_are_any() {
+        let links = vec![
+            Link { href: "https://w/a".to_owned(), text: Some("a".to_owned()) },
+            Link { href: "https://w/b".to_owned(), text: None },
+        ];
+        let shown = r#","links":[{"href":"https://w/a","text":"a"},{"href":"https://w/b"}]"#;
+        let lines = vec!["one".to_owned(), "\u{1b}two".to_owned()];
+        let last_lines = vec!["nine".to_owned()];
+        let t = Transition { links: links.clone(), lines, last_lines, ..sample::transition() };
+        let line = json(&t);
+        assert!(
+            line.ends_with(&format!(r#"{shown},"lines":["one","\u001btwo"],"last_lines":["nine"]}}"#)),
+            "{line}"
+        );
+        let line = change_json(&ChangeReport { links, ..sample::report() });
+        assert!(line.ends_with(&format!("{shown}}}")), "{line}");
     }
 
     #[test]

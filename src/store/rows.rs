@@ -346,7 +346,7 @@ fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, &'static str> {
 pub(super) mod samples {
     use super::*;
     use crate::model::{
-        ChangeReport, ChangeStatus, Content, DeliveryKind, Episode, Image, Position, Reason, SinkName,
+        ChangeReport, ChangeStatus, Content, DeliveryKind, Episode, Image, Link, Position, Reason, SinkName,
         SourceName, Timestamp, Transition,
     };
     use crate::saved::{Guard, Locator, Rung, SavedFlush, SavedStanding};
@@ -376,6 +376,9 @@ pub(super) mod samples {
             description: "d".to_owned(),
             runbook: Some("r".to_owned()),
             images: vec![Image { src: "i".to_owned(), href: None, alt: Some("alt".to_owned()) }],
+            links: vec![Link { href: "h".to_owned(), text: Some("t".to_owned()) }],
+            lines: vec!["first".to_owned()],
+            last_lines: vec!["last".to_owned()],
         }
     }
 
@@ -408,6 +411,7 @@ pub(super) mod samples {
             linked_changes: vec!["c".to_owned()],
             runbook: Some("r".to_owned()),
             images: Vec::new(),
+            links: vec![Link { href: "h".to_owned(), text: None }],
         };
         Delivery { content: Content::Change(report), ..delivery(seq) }
     }
@@ -462,6 +466,8 @@ pub(super) mod samples {
                 files: vec![FileId(3)],
                 captures: vec![("user".into(), vec![0])],
                 lines: vec!["first".to_owned()],
+                last_lines: vec!["last but one".to_owned()],
+                lines_gap: true,
                 line: "last".to_owned(),
                 first_chunk: 2,
                 step_us: 15_625,
@@ -560,7 +566,7 @@ mod tests {
                     "0000010201feffffffffffffffff010000010103f0a204ac0201809c9c39",
                     "03737368abababababababababababababababab03020001000000000000164005ac02",
                     "8093a23803f0a204010104686f7374016101047573657204c3bc001b01730164010172010169000103616c74",
-                    "01010102010e0309020c0e010103010475736572010001056669727374046c6173740292f401010000000000",
+                    "0101680101740105666972737401046c61737401010102010e0309020c0e010103010475736572010001056669727374010c6c61737420627574206f6e6501046c6173740292f401010000000000",
                     "00e03f",
                 ),
             ),
@@ -571,7 +577,7 @@ mod tests {
                 concat!(
                     "29066f6e63616c6c0001809c9c3903737368abababababababababababababababab030200010000000000001640",
                     "05ac028093a23803f0a204010104686f7374016101047573657204c3bc001b0173016401017201016900",
-                    "0103616c7401",
+                    "0103616c740101680101740105666972737401046c61737401",
                 ),
             ),
             (
@@ -580,7 +586,7 @@ mod tests {
                 concat!(
                     "2a066f6e63616c6c0180aaea55809c9c39066465706c6f79abababababababababababababababab05617069",
                     "2d31010203f0a2040104686f737401610103617070036170690173016401016c0180b3e4560180bcde57010163",
-                    "0101720001",
+                    "010172000101680001",
                 ),
             ),
             (
@@ -594,7 +600,7 @@ mod tests {
                 concat!(
                     "28066f6e63616c6c0001809c9c3903737368abababababababababababababababab030200010000000000001640",
                     "05ac028093a23803f0a204010104686f7374016101047573657204c3bc001b0173016401017201016900",
-                    "0103616c740104026e6f",
+                    "0103616c740101680101740105666972737401046c6173740104026e6f",
                 ),
             ),
             ("silence", "0000000000000008", "0801077465616d3d646202040163"),
@@ -604,7 +610,7 @@ mod tests {
                 concat!(
                     "0b066f6e63616c6c0001809c9c3903737368abababababababababababababababab030200010000000000001640",
                     "05ac028093a23803f0a204010104686f7374016101047573657204c3bc001b0173016401017201016900",
-                    "0103616c7401feffffffffffffffff01",
+                    "0103616c740101680101740105666972737401046c61737401feffffffffffffffff01",
                 ),
             ),
             ("told_change", "6f6e63616c6c006170692d31", "066f6e63616c6c056170692d3101020204062a"),

@@ -122,6 +122,12 @@ pub(crate) const CASES: &[Case] = &[
         "A letter or `_`, then letters, digits and `_`.",
     ),
     case(
+        "bad-link",
+        Rule("match = '(?<host>x)'\nlinks = ['https://{host}/load']"),
+        "A link has no host of the author's, or is no address of the web.",
+        "Write scheme and host as they are, places behind them.",
+    ),
+    case(
         "bad-macro",
         Rule("match = 'from %{ip:a-b}'"),
         "A `%{…}` in a pattern is not closed, or names its capture by what is no name.",

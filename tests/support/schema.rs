@@ -73,6 +73,12 @@ pub(crate) fn misfits(schema: &Value, value: &Value, place: &str, out: &mut Vec<
                     misfits(says, item, &format!("{place}[{at}]"), out);
                 }
             }
+            "maxItems" => {
+                let most = says.as_u64().and_then(|most| usize::try_from(most).ok()).expect("a number");
+                if value.as_array().is_some_and(|list| list.len() > most) {
+                    wrong(format!("{value} has more than {most}"));
+                }
+            }
             "required" => {
                 for key in says.as_array().expect("a list").iter().map(text) {
                     if value.as_object().is_some_and(|table| !table.contains_key(&key)) {

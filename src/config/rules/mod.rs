@@ -3,6 +3,7 @@
 mod captures;
 mod change;
 mod levels;
+mod links;
 mod restraints;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 
 use captures::{OF_A_MATCH, Patterns, of_a_match};
 pub(super) use change::untold;
+pub(super) use links::MOST_LINKS;
 pub(super) use restraints::parse_max_raises;
 use restraints::{Reference, Restraints};
 
@@ -225,8 +227,11 @@ impl<'t> Reader<'t, '_> {
 
         let built_in = if self.of_changes { template::OF_A_CHANGE } else { template::BUILT_IN };
         let known = template::Names { captured: &captured, built_in };
-        let text = |problems: &mut Problems<'_>, key: &str| {
+        let block = |problems: &mut Problems<'_>, key: &str| {
             self.fields.text(key).map(|said| template::parse(problems, &said, known))
+        };
+        let text = |problems: &mut Problems<'_>, key: &str| {
+            self.fields.text(key).map(|said| template::parse_line(problems, &said, known))
         };
         let default = |text: &str| {
             let span = self.header.clone();
@@ -236,11 +241,12 @@ impl<'t> Reader<'t, '_> {
             template::parse(&mut silent, &Said::new(text, span), names)
         };
         let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
-        let description = text(problems, "description")
+        let description = block(problems, "description")
             .unwrap_or_else(|| default(if self.of_changes { "{line}" } else { "{lines}" }));
         let runbook = text(problems, "runbook");
         let labels = self.labels(problems, around, &sources, known);
         let images = self.images(problems, known);
+        let links = self.links(problems, known);
 
         let change = match matches.as_deref() {
             Some(matches) if self.of_changes => self.change(problems, matches, &known, &set_names),
@@ -304,6 +310,8 @@ impl<'t> Reader<'t, '_> {
             description,
             runbook,
             images,
+            links,
+            lines_kept: self.lines_kept(),
             condition_digest: [0; 16],
             texts_digest: [0; 16],
         };
@@ -405,7 +413,7 @@ impl<'t> Reader<'t, '_> {
         let defaults = self.fields.defaults.map(|table| Fields { table, defaults: None });
         for fields in defaults.into_iter().chain([self.fields.own()]) {
             for (name, value) in fields.pairs("labels") {
-                labels.insert(name.into(), template::parse(problems, &value, names));
+                labels.insert(name.into(), template::parse_line(problems, &value, names));
             }
         }
         labels.into_iter().collect()
@@ -422,7 +430,8 @@ impl<'t> Reader<'t, '_> {
                 }
                 _ => [said(item), None, None],
             };
-            let mut text = |said: Option<Said<'_>>| said.map(|said| template::parse(problems, &said, names));
+            let mut text =
+                |said: Option<Said<'_>>| said.map(|said| template::parse_line(problems, &said, names));
             if let Some(src) = text(src) {
                 images.push(ImageTemplate { src, href: text(href), alt: text(alt) });
             }

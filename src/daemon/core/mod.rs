@@ -668,6 +668,9 @@ fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
         description: "sources are read and state is kept".to_owned(),
         runbook: None,
         images: Vec::new(),
+        links: Vec::new(),
+        lines: Vec::new(),
+        last_lines: Vec::new(),
     };
     let content = Content::Alert(DeliveryKind::Beat, transition);
     Delivery { seq: 0, sink, content, attempted: false }

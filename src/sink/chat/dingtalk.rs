@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Reading, signature};
 use crate::model::Timestamp;
 use crate::sink::attempt::Outcome;
-use crate::sink::percent_encode;
+use crate::untrusted::percent_encode;
 
 /// How long the robot is deaf once it was asked too often.
 const DEAF: Duration = Duration::from_secs(10 * 60);

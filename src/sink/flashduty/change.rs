@@ -7,7 +7,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use super::{DESCRIPTION, LABELS, TITLE, is_link, kept_labels, plain, push_url};
+use super::{DESCRIPTION, LABELS, TITLE, is_link, kept_labels, plain, push_url, with_links};
 use crate::model::{ChangeReport, ChangeStatus, Timestamp};
 use crate::settings::FlashdutyChanges;
 use crate::sink::{Request, Unit, cut};
@@ -55,7 +55,7 @@ fn event(report: &ChangeReport, shrink: bool) -> Event {
         change_key: change_key(report),
         change_status: report.status.as_str(),
         event_time: event_time(report).as_secs(),
-        description: cut(&plain(&report.description, true), DESCRIPTION / half),
+        description: with_links(&plain(&report.description, true), None, &report.links, DESCRIPTION / half),
         link,
         labels: labels(report, half, shrink),
     }
@@ -96,6 +96,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::Link;
     use crate::sink::{Secrets, sample};
 
     fn body(report: ChangeReport, shrink: bool) -> Value {
@@ -145,6 +146,13 @@ mod tests {
         for (life, expected) in [(1, "api-1.4"), (2, "api-1.4#2"), (u32::MAX, "api-1.4#4294967295")] {
             assert_eq!(body(ChangeReport { life, ..sample::report() }, false)["change_key"], expected);
         }
+    }
+
+    #[test]
+    fn links_stand_below_the_description() {
+        let links = vec![Link { href: "https://w/a".to_owned(), text: Some("notes".to_owned()) }];
+        let body = body(ChangeReport { links, ..sample::report() }, false);
+        assert_eq!(body["description"], "deploy api 1.4 started by ann\n\nnotes: https://w/a");
     }
 
     #[test]

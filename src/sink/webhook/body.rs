@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::stdout::content_json;
-use super::super::{Unit, cut, percent_encode};
+use super::super::{Unit, cut};
 use super::row_id;
 use crate::model::{ChangeReport, Content, Delivery, DeliveryKind, Labels, Status, Transition};
 use crate::settings::{Body, Form, Piece, Place, Webhook};
+use crate::untrusted::percent_encode;
 
 /// Characters of texts that stay where the receiver found a row too large.
 const SHRUNK: usize = 512;
@@ -53,11 +54,16 @@ fn json(value: &impl Serialize) -> String {
 
 /// The row without what can be missed.
 fn lean(mut row: Delivery) -> Delivery {
-    let (summary, description, images) = match &mut row.content {
-        Content::Alert(_, t) => (&mut t.summary, &mut t.description, &mut t.images),
-        Content::Change(r) => (&mut r.summary, &mut r.description, &mut r.images),
+    let (summary, description, images, links) = match &mut row.content {
+        Content::Alert(_, t) => {
+            t.lines.clear();
+            t.last_lines.clear();
+            (&mut t.summary, &mut t.description, &mut t.images, &mut t.links)
+        }
+        Content::Change(r) => (&mut r.summary, &mut r.description, &mut r.images, &mut r.links),
     };
     images.clear();
+    links.clear();
     for text in [summary, description] {
         *text = cut(text, SHRUNK);
     }

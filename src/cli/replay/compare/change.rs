@@ -244,6 +244,7 @@ mod tests {
                 linked_changes: Vec::new(),
                 runbook: None,
                 images: Vec::new(),
+                links: Vec::new(),
             });
         }
         changes

@@ -408,6 +408,9 @@ mod tests {
                     description: String::new(),
                     runbook: None,
                     images: Vec::new(),
+                    links: Vec::new(),
+                    lines: Vec::new(),
+                    last_lines: Vec::new(),
                 };
                 let told = pager.tell(&Emitted { transition, tell: Tell::Now });
                 let (kind, told) = told.expect("each is news");

@@ -300,6 +300,9 @@ mod tests {
             description: String::new(),
             runbook: None,
             images: Vec::new(),
+            links: Vec::new(),
+            lines: Vec::new(),
+            last_lines: Vec::new(),
         }
     }
 
@@ -390,6 +393,7 @@ mod tests {
             linked_changes: vec![text.to_owned()],
             runbook: Some(text.to_owned()),
             images: Vec::new(),
+            links: Vec::new(),
         }
     }
 
