@@ -206,6 +206,9 @@ pub struct Open {
     /// Why nobody was told of it, in a few words; `None`: somebody was.
     #[serde(default)]
     pub untold: Option<String>,
+    /// True if its rule is gone and it is kept open.
+    #[serde(default)]
+    pub orphan: bool,
 }
 
 impl From<&Transition> for Open {
@@ -224,6 +227,7 @@ impl From<&Transition> for Open {
             held: false,
             silence: None,
             untold: None,
+            orphan: false,
         }
     }
 }
@@ -287,6 +291,12 @@ pub struct OpenRow {
     pub unseen: Option<Vec<String>>,
     /// The rule whose alerts are not told one by one, if it is the alert that says so.
     pub storm_of: Option<String>,
+    /// True if such an alert tells of it.
+    #[serde(default)]
+    pub folded: bool,
+    /// True if it stays open when its rule is gone.
+    #[serde(default)]
+    pub outlives: bool,
 }
 
 /// A source.

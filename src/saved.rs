@@ -3,6 +3,7 @@
 //! (or of the types of `model` it holds) is a change of `store::FORMAT`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -171,6 +172,10 @@ pub struct SavedKey {
     pub step_us: i64,
     /// The number of the newest match, for rules that look at that alone.
     pub newest_number: Option<f64>,
+    /// [`crate::rule::Rule::outlives`] of its rule.
+    pub outlives: Option<Duration>,
+    /// Set while an alert is open without a rule: when it is over at the latest.
+    pub orphan_until: Option<Timestamp>,
 }
 
 /// Alerts that nobody wants to be told of for a while.

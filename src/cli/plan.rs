@@ -56,7 +56,13 @@ fn open_key(row: &OpenRow) -> Option<OpenKey> {
     let key = AlertKey { rule: RuleName::new(rule), hash: KeyHash::parse(digest)? };
     let bytes = |values: &Vec<String>| values.iter().map(|value| value.clone().into_bytes()).collect();
     let storm_of = row.storm_of.as_deref().map(RuleName::new);
-    Some(OpenKey { key, unseen: row.unseen.as_ref().map(bytes), storm_of })
+    Some(OpenKey {
+        key,
+        unseen: row.unseen.as_ref().map(bytes),
+        storm_of,
+        folded: row.folded,
+        outlives: row.outlives,
+    })
 }
 
 /// One rule of the plan, for machines.
@@ -67,6 +73,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     renamed_to: Option<&'a str>,
     kept: Vec<&'a Open>,
+    /// Kept open without the rule.
+    kept_open: Vec<&'a Open>,
     resolved: Vec<&'a Open>,
 }
 
@@ -74,14 +82,15 @@ impl Against {
     /// One JSON object for each rule, those that do not change included.
     pub(super) fn json(&self) -> String {
         let mut text = String::new();
-        for Planned { rule, fate, kept, resolved } in &self.planned {
+        for Planned { rule, fate, kept, orphaned, resolved } in &self.planned {
             let renamed_to = match fate {
                 Fate::Renamed(to) => Some(to.as_str()),
                 _ => None,
             };
             let plan = word(fate);
             let (kept, resolved) = (self.alerts(kept), self.alerts(resolved));
-            let line = Line { rule: rule.as_str(), plan, renamed_to, kept, resolved };
+            let kept_open = self.alerts(orphaned);
+            let line = Line { rule: rule.as_str(), plan, renamed_to, kept, kept_open, resolved };
             text.push_str(&serde_json::to_string(&line).expect("texts and numbers have a JSON form"));
             text.push('\n');
         }
@@ -92,15 +101,17 @@ impl Against {
     pub(super) fn text(&self) -> String {
         let mut text = format!("\na reload of the tripline on {} would change\n", self.running.scope);
         let mut unchanged = 0;
-        for Planned { rule, fate, kept, resolved } in &self.planned {
+        for Planned { rule, fate, kept, orphaned, resolved } in &self.planned {
             if *fate == Fate::Unchanged && resolved.is_empty() {
                 unchanged += u64::from(!rule.as_str().starts_with(OWN_PREFIX));
                 continue;
             }
-            let _ = writeln!(text, "  {:<10}{rule}: {}", word(fate), says(fate, kept.len(), resolved.len()));
-            let resolved: Vec<Open> = self.alerts(resolved).into_iter().cloned().collect();
-            for line in alert_lines(&resolved, false).lines() {
-                let _ = writeln!(text, "          {}", &line[2..]);
+            let counts = [kept.len(), orphaned.len(), resolved.len()];
+            let _ = writeln!(text, "  {:<10}{rule}: {}", word(fate), says(fate, counts));
+            self.show(&mut text, resolved);
+            if !orphaned.is_empty() {
+                text.push_str("          kept open:\n");
+                self.show(&mut text, orphaned);
             }
         }
         if self.planned.iter().all(|planned| planned.fate == Fate::Unchanged) {
@@ -113,6 +124,13 @@ impl Against {
             let _ = writeln!(text, "what becomes of {more} besides is not shown");
         }
         text
+    }
+
+    fn show(&self, text: &mut String, keys: &[AlertKey]) {
+        let alerts: Vec<Open> = self.alerts(keys).into_iter().cloned().collect();
+        for line in alert_lines(&alerts, false).lines() {
+            let _ = writeln!(text, "          {}", &line[2..]);
+        }
     }
 
     fn alerts(&self, keys: &[AlertKey]) -> Vec<&Open> {
@@ -134,7 +152,7 @@ fn word(fate: &Fate) -> &'static str {
     }
 }
 
-fn says(fate: &Fate, kept: usize, resolved: usize) -> String {
+fn says(fate: &Fate, [kept, orphaned, resolved]: [usize; 3]) -> String {
     let what = match fate {
         Fate::New => "begins".to_owned(),
         Fate::Unchanged | Fate::Texts => "all state is kept".to_owned(),
@@ -147,7 +165,12 @@ fn says(fate: &Fate, kept: usize, resolved: usize) -> String {
         let verb = if n == 1 { "is" } else { "are" };
         (n > 0).then(|| format!("{} {verb} {becomes}", plural(n as u64, "open alert")))
     };
-    let parts = [Some(what), alerts(kept, "kept"), alerts(resolved, "resolved")];
+    let parts = [
+        Some(what),
+        alerts(kept, "kept"),
+        alerts(orphaned, "kept open without it"),
+        alerts(resolved, "resolved"),
+    ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -170,7 +193,8 @@ mod tests {
     fn open(rule: &str) -> OpenRow {
         let alert = Open::from(&crate::sink::sample::transition());
         let alert_key = format!("{rule}:{}", KeyHash([0x3f; 16]));
-        OpenRow { alert: Open { alert_key, rule: rule.to_owned(), ..alert }, unseen: None, storm_of: None }
+        let alert = Open { alert_key, rule: rule.to_owned(), ..alert };
+        OpenRow { alert, unseen: None, storm_of: None, folded: false, outlives: rule == "lasting" }
     }
 
     fn rule(name: &str, condition: u8, texts: u8) -> Rule {
@@ -181,8 +205,14 @@ mod tests {
         Rules {
             version: "0.1.0".to_owned(),
             scope: "web-1".to_owned(),
-            rules: vec![row("same", 0, 0), row("words", 1, 0), row("limit", 2, 0), row("old", 3, 0)],
-            open: vec![open("words"), open("limit"), open("old")],
+            rules: vec![
+                row("same", 0, 0),
+                row("words", 1, 0),
+                row("limit", 2, 0),
+                row("old", 3, 0),
+                row("lasting", 5, 0),
+            ],
+            open: vec![open("words"), open("limit"), open("old"), open("lasting")],
             more_open: 0,
         }
     }
@@ -198,13 +228,18 @@ a reload of the tripline on web-1 would change
   gone      old: removed or disabled; 1 open alert is resolved
           warning   2015-12-10T09:13:10Z  old:3f3f3f3f
                     5 failed logins from 187.141.143.180 in 10m (level reached)
+  gone      lasting: removed or disabled; 1 open alert is kept open without it
+          kept open:
+          warning   2015-12-10T09:13:10Z  lasting:3f3f3f3f
+                    5 failed logins from 187.141.143.180 in 10m (level reached)
   new       fresh: begins
 1 rule stays as before
 ";
         assert_eq!(shown.text(), expected);
         let lines: Vec<serde_json::Value> =
             shown.json().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.len(), 5);
+        assert_eq!(lines.len(), 6);
+        assert_eq!(lines[4]["kept_open"][0]["rule"], "lasting");
         assert_eq!((&lines[3]["rule"], &lines[3]["plan"]), (&"old".into(), &"gone".into()));
         assert_eq!(lines[3]["resolved"][0]["labels"]["src_ip"], "187.141.143.180");
         assert_eq!(lines[2]["kept"][0]["rule"], "limit");
@@ -212,9 +247,15 @@ a reload of the tripline on web-1 would change
 
     #[test]
     fn nothing_is_a_plan_too_and_a_digest_must_be_one() {
-        let same = vec![rule("same", 0, 0), rule("words", 1, 0), rule("limit", 2, 0), rule("old", 3, 0)];
+        let same = vec![
+            rule("same", 0, 0),
+            rule("words", 1, 0),
+            rule("limit", 2, 0),
+            rule("old", 3, 0),
+            rule("lasting", 5, 0),
+        ];
         let shown = planned(running(), &Ruleset { rules: same }).unwrap().text();
-        assert!(shown.ends_with("would change\n  nothing\n4 rules stay as before\n"), "{shown}");
+        assert!(shown.ends_with("would change\n  nothing\n5 rules stay as before\n"), "{shown}");
         let mut odd = running();
         odd.rules[0].condition = "zz".to_owned();
         assert!(planned(odd, &Ruleset::default()).is_none());

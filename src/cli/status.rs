@@ -138,7 +138,7 @@ pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
 
 /// Why it is open, and why that is not told.
 fn why(alert: &Open) -> String {
-    let reason = &alert.reason;
+    let reason = if alert.orphan { "its rule is gone" } else { &alert.reason };
     if let Some(untold) = &alert.untold {
         return format!("{reason}; {untold}");
     }
@@ -146,7 +146,7 @@ fn why(alert: &Open) -> String {
     match (alert.held, alert.silence) {
         (true, Some(id)) => format!("{reason}; silence {id}"),
         (true, None) => format!("{reason}; held back"),
-        (false, _) => reason.clone(),
+        (false, _) => reason.to_owned(),
     }
 }
 
@@ -219,6 +219,7 @@ mod tests {
             held: false,
             silence: None,
             untold: None,
+            orphan: false,
         }
     }
 

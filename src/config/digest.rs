@@ -122,6 +122,7 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
         hold: _,
         resolve_after: _,
         expire_after: _,
+        outlives,
         max_keys,
         active,
         mute,
@@ -146,8 +147,10 @@ pub(super) fn texts(rule: &Rule) -> [u8; 16] {
     let mut hash = Sha256::new();
     field(&mut hash, b"tripline-texts-v1");
     let told = (active, mute, max_raises, flap, renotify, unless, sinks);
-    let written =
-        format!("{:?}", (max_keys, told, labels, summary, description, runbook, images, links, lines_kept));
+    let written = format!(
+        "{:?}",
+        (max_keys, told, labels, summary, description, runbook, images, links, lines_kept, outlives)
+    );
     rule.field_names().for_each(|name| field(&mut hash, name.as_bytes()));
     field(&mut hash, written.as_bytes());
     if let Some(Change { key: _, status: _, time, starts, ends, link, linked_changes }) = change {
@@ -252,6 +255,7 @@ mod tests {
             "links = [{ href = 'https://x.example/{a}', text = 'x' }]",
             "lines_kept = 3",
             "labels = { team = 'db' }",
+            "on_remove = 'keep'",
             "max_keys = 7",
             "active = 'Mon-Fri 08:00-18:00 UTC'",
             "mute = 'Sat UTC'",

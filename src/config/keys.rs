@@ -779,6 +779,7 @@ pub const ALERT_ONLY: &[&str] = &[
     "after_within",
     "deadline",
     "lines_kept",
+    "on_remove",
 ];
 
 /// `[[rule]]`, and `[defaults]` for all rules of a file.
@@ -900,6 +901,12 @@ pub const DEFAULTS: &[Key] = &[
         "How many lines are kept of an alert: of its beginning and of its end.",
     ),
     key(
+        "on_remove",
+        Kind::Choice(&["resolve", "keep"]),
+        "\"resolve\"",
+        "What becomes of open alerts when the rule is gone; kept ones end after `expire_after`, or 7 days.",
+    ),
+    key(
         "allow_slow",
         Kind::Switch,
         "false",
@@ -916,7 +923,7 @@ pub const FLAP: &[Key] = &[
 ];
 
 /// Keys of rules that a later version will have.
-pub const RULE_LATER: &[&str] = &["repeats", "on_remove", "files"];
+pub const RULE_LATER: &[&str] = &["repeats", "files"];
 
 /// One of `images`.
 pub const IMAGE: &[Key] = &[

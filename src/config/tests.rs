@@ -56,9 +56,25 @@ fn good(text: &str) -> Ruleset {
 }
 
 #[test]
+fn what_outlives_its_rule_does_so_for_a_time() {
+    let check = |lines: &str, hours: Option<u64>| {
+        let (found, problems) = rules(&format!("[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\n{lines}\n"));
+        let found = found.unwrap_or_else(|| panic!("{problems:?}"));
+        assert_eq!(found.rules[0].outlives, hours.map(|hours| Duration::from_secs(hours * 3600)), "{lines}");
+    };
+    check("", None);
+    check("on_remove = 'resolve'", None);
+    check("on_remove = 'keep'", Some(168));
+    check("on_remove = 'keep'\nresolve = 'y'", Some(168));
+    check("on_remove = 'keep'\nresolve = 'y'\nexpire_after = '2h'", Some(2));
+    check("on_remove = 'keep'\nresolve = 'y'\nexpire_after = 'never'", Some(168));
+}
+
+#[test]
 fn keys_and_values_of_rules_are_checked() {
     check_rule("match = 'x'\nmach = 'y'", &[("unknown-key", "mach")]);
-    check_rule("match = 'x'\non_remove = 'keep'", &[("not-yet", "on_remove")]);
+    check_rule("match = 'x'\nrepeats = true", &[("not-yet", "repeats")]);
+    check_rule("match = 'x'\non_remove = 'leave'", &[("bad-choice", "'leave'")]);
     check_rule("match = 'x'\nwithin = 600", &[("wrong-type", "600")]);
     check_rule("match = ['x', 5]", &[("wrong-type", "5")]);
     check_rule("match = 'x'\nwithin = '10min'", &[("bad-duration", "min")]);
@@ -973,7 +989,7 @@ match  = "sshd\\[\\d+\\]: \"Failed\" [z-a]"
 name     = "ssh"
 source   = "auth"
 match    = 'from %{ipp:src_ip}'
-on_remove = "keep"
+repeats  = true
 
 [[rule]]
 name     = "disk"

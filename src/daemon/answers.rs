@@ -164,13 +164,15 @@ fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
         alert: Open::from(alert),
         unseen: open.unseen.map(|values| values.iter().map(text).collect()),
         storm_of: open.storm_of.map(|rule| rule.to_string()),
+        folded: open.folded,
+        outlives: open.outlives,
     });
     Rules {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         scope: process.scope.clone(),
         rules: rules.collect(),
         open: open.collect(),
-        more_open: engine.open_alerts().count().saturating_sub(MOST_ALERTS) as u64,
+        more_open: engine.open_keys().count().saturating_sub(MOST_ALERTS) as u64,
     }
 }
 
@@ -178,7 +180,8 @@ fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
 fn open_alert<D: Disk>(core: &Core<D>, alert: &Transition) -> Open {
     let (held, silence) = (core.engine().is_held(alert), core.engine().silenced_by(alert));
     let untold = core.engine().why_untold(alert).map(|why| why.to_string());
-    Open { held, silence, untold, ..Open::from(alert) }
+    let orphan = core.engine().is_orphan(alert);
+    Open { held, silence, untold, orphan, ..Open::from(alert) }
 }
 
 fn report<D: Disk>(

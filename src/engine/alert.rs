@@ -222,6 +222,15 @@ impl Key {
             first_chunk: self.window.first_chunk(),
             step_us: self.window.step(),
             newest_number: self.newest_number,
+            outlives: rule.outlives,
+            orphan_until: None,
+        }
+    }
+
+    /// What is shown has held until then, whatever the clock of this key says.
+    pub(super) fn hold_until(&mut self, time: Timestamp) {
+        for rung in self.rungs.iter_mut().filter(|rung| rung.held.is_some_and(|held| held < time)) {
+            rung.held = Some(time);
         }
     }
 

@@ -10,7 +10,11 @@ impl Engine {
     /// Resolves the alerts of these keys that are open. Their keys begin anew: see `Key::begin_anew`.
     pub fn resolve(&mut self, keys: &[AlertKey], now: Timestamp) {
         self.now = self.now.max(now);
-        for AlertKey { rule, hash } in keys {
+        for key in keys {
+            if self.end_orphan(key, Reason::ByHand) {
+                continue;
+            }
+            let AlertKey { rule, hash } = key;
             let Some(ix) = self.ruleset.find(rule.as_str()) else { continue };
             let Some(key) = self.keys[ix.0 as usize].get(hash) else { continue };
             if key.status() == Status::Ok {

@@ -294,7 +294,8 @@ impl Engine {
         let open = self.keys[storm.0 as usize].values().filter(|key| key.status() != Status::Ok);
         let over = |name: &str| {
             let rule = self.ruleset.find(name);
-            rule.is_none_or(|ix| self.keys[ix.0 as usize].values().all(|key| key.folded.is_none()))
+            !self.orphans.is_folded(name)
+                && rule.is_none_or(|ix| self.keys[ix.0 as usize].values().all(|key| key.folded.is_none()))
         };
         let names: Vec<String> = open.map(|key| String::from_utf8_lossy(&key.by[0]).into_owned()).collect();
         let ended: Vec<String> = names.into_iter().filter(|name| over(name)).collect();

@@ -20,6 +20,7 @@ mod key;
 mod lines;
 mod measured;
 mod merge;
+mod orphans;
 pub mod plan;
 mod rows;
 pub mod silence;
@@ -52,6 +53,7 @@ use crate::scan::{Captures, KeptMatch, Match, MatchKind};
 use alert::Key;
 use clock::Clocks;
 use merge::{Merge, Timed};
+use orphans::Orphans;
 use silence::Silences;
 use timers::Timers;
 use window::Chunks;
@@ -153,6 +155,17 @@ pub struct RuleCounts {
     pub overflow: u64,
 }
 
+/// What became of a key that was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loaded {
+    /// A rule goes on with it.
+    Taken,
+    /// Its rule does not expect it any more, and it was never seen.
+    Unexpected,
+    /// There is no rule that keys alike.
+    Ruleless,
+}
+
 /// The state of all rules over all keys.
 #[derive(Debug)]
 pub struct Engine {
@@ -167,6 +180,7 @@ pub struct Engine {
     /// Those with [`Key::held`].
     held: BTreeSet<(RuleIx, KeyHash)>,
     silences: Silences,
+    orphans: Orphans,
     /// When something ended last that may have held others back, if they were not looked at since.
     freed: Option<Timestamp>,
     /// Where the last line of tripline's own would stand.
@@ -211,6 +225,7 @@ impl Engine {
             untold: BTreeSet::new(),
             held: BTreeSet::new(),
             silences: Silences::load(&saved.silences),
+            orphans: Orphans::default(),
             freed: None,
             own_offset: 0,
             ties: Vec::new(),
@@ -233,8 +248,9 @@ impl Engine {
         for row in &saved.keys {
             let rows = chunks.remove(&(&row.rule, row.hash)).unwrap_or_default();
             let numbers: Vec<u64> = rows.iter().map(|(number, _)| *number).collect();
-            if !engine.load(row.clone(), rows) {
-                engine.let_go(row.clone(), numbers);
+            let loaded = engine.load(row.clone(), rows);
+            if loaded != Loaded::Taken {
+                engine.let_go(row.clone(), numbers, loaded == Loaded::Ruleless);
             }
         }
         engine.settle_storms(now);
@@ -255,34 +271,39 @@ impl Engine {
         self.ruleset = ruleset;
     }
 
-    /// Takes a saved key under the rule of its name; false if there is none that keys alike.
-    fn load(&mut self, row: SavedKey, chunks: Chunks) -> bool {
+    /// Takes a saved key under the rule of its name.
+    fn load(&mut self, row: SavedKey, chunks: Chunks) -> Loaded {
         let ruleset = self.ruleset.clone();
-        let Some(ix) = ruleset.find(row.rule.as_str()) else { return false };
+        let Some(ix) = ruleset.find(row.rule.as_str()) else { return Loaded::Ruleless };
         let rule = ruleset.rule(ix);
         if rule.change.is_some() {
-            return false;
+            return Loaded::Ruleless;
         }
         if !row.by.iter().map(|(name, _)| name).eq(rule.by.iter().map(|by| &by.name)) {
-            return false;
+            return Loaded::Ruleless;
         }
         let values = row.by.iter().map(|(name, value)| (name.as_ref(), value.as_slice()));
         if digest(rule.name.as_str(), self.scope_of(rule), values) != row.hash {
-            return false;
+            return Loaded::Ruleless;
         }
         // It was only ever watched because it was expected.
         let seen = row.total > 0 || !rule.notices_absence();
         if !seen && !rule.expects(row.by.iter().map(|(_, value)| value.as_slice())) {
-            return false;
+            return Loaded::Unexpected;
         }
         let restarted = row.condition_digest != rule.condition_digest;
+        let was_orphan = row.orphan_until.is_some();
+        let rewritten = restarted || was_orphan || row.outlives != rule.outlives;
         let mut key = Key::load(rule, row, chunks);
+        if was_orphan {
+            key.hold_until(self.now);
+        }
         let hash = key.hash;
-        if restarted {
-            if rule.notices_few() {
-                // What was read so far is not in the new window.
-                key.born = key.born.max(self.clocks.newest(rule, self.now));
-            }
+        if restarted && rule.notices_few() {
+            // What was read so far is not in the new window.
+            key.born = key.born.max(self.clocks.newest(rule, self.now));
+        }
+        if rewritten {
             key.changed = true;
             self.changed_keys.push((ix, hash));
         }
@@ -294,24 +315,7 @@ impl Engine {
         }
         self.keys[ix.0 as usize].insert(hash, key);
         self.schedule(ix, hash);
-        true
-    }
-
-    /// Resolves what is open of a key that no rule takes, and forgets it.
-    fn let_go(&mut self, row: SavedKey, chunks: Vec<u64>) {
-        if let Some(mut last) = row.open.filter(|last| last.status != Status::Ok || row.untold) {
-            last.previous = last.status;
-            last.status = Status::Ok;
-            last.reason = Reason::RuleGone;
-            last.time = self.now;
-            last.step += 1;
-            (last.lines, last.last_lines) = (row.lines, row.last_lines);
-            self.output.transitions.push(Emitted { transition: last, tell: Tell::IfOther });
-        }
-        for number in chunks {
-            self.made.push(Change::ChunkGone(row.rule.clone(), row.hash, number));
-        }
-        self.made.push(Change::KeyGone(row.rule, row.hash));
+        Loaded::Taken
     }
 
     fn scope_of(&self, rule: &Rule) -> &str {
@@ -329,6 +333,7 @@ impl Engine {
         let counts = std::mem::take(&mut self.counts);
         self.made = self.take_changes();
         let keys = std::mem::take(&mut self.keys);
+        let orphans = self.orphans.take();
         self.timers = Timers::default();
         self.untold.clear();
         self.held.clear();
@@ -342,9 +347,16 @@ impl Engine {
                 let row = key.save(rule);
                 let chunks: Vec<_> = key.window.into_chunks().collect();
                 let numbers = chunks.iter().map(|(number, _)| *number).collect();
-                if !self.load(row.clone(), chunks) {
-                    self.let_go(row, numbers);
+                let loaded = self.load(row.clone(), chunks);
+                if loaded != Loaded::Taken {
+                    self.let_go(row, numbers, loaded == Loaded::Ruleless);
                 }
+            }
+        }
+        for row in orphans {
+            let loaded = self.load(row.clone(), Vec::new());
+            if loaded != Loaded::Taken {
+                self.let_go(row, Vec::new(), loaded == Loaded::Ruleless);
             }
         }
         // What held others back may be gone, or may not hold them any more.
@@ -481,6 +493,7 @@ impl Engine {
         self.now = self.now.max(now);
         self.expect(false);
         self.end_silences();
+        self.end_orphans();
         self.ring();
         self.let_go_freed();
         self.tell_untold();
@@ -495,6 +508,7 @@ impl Engine {
                 key.end(scene, time, Reason::Stopped, out);
             });
         }
+        self.stop_orphans();
     }
 
     /// From now on [`Output::matches`] tells of every match. For those who count by time; who only wants the sum has
@@ -552,7 +566,8 @@ impl Engine {
 
     /// When to call [`Engine::tick`] though nothing happened; always after the `now` of the last call.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let wakes = [self.timers.first(), self.silences.next_end()].into_iter().flatten();
+        let wakes =
+            [self.timers.first(), self.silences.next_end(), self.orphans.next_end()].into_iter().flatten();
         wakes.min().map(|wake| wake.max(Timestamp(self.now.0.saturating_add(1))))
     }
 
@@ -577,9 +592,10 @@ impl Engine {
         rules.map(|((rule, counts), keys)| (&rule.name, *counts, keys.len()))
     }
 
-    /// The last transition of every alert that is open.
+    /// The last transition of every alert that is open, of those without a rule too.
     pub fn open_alerts(&self) -> impl Iterator<Item = &Transition> {
         let keys = self.keys.iter().flat_map(BTreeMap::values);
-        keys.filter_map(|key| key.last.as_ref()).filter(|last| last.status != Status::Ok)
+        let of_rules = keys.filter_map(|key| key.last.as_ref()).filter(|last| last.status != Status::Ok);
+        of_rules.chain(self.orphans.open())
     }
 }

@@ -51,6 +51,10 @@ pub struct OpenKey {
     pub unseen: Option<Vec<Vec<u8>>>,
     /// The rule whose alerts are not told one by one, if it is the alert that says so.
     pub storm_of: Option<RuleName>,
+    /// True if such an alert tells of it.
+    pub folded: bool,
+    /// True if it stays open when its rule is gone.
+    pub outlives: bool,
 }
 
 /// What becomes of a rule.
@@ -88,6 +92,8 @@ pub struct Planned {
     pub fate: Fate,
     /// Alerts that stay open.
     pub kept: Vec<AlertKey>,
+    /// Alerts that stay open without it, because it said `on_remove = "keep"`.
+    pub orphaned: Vec<AlertKey>,
     /// Alerts that are resolved at once: their rule is gone or keyed in another way, does not expect any more what is
     /// missed, or they told of a storm that is over with it.
     pub resolved: Vec<AlertKey>,
@@ -115,7 +121,8 @@ pub fn plan(old: &[Outline], new: &Ruleset, open: &[OpenKey]) -> Vec<Planned> {
     };
     let has_keys = |rule: &RuleName| {
         let old = old.iter().find(|old| old.name == *rule);
-        old.is_some_and(|old| fate_of(old).keeps())
+        let outlives = |open: &OpenKey| open.key.rule == *rule && open.folded && open.outlives;
+        old.is_some_and(|old| fate_of(old).keeps()) || open.iter().any(outlives)
     };
     let of_old = old.iter().map(|old| {
         let fate = fate_of(old);
@@ -128,14 +135,22 @@ pub fn plan(old: &[Outline], new: &Ruleset, open: &[OpenKey]) -> Vec<Planned> {
             !open.unseen.as_ref().is_some_and(dropped) && open.storm_of.as_ref().is_none_or(has_keys)
         };
         let mine = open.iter().filter(|open| open.key.rule == old.name);
-        let (kept, resolved): (Vec<_>, _) = mine.partition(goes_on);
+        let (kept, rest): (Vec<_>, Vec<_>) = mine.partition(goes_on);
+        let (orphaned, resolved) = rest.into_iter().partition(|open| open.outlives && !fate.keeps());
         let keys = |open: Vec<&OpenKey>| open.into_iter().map(|open| open.key.clone()).collect();
-        Planned { rule: old.name.clone(), fate, kept: keys(kept), resolved: keys(resolved) }
+        Planned {
+            rule: old.name.clone(),
+            fate,
+            kept: keys(kept),
+            orphaned: keys(orphaned),
+            resolved: keys(resolved),
+        }
     });
     let of_new = new.rules.iter().map(Outline::of).filter(is_new).map(|new| Planned {
         rule: new.name,
         fate: Fate::New,
         kept: Vec::new(),
+        orphaned: Vec::new(),
         resolved: Vec::new(),
     });
     of_old.chain(of_new).collect()
@@ -147,10 +162,11 @@ impl Engine {
         self.ruleset.rules.iter().map(Outline::of)
     }
 
-    /// What a reload looks at of the alerts that are open, with the last transition of each.
+    /// What a reload looks at of the alerts that are open and have a rule, with the last transition of each.
     pub fn open_keys(&self) -> impl Iterator<Item = (OpenKey, &Transition)> {
-        let keys = self.keys.iter().flat_map(BTreeMap::values);
-        keys.filter_map(|key| {
+        let rules = self.ruleset.rules.iter().zip(&self.keys);
+        let keys = rules.flat_map(|(rule, keys)| keys.values().map(move |key| (rule, key)));
+        keys.filter_map(|(rule, key)| {
             let last = key.last.as_ref().filter(|last| last.status != Status::Ok)?;
             let unseen = (key.total == 0).then(|| key.by.clone());
             let is_storm = last.key.rule.as_str() == super::hold::STORM;
@@ -158,8 +174,11 @@ impl Engine {
                 .by
                 .first()
                 .filter(|_| is_storm)
-                .map(|rule| RuleName::new(&*String::from_utf8_lossy(rule)));
-            Some((OpenKey { key: last.key.clone(), unseen, storm_of }, last))
+                .map(|rule| RuleName::new(&*String::from_utf8_lossy(rule)))
+                // What has no rule goes on whatever becomes of rules.
+                .filter(|rule| !self.orphans.is_folded(rule.as_str()));
+            let (folded, outlives) = (key.folded.is_some(), rule.outlives.is_some());
+            Some((OpenKey { key: last.key.clone(), unseen, storm_of, folded, outlives }, last))
         })
     }
 }

@@ -320,7 +320,7 @@ impl Engine {
     /// True if an open alert is held back from sinks that know nothing of it.
     pub fn is_held(&self, alert: &Transition) -> bool {
         let ix = self.ruleset.find(alert.key.rule.as_str());
-        ix.is_some_and(|ix| self.held.contains(&(ix, alert.key.hash)))
+        ix.is_some_and(|ix| self.held.contains(&(ix, alert.key.hash))) || self.orphans.is_held(&alert.key)
     }
 
     /// Forgets silences that are over.

@@ -3,6 +3,7 @@
 mod by_hand;
 mod change;
 mod lines;
+mod orphans;
 mod plan;
 mod restraints;
 mod silences;

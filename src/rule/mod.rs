@@ -139,6 +139,8 @@ pub struct Rule {
     pub resolve_after: Option<Duration>,
     /// Ends an alert without a recovery line, counted from its last match; only for rules with `resolve`.
     pub expire_after: Option<Duration>,
+    /// How long its open alerts outlive it when it is gone; `None`: they are resolved then.
+    pub outlives: Option<Duration>,
     /// When its alerts are told; none: always. Outside of all of them it is muted.
     pub active: Vec<Schedule>,
     /// When they are not told, whatever `active` says.
@@ -261,6 +263,7 @@ impl Rule {
             hold: Duration::ZERO,
             resolve_after: None,
             expire_after: None,
+            outlives: None,
             active: Vec::new(),
             mute: Vec::new(),
             max_keys: 1000,

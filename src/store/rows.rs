@@ -472,6 +472,8 @@ pub(super) mod samples {
                 first_chunk: 2,
                 step_us: 15_625,
                 newest_number: Some(0.5),
+                outlives: Some(std::time::Duration::from_secs(7)),
+                orphan_until: Some(Timestamp(8)),
             }],
             chunks: vec![(rule(), HASH, 2, vec![Entry { time: Timestamp::from_secs(60), n: 5, x: 6 }])],
             told: vec![Told {
@@ -567,7 +569,7 @@ mod tests {
                     "03737368abababababababababababababababab03020001000000000000164005ac02",
                     "8093a23803f0a204010104686f7374016101047573657204c3bc001b01730164010172010169000103616c74",
                     "0101680101740105666972737401046c61737401010102010e0309020c0e010103010475736572010001056669727374010c6c61737420627574206f6e6501046c6173740292f401010000000000",
-                    "00e03f",
+                    "00e03f0107000110",
                 ),
             ),
             ("chunk", "73736800abababababababababababababababab0000000000000002", "01809c9c390506"),

@@ -409,7 +409,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "not-yet",
-        Rule("match = 'x'\non_remove = 'keep'"),
+        Rule("match = 'x'\nrepeats = true"),
         "A key of a later version.",
         "Take it out: this version would not do it.",
     ),

@@ -98,6 +98,37 @@ fn what_is_no_socket_is_not_removed() {
 }
 
 #[test]
+fn an_alert_that_is_kept_outlives_its_rule_and_a_restart_and_can_be_resolved() {
+    let rule = DISK.replace("critical", "critical\"\non_remove = \"keep");
+    let sandbox = sandbox(TO_STDOUT, &rule);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    let key = running.tells("disk", "critical")["alert_key"].as_str().expect("a text").to_owned();
+    let other = DISK.replace("\"disk\"", "\"other\"");
+    sandbox.write("new.toml", &other);
+    let args = ["check", "--config", "tripline.toml", "--rules", "new.toml", "--against-running"];
+    let plan = sandbox.run(&args).expect(0).answer();
+    assert!(plan.contains("1 open alert is kept open without it\n          kept open:\n"), "{plan}");
+    sandbox.write("rules/r.toml", &other);
+    running.says("the configuration was loaded");
+    let status = |says: &str| {
+        let status = sandbox.run(&["status", "--state-dir", "state"]).expect(0).answer();
+        assert!(status.contains(says), "{status}");
+    };
+    status("(its rule is gone)");
+    running.stop().expect(0);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    status("(its rule is gone)");
+    sandbox.run(&["resolve", &key, "--state-dir", "state"]).expect(0);
+    let ended = running.tells("disk", "ok");
+    assert_eq!((&ended["alert_key"], &ended["reason"]), (&key.as_str().into(), &"resolved by hand".into()));
+    status("no open alert");
+    running.stop().expect(0);
+}
+
+#[test]
 fn what_a_reload_will_do_is_told_before_it_is_done() {
     let old = DISK.to_owned() + &DISK.replace("\"disk\"", "\"old\"") + &DISK.replace("\"disk\"", "\"same\"");
     let sandbox = sandbox(TO_STDOUT, &old);

@@ -14,6 +14,9 @@ use super::super::{Second, condition, deadline, measure};
 use super::{Around, Reader};
 use crate::rule::{By, Deadlines, Filter, Measure, Value};
 
+/// How long an alert stays open that nothing ends, unless something else is said.
+const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
 impl Reader<'_, '_> {
     pub(super) fn filter(
         &self,
@@ -140,10 +143,15 @@ impl Reader<'_, '_> {
         after
     }
 
+    /// How long open alerts outlive the rule: never for ever.
+    pub(super) fn outlives(&self, expire_after: Option<Duration>) -> Option<Duration> {
+        let keeps = self.fields.text("on_remove").is_some_and(|said| said.text == "keep");
+        keeps.then(|| expire_after.unwrap_or(A_WEEK))
+    }
+
     pub(super) fn expire_after(&self, problems: &mut Problems<'_>, has_resolve: bool) -> Option<Duration> {
-        const DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
         if has_resolve {
-            return self.fields.duration_or_never("expire_after").unwrap_or(Some(DEFAULT));
+            return self.fields.duration_or_never("expire_after").unwrap_or(Some(A_WEEK));
         }
         if let Some(value) = self.fields.own().value("expire_after") {
             let title = "`expire_after` has no effect without `resolve`";

@@ -292,6 +292,7 @@ impl<'t> Reader<'t, '_> {
             hold,
             resolve_after,
             expire_after,
+            outlives: self.outlives(expire_after),
             expect,
             deadlines,
             active,

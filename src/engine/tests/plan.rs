@@ -11,6 +11,7 @@ struct Written {
     keyed: bool,
     scoped: bool,
     absent: bool,
+    outlives: bool,
     condition: u8,
     texts: u8,
     expect: Vec<&'static str>,
@@ -28,6 +29,7 @@ impl Written {
             rule.expect = if self.absent { vec![Vec::new()] } else { Vec::new() };
         }
         rule.scoped = self.scoped;
+        rule.outlives = self.outlives.then_some(secs(1_000_000));
         // As `config` does, what is expected is part of the condition.
         let expected =
             self.expect.iter().map(|value| value.as_bytes()[0]).fold(0, |a, b| a * 3 + (b - b'a') + 1);
@@ -39,10 +41,10 @@ impl Written {
 
 fn written(name: &'static str) -> impl Strategy<Value = Option<Written>> {
     let expect = prop::sample::subsequence(vec!["a", "b"], 0..3);
-    let rule = (any::<bool>(), any::<bool>(), any::<bool>(), 0u8..2, 0u8..2, expect);
+    let rule = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0u8..2, 0u8..2, expect);
     prop::option::weighted(0.8, rule).prop_map(move |rule| {
-        let (keyed, scoped, absent, condition, texts, expect) = rule?;
-        Some(Written { name, keyed, scoped, absent, condition, texts, expect })
+        let (keyed, scoped, absent, outlives, condition, texts, expect) = rule?;
+        Some(Written { name, keyed, scoped, absent, outlives, condition, texts, expect })
     })
 }
 
@@ -116,11 +118,15 @@ fn check(old: &[Written], new: &[Written], lines: &[(usize, usize)]) {
         .collect();
     let mut resolved: Vec<AlertKey> = planned.iter().flat_map(|rule| rule.resolved.clone()).collect();
     let mut open: Vec<AlertKey> = bench.engine.open_alerts().map(|alert| alert.key.clone()).collect();
-    let mut kept: Vec<AlertKey> = planned.iter().flat_map(|rule| rule.kept.clone()).collect();
-    for keys in [&mut ended, &mut resolved, &mut open, &mut kept] {
+    let all = planned.iter().flat_map(|rule| rule.kept.iter().chain(&rule.orphaned).cloned());
+    let mut kept: Vec<AlertKey> = all.collect();
+    let orphans = bench.engine.open_alerts().filter(|alert| bench.engine.is_orphan(alert));
+    let mut orphans: Vec<AlertKey> = orphans.map(|alert| alert.key.clone()).collect();
+    let mut orphaned: Vec<AlertKey> = planned.iter().flat_map(|rule| rule.orphaned.clone()).collect();
+    for keys in [&mut ended, &mut resolved, &mut open, &mut kept, &mut orphans, &mut orphaned] {
         keys.sort();
     }
-    assert_eq!((ended, open), (resolved, kept), "{planned:?}");
+    assert_eq!((ended, open, orphans), (resolved, kept, orphaned), "{planned:?}");
     let after = windows(&bench.engine);
     let name = |rule: &str| RuleName::new(rule);
     for Planned { rule, fate, .. } in &planned {
@@ -164,6 +170,7 @@ fn each_fate_has_its_name() {
         keyed: true,
         scoped: true,
         absent: false,
+        outlives: false,
         condition: 0,
         texts: 0,
         expect: Vec::new(),
@@ -191,7 +198,10 @@ fn a_storm_is_over_with_the_rule_whose_alerts_it_folds() {
     let storm = Rule { captures: vec!["rule_name".into()], by: vec![about], ..latched("tripline_storm") };
     let bound = crate::rule::MaxRaises { most: 1, within: secs(60) };
     let stormy = Rule { max_raises: Some(bound), ..latched("r") };
-    for (name, kept, resolved) in [("r", 3, 0), ("other", 0, 3)] {
+    let lasting = Rule { outlives: Some(secs(1000)), ..stormy.clone() };
+    for (stormy, name, kept, resolved) in
+        [(&stormy, "r", 3, 0), (&stormy, "other", 0, 3), (&lasting, "r", 3, 0), (&lasting, "other", 3, 0)]
+    {
         let mut bench = Bench::new(vec![stormy.clone(), storm.clone()]);
         bench.line(1, "a", MatchKind::Match);
         bench.line(2, "b", MatchKind::Match);
@@ -202,9 +212,17 @@ fn a_storm_is_over_with_the_rule_whose_alerts_it_folds() {
         let planned = plan(&outlines, &new(), &open);
         bench.engine.adopt(Arc::new(new()), timings(), at(3));
         let counted =
-            |keys: fn(&Planned) -> &Vec<AlertKey>| planned.iter().map(|rule| keys(rule).len()).sum();
-        let counts: (usize, usize) = (counted(|rule| &rule.kept), counted(|rule| &rule.resolved));
+            |keys: fn(&Planned) -> &Vec<AlertKey>| planned.iter().map(|rule| keys(rule).len()).sum::<usize>();
+        let orphaned: usize = counted(|rule| &rule.orphaned);
+        let counts: (usize, usize) = (counted(|rule| &rule.kept) + orphaned, counted(|rule| &rule.resolved));
         assert_eq!(counts, (kept, resolved), "{planned:?}");
         assert_eq!(bench.engine.open_alerts().count(), kept);
+        // When it is over for the last of them, so is the storm.
+        let told: Vec<AlertKey> = bench.engine.open_alerts().map(|alert| alert.key.clone()).collect();
+        let (storms, others): (Vec<_>, Vec<_>) =
+            told.into_iter().partition(|key| key.rule.as_str() == "tripline_storm");
+        assert_eq!(storms.len(), kept / 3);
+        bench.engine.resolve(&others, at(4));
+        assert_eq!(bench.engine.open_alerts().count(), 0);
     }
 }
