@@ -42,7 +42,7 @@ pub(crate) struct Wanted {
 /// Where lines come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Lines {
-    /// From the sources of the configuration.
+    /// From the sources of the configuration, and those that rules are by themselves.
     Configured,
     /// From these files, absolute, begun there.
     Files(Vec<PathBuf>, Start),
@@ -129,6 +129,11 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    /// True if a rule names its files.
+    pub(crate) fn has_files(&self) -> bool {
+        !config::inline_sources(&self.rules, &TimeZone::UTC).is_empty()
+    }
+
     /// Of all that was read: another digest means that something changed.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let mut sha = Sha256::new();
@@ -245,6 +250,17 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         problems.sort_by_key(|problem| (place(&problem.file), problem.span.start));
     }
     diagnostics.extend(problems);
+    if let (Ok(settings), true) = (&mut settings, configured) {
+        let inline = config::inline_sources(&rules, &TimeZone::system());
+        if !inline.is_empty() {
+            diagnostics.retain(|problem| problem.id != "no-source");
+        }
+        settings.sources.extend(inline);
+        anchor(settings, &std::env::current_dir().unwrap_or_default());
+        if wanted.config.is_none() {
+            stand_alone(settings);
+        }
+    }
     match &settings {
         // Without a configuration there are no sinks that a rule could mean.
         _ if wanted.config.is_none() => {
@@ -310,9 +326,14 @@ fn take_arguments(
     };
     settings.sources = vec![source];
     if !has_config {
-        settings.state_dir = None;
-        settings.admin = Admin::default();
+        stand_alone(settings);
     }
+}
+
+/// Without a configuration nothing is kept and nobody is listened to, unless the command line says so.
+fn stand_alone(settings: &mut Settings) {
+    settings.state_dir = None;
+    settings.admin = Admin::default();
 }
 
 /// Paths that are relative to a configuration that was named by a relative path are so to where we stand now.

@@ -74,10 +74,9 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
         None if args.files.is_empty() => load::default_config(),
         None => None,
     };
-    if config.is_none() && args.files.is_empty() {
-        let hint =
-            "try `tripline demo`, or `tripline run --rules RULES.toml LOGFILE`, or write a `tripline.toml`";
-        return Err(Failure(format!("there is no configuration and no log file is named\nhint: {hint}")));
+    let is_bare = config.is_none() && args.files.is_empty();
+    if is_bare && args.from.rules.is_empty() {
+        return Err(nothing_to_watch());
     }
     let here = std::env::current_dir()?;
     let stdin = args.files.iter().any(|file| file.as_os_str() == "-");
@@ -99,6 +98,9 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline };
     let color = args.color.on(&std::io::stderr());
     let texts = load::read(&wanted).map_err(Failure)?;
+    if is_bare && !texts.has_files() {
+        return Err(nothing_to_watch());
+    }
     let mut known = Known { last: texts.digest(), seen: None };
     let loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
     show(&loaded, color);
@@ -159,6 +161,12 @@ impl Known {
         }
         new
     }
+}
+
+fn nothing_to_watch() -> Failure {
+    let hint =
+        "try `tripline demo`, or `tripline run --rules RULES.toml LOGFILE`, or write a `tripline.toml`";
+    Failure(format!("there is no configuration and no log file is named\nhint: {hint}"))
 }
 
 /// What the command line says in place of the configuration, at the start and at every reload.

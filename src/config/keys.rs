@@ -785,6 +785,18 @@ pub const ALERT_ONLY: &[&str] = &[
 /// `[[rule]]`, and `[defaults]` for all rules of a file.
 pub const DEFAULTS: &[Key] = &[
     key("source", Kind::Names, "", "Names of the sources whose lines the rule sees."),
+    key(
+        "files",
+        Kind::Globs,
+        "",
+        "Instead of `source`: globs of files to follow, relative to the rule file.",
+    ),
+    key(
+        "exclude",
+        Kind::Globs,
+        "[]",
+        "Of `files`: globs of files to leave out; one without `/` is held against the name alone.",
+    ),
     key("ignore", Kind::Patterns, "none", "A line that fits any of them is neither match nor recovery."),
     key(
         "by",
@@ -923,7 +935,7 @@ pub const FLAP: &[Key] = &[
 ];
 
 /// Keys of rules that a later version will have.
-pub const RULE_LATER: &[&str] = &["repeats", "files"];
+pub const RULE_LATER: &[&str] = &["repeats"];
 
 /// One of `images`.
 pub const IMAGE: &[Key] = &[
@@ -1008,8 +1020,9 @@ mod tests {
             "links",
             "allow_slow",
             "enabled",
-            // Of a later version.
             "files",
+            "exclude",
+            // Of a later version.
             "redact",
             "repeats",
             "sinks",

@@ -128,6 +128,12 @@ pub fn tests(text: &Text, is_pack: bool) -> (Result<Suite, Suite>, Vec<Diagnosti
     scenario::read(text, is_pack)
 }
 
+/// The sources that rules are by themselves, because they name `files`: named after the rules, sorted by name. Those of
+/// rules with the same files are one.
+pub fn inline_sources(texts: &[Text], local: &TimeZone) -> Vec<settings::Source> {
+    rules::sources(texts, local)
+}
+
 /// True if tests stand in that rule file.
 pub fn has_tests(text: &str) -> bool {
     scenario::has_tests(text)

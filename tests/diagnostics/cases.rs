@@ -503,6 +503,12 @@ pub(crate) const CASES: &[Case] = &[
         "Make it simpler, or write `allow_slow = true`; see `tripline check --cost`.",
     ),
     case(
+        "source-and-files",
+        Rule("match = 'x'\nfiles = 'app.log'"),
+        "A rule names sources and files: it is not clear where its lines come from.",
+        "Leave `source` or `files` out.",
+    ),
+    case(
         "syntax",
         File("[[rule]]\nname = = 'r'"),
         "The file is no TOML.",

@@ -22,6 +22,7 @@ mod exactly_once;
 /// What the rules make of one line.
 mod explain;
 mod fields;
+mod files;
 /// Lines of an attacker: their own rule, and nothing else.
 mod hostile;
 /// Start, stop, restart and reload.

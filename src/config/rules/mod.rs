@@ -2,6 +2,7 @@
 
 mod captures;
 mod change;
+mod files;
 mod levels;
 mod links;
 mod restraints;
@@ -16,6 +17,7 @@ use toml::de::{DeTable, DeValue};
 
 use captures::{OF_A_MATCH, Patterns, of_a_match};
 pub(super) use change::untold;
+pub(super) use files::sources;
 pub(super) use links::MOST_LINKS;
 pub(super) use restraints::parse_max_raises;
 use restraints::{Reference, Restraints};
@@ -39,6 +41,8 @@ use crate::settings::Source;
 /// What a rule is read against.
 struct Around<'a> {
     sources: Sources<'a>,
+    /// What rules are sources of by themselves.
+    inline: Vec<Source>,
     tables: &'a csv::Files,
     globals: &'a [(Arc<str>, String)],
     local: &'a TimeZone,
@@ -60,6 +64,7 @@ pub(super) fn read(
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
     let mut around = Around {
         sources,
+        inline: files::sources(texts, local),
         tables,
         globals,
         local,
@@ -148,6 +153,7 @@ fn read_file(
 }
 
 fn check_defaults(problems: &mut Problems<'_>, defaults: &DeTable<'_>) {
+    files::say_both(problems, defaults);
     for key in [RULE_OWN, CHANGE].concat() {
         if let Some((name, _)) = defaults.get_key_value(key.name) {
             let title = format!("`{}` belongs to a single rule", key.name);
@@ -176,7 +182,8 @@ impl<'t> Reader<'t, '_> {
         check(problems, self.fields.table, "a rule", &[RULE_OWN, DEFAULTS, CHANGE], RULE_LATER);
         let enabled = self.fields.switch("enabled").unwrap_or(true);
         let name = self.name(problems, around, enabled);
-        let sources = self.sources(problems, around.sources);
+        let inline = self.inline(problems, around);
+        let sources = if inline.is_some() { Vec::new() } else { self.sources(problems, around.sources) };
         let formats = formats(around.sources, &sources);
         let has_fields = !formats.is_empty() && formats.iter().all(|(_, format)| *format != Format::Plain);
         let without = || without_match(&formats);
@@ -270,7 +277,10 @@ impl<'t> Reader<'t, '_> {
         };
         let mut rule = Rule {
             name: RuleName::new(name?),
-            sources: sources.iter().map(|source| SourceName::new(source.text)).collect(),
+            sources: match inline {
+                Some(source) => vec![source],
+                None => sources.iter().map(|source| SourceName::new(source.text)).collect(),
+            },
             patterns,
             ignore: slots(ignore),
             resolve: slots(resolve),
