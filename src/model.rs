@@ -3,12 +3,16 @@
 //! Types that reach the state directory derive serde; their field order is part of the store's format
 //! (see `store`), so a change of a field is a change of the format version.
 
+mod component;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use component::ComponentStatus;
 
 /// An instant in microseconds since 1970-01-01T00:00:00Z. Range: what an `i64` holds, about ±292 000 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

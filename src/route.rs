@@ -34,9 +34,11 @@ pub struct Route {
     pub takes_changes: bool,
     /// True if changes only go forward to its peer; else it is told everything as it is.
     pub forward: bool,
+    /// True if it is told of tripline's own alerts.
+    pub takes_own: bool,
     /// Of which alerts it wants to hear; `None`: of all.
     pub when: Option<When>,
-    /// Rules that name other sinks.
+    /// Rules that name other sinks, or none where it has to be named.
     pub unnamed: BTreeSet<RuleName>,
     /// True if it is told nothing by itself: it is the fallback of others.
     pub reserve: bool,
@@ -53,6 +55,7 @@ impl Route {
             takes_alerts: true,
             takes_changes: true,
             forward: false,
+            takes_own: true,
             when: None,
             unnamed: BTreeSet::new(),
             reserve: false,
@@ -69,7 +72,7 @@ impl Route {
         let own = is_own(&alert.key);
         let asked = self.when.as_ref().filter(|when| !own || when.names_rules);
         let wants = asked.is_none_or(|when| when.wants(alert, status));
-        let named = own || !self.unnamed.contains(&alert.key.rule);
+        let named = if own { self.takes_own } else { !self.unnamed.contains(&alert.key.rule) };
         match last {
             Status::Ok if self.leaving || !self.takes_alerts || !named || !wants => Status::Ok,
             last if status < last && !wants => Status::Ok,
@@ -340,6 +343,14 @@ mod tests {
         let spoken =
             Route { when: Some(When { names_rules: true, ..at_least(Severity::Critical) }), ..choosy };
         assert!(told(&mut Ledger::default(), &spoken, own(), Tell::Now).is_none());
+    }
+
+    #[test]
+    fn a_sink_that_takes_nothing_of_tripline_itself_is_told_nothing_of_it() {
+        let route = Route { takes_own: false, ..Route::new(SinkName::new("page")) };
+        let hear = |rule| told(&mut Ledger::default(), &route, alert(rule, Status::Warning, ""), Tell::Now);
+        assert_eq!(hear("tripline_storm"), None);
+        assert_eq!(hear("r"), Some((DeliveryKind::Raise, Status::Warning)));
     }
 
     proptest! {

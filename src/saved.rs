@@ -234,6 +234,53 @@ pub struct SavedStanding {
     pub until: Timestamp,
 }
 
+/// What a notice on a status page is about; it also names the notice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum NoticeOf {
+    /// All alerts of a rule.
+    Rule(RuleName),
+    /// One alert.
+    Alert(AlertKey),
+    /// A change, by its key.
+    Change(String),
+}
+
+/// How far a notice on a status page has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// It speaks of a change that has not begun.
+    Planned,
+    /// It speaks of what is so now.
+    Open,
+    /// It was closed, at that second since the epoch.
+    Closed(i64),
+    /// Somebody deleted it on the page while alerts were open; they are counted, and nothing is said of them.
+    Deleted,
+    /// Nothing has to be remembered of it. That is what a missing row says, so it removes the row.
+    Past,
+}
+
+/// Something that stands on a status page for alerts or for a change, as far as the page is known to show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The sink that put it there.
+    pub sink: SinkName,
+    /// What it is about.
+    pub about: NoticeOf,
+    /// The peer's number for it.
+    pub change_id: i64,
+    /// Its title, at most 255 characters.
+    pub title: String,
+    /// Time of the newest thing that was said in it, in seconds since the epoch. Later ones lie behind it.
+    pub said_at: i64,
+    /// The components it speaks of, by the peer's ids.
+    pub components: Vec<String>,
+    /// The alerts that are open in it, with what they show; never `ok`.
+    pub open: Vec<(AlertKey, Status)>,
+    /// How far it has come.
+    pub stage: Stage,
+}
+
 /// A delivery that the peer will never take as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -268,6 +315,8 @@ pub struct Saved {
     pub dead: Vec<DeadLetter>,
     /// What is told again and again.
     pub standing: Vec<SavedStanding>,
+    /// What stands on status pages.
+    pub notices: Vec<Notice>,
     /// What is silent.
     pub silences: Vec<SavedSilence>,
     /// The next free file id; 1 in a new store.

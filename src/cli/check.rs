@@ -5,6 +5,7 @@ use clap::Args;
 use super::load::{self, Lines, Wanted};
 use super::{Color, ConfigArgs, Failure, LineFormat, NO, cost, plan, render};
 use crate::config::probe::Probe;
+use crate::settings::Peer;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -60,6 +61,13 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     }
     if loaded.believed.is_some() && loaded.rules == 0 {
         super::talk("warning: no rule is in force, so nothing is watched\n");
+    }
+    let pages = loaded.believed.iter().flat_map(|(settings, _)| &settings.sinks);
+    for sink in pages.filter(|sink| matches!(sink.peer, Peer::StatusPage(_))) {
+        super::talk(&format!(
+            "note: whether the page of sink `{}` has its `components` shows when the first incident is told: `check` asks nobody\n",
+            sink.of
+        ));
     }
     let costs = match loaded.believed.as_ref().filter(|_| args.cost) {
         Some((_, ruleset)) => {

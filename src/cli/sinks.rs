@@ -20,7 +20,7 @@ use crate::model::{
     Reason, RuleName, Status, Timestamp, Transition,
 };
 use crate::settings::{Settings, Sink};
-use crate::sink::attempt::{Attempt, Outcome, Purpose};
+use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 
 /// The rule that test alerts come from; nobody can write one of that name.
 const RULE: &str = "tripline_test";
@@ -37,7 +37,7 @@ pub(super) struct SinksArgs {
 enum What {
     /// Show how sinks fare: queue, state, last answer
     List(ListArgs),
-    /// Send an alert that is marked as a test, and resolve it; no tripline has to run for it
+    /// Send an alert that is marked as a test, and resolve it; a status page is only looked at. No tripline has to run
     Test(TestArgs),
 }
 
@@ -137,6 +137,7 @@ fn test(args: &TestArgs) -> Result<u8, Failure> {
                 number: 1,
                 shrink: false,
                 purpose: Purpose::Owed,
+                before: Before::default(),
             };
             courier.send(attempt);
             let outcome = runtime.block_on(done.recv()).and_then(|done| done.outcomes.into_iter().next());
@@ -199,6 +200,10 @@ fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static s
             lines: Vec::new(),
             last_lines: Vec::new(),
         };
+        if sink.peer.is_chosen() {
+            // The public reads what is said there: it is only asked whether the page is as it should be.
+            return vec![("look", Content::Alert(DeliveryKind::Beat, raise))];
+        }
         let over = Transition {
             status: Status::Ok,
             previous: Status::Warning,

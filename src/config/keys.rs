@@ -50,6 +50,14 @@ pub enum Kind {
     Count(usize, usize),
     /// `true` or `false`.
     Switch,
+    /// A peer's number for something, 1 or more.
+    Id,
+    /// A list of such numbers.
+    Ids,
+    /// A name or such a number, or a list of them.
+    NamesOrIds,
+    /// A table from severities to what components of a status page show.
+    ComponentStatus,
     /// How far a change has come: a word of [`crate::model::ChangeStatus`], or a table from values of a capture to such
     /// words, or a table from the capture's name to that table.
     ChangeStatus,
@@ -126,6 +134,10 @@ impl Kind {
             Kind::Size(..) => "a size such as \"64KiB\"",
             Kind::Count(least, most) => return format!("a whole number from {least} to {most}").into(),
             Kind::Switch => "`true` or `false`",
+            Kind::Id => "a number, 1 or more",
+            Kind::Ids => "a list of numbers, each 1 or more",
+            Kind::NamesOrIds => "a name or number, or a list of them",
+            Kind::ComponentStatus => "a table such as `{ critical = \"full_outage\" }`",
             Kind::ChangeStatus => {
                 "`Planned`, `Ready`, `Processing`, `Done` or `Canceled`, or a table such as `{ started = \"Processing\", ended = \"Done\" }`"
             }
@@ -420,6 +432,47 @@ pub const CHAT_SIGNED: &[Key] = &[
     key("secret", Kind::Secret, "", "The secret to sign with itself; warned about."),
 ];
 
+/// `[[sink]]` of type `flashduty-status-page`, besides [`SINK`].
+pub const STATUS_PAGE: &[Key] = &[
+    key("url", Kind::Text, "\"https://api.flashcat.cloud\"", "Base address."),
+    key("app_key_env", Kind::Text, "", "Name of the environment variable that holds the app key."),
+    key("app_key_file", Kind::Text, "", "File that holds the app key; `$CREDENTIALS_DIRECTORY` is expanded."),
+    key("app_key", Kind::Secret, "", "Refused: who has an app key can do all that its user can."),
+    key("page_id", Kind::Id, "", "The peer's number for the page."),
+    key("components", Kind::NamesOrIds, "", "Which components are spoken of, by their names or ids."),
+    key(
+        "component_status",
+        Kind::ComponentStatus,
+        "{ info = \"degraded\", warning = \"partial_outage\", critical = \"full_outage\" }",
+        "What an alert of a severity makes of them.",
+    ),
+    key(
+        "group_by",
+        Kind::Choice(&["rule", "alert"]),
+        "\"rule\"",
+        "What is one incident on the page: all alerts of a rule, or each alert.",
+    ),
+    key(
+        "reopen_within",
+        ANY_TIME,
+        "\"1h\"",
+        "An incident that was closed so long ago at most is opened again instead of another being made.",
+    ),
+    key(
+        "send_description",
+        Kind::Switch,
+        "false",
+        "`true`: descriptions of rules are sent too. Unless a rule says otherwise, they hold its log lines.",
+    ),
+    key("responders", Kind::Ids, "[]", "The peer's numbers for those who answer for it."),
+    key(
+        "notify_subscribers",
+        Kind::Switch,
+        "false",
+        "`true`: who has subscribed to the page is told of everything by mail.",
+    ),
+];
+
 /// `[[sink]]` of every type whose peer is reached by HTTP.
 pub const HTTP: &[Key] = &[
     key("ca_file", Kind::Text, "", "A private certificate authority, PEM, besides the public ones."),
@@ -539,10 +592,8 @@ pub const PEERS: &[(&str, &[&[Key]])] = &[
     ("webhook", &[SINK, HTTP, WEBHOOK]),
     ("file", &[SINK, FILE]),
     ("exec", &[SINK, EXEC]),
+    ("flashduty-status-page", &[SINK, HTTP, STATUS_PAGE]),
 ];
-
-/// Types of sinks that a later version will have.
-pub const SINK_TYPES_LATER: &[&str] = &["flashduty-status-page"];
 
 /// Top level of a rule file.
 pub const RULE_FILE: &[Key] = &[
@@ -974,6 +1025,7 @@ mod tests {
             (vec![BATCH], &[]),
             (vec![SINK, FILE], SINK_LATER),
             (vec![SINK, EXEC], SINK_LATER),
+            (vec![SINK, HTTP, STATUS_PAGE], SINK_LATER),
             (vec![RULE_FILE], &[]),
             (vec![RULE_OWN, DEFAULTS, CHANGE], RULE_LATER),
             (vec![IMAGE], &[]),

@@ -61,13 +61,12 @@ pub(super) fn read(
         names.insert("stdout".to_owned(), 0..0);
     }
     super::sinks::check_fallbacks(&mut problems, fields, &sinks);
-    // A sink that takes nothing but changes has no use for a sign of life; of one that is not believed nobody knows.
-    let only_changes = |name: &str| {
+    // Some have no use for a sign of life; of a sink that is not believed nobody knows.
+    let takes_none = |name: &str| {
         let mut mine = sinks.iter().filter(|sink| sink.of.as_str() == name).peekable();
-        mine.peek().is_some() && mine.all(|sink| !sink.peer.takes_alerts())
+        mine.peek().is_some() && mine.all(|sink| !sink.peer.takes_beats())
     };
-    let known_sinks: Vec<&str> =
-        names.keys().map(String::as_str).filter(|name| !only_changes(name)).collect();
+    let known_sinks: Vec<&str> = names.keys().map(String::as_str).filter(|name| !takes_none(name)).collect();
     let heartbeat = read_heartbeat(&mut problems, fields, &known_sinks);
     let admin = read_admin(&mut problems, fields);
     if sources.is_empty() && fields.value("source").is_none() && !document.is_empty() {
@@ -224,7 +223,7 @@ fn read_heartbeat(problems: &mut Problems<'_>, fields: Fields<'_, '_>, sinks: &[
     let fields = Fields { table, defaults: None };
     let sink = fields.text("sink")?;
     if !sinks.contains(&sink.text) {
-        let title = format!("there is no sink named `{}` that takes alerts", short(sink.text));
+        let title = format!("there is no sink named `{}` that takes signs of life", short(sink.text));
         let problem = problems.error("unknown-sink", sink.span, title, "unknown sink");
         problem.help = did_you_mean(sink.text, sinks.iter().copied());
         problem.note = Some(format!("the sinks are {}", listed(sinks.iter().copied())));

@@ -11,7 +11,7 @@ use super::keys::{
 };
 use super::measure::MEASURES;
 use super::rules::MOST_LINKS;
-use crate::model::{ChangeStatus, MOST_LINES};
+use crate::model::{ChangeStatus, ComponentStatus, MOST_LINES, Severity};
 use crate::rule::Preset;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -87,6 +87,7 @@ fn value(kind: Kind) -> Value {
     let fits = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     let name = || fits("^[a-z0-9_-]{1,64}$");
     let rule_name = || fits("^[a-z0-9_]{1,64}$");
+    let id = || json!({ "type": "integer", "minimum": 1 });
     let object = |of: Value| json!({ "type": "object", "additionalProperties": of });
     let never = |other: Value| json!({ "anyOf": [other, { "const": "never" }] });
     match kind {
@@ -109,6 +110,14 @@ fn value(kind: Kind) -> Value {
             json!({ "anyOf": [word(), object(word()), object(object(word()))] })
         }
         Kind::Switch => json!({ "type": "boolean" }),
+        Kind::Id => id(),
+        Kind::Ids => list(id()),
+        Kind::NamesOrIds => one_or_list(json!({ "anyOf": [id(), text()] })),
+        Kind::ComponentStatus => json!({
+            "type": "object",
+            "propertyNames": { "enum": Severity::ALL.map(Severity::as_str) },
+            "additionalProperties": { "enum": ComponentStatus::OF_ALERTS.map(ComponentStatus::as_str) },
+        }),
         Kind::Comparison => fits(COMPARISON),
         Kind::Measure => fits(&measures()),
         Kind::Choice(words) => json!({ "enum": words }),

@@ -9,8 +9,9 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::cli::render;
+use crate::model::ComponentStatus;
 use crate::rule::{Comparison, Op, Segment, Template, Unit, Value};
-use crate::settings::{OnStop, Peer, SecretFrom, Source, Start};
+use crate::settings::{GroupBy, OnStop, Peer, SecretFrom, Source, Start};
 
 fn file(path: &str, text: &str) -> Text {
     Text { path: path.into(), text: text.to_owned() }
@@ -873,7 +874,10 @@ fn the_main_file_is_checked() {
     check_main(&source("max_line = '64kb'"), &[("bad-size", "kb")]);
     check_main(&source("max_line = 5"), &[("out-of-range", "5")]);
     check_main(&source("[[source]]\nname='a'\nfiles='y'"), &[("duplicate-name", "'a'")]);
-    check_main("[[sink]]\nname='a'\ntype='exec'\nwebhook='x'\n", &[("not-yet", "'exec'")]);
+    check_main(
+        "[[sink]]\nname='a'\ntype='exec'\nwebhook='x'\n",
+        &[("missing-key", "[[sink]]"), ("unknown-key", "webhook")],
+    );
     check_main("[[sink]]\nname='a'\ntype='stdot'\n", &[("unknown-type", "'stdot'")]);
     check_main("[[sink]]\nname='a'\ntype='stdout'\nurl='x'\n", &[("unknown-key", "url")]);
     check_main(&sink(""), &[("missing-key", "[[sink]]")]);
@@ -1266,4 +1270,66 @@ fn a_pattern_that_wants_a_line_end_is_told_where_no_source_joins_lines() {
     check(&alone, "match='x'\nresolve='(?:a\\n|\\nb)'", &["line-end"]);
     check(&alone, r"match=['(?m)^a$', 'a\n?', 'a\s+b', '(?:a\n|b)']", &[]);
     check(&joined, r"match='a\nb'", &[]);
+}
+
+#[test]
+fn a_status_page_is_checked() {
+    let sink = |line: &str| {
+        format!(
+            "[[sink]]\nname='p'\ntype='flashduty-status-page'\npage_id=5750613685214\ncomponents=['API', 123]\n{line}\n"
+        )
+    };
+    let keyed = |line: &str| sink(&format!("app_key_env='K'\n{line}"));
+    check_main(&keyed(""), &[]);
+    check_main(&sink(""), &[("missing-key", "[[sink]]")]);
+    // An app key can do too much to stand here.
+    check_main(&sink("app_key='k'"), &[("inline-secret", "app_key")]);
+    check_main(&keyed("app_key='k'"), &[("inline-secret", "app_key")]);
+    check_main(&sink("url='https://h?x=1&app_key=k'"), &[("inline-secret", "app_key")]);
+    check_main(&keyed("url='http://h'"), &[("plaintext-url", "http://")]);
+    check_main(&keyed("component_status={ warning='major_outage' }"), &[("bad-choice", "'major_outage'")]);
+    check_main(&keyed("component_status={ warnung='degraded' }"), &[("unknown-key", "warnung")]);
+    check_main(
+        &keyed("component_status={ info='under_maintenance' }"),
+        &[("bad-choice", "'under_maintenance'")],
+    );
+    check_main(&keyed("component_status={ info=1 }"), &[("wrong-type", "1")]);
+    check_main(&keyed("component_status='degraded'"), &[("wrong-type", "'degraded'")]);
+    check_main(&keyed("responders=[1, 0, 'ann']"), &[("out-of-range", "0"), ("wrong-type", "'ann'")]);
+    check_main(
+        &keyed("group_by='sink'\nreopen_within='soon'"),
+        &[("bad-choice", "'sink'"), ("bad-duration", "s")],
+    );
+    let bare = "[[sink]]\nname='p'\ntype='flashduty-status-page'\napp_key_env='K'\n";
+    check_main(bare, &[("missing-key", "[[sink]]"), ("missing-key", "[[sink]]")]);
+    check_main(&format!("{bare}page_id=-5\ncomponents=[]"), &[("out-of-range", "-5"), ("empty-list", "[]")]);
+    check_main(
+        &format!("{bare}page_id='5'\ncomponents=[' ', true]"),
+        &[("wrong-type", "'5'"), ("empty", "' '"), ("wrong-type", "true")],
+    );
+    // The public is told of no sign of life, and of nothing that was meant for others.
+    check_main(&keyed("[[sink]]\nname='o'\ntype='stdout'\nfallback='p'"), &[("bad-fallback", "'p'")]);
+    check_main(&keyed("[heartbeat]\nsink='p'"), &[("unknown-sink", "'p'")]);
+
+    let text = keyed(
+        "component_status={ info='operational' }\nresponders=[7]\ngroup_by='alert'\nreopen_within='5m'\nurl='https://h/x?y=1'",
+    );
+    let found = settings(&file("tripline.toml", &text), &TimeZone::UTC).0.unwrap();
+    let Peer::StatusPage(page) = &found.sinks[0].peer else { panic!("{:?}", found.sinks[0]) };
+    assert_eq!(
+        (page.page_id, page.url.as_str(), page.components.as_slice()),
+        (5_750_613_685_214, "https://h/x?y=1", ["API".to_owned(), "123".to_owned()].as_slice())
+    );
+    assert_eq!(
+        page.component_status.map(ComponentStatus::as_str),
+        ["operational", "partial_outage", "full_outage"]
+    );
+    assert_eq!(
+        (page.responders.as_slice(), page.group_by, page.reopen_within.as_secs()),
+        ([7].as_slice(), GroupBy::Alert, 300)
+    );
+    let usual = settings(&file("tripline.toml", &keyed("")), &TimeZone::UTC).0.unwrap();
+    let Peer::StatusPage(page) = &usual.sinks[0].peer else { panic!("{:?}", usual.sinks[0]) };
+    assert!(!page.notify_subscribers && !page.send_description && page.group_by == GroupBy::Rule);
+    assert_eq!(page.url, "https://api.flashcat.cloud");
 }

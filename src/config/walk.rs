@@ -15,7 +15,7 @@ use super::ladder;
 use super::place::typed;
 use super::rules::{MOST_LINKS, parse_max_raises};
 use super::units::{parse_duration, parse_rate, parse_size};
-use crate::model::{ChangeStatus, MOST_LINES};
+use crate::model::{ChangeStatus, ComponentStatus, MOST_LINES, Severity};
 use crate::rule::Preset;
 
 /// A value of a table, with its place.
@@ -163,6 +163,40 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
             if count(value).is_none_or(|count| !(least..=most).contains(&count)) {
                 let title = format!("`{}` is out of range", key.name);
                 problems.error("out-of-range", value.span(), title, format!("takes {least} to {most}"));
+            }
+        }
+        (Kind::Id, DeValue::Integer(_)) => check_id(problems, key, value),
+        (Kind::NamesOrIds, DeValue::Integer(_)) => check_id(problems, key, value),
+        (Kind::NamesOrIds, DeValue::String(_)) => check_text(problems, key, value),
+        (Kind::Ids | Kind::NamesOrIds, DeValue::Array(list)) => {
+            for item in list.iter() {
+                match (item.get_ref(), key.kind) {
+                    (DeValue::Integer(_), _) => check_id(problems, key, item),
+                    (DeValue::String(_), Kind::NamesOrIds) => check_text(problems, key, item),
+                    _ => wrong_type(problems, key, item),
+                }
+            }
+        }
+        (Kind::ComponentStatus, DeValue::Table(words)) => {
+            let severities = Severity::ALL.map(Severity::as_str);
+            for (name, word) in words.iter() {
+                if !severities.contains(&name.get_ref().as_ref()) {
+                    let title = format!("`{}` is not a severity", short(name.get_ref()));
+                    let problem = problems.error("unknown-key", name.span(), title, "unknown severity");
+                    problem.help = did_you_mean(name.get_ref(), severities.iter().copied());
+                    problem.note = Some(format!("the severities are {}", listed(severities.iter().copied())));
+                }
+                match word.get_ref() {
+                    DeValue::String(_) => {
+                        check_choice(
+                            problems,
+                            key,
+                            &ComponentStatus::OF_ALERTS.map(ComponentStatus::as_str),
+                            word,
+                        );
+                    }
+                    _ => wrong_type(problems, key, word),
+                }
             }
         }
         (Kind::ChangeStatus, DeValue::String(_)) => check_change_status(problems, key, value),
@@ -316,6 +350,13 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     }
 }
 
+fn check_id(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
+    if id(value).is_none() {
+        let title = format!("`{}` is out of range", key.name);
+        problems.error("out-of-range", value.span(), title, format!("takes 1 to {}", i64::MAX));
+    }
+}
+
 fn check_choice(problems: &mut Problems<'_>, key: &Key, words: &[&str], value: Value<'_, '_>) {
     let Some(text) = value.get_ref().as_str().filter(|text| !words.contains(text)) else { return };
     let title = format!("`{}` cannot be `{}`", key.name, short(text));
@@ -381,6 +422,14 @@ fn check_text(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 let title = format!("`{}` is not a valid name", short(text));
                 problems.error("bad-name", value.span(), title, format!("takes {}", key.kind.describe()));
             }
+        }
+        Kind::NamesOrIds if text.trim().is_empty() => {
+            problems.error(
+                "empty",
+                value.span(),
+                format!("`{}` holds an empty name", key.name),
+                "leave it out",
+            );
         }
         Kind::Globs if text.is_empty() => {
             let title = format!("`{}` holds an empty glob", key.name);
@@ -486,6 +535,11 @@ pub(super) fn few_lines(value: Value<'_, '_>) -> Option<usize> {
     usize::from_str_radix(number.as_str(), number.radix()).ok().filter(|n| *n <= MOST_LINES)
 }
 
+fn id(value: Value<'_, '_>) -> Option<i64> {
+    let number = value.get_ref().as_integer()?;
+    i64::from_str_radix(number.as_str(), number.radix()).ok().filter(|id| *id > 0)
+}
+
 /// What a table says, with another table for what it does not say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'t, 'i> {
@@ -532,6 +586,26 @@ impl<'t, 'i> Fields<'t, 'i> {
 
     pub(super) fn count(&self, key: &str) -> Option<usize> {
         count(self.value(key)?)
+    }
+
+    pub(super) fn id(&self, key: &str) -> Option<i64> {
+        id(self.value(key)?)
+    }
+
+    /// The numbers of a list.
+    pub(super) fn ids(&self, key: &str) -> Vec<i64> {
+        let list = self.value(key).and_then(|value| value.get_ref().as_array());
+        list.into_iter().flat_map(|list| list.iter()).filter_map(id).collect()
+    }
+
+    /// Names and numbers, one or a list of them, as text.
+    pub(super) fn names_or_ids(&self, key: &str) -> Vec<String> {
+        let one = |value| id(value).map(|id| id.to_string()).or_else(|| Some(said(value)?.text.to_owned()));
+        match self.value(key).map(|value| (value, value.get_ref().as_array())) {
+            Some((_, Some(list))) => list.iter().filter_map(one).collect(),
+            Some((value, None)) => one(value).into_iter().collect(),
+            None => Vec::new(),
+        }
     }
 
     pub(super) fn size(&self, key: &str) -> Option<usize> {

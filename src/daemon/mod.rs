@@ -30,7 +30,7 @@ use crate::admin::{Answer, Question};
 use crate::model::{SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::settings::{OnStop, Peer, Settings};
-use crate::sink::attempt::{Attempt, Outcome, Purpose};
+use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
 use crate::tail::{Note, RealDisk};
@@ -352,6 +352,7 @@ impl Daemon {
             return;
         }
         let refused = done.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Suspend { .. }));
+        self.core.learn(done.learned);
         self.core.outcomes(&done.sink, done.attempt, done.outcomes, now);
         // `tripline run … | head`: nobody reads any more, and there is nobody else to tell.
         if refused
@@ -461,8 +462,15 @@ impl Daemon {
         }
         for beat in step.beats {
             let (sink, deliveries) = (beat.sink.clone(), vec![beat]);
-            let attempt =
-                Attempt { id: 0, sink, deliveries, number: 1, shrink: false, purpose: Purpose::Owed };
+            let attempt = Attempt {
+                id: 0,
+                sink,
+                deliveries,
+                number: 1,
+                shrink: false,
+                purpose: Purpose::Owed,
+                before: Before::default(),
+            };
             if self.dry_run {
                 continue;
             }

@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use crate::model::{Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
 pub use sink::{
-    Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, Http, PagerDuty, Peer, Proxy,
-    SecretFrom, Sink,
+    Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, GroupBy, Http, PagerDuty, Peer,
+    Proxy, SecretFrom, Sink, StatusPage,
 };
 pub use webhook::{Batch, Body, Form, Piece, Place, Webhook};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::SinkName;
+use crate::model::{ComponentStatus, SinkName};
 use crate::rule::When;
 
 use super::{Body, Webhook};
@@ -67,6 +67,8 @@ pub enum Peer {
     File(File),
     /// `type = "exec"`.
     Exec(Exec),
+    /// `type = "flashduty-status-page"`.
+    StatusPage(StatusPage),
 }
 
 impl Peer {
@@ -81,6 +83,7 @@ impl Peer {
             Peer::Webhook(_) => "webhook",
             Peer::File(_) => "file",
             Peer::Exec(_) => "exec",
+            Peer::StatusPage(_) => "flashduty-status-page",
         }
     }
 
@@ -91,25 +94,43 @@ impl Peer {
             | Peer::Flashduty(_)
             | Peer::Alertmanager(_)
             | Peer::PagerDuty(_)
-            | Peer::Chat(_) => true,
-            Peer::Webhook(_) | Peer::File(_) | Peer::Exec(_) => true,
+            | Peer::Chat(_)
+            | Peer::Webhook(_)
+            | Peer::File(_)
+            | Peer::Exec(_)
+            | Peer::StatusPage(_) => true,
             Peer::FlashdutyChanges(_) => false,
         }
     }
 
     /// True if it only writes down what it is told, as it is: to others a change only goes forward.
     pub fn is_log(&self) -> bool {
-        matches!(self, Peer::Stdout)
+        matches!(self, Peer::Stdout | Peer::Webhook(_) | Peer::File(_) | Peer::Exec(_))
     }
 
     /// True if it takes what is said of changes.
     pub fn takes_changes(&self) -> bool {
         match self {
-            Peer::Stdout | Peer::FlashdutyChanges(_) | Peer::PagerDuty(_) | Peer::Chat(_) => true,
-            Peer::File(_) | Peer::Exec(_) => true,
+            Peer::Stdout
+            | Peer::FlashdutyChanges(_)
+            | Peer::PagerDuty(_)
+            | Peer::Chat(_)
+            | Peer::File(_)
+            | Peer::Exec(_)
+            | Peer::StatusPage(_) => true,
             Peer::Flashduty(_) | Peer::Alertmanager(_) => false,
             Peer::Webhook(webhook) => !matches!(webhook.body, Body::Alertmanager),
         }
+    }
+
+    /// True if it hears only of rules that name it, and of nothing that tripline says of itself: the public reads it.
+    pub fn is_chosen(&self) -> bool {
+        matches!(self, Peer::StatusPage(_))
+    }
+
+    /// True if signs of life can go there.
+    pub fn takes_beats(&self) -> bool {
+        self.takes_alerts() && !self.is_chosen()
     }
 }
 
@@ -218,6 +239,38 @@ pub struct Exec {
     pub env: Vec<String>,
     /// Most of them at a time, 1 or more.
     pub concurrency: usize,
+}
+
+/// `type = "flashduty-status-page"`. Its secret is `app_key`.
+#[derive(Clone, Debug)]
+pub struct StatusPage {
+    /// Base URL; query parameters are kept.
+    pub url: String,
+    /// Which page.
+    pub page_id: i64,
+    /// What its notices speak of: ids or names of the page's components, at least one.
+    pub components: Vec<String>,
+    /// Ids of those who answer for it.
+    pub responders: Vec<i64>,
+    /// Whether those who subscribed to the page are called for each notice and what is said in it.
+    pub notify_subscribers: bool,
+    /// What an alert makes of the components, by its severity from `info` on.
+    pub component_status: [ComponentStatus; 3],
+    /// What has a notice of its own.
+    pub group_by: GroupBy,
+    /// A notice that was closed so long ago at most is opened again. Default 1 h.
+    pub reopen_within: Duration,
+    /// Whether descriptions of rules are sent, and not their summaries alone.
+    pub send_description: bool,
+}
+
+/// What has a notice of its own on a status page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupBy {
+    /// All alerts of a rule have one.
+    Rule,
+    /// Each alert has one.
+    Alert,
 }
 
 /// How a peer is reached by HTTP.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::standing::Resend;
 use crate::model::{AlertKey, Delivery, SinkName, Timestamp};
-use crate::saved::{DeadLetter, SavedStanding};
+use crate::saved::{DeadLetter, Notice, SavedStanding};
 
 /// What a queue may do, per peer.
 #[derive(Clone, Debug)]
@@ -42,6 +42,9 @@ pub struct Limits {
     pub max_age: Duration,
     /// How the peer is told again what it was told; `None`: it remembers.
     pub resend: Option<Resend>,
+    /// True if rows are tried strictly one after the other, the oldest first, whatever they are about: what is said to
+    /// the peer depends on what was said before.
+    pub in_order: bool,
 }
 
 impl Default for Limits {
@@ -61,6 +64,7 @@ impl Default for Limits {
             breaker_after: 5,
             max_age: Duration::from_secs(24 * 3600),
             resend: None,
+            in_order: false,
         }
     }
 }
@@ -117,6 +121,8 @@ pub struct Attempt {
     pub shrink: bool,
     /// Why it is made.
     pub purpose: Purpose,
+    /// What came before, for peers to whom nothing may be said twice.
+    pub before: Before,
 }
 
 /// Why an attempt is made.
@@ -128,6 +134,18 @@ pub enum Purpose {
     Again,
     /// We stop: what fires is to be believed for so long without us.
     Hold(Duration),
+}
+
+/// What is known before an attempt, for peers to whom nothing may be said twice. Without [`Limits::in_order`] only
+/// `again` means something.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Before {
+    /// True if it may have been said: by an attempt that got no answer, or by a process that is gone.
+    pub again: bool,
+    /// What ends the episode or the change that the row speaks of, if that is owed too.
+    pub end: Option<Box<Delivery>>,
+    /// What the sink has on its page; filled in by who keeps it.
+    pub notices: Vec<Notice>,
 }
 
 /// What has to become durable.

@@ -61,12 +61,14 @@ struct Picture {
     href: Option<String>,
 }
 
+/// An answer that says yes.
 #[derive(Deserialize)]
-struct Reply {
+pub(super) struct Reply {
     #[serde(default)]
     request_id: Option<String>,
+    /// What was asked for.
     #[serde(default)]
-    data: Option<serde_json::Value>,
+    pub(super) data: Option<serde_json::Value>,
     #[serde(default)]
     error: Option<Refusal>,
 }
@@ -354,27 +356,49 @@ fn plain_word(text: &str) -> bool {
 /// What an answer to `request` means. The code of the error decides, then the status: the vendor calls the status
 /// informational.
 pub fn classify(unit: Unit<'_>, request: &Request, answer: &Answer) -> Outcome {
+    match judge(unit, request, answer) {
+        Ok(reply) => Outcome::Accepted { note: note(answer, &reply, unit.secrets) },
+        Err(refused) => refused.outcome,
+    }
+}
+
+/// An answer that says no, or nothing.
+pub(super) struct Refused {
+    /// The peer's word for it; empty if it gave none.
+    pub(super) code: String,
+    pub(super) outcome: Outcome,
+}
+
+impl From<Outcome> for Refused {
+    fn from(outcome: Outcome) -> Refused {
+        Refused { code: String::new(), outcome }
+    }
+}
+
+/// What an answer says, for every part of the vendor's API.
+pub(super) fn judge(unit: Unit<'_>, request: &Request, answer: &Answer) -> Result<Reply, Refused> {
     let status = answer.status;
     let good = (200..300).contains(&status);
     let retry = |why: String| Outcome::Retry { after: answer.retry_after(unit.now), why };
     let Some(reply) = reply(answer) else {
-        return match status {
-            // What was said of the alert is unknown, and asking again does no harm: the peer knows it by its key.
+        let outcome = match status {
+            // What became of it is unknown: it is asked or said again.
             200..300 => {
                 retry(format!("{status} without a whole JSON answer; is `url` the address of Flashduty?"))
             }
             400 if !answer.whole => retry("400 with an answer that broke off".to_owned()),
             _ => by_status(status, format!("{status} without a JSON answer"), retry),
         };
+        return Err(outcome.into());
     };
     let refusal = reply.error.as_ref();
     let code = refusal.and_then(|refusal| refusal.code.as_deref()).unwrap_or_default();
     if good && matches!(code, "" | "0" | "OK") {
-        return Outcome::Accepted { note: note(answer, &reply, unit.secrets) };
+        return Ok(reply);
     }
     let message = refusal.and_then(|refusal| refusal.message.as_deref()).unwrap_or_default();
     let why = words(format!("{status} {code}: {message}").trim_end_matches([':', ' ']), unit.secrets);
-    match code {
+    let outcome = match code {
         "InvalidParameter" if names_key(message, request) => Outcome::Suspend { why },
         "InvalidParameter" | "BadRequest" if names_length(message) => Outcome::Shrink { why },
         "InvalidParameter" | "BadRequest" | "InvalidContentType" | "ReferenceExist" => Outcome::Dead { why },
@@ -395,7 +419,8 @@ pub fn classify(unit: Unit<'_>, request: &Request, answer: &Answer) -> Outcome {
         "EntityTooLarge" => Outcome::Shrink { why },
         _ if good => retry(why),
         _ => by_status(status, why, retry),
-    }
+    };
+    Err(Refused { code: code.to_owned(), outcome })
 }
 
 pub(super) fn by_status(status: u16, why: String, retry: impl Fn(String) -> Outcome) -> Outcome {

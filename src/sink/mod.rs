@@ -10,6 +10,7 @@
 //! * [`pagerduty`]: alerts and changes of one integration.
 //! * [`stdout`]: transitions as JSON lines or as readable lines. [`exec`]: what becomes of a program that was told.
 //! * [`webhook`]: whoever takes JSON by HTTP.
+//! * [`status_page`]: what the public is told; a dialogue, because nothing may be said twice there.
 //!
 //! A new peer is a file with a `request` that renders the rows of a [`Unit`] and a `classify` that reads an answer.
 
@@ -24,6 +25,7 @@ pub mod queue;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod standing;
+pub mod status_page;
 pub mod stdout;
 mod webhook;
 
@@ -39,7 +41,7 @@ use attempt::{Limits, Outcome, Purpose};
 use budget::Budget;
 use standing::Resend;
 
-/// Most bytes of an answer's body that are read.
+/// Most bytes of an answer's body that are read, as a rule.
 pub const MOST_ANSWER: usize = 64 * 1024;
 
 /// Characters of a peer's own words that are kept.
@@ -98,6 +100,7 @@ pub fn address<'a>(peer: &'a Peer, secrets: &'a Secrets) -> &'a str {
         Peer::Alertmanager(settings) => &settings.url,
         Peer::PagerDuty(settings) => &settings.url,
         Peer::Chat(_) => secrets.get(chat::URL),
+        Peer::StatusPage(settings) => &settings.url,
     }
 }
 
@@ -133,10 +136,10 @@ pub fn wrong_secret(peer: &Peer, secrets: &Secrets) -> Option<&'static str> {
     }
 }
 
-/// What is sent for a unit; `None` for a peer that is not reached by HTTP.
+/// What is sent for a unit; `None` for a peer that is not reached by HTTP, or not with one request.
 pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
     match peer {
-        Peer::Stdout | Peer::File(_) | Peer::Exec(_) => None,
+        Peer::Stdout | Peer::File(_) | Peer::Exec(_) | Peer::StatusPage(_) => None,
         Peer::Webhook(settings) => Some(webhook::request(settings, unit)),
         Peer::Flashduty(settings) => Some(flashduty::request(settings, unit)),
         Peer::FlashdutyChanges(settings) => Some(flashduty::change::request(settings, unit)),
@@ -149,7 +152,7 @@ pub fn request(peer: &Peer, unit: Unit<'_>) -> Option<Request> {
 /// What the answer to a request means for each row of its unit.
 pub fn classify(peer: &Peer, unit: Unit<'_>, request: &Request, answer: &Answer) -> Vec<Outcome> {
     match peer {
-        Peer::Stdout | Peer::File(_) | Peer::Exec(_) => Vec::new(),
+        Peer::Stdout | Peer::File(_) | Peer::Exec(_) | Peer::StatusPage(_) => Vec::new(),
         Peer::Webhook(settings) => webhook::classify(settings, unit, answer),
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => vec![flashduty::classify(unit, request, answer)],
         Peer::Alertmanager(_) => alertmanager::classify(unit, answer),
@@ -163,7 +166,7 @@ pub fn request_id(peer: &Peer, answer: &Answer) -> Option<String> {
     match peer {
         Peer::Stdout | Peer::File(_) | Peer::Exec(_) => None,
         Peer::Alertmanager(_) | Peer::PagerDuty(_) | Peer::Webhook(_) | Peer::Chat(_) => None,
-        Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => flashduty::request_id(answer),
+        Peer::Flashduty(_) | Peer::FlashdutyChanges(_) | Peer::StatusPage(_) => flashduty::request_id(answer),
     }
 }
 
@@ -202,9 +205,9 @@ pub struct Answer {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// At most [`MOST_ANSWER`] bytes.
+    /// At most so many bytes as whoever carries it reads, [`MOST_ANSWER`] as a rule.
     pub body: Vec<u8>,
-    /// False if the body broke off or was cut at [`MOST_ANSWER`].
+    /// False if the body broke off or was cut there.
     pub whole: bool,
 }
 
@@ -281,6 +284,8 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
 ///
 /// Flashduty: 100 requests a second and 1000 a minute for each integration; 15 a second with a burst of 60 stays
 /// below both (at most 75 in a second, 960 in a minute). stdout and files: in order, many rows at a time.
+/// below both (at most 75 in a second, 960 in a minute). A status page: one row after the other, and whoever carries its
+/// requests keeps 200 ms between them. stdout: in order, many rows at a time.
 pub fn limits(sink: &Sink) -> Limits {
     let own = match &sink.peer {
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => Limits {
@@ -306,6 +311,10 @@ pub fn limits(sink: &Sink) -> Limits {
             }),
             ..Limits::default()
         },
+        // What got no answer may still be on its way: it is given time to arrive before it is looked for.
+        Peer::StatusPage(_) => {
+            Limits { in_order: true, retry_base: Duration::from_secs(5), ..Limits::default() }
+        }
         Peer::Chat(settings) => chat::limits(settings.service),
         Peer::Stdout | Peer::File(_) => Limits { unit: 256, ..Limits::default() },
         Peer::Webhook(webhook) => {

@@ -19,13 +19,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::attempt::{Attempt, Change, Limits, Outcome, Purpose, QueueStatus};
+use super::attempt::{Attempt, Before, Change, Limits, Outcome, Purpose, QueueStatus};
 use super::budget::Meter;
 use super::standing::{Resend, Standing};
 use super::stdout::content_json;
 use crate::model::{
-    AlertKey, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Subject, Timestamp,
-    Transition, duration_text, micros,
+    AlertKey, ChangeStatus, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Subject,
+    Timestamp, Transition, duration_text, micros,
 };
 use crate::saved::{DeadLetter, SavedStanding};
 
@@ -266,7 +266,7 @@ impl Queue {
             && self.meter.take(now)
         {
             // Each by itself, as long as there is a send for each.
-            if self.limits.digest && self.ready.len() - 1 <= self.meter.left(now) {
+            if self.limits.digest && self.ready.len() <= self.meter.left(now) + 1 {
                 unit.truncate(1);
             }
             attempts.push(self.start(unit, changes));
@@ -316,6 +316,7 @@ impl Queue {
                 number: 1,
                 shrink: false,
                 purpose: Purpose::Again,
+                before: Before::default(),
             });
         }
     }
@@ -331,6 +332,7 @@ impl Queue {
             number: 1,
             shrink: false,
             purpose: Purpose::Hold(hold),
+            before: Before::default(),
         };
         rows.chunks(self.limits.unit.max(1)).map(attempt).collect()
     }
@@ -482,7 +484,10 @@ impl Queue {
             self.next_unit().map(|(_, due)| due)
         };
         let later = self.later.first().map(|(due, _)| *due);
-        let owed = [ready, later].into_iter().flatten().min();
+        let owed = match self.limits.in_order {
+            true => self.oldest().map(|(_, due)| due),
+            false => [ready, later].into_iter().flatten().min(),
+        };
         let due = if self.closed() {
             owed.filter(|_| self.in_flight.is_empty()).map(|_| self.probe_at)?
         } else {
@@ -707,6 +712,9 @@ impl Queue {
     /// The next row to find out with whether the peer is back: the oldest first, then in turn, so that one row the
     /// peer chokes on does not keep it closed for all.
     fn next_probe(&self) -> Option<u64> {
+        if self.limits.in_order {
+            return self.oldest().map(|(seq, _)| seq);
+        }
         let heads = || self.ready.iter().map(|(_, seq)| *seq).chain(self.later.iter().map(|(_, seq)| *seq));
         heads().filter(|seq| *seq > self.last_probe).min().or_else(|| heads().min())
     }
@@ -714,6 +722,9 @@ impl Queue {
     /// The rows that go together next, and from when on they may go; `None` if none is ready. A row that is to go
     /// alone does so at once.
     fn next_unit(&self) -> Option<(Vec<u64>, Timestamp)> {
+        if self.limits.in_order {
+            return self.oldest().map(|(seq, due)| (vec![seq], due));
+        }
         let mut heads = self.ready.iter().map(|(_, seq)| (*seq, &self.rows[seq]));
         let (first, row) = heads.next()?;
         let (mut unit, mut bytes, mut due) = (vec![first], row.bytes, row.linger);
@@ -732,6 +743,13 @@ impl Queue {
         Some((unit, if full { Timestamp::MIN } else { due }))
     }
 
+    /// The oldest row and when it may be tried, if it is neither in flight nor waits for a commit.
+    fn oldest(&self) -> Option<(u64, Timestamp)> {
+        let (seq, row) = self.rows.first_key_value()?;
+        let lane = self.lanes.get(&row.delivery.subject())?;
+        (!lane.busy && !lane.settling).then_some((*seq, lane.not_before))
+    }
+
     fn start(&mut self, seqs: Vec<u64>, changes: &mut Vec<Change>) -> Attempt {
         let mut attempt = Attempt {
             id: self.next_attempt,
@@ -740,6 +758,7 @@ impl Queue {
             number: 0,
             shrink: false,
             purpose: Purpose::Owed,
+            before: Before::default(),
         };
         self.next_attempt += 1;
         for &seq in &seqs {
@@ -748,7 +767,11 @@ impl Queue {
             if let Some(lane) = self.lanes.get_mut(&subject) {
                 lane.busy = true;
             }
+            if self.limits.in_order {
+                attempt.before.end = self.what_ends(seq).map(Box::new);
+            }
             let Some(row) = self.rows.get_mut(&seq) else { continue };
+            attempt.before.again |= row.unsure || row.tries > 0;
             row.tries = row.tries.saturating_add(1);
             row.linger = Timestamp::MIN;
             if !row.delivery.attempted {
@@ -763,6 +786,24 @@ impl Queue {
         }
         self.in_flight.insert(attempt.id, seqs);
         attempt
+    }
+
+    /// What ends the episode or the change of a row, if it is owed too.
+    fn what_ends(&self, seq: u64) -> Option<Delivery> {
+        let delivery = &self.rows.get(&seq)?.delivery;
+        let behind = self.lanes.get(&delivery.subject())?.rows.iter().filter(|other| **other > seq);
+        let mut behind = behind.map(|seq| &self.rows[seq]);
+        let end = match &delivery.content {
+            Content::Alert(DeliveryKind::Raise, t) => {
+                behind.find(|row| row.does(DeliveryKind::Resolve, t.episode))
+            }
+            Content::Alert(..) => None,
+            Content::Change(_) => behind.find(|row| {
+                let status = row.delivery.change().map(|report| report.status);
+                matches!(status, Some(ChangeStatus::Done | ChangeStatus::Canceled))
+            }),
+        };
+        end.map(|row| row.delivery.clone())
     }
 
     fn accept(&mut self, seq: u64, now: Timestamp, changes: &mut Vec<Change>) {

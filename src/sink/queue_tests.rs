@@ -752,3 +752,45 @@ fn what_was_owed_of_changes_is_owed_after_a_restart() {
     assert_eq!(bench.queue.rows.keys().copied().collect::<Vec<_>>(), [1]);
     assert_eq!(bench.seqs(0), [[1]]);
 }
+
+#[test]
+fn where_order_is_everything_the_oldest_row_goes_first_and_holds_up_the_rest() {
+    let limits = Limits { in_order: true, concurrency: 4, unit: 4, ..Limits::default() };
+    let mut bench = Bench::new(limits, Vec::new());
+    bench.push([
+        row(1, 1, Raise, Info, 1, 0),
+        change(2, "api-1", ChangeStatus::Processing),
+        row(3, 2, Raise, Critical, 1, 0),
+        row(4, 1, Resolve, Over, 1, 1),
+        change(5, "api-1", ChangeStatus::Done),
+    ]);
+    let said = |attempts: Vec<Attempt>| -> Vec<(u64, bool, Option<u64>)> {
+        let end = |attempt: &Attempt| attempt.before.end.as_ref().map(|row| row.seq);
+        attempts.iter().map(|a| (a.deliveries[0].seq, a.before.again, end(a))).collect()
+    };
+    assert_eq!(said(bench.plan(0)), [(1, false, Some(4))]);
+    bench.queue.committed();
+    assert_eq!((said(bench.plan(0)), bench.queue.next_wake()), (vec![], None));
+    // The answer was lost: nothing else goes before it, and it is not said again blindly.
+    bench.handle(1, retry(), 0);
+    let wake = bench.queue.next_wake().expect("it is tried again");
+    assert!(wake > at(0));
+    assert_eq!(said(bench.plan(0)), []);
+    assert_eq!(said(bench.plan(wake.as_secs() + 1)), [(1, true, Some(4))]);
+    bench.handle(2, accepted(), 2);
+    assert_eq!(said(bench.plan(2)), [(2, false, Some(5))]);
+    bench.handle(3, suspend(), 2);
+    // The row that tries whether the sink is back is the oldest, too.
+    assert_eq!(said(bench.plan(500)), [(2, true, Some(5))]);
+    bench.handle(4, accepted(), 500);
+    bench.queue.committed();
+    for (attempt, expected) in [(5, (3, false, None)), (6, (4, false, None)), (7, (5, false, None))] {
+        assert_eq!(said(bench.plan(501)), [expected]);
+        bench.handle(attempt, accepted(), 501);
+        bench.queue.committed();
+    }
+    // What another process attempted may have arrived.
+    let attempted = Delivery { attempted: true, ..row(9, 1, Raise, Info, 1, 0) };
+    let mut bench = Bench::new(Limits { in_order: true, ..Limits::default() }, vec![attempted]);
+    assert_eq!(said(bench.plan(0)), [(9, true, None)]);
+}

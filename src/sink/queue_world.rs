@@ -170,7 +170,14 @@ impl World {
 
     /// A unit is within its bounds, and goes when it is full or one of its rows has waited long enough, no later.
     fn check_units(&self, attempts: &[Attempt], tried: &[u64]) {
-        let Limits { unit, unit_bytes, linger, concurrency, .. } = self.limits;
+        let Limits { unit, unit_bytes, linger, concurrency, in_order, .. } = self.limits;
+        if in_order {
+            // There is no company to wait for: the oldest goes alone, and all others wait for it.
+            let oldest = self.queue.rows.keys().next();
+            let alone = |attempt: &Attempt| attempt.deliveries.iter().map(|row| &row.seq).eq(oldest);
+            assert!(attempts.iter().all(alone), "{attempts:?}");
+            return;
+        }
         let waited = |seq: &u64| tried.contains(seq) || self.now >= self.seen[seq].plus(linger);
         let left: Vec<&u64> =
             self.queue.ready.iter().map(|(_, seq)| seq).filter(|seq| !self.queue.rows[*seq].alone).collect();
@@ -377,6 +384,7 @@ proptest! {
         burst in 1_u32..4,
         max_rows in 0_usize..8,
         max_age in 300_u64..20_000,
+        in_order in any::<bool>(),
     ) {
         let (max_age, linger) = (Duration::from_secs(max_age), Duration::from_secs(linger));
         let budgets = vec![Budget { tokens, per: Duration::from_secs(60), burst }];
@@ -389,6 +397,7 @@ proptest! {
             budgets,
             max_rows,
             max_age,
+            in_order,
             ..Limits::default()
         };
         run(limits, false, &steps);
@@ -400,8 +409,9 @@ proptest! {
         max_rows in 0_usize..6,
         unit in 1_usize..4,
         linger in prop_oneof![Just(0), 1_u64..300],
+        in_order in any::<bool>(),
     ) {
         let linger = Duration::from_secs(linger);
-        run(Limits { max_rows, unit, linger, concurrency: 2, ..Limits::default() }, true, &steps);
+        run(Limits { max_rows, unit, linger, in_order, concurrency: 2, ..Limits::default() }, true, &steps);
     }
 }

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, SinkName, Status, Timestamp};
 use crate::saved::{
-    DeadLetter, Entry, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource, SavedStanding,
-    Told, ToldChange,
+    DeadLetter, Entry, Notice, NoticeOf, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource,
+    SavedStanding, Stage, Told, ToldChange,
 };
 
 /// The kinds of rows; each is a table of the database. The order is the order in which a commit writes them.
@@ -43,11 +43,13 @@ pub enum Table {
     Standing,
     /// [`ToldChange`] by sink and change key.
     ToldChange,
+    /// [`Notice`] by sink and what it is about.
+    Notice,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 12] = [
+    pub const ALL: [Table; 13] = [
         Table::Meta,
         Table::Source,
         Table::File,
@@ -60,6 +62,7 @@ impl Table {
         Table::Silence,
         Table::Standing,
         Table::ToldChange,
+        Table::Notice,
     ];
 
     /// The name inside the database; part of the format.
@@ -77,6 +80,7 @@ impl Table {
             Table::Silence => "silence",
             Table::Standing => "standing",
             Table::ToldChange => "told_change",
+            Table::Notice => "notice",
         }
     }
 
@@ -217,6 +221,16 @@ impl Batch {
         self.remove(Table::Standing, sink_key(sink, key));
     }
 
+    /// What stands on a status page. What is [`Stage::Past`] removes the row.
+    pub fn put_notice(&mut self, notice: &Notice) {
+        let key = notice_key(notice);
+        if notice.stage == Stage::Past {
+            self.remove(Table::Notice, key);
+        } else {
+            self.put(Table::Notice, key, notice);
+        }
+    }
+
     /// The counters: the next free file id (1 or more) and the next free delivery number; and up to when all names are
     /// reconciled.
     pub fn put_next(&mut self, next_file: u64, next_seq: u64, swept_to: Timestamp) {
@@ -287,6 +301,15 @@ fn sink_key(sink: &SinkName, key: &AlertKey) -> Vec<u8> {
     [sink.as_str().as_bytes(), b"\0", rule.as_str().as_bytes(), b"\0", &hash.0].concat()
 }
 
+fn notice_key(notice: &Notice) -> Vec<u8> {
+    let (kind, about) = match &notice.about {
+        NoticeOf::Rule(rule) => (b"r", rule.to_string()),
+        NoticeOf::Alert(key) => (b"a", key.to_string()),
+        NoticeOf::Change(key) => (b"c", key.clone()),
+    };
+    [notice.sink.as_str().as_bytes(), b"\0", kind, about.as_bytes()].concat()
+}
+
 fn parse_chunk_key(key: &[u8]) -> Option<(RuleName, KeyHash, u64)> {
     let (rest, number) = key.split_last_chunk::<8>()?;
     let (rest, hash) = rest.split_last_chunk::<16>()?;
@@ -320,6 +343,7 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
         Table::Silence => {
             saved.silences.push(keyed(key, value, |silence: &SavedSilence| seq_key(silence.id))?);
         }
+        Table::Notice => saved.notices.push(keyed(key, value, notice_key)?),
     }
     Ok(())
 }
@@ -501,6 +525,16 @@ pub(super) mod samples {
                 until: Timestamp(2),
                 comment: "c".to_owned(),
             }],
+            notices: vec![Notice {
+                sink: SinkName::new("page"),
+                about: NoticeOf::Change("api-1".to_owned()),
+                change_id: 5_750_613_685_214,
+                title: "t".to_owned(),
+                said_at: 60,
+                components: vec!["01KC3".to_owned()],
+                open: vec![(AlertKey { rule: rule(), hash: HASH }, Status::Warning)],
+                stage: Stage::Planned,
+            }],
             next_file: 4,
             next_seq: 43,
             swept_to: Timestamp::from_secs(7),
@@ -522,6 +556,7 @@ pub(super) mod samples {
         saved.dead.iter().for_each(|dead| batch.put_dead(dead));
         saved.silences.iter().for_each(|silence| batch.put_silence(silence));
         saved.standing.iter().for_each(|standing| batch.put_standing(standing));
+        saved.notices.iter().for_each(|notice| batch.put_notice(notice));
         batch.put_next(saved.next_file, saved.next_seq, saved.swept_to);
         batch
     }
@@ -616,6 +651,14 @@ mod tests {
                 ),
             ),
             ("told_change", "6f6e63616c6c006170692d31", "066f6e63616c6c056170692d3101020204062a"),
+            (
+                "notice",
+                "7061676500636170692d31",
+                concat!(
+                    "047061676502056170692d31bccfc9b4ddce02017478010530314b43330103737368",
+                    "abababababababababababababababab0200",
+                ),
+            ),
         ];
         let batch = samples::batch();
         let rows = Table::ALL.iter().flat_map(|table| batch.of(*table).map(move |row| (table.name(), row)));
@@ -674,6 +717,14 @@ mod tests {
         let rows: Vec<_> = first.of(Table::Delivery).map(|(_, value)| value.is_some()).collect();
         assert_eq!(rows, [false, true]);
         assert!(first.len_bytes() > 16);
+    }
+
+    #[test]
+    fn a_notice_of_which_nothing_has_to_be_remembered_removes_the_row() {
+        let notice = Notice { stage: Stage::Past, ..samples::saved().notices.remove(0) };
+        let mut batch = samples::batch();
+        batch.put_notice(&notice);
+        assert_eq!(batch.of(Table::Notice).map(|(_, value)| value).collect::<Vec<_>>(), [None]);
     }
 
     #[test]

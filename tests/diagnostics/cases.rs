@@ -304,6 +304,14 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "inline-secret",
+        Main(
+            "[[sink]]\nname = 'p'\ntype = 'flashduty-status-page'\npage_id = 5\ncomponents = 'API'\napp_key = 'k'",
+        ),
+        "A secret stands in the file with which too much could be done.",
+        "Use `app_key_file` or `app_key_env`.",
+    ),
+    case(
+        "inline-secret",
         Main("[[sink]]\nname = 'a'\ntype = 'flashduty'\nintegration_key = 'k'"),
         "A secret stands in the file, where many can read it.",
         "Use `integration_key_file` or `integration_key_env`.",

@@ -37,6 +37,8 @@ mod reload;
 mod replay;
 /// `test`: rules and what they are held against.
 mod rule_tests;
+/// What the public is told, over lost answers and sudden death.
+mod status_page;
 mod tellers;
 
 /// Rules over a source `app`: a disk that is bad until it is good.

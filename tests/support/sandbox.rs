@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::script::{Received, Script, Step};
+use super::script::{Otherwise, Received, Script, Step};
 
 /// How long a fact may take on a busy machine. A test that waits so long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -356,6 +356,14 @@ impl Peer {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime can be made");
         let script = runtime.block_on(Script::start(steps));
+        Peer { script, _runtime: runtime }
+    }
+
+    /// Answers every request so.
+    pub(crate) fn answering(otherwise: Otherwise) -> Peer {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let script = runtime.block_on(Script::answering([], otherwise));
         Peer { script, _runtime: runtime }
     }
 

@@ -60,6 +60,9 @@ struct Heard {
     bell: Condvar,
 }
 
+/// What a peer does with a request once its script is over.
+pub(crate) type Otherwise = Arc<dyn Fn(&Received) -> Step + Send + Sync>;
+
 /// A running peer. Ends with its runtime.
 pub(crate) struct Script {
     address: SocketAddr,
@@ -70,6 +73,11 @@ pub(crate) struct Script {
 impl Script {
     /// Listens on a free port of the loopback. After the last step every request is accepted.
     pub(crate) async fn start(steps: impl IntoIterator<Item = Step>) -> Script {
+        Script::answering(steps, Arc::new(|_| Step::accept())).await
+    }
+
+    /// The same, with something else after the last step.
+    pub(crate) async fn answering(steps: impl IntoIterator<Item = Step>, otherwise: Otherwise) -> Script {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("the loopback can be listened on");
         let script = Script {
             address: listener.local_addr().expect("a listener has an address"),
@@ -79,7 +87,8 @@ impl Script {
         let (received, steps) = (Arc::clone(&script.received), Arc::clone(&script.steps));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&received), Arc::clone(&steps)));
+                let (received, steps) = (Arc::clone(&received), Arc::clone(&steps));
+                tokio::spawn(serve(stream, received, steps, Arc::clone(&otherwise)));
             }
         });
         script
@@ -116,25 +125,31 @@ impl Script {
     }
 }
 
-async fn serve(mut stream: TcpStream, received: Arc<Heard>, steps: Arc<Mutex<VecDeque<Step>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    received: Arc<Heard>,
+    steps: Arc<Mutex<VecDeque<Step>>>,
+    otherwise: Otherwise,
+) {
     // A connection that is opened and not used must not eat a step.
     if stream.readable().await.is_err() || stream.peek(&mut [0]).await.unwrap_or(0) == 0 {
         return;
     }
-    let mut step = steps.lock().expect("no test thread panics with the lock").pop_front();
+    let step = steps.lock().expect("no test thread panics with the lock").pop_front();
     if matches!(step, Some(Step::Reset)) {
         return;
     }
     let Some(mut request) = read_request(&mut stream).await else { return };
-    request.status = status(step.as_ref());
+    let mut step = step.unwrap_or_else(|| otherwise(&request));
+    request.status = status(&step);
     received.requests.lock().expect("no test thread panics with the lock").push(request);
     received.bell.notify_all();
-    if let Some(Step::WhenTold(told, inner)) = step {
+    if let Step::WhenTold(told, inner) = step {
         told.notified().await;
-        step = Some(*inner);
+        step = *inner;
     }
     // A client that has left early is part of many scripts.
-    let _ = match step.unwrap_or_else(Step::accept) {
+    let _ = match step {
         Step::Answer { status, headers, body } => {
             let mut head = format!("HTTP/1.1 {status} x\r\nconnection: close\r\n");
             for (name, value) in headers {
@@ -149,13 +164,12 @@ async fn serve(mut stream: TcpStream, received: Arc<Heard>, steps: Arc<Mutex<Vec
     };
 }
 
-/// What a step answers; the peer accepts when its script is over.
-fn status(step: Option<&Step>) -> Option<u16> {
+/// What a step answers.
+fn status(step: &Step) -> Option<u16> {
     match step {
-        None => Some(200),
-        Some(Step::Answer { status, .. }) => Some(*status),
-        Some(Step::WhenTold(_, inner)) => status(Some(inner)),
-        Some(_) => None,
+        Step::Answer { status, .. } => Some(*status),
+        Step::WhenTold(_, inner) => status(inner),
+        _ => None,
     }
 }
 

@@ -50,19 +50,24 @@ pub(super) fn check_kind(problems: &mut Problems<'_>, table: &DeTable<'_>) -> bo
     of_changes
 }
 
-/// Warns of each rule that speaks of changes, if none of the sinks takes them.
+/// Warns of each rule that speaks of changes, if none of the sinks it goes to takes them.
 pub(in crate::config) fn untold(texts: &[Text], sinks: &[Sink]) -> Vec<Diagnostic> {
-    if sinks.iter().any(|sink| sink.peer.takes_changes()) {
-        return Vec::new();
-    }
+    let is_taken = |named: &[Said<'_>]| {
+        sinks.iter().filter(|sink| sink.peer.takes_changes()).any(|sink| match named {
+            [] => !sink.peer.is_chosen(),
+            named => named.iter().any(|said| said.text == sink.of.as_str()),
+        })
+    };
     let of_text = |text: &Text| {
         // What is wrong with it otherwise has been said.
         let document = parse(&mut Problems::new(&text.path, &text.text));
         let mut problems = Problems::new(&text.path, &text.text);
-        for (_, table) in (Fields { table: &document, defaults: None }).tables("rule") {
-            let fields = Fields { table, defaults: None };
+        let file = Fields { table: &document, defaults: None };
+        let defaults = file.value("defaults").and_then(|value| value.get_ref().as_table());
+        for (_, table) in file.tables("rule") {
+            let fields = Fields { table, defaults };
             let Some(kind) = fields.text("kind").filter(|kind| kind.text == "change") else { continue };
-            if fields.switch("enabled").unwrap_or(true) {
+            if fields.switch("enabled").unwrap_or(true) && !is_taken(&fields.texts("sinks")) {
                 let title = "no sink takes what this rule says of changes";
                 problems.warning("change-untold", kind.span, title, "nobody is told").help =
                     Some("add a `[[sink]]` of type \"stdout\"".to_owned());
@@ -417,10 +422,16 @@ mod tests {
         let change = "match = '(?<v>x)'\nchange_key = '{v}'\nchange_status = 'Done'";
         let flashduty = "[[sink]]\nname = 'f'\ntype = 'flashduty'\nintegration_key_env = 'K'\n";
         let stdout = "[[sink]]\nname = 'o'\ntype = 'stdout'\n";
+        let page = "[[sink]]\nname = 'p'\ntype = 'flashduty-status-page'\napp_key_env = 'K'\npage_id = 5\ncomponents = 'API'\n";
+        let named = |sink: &str| rule(&format!("{change}\nsinks = '{sink}'"));
         for (sinks, rule, expected) in [
             (flashduty.to_owned(), rule(change), Some("change-untold")),
             (format!("{flashduty}{stdout}"), rule(change), None),
             (String::new(), rule(change), None),
+            // A status page hears of what names it.
+            (page.to_owned(), rule(change), Some("change-untold")),
+            (page.to_owned(), named("p"), None),
+            (format!("{flashduty}{stdout}"), named("f"), Some("change-untold")),
             (flashduty.to_owned(), rule(&format!("{change}\nenabled = false")), None),
             (flashduty.to_owned(), Text { path: "r".into(), text: "[[rule]]\nname = 'r'\n".into() }, None),
         ] {

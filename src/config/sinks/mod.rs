@@ -9,6 +9,7 @@ mod file;
 mod flashduty;
 mod pagerduty;
 mod secret;
+mod status_page;
 mod webhook;
 
 use std::ops::Range;
@@ -20,7 +21,7 @@ use toml::de::DeTable;
 use super::Diagnostic;
 use super::csv::Files;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::keys::{HTTP, Key, PEERS, SINK_LATER, SINK_TYPES_LATER};
+use super::keys::{HTTP, Key, PEERS, SINK_LATER};
 use super::walk::{Fields, check, require};
 use super::when;
 use crate::model::SinkName;
@@ -44,11 +45,9 @@ pub(super) fn read(
     let fields = Fields { table, defaults: None };
     let kind = fields.text("type");
     let known = kind.as_ref().and_then(|kind| PEERS.iter().find(|(name, _)| *name == kind.text));
-    match (known, &kind) {
-        (Some((name, keys)), _) => check(problems, table, &format!("a {name} sink"), keys, SINK_LATER),
-        // The keys of a peer that is not there yet cannot be judged.
-        (None, Some(kind)) if SINK_TYPES_LATER.contains(&kind.text) => {}
-        (None, _) => {
+    match known {
+        Some((name, keys)) => check(problems, table, &format!("a {name} sink"), keys, SINK_LATER),
+        None => {
             let all: Vec<&[Key]> = PEERS.iter().flat_map(|(_, keys)| *keys).copied().collect();
             check(problems, table, "a sink", &all, SINK_LATER);
         }
@@ -57,15 +56,9 @@ pub(super) fn read(
     require(problems, table, header, "type", "a sink");
     let Some(kind) = kind else { return Vec::new() };
     let Some((what, keys)) = known else {
-        let later = SINK_TYPES_LATER.contains(&kind.text);
-        let problem = if later {
-            let title = format!("sinks of type `{}` are not supported by this version", kind.text);
-            problems.error("not-yet", kind.span, title, "not supported yet")
-        } else {
-            let title = format!("there is no sink type `{}`", short(kind.text));
-            problems.error("unknown-type", kind.span, title, "unknown type")
-        };
-        problem.help = did_you_mean(kind.text, types()).filter(|_| !later);
+        let title = format!("there is no sink type `{}`", short(kind.text));
+        let problem = problems.error("unknown-type", kind.span, title, "unknown type");
+        problem.help = did_you_mean(kind.text, types());
         problem.note = Some(format!("the types are {}", listed(types())));
         return Vec::new();
     };
@@ -82,6 +75,7 @@ pub(super) fn read(
         "webhook" => webhook::read(&mut reading).into_iter().map(|peer| (String::new(), peer)).collect(),
         "file" => file::read(&mut reading).into_iter().map(|peer| (String::new(), peer)).collect(),
         "exec" => exec::read(&mut reading).into_iter().map(|peer| (String::new(), peer)).collect(),
+        "flashduty-status-page" => status_page::read(&mut reading),
         _ => vec![(String::new(), Peer::Stdout)],
     };
     let secrets = reading.secrets;
@@ -117,6 +111,9 @@ pub(super) fn check_fallbacks(problems: &mut Problems<'_>, fields: Fields<'_, '_
             other if other == name.text => format!("sink `{}` can not stand in for itself", short(other)),
             // Of one that is not believed nobody knows what it takes.
             other if known(other) && sinks.iter().all(|sink| sink.of.as_str() != other) => continue,
+            other if sinks.iter().any(|sink| sink.of.as_str() == other && sink.peer.is_chosen()) => {
+                format!("`{}` is read by everybody, and is told only of what names it", short(other))
+            }
             other if !takes_alerts(other) => {
                 format!("there is no sink named `{}` that takes alerts", short(other))
             }
@@ -125,7 +122,7 @@ pub(super) fn check_fallbacks(problems: &mut Problems<'_>, fields: Fields<'_, '_
             }
             _ => continue,
         };
-        let names = sinks.iter().filter(|sink| sink.peer.takes_alerts() && sink.of.as_str() != name.text);
+        let names = sinks.iter().filter(|sink| sink.peer.takes_beats() && sink.of.as_str() != name.text);
         let names: Vec<&str> = names.map(|sink| sink.of.as_str()).collect();
         let problem = problems.error("bad-fallback", fallback.span, title, "not a fallback");
         problem.help = did_you_mean(fallback.text, names.iter().copied());

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
-use crate::saved::{DeadLetter, Saved, SavedSilence};
+use crate::saved::{DeadLetter, Notice, NoticeOf, Saved, SavedSilence, Stage};
 use crate::scan::{MatchKind, Review, Scanned, Scanner};
 use crate::settings::{Settings, Sink, Source};
 use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
@@ -124,6 +124,8 @@ pub struct Core<D: Disk> {
     every: bool,
     ledger: Ledger,
     queues: BTreeMap<SinkName, Queue>,
+    /// What stands on status pages.
+    notices: BTreeMap<(SinkName, NoticeOf), Notice>,
     routes: Vec<Route>,
     /// What was given up and nobody has looked at yet, by number.
     dead: BTreeMap<u64, DeadLetter>,
@@ -227,6 +229,8 @@ impl<D: Disk> Core<D> {
             (row.id, Place::new(row.source.clone(), row.offset, row.skipping))
         };
         let places = saved.files.iter().map(place).collect();
+        let named = |notice: &Notice| ((notice.sink.clone(), notice.about.clone()), notice.clone());
+        let notices = saved.notices.iter().map(named).collect();
         let mut core = Core {
             tail,
             engine,
@@ -236,6 +240,7 @@ impl<D: Disk> Core<D> {
             every,
             ledger,
             queues: BTreeMap::new(),
+            notices,
             routes: Vec::new(),
             dead: saved.dead.iter().map(|letter| (letter.delivery.seq, letter.clone())).collect(),
             unreachable: BTreeSet::new(),
@@ -356,14 +361,17 @@ impl<D: Disk> Core<D> {
             let Some(sink) = settings.sinks.iter().find(|known| known.name == *name) else {
                 return Route { leaving: true, ..Route::new(name.clone()) };
             };
-            let names_others = |rule: &&Rule| !rule.sinks.is_empty() && !rule.sinks.contains(&sink.of);
-            let unnamed = ruleset.rules.iter().filter(names_others).map(|rule| rule.name.clone());
+            let chosen = sink.peer.is_chosen();
+            let passes_by =
+                |rule: &&Rule| (chosen || !rule.sinks.is_empty()) && !rule.sinks.contains(&sink.of);
+            let unnamed = ruleset.rules.iter().filter(passes_by).map(|rule| rule.name.clone());
             Route {
                 sink: name.clone(),
                 leaving: false,
                 takes_alerts: sink.peer.takes_alerts(),
                 takes_changes: sink.peer.takes_changes(),
                 forward: !sink.peer.is_log(),
+                takes_own: !chosen,
                 when: sink.when.clone(),
                 unnamed: unnamed.collect(),
                 reserve: settings.sinks.iter().any(|other| other.fallback.as_ref() == Some(&sink.of)),
@@ -376,9 +384,22 @@ impl<D: Disk> Core<D> {
         self.of = settings.sinks.iter().map(|sink| (sink.name.clone(), sink.of.clone())).collect();
         self.stand_in();
         self.beat = settings.heartbeat.as_ref().map(|beat| {
-            let mine = settings.sinks.iter().filter(|sink| sink.of == beat.sink && sink.peer.takes_alerts());
+            let mine = settings.sinks.iter().filter(|sink| sink.of == beat.sink && sink.peer.takes_beats());
             (mine.map(|sink| sink.name.clone()).collect(), beat.every, now.time)
         });
+    }
+
+    /// Takes what an attempt found out about a status page. It belongs into the commit of the attempt's outcomes, which
+    /// are to be handed in right after it.
+    pub fn learn(&mut self, notices: Vec<Notice>) {
+        for notice in notices {
+            self.batch.put_notice(&notice);
+            let name = (notice.sink.clone(), notice.about.clone());
+            match notice.stage {
+                Stage::Past => self.notices.remove(&name),
+                _ => self.notices.insert(name, notice),
+            };
+        }
     }
 
     /// Takes the outcomes of an attempt, one per delivery of it.
@@ -409,7 +430,11 @@ impl<D: Disk> Core<D> {
         self.decide(now);
         self.watch_sinks(now);
         self.plan(now);
-        let attempts = self.commit(now);
+        let mut attempts = self.commit(now);
+        for attempt in &mut attempts {
+            let mine = self.notices.values().filter(|notice| notice.sink == attempt.sink);
+            attempt.before.notices = mine.cloned().collect();
+        }
         let beats = self.beats(now);
         Step { attempts, beats, wake: self.next_wake(now), remarks: std::mem::take(&mut self.remarks) }
     }

@@ -8,6 +8,7 @@
 
 mod exec;
 mod file;
+mod page;
 mod transport;
 
 use std::collections::HashMap;
@@ -19,11 +20,13 @@ use tokio::runtime::Handle;
 
 use super::secret::{Secret, SecretError};
 use crate::model::{Delivery, SinkName, Timestamp};
+use crate::saved::Notice;
 use crate::settings::{self, Peer};
 use crate::sink::alertmanager::{self, Heard};
 use crate::sink::attempt::{Attempt, Outcome};
 use crate::sink::{self, Secrets, Unit, stdout};
 use file::Lines;
+use page::Page;
 use transport::Transport;
 
 /// Targets of `tracing` that may show a URL, and with it a key, below `warn`.
@@ -58,6 +61,8 @@ pub struct Done {
     pub sink: SinkName,
     /// One per row, in their order.
     pub outcomes: Vec<Outcome>,
+    /// What was found out of a status page.
+    pub learned: Vec<Notice>,
 }
 
 /// Why a sink cannot be used. None of them shows the URL: a key may stand in it.
@@ -135,7 +140,7 @@ struct Push {
     peer: Peer,
     /// Most rows in one request.
     unit: usize,
-    secrets: Vec<Secret>,
+    secrets: Arc<Vec<Secret>>,
     transport: Transport,
     /// Of an Alertmanager.
     heard: Mutex<Heard>,
@@ -144,6 +149,7 @@ struct Push {
 #[derive(Clone)]
 enum Way {
     Push(Arc<Push>),
+    Page(Arc<Page>),
     Stdout,
     File(Arc<Mutex<Lines>>),
     Exec(Arc<settings::Exec>),
@@ -194,6 +200,11 @@ impl Courier {
             return Err(AttachError::NoKey { sink: sink.name.clone(), why });
         }
         let transport = Transport::new(sink, &known)?;
+        let secrets = Arc::new(secrets);
+        if let Peer::StatusPage(settings) = &sink.peer {
+            let _inside = self.runtime.enter();
+            return Ok(Way::Page(Arc::new(Page::new(settings.clone(), secrets, transport))));
+        }
         let unit = sink::limits(sink).unit.max(1);
         let (peer, heard) = (sink.peer.clone(), Mutex::default());
         Ok(Way::Push(Arc::new(Push { peer, unit, secrets, transport, heard })))
@@ -202,8 +213,12 @@ impl Courier {
     /// True if all secrets of the sink can be read and one is not the one last used: release its queue. Blocks on
     /// their files.
     pub fn key_changed(&self, sink: &SinkName) -> bool {
-        let Some(Way::Push(push)) = self.ways.get(sink) else { return false };
-        push.secrets.iter().any(Secret::changed)
+        let secrets = match self.ways.get(sink) {
+            Some(Way::Push(push)) => &push.secrets,
+            Some(Way::Page(page)) => page.secrets(),
+            Some(Way::Stdout | Way::File(_) | Way::Exec(_)) | None => return false,
+        };
+        secrets.iter().any(Secret::changed)
     }
 
     /// Makes the attempt. Everything the queue emitted with it must be durable. A sign of life is sent the same
@@ -213,19 +228,21 @@ impl Courier {
         let way = self.ways.get(&sink).cloned();
         let (terms, done) = (self.terms.clone(), Arc::clone(&self.done));
         let work = self.runtime.spawn(async move {
-            match way {
+            let outcomes = match way {
                 Some(Way::Push(push)) => push_all(&push, &attempt, &terms).await,
+                Some(Way::Page(page)) => return page.tell(&attempt, &terms).await,
                 Some(Way::Stdout) => write_all(attempt, terms).await,
                 Some(Way::File(lines)) => append_all(lines, attempt).await,
                 Some(Way::Exec(exec)) => tell_all(&exec, &attempt).await,
                 None => same(rows, &retry("the sink is not in the settings any more")),
-            }
+            };
+            (outcomes, Vec::new())
         });
         self.runtime.spawn(async move {
             // A task that panicked has an outcome too, or its rows would be in flight for ever.
-            let outcomes =
-                work.await.unwrap_or_else(|_| same(rows, &retry("the attempt failed inside tripline")));
-            done(Done { attempt: id, sink, outcomes });
+            let failed = |_| (same(rows, &retry("the attempt failed inside tripline")), Vec::new());
+            let (outcomes, learned) = work.await.unwrap_or_else(failed);
+            done(Done { attempt: id, sink, outcomes, learned });
         });
     }
 }
@@ -296,16 +313,24 @@ fn read(secrets: &[Secret]) -> Result<Secrets, SecretError> {
     Ok(Secrets::new(read.collect::<Result<_, SecretError>>()?))
 }
 
-async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Outcome> {
-    let holder = Arc::clone(push);
-    let secrets = match tokio::task::spawn_blocking(move || read(&holder.secrets)).await {
-        Ok(Ok(secrets)) => secrets,
+/// The same for an attempt, without blocking; what becomes of it if they can not be had.
+async fn secrets_for(secrets: &Arc<Vec<Secret>>, sink: &SinkName) -> Result<Secrets, Outcome> {
+    let secrets = Arc::clone(secrets);
+    match tokio::task::spawn_blocking(move || read(&secrets)).await {
+        Ok(Ok(secrets)) => Ok(secrets),
         Ok(Err(error)) => {
             let why = error.to_string();
-            tracing::error!(sink = %attempt.sink, why, "sink suspended: no key");
-            return same(attempt.deliveries.len(), &Outcome::Suspend { why });
+            tracing::error!(%sink, why, "sink suspended: no key");
+            Err(Outcome::Suspend { why })
         }
-        Err(_) => return same(attempt.deliveries.len(), &retry("reading the key failed inside tripline")),
+        Err(_) => Err(retry("reading the key failed inside tripline")),
+    }
+}
+
+async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Outcome> {
+    let secrets = match secrets_for(&push.secrets, &attempt.sink).await {
+        Ok(secrets) => secrets,
+        Err(outcome) => return same(attempt.deliveries.len(), &outcome),
     };
     if let Some(why) = sink::wrong_secret(&push.peer, &secrets) {
         tracing::error!(sink = %attempt.sink, why, "sink suspended: a secret is of no use");

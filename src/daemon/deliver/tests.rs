@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use crate::model::DeliveryKind;
 use crate::settings::SecretFrom;
-use crate::sink::attempt::Purpose;
+use crate::sink::attempt::{Before, Purpose};
 use crate::sink::sample;
 
 /// A webhook over real connections.
@@ -20,6 +20,8 @@ mod webhook;
 
 #[path = "../../../tests/support/script.rs"]
 mod script;
+
+mod page;
 
 use script::{Script, Step};
 
@@ -74,6 +76,7 @@ fn attempt() -> Attempt {
         number: 1,
         shrink: false,
         purpose: Purpose::Owed,
+        before: Before::default(),
     }
 }
 

@@ -90,6 +90,16 @@ impl Transport {
         request: &Request,
         added: &[(String, String)],
     ) -> Result<Answer, reqwest::Error> {
+        self.exchange_up_to(request, added, MOST_ANSWER).await
+    }
+
+    /// The same, up to `most` bytes.
+    pub(super) async fn exchange_up_to(
+        &self,
+        request: &Request,
+        added: &[(String, String)],
+        most: usize,
+    ) -> Result<Answer, reqwest::Error> {
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
         let mut builder = self.client.request(method, &request.url).body(request.body.clone());
         for (name, value) in &request.headers {
@@ -108,7 +118,7 @@ impl Transport {
             Answer { status: response.status().as_u16(), headers, body: Vec::new(), whole: true };
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if answer.body.len() + chunk.len() <= MOST_ANSWER => {
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() <= most => {
                     answer.body.extend_from_slice(&chunk);
                 }
                 Ok(None) => return Ok(answer),
