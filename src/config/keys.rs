@@ -494,6 +494,12 @@ pub const HTTP: &[Key] = &[
     ),
     key("proxy_from_env", Kind::Switch, "false", "Use `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`."),
     key("allow_plaintext", Kind::Switch, "false", "Allow `http://` to a host that is not this machine."),
+    key(
+        "allow_link_local",
+        Kind::Switch,
+        "false",
+        "Allow an address of this link, `169.254.0.0/16` or `fe80::/10`, where clouds tell machines their credentials.",
+    ),
     key("connect_timeout", A_SECOND, "\"5s\"", "Time until a connection must stand."),
     key("timeout", A_SECOND, "15s; of a webhook 30s", "Time until the whole answer must be there."),
 ];

@@ -141,6 +141,7 @@ struct Reloads {
 pub fn run(options: Options) -> Result<u8, RunError> {
     let Options { believed, load, every, stdin, dry_run, require_state, readable, color, ends } = options;
     let (settings, ruleset) = believed;
+    keep_memory_private();
     let clock = Clock::start();
     let now = clock.now();
     let on_stop = scope::on_stop(&settings);
@@ -640,6 +641,16 @@ pub(crate) fn raise_file_limit() {
         if let Err(error) = raised {
             tracing::debug!(%error, "the limit of open files stays");
         }
+    }
+}
+
+/// No core is written, and no other process of the same user looks inside: keys are in memory.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let kept = setrlimit(Resource::Core, none).and(set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(error) = kept {
+        tracing::warn!(%error, "a core of this process may be written, and keys would be in it");
     }
 }
 

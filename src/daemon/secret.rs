@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -103,6 +104,20 @@ impl Secret {
         last.as_ref().is_none_or(|last| last.expose_secret() != now.expose_secret())
     }
 
+    /// What is wrong with who may read its file, or change it; `None`: nothing, or it is in no file. A mounted secret of
+    /// Kubernetes is readable for all inside its container, so this is a warning.
+    pub fn exposed(&self) -> Option<String> {
+        let SecretFrom::File(path) = &self.from else { return None };
+        let path = expand(path).ok()?;
+        let mode = std::fs::metadata(&path).ok()?.permissions().mode();
+        let who = match mode {
+            mode if mode & 0o020 != 0 => "its group can replace",
+            mode if mode & 0o004 != 0 => "everybody on this machine can read",
+            _ => return None,
+        };
+        Some(format!("{who} the key file `{}`; `chmod 600` helps", path.display()))
+    }
+
     fn fetch(&self) -> Result<SecretString, SecretError> {
         match &self.from {
             SecretFrom::Env(name) => {
@@ -134,7 +149,12 @@ fn believe(text: &str, place: impl FnOnce() -> Place) -> Result<SecretString, Se
 
 fn read_file(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    let file = std::fs::File::open(path)?;
+    // Whoever puts his own key there hears of every alert.
+    if file.metadata()?.permissions().mode() & 0o002 != 0 {
+        return Err(std::io::Error::other("everybody on this machine can replace it; `chmod 600` helps"));
+    }
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(std::io::Error::other(format!("it is longer than {MOST_BYTES} bytes")));
     }
@@ -192,6 +212,31 @@ mod tests {
             let text = format!("{error} {error:?}");
             assert!(text.contains(says) && text.contains("key") && !text.contains("CANARY"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_others_can_replace_is_refused_and_one_that_they_can_read_is_told_of() {
+        for (mode, refused, told) in [
+            (0o600, false, None),
+            (0o440, false, None),
+            (0o644, false, Some("everybody on this machine can read the key file")),
+            (0o660, false, Some("its group can replace the key file")),
+            (0o602, true, None),
+            (0o666, true, Some("its group can replace")),
+        ] {
+            let (dir, secret) = file(b"CANARY");
+            let path = dir.path().join("key");
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = secret.read().map(|_| ()).map_err(|error| error.to_string());
+            assert_eq!(read.is_err(), refused, "{mode:o} {read:?}");
+            assert!(
+                read.err().is_none_or(|error| error.contains("can replace it") && !error.contains("CANARY"))
+            );
+            let exposed = secret.exposed();
+            assert_eq!(exposed.is_some(), told.is_some(), "{mode:o} {exposed:?}");
+            assert!(exposed.is_none_or(|why| told.is_some_and(|told| why.starts_with(told))), "{mode:o}");
+        }
+        assert_eq!(Secret::new("k", SecretFrom::Env("HOME".to_owned())).exposed(), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Sinks: which peers there are, how they are reached, and what is secret about that.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -286,6 +287,8 @@ pub struct Http {
     pub proxy: Proxy,
     /// `http://` to a host that is not this machine is allowed.
     pub allow_plaintext: bool,
+    /// An address that only this link or the machine of a cloud has is allowed.
+    pub allow_link_local: bool,
     /// Time until a connection must stand, TLS included. 5 s.
     pub connect_timeout: Duration,
     /// Time until the answer must be read. 15 s.
@@ -300,9 +303,23 @@ impl Default for Http {
             client_cert: None,
             proxy: Proxy::None,
             allow_plaintext: false,
+            allow_link_local: false,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(15),
         }
+    }
+}
+
+impl Http {
+    /// True for an address at which no peer is: that of this link, where clouds tell a machine its own credentials.
+    pub fn bars(&self, address: IpAddr) -> bool {
+        let link_local = match address.to_canonical() {
+            IpAddr::V4(v4) => v4.is_link_local() || v4 == Ipv4Addr::new(100, 100, 100, 200),
+            IpAddr::V6(v6) => {
+                v6.is_unicast_link_local() || v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+            }
+        };
+        link_local && !self.allow_link_local
     }
 }
 

@@ -31,6 +31,8 @@ mod life;
 mod lines;
 mod outbox;
 mod pagerduty;
+/// What others on this machine, and on the way, get to see.
+mod private;
 /// A thousand rules, put in force while lines come.
 mod reload;
 /// Finished logs on their own time, and the same logs under `run`.

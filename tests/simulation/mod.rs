@@ -170,7 +170,8 @@ fn a_push_before_its_commit_is_seen() {
 
 #[test]
 fn offsets_that_are_committed_before_their_state_lose_lines() {
-    killed(Mutant::OffsetBeforeState, Mood::Rough, &["census"], 10);
+    // After the restart a step may be told that a lost line had told in other words.
+    killed(Mutant::OffsetBeforeState, Mood::Rough, &["census", "repeat"], 10);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::super::walk::Said;
 use super::Reading;
+use crate::settings::Http;
 
 /// An address without the key that stood in it, and that key with its place.
 pub(super) struct Address {
@@ -70,6 +71,16 @@ impl Reading<'_, '_, '_, '_> {
         };
         if host.is_empty() {
             return wrong(self, host_at..host_end, "a host is missing");
+        }
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let allow_link_local = self.fields.switch("allow_link_local").unwrap_or(false);
+        let http = Http { allow_link_local, ..Http::default() };
+        if bare.parse().is_ok_and(|address| http.bars(address)) {
+            let span = said.place(self.problems, &(host_at..host_end));
+            let title = format!("`{}` is an address of this link", form.key);
+            self.problems.error("bad-url", span, title, "clouds tell machines their credentials here").help =
+                Some("write the address of the peer, or add `allow_link_local = true`".to_owned());
+            return None;
         }
         match &text[..scheme] {
             "https" => {}

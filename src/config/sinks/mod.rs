@@ -200,6 +200,7 @@ impl Reading<'_, '_, '_, '_> {
                 (false, false) => Proxy::None,
             },
             allow_plaintext: fields.switch("allow_plaintext").unwrap_or(false),
+            allow_link_local: fields.switch("allow_link_local").unwrap_or(false),
             connect_timeout: fields.duration("connect_timeout").unwrap_or(usual.connect_timeout),
             timeout: fields.duration("timeout").unwrap_or(match self.what {
                 // Whoever takes webhooks often works before it answers.

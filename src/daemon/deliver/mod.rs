@@ -81,6 +81,16 @@ pub enum AttachError {
         /// Where to.
         host: String,
     },
+    /// An address of this link.
+    #[error(
+        "`{host}` of sink `{sink}` is an address of this link, where clouds tell machines their credentials; write that of the peer, or add `allow_link_local = true`"
+    )]
+    LinkLocal {
+        /// Which sink.
+        sink: SinkName,
+        /// Where to.
+        host: String,
+    },
     /// A file of certificates or of their key cannot be read.
     #[error("cannot read `{key} = \"{path}\"` of sink `{sink}`: {error}")]
     PemRead {
@@ -199,7 +209,13 @@ impl Courier {
         if let Some(why) = sink::wrong_secret(&sink.peer, &known).filter(|_| self.terms.send) {
             return Err(AttachError::NoKey { sink: sink.name.clone(), why });
         }
-        let transport = Transport::new(sink, &known)?;
+        if self.terms.send {
+            secrets
+                .iter()
+                .filter_map(Secret::exposed)
+                .for_each(|why| tracing::warn!(sink = %sink.name, why, "a key is not well kept"));
+        }
+        let transport = Transport::new(sink, &known, (self.terms.now)())?;
         let secrets = Arc::new(secrets);
         if let Peer::StatusPage(settings) = &sink.peer {
             let _inside = self.runtime.enter();
@@ -363,7 +379,7 @@ async fn push_unit(push: &Push, attempt: &Attempt, unit: Unit<'_>, terms: &Terms
         return same(unit.rows.len(), &retry("the sink is not reached by HTTP any more"));
     };
     let added = sink::headers(&push.peer, unit.secrets);
-    let (outcomes, status, request_id) = match push.transport.exchange(&request, &added).await {
+    let (outcomes, status, request_id) = match push.transport.exchange(&request, &added, unit).await {
         Ok(answer) => {
             let unit = Unit { now: (terms.now)(), ..unit };
             let outcomes = sink::classify(&push.peer, unit, &request, &answer);
@@ -395,7 +411,7 @@ async fn tell_instance(
     unit: Unit<'_>,
     terms: &Terms,
 ) -> Vec<Outcome> {
-    let asked = push.transport.exchange(&alertmanager::ask(settings, unit), &[]).await;
+    let asked = push.transport.exchange(&alertmanager::ask(settings, unit), &[], unit).await;
     // What is wrong with it is found out by what follows.
     let began = asked.map(|answer| alertmanager::began(&answer)).unwrap_or_default();
     let heard = || push.heard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -409,7 +425,7 @@ async fn tell_instance(
     }
     let rows: Vec<_> = unheard.iter().collect();
     let request = alertmanager::request_anew(settings, unit, &rows);
-    match push.transport.exchange(&request, &[]).await {
+    match push.transport.exchange(&request, &[], unit).await {
         Ok(answer) if (200..300).contains(&answer.status) => {
             heard().took_anew(&rows, &began);
             tracing::info!(sink = %attempt.sink, alerts = rows.len(), "an instance has begun anew and is told again");
@@ -459,4 +475,10 @@ fn log(
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod peers_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -66,7 +66,7 @@ impl Page {
                     Turn::End(end) => break end,
                 };
                 self.pace.lock().await.tick().await;
-                turn = match self.transport.exchange_up_to(&request, &[], MOST_ANSWER).await {
+                turn = match self.transport.exchange_up_to(&request, &[], unit, MOST_ANSWER).await {
                     Ok(answer) => {
                         status = Some(answer.status);
                         request_id = flashduty::request_id(&answer);

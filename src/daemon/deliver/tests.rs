@@ -19,7 +19,7 @@ use crate::sink::sample;
 mod webhook;
 
 #[path = "../../../tests/support/script.rs"]
-mod script;
+pub(super) mod script;
 
 mod page;
 
@@ -29,10 +29,10 @@ const KEY: &str = "CANARY/key+1";
 
 /// Everything `tracing` wrote, at every level.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn start() -> (Log, tracing::subscriber::DefaultGuard) {
+    pub(super) fn start() -> (Log, tracing::subscriber::DefaultGuard) {
         let log = Log::default();
         let quiet = QUIET.iter().map(|target| format!(",{target}=warn")).collect::<String>();
         let to = log.clone();
@@ -44,7 +44,7 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -59,13 +59,13 @@ impl std::io::Write for Log {
     }
 }
 
-fn sink(url: &str) -> settings::Sink {
+pub(super) fn sink(url: &str) -> settings::Sink {
     let peer = Peer::Flashduty(settings::Flashduty { url: url.to_owned(), title_rule: None });
     let secrets = vec![("integration_key", SecretFrom::Inline(SecretString::from(KEY)))];
     settings::Sink { secrets, ..settings::Sink::new(SinkName::new("oncall"), peer) }
 }
 
-fn attempt() -> Attempt {
+pub(super) fn attempt() -> Attempt {
     let transition =
         crate::model::Transition { summary: "LOGTEXT of a stranger".to_owned(), ..sample::transition() };
     let deliveries = vec![sample::raise(transition)];
@@ -81,7 +81,7 @@ fn attempt() -> Attempt {
 }
 
 /// A courier whose whole attempt may take `total`.
-fn courier(sink: &settings::Sink, total: Duration) -> (Courier, mpsc::UnboundedReceiver<Done>) {
+pub(super) fn courier(sink: &settings::Sink, total: Duration) -> (Courier, mpsc::UnboundedReceiver<Done>) {
     let (to, done) = mpsc::unbounded_channel();
     let terms = Terms::new(Arc::new(|| Timestamp::from_secs(784_111_747)));
     let http = settings::Http { timeout: total, ..sink.http.clone() };
@@ -109,7 +109,7 @@ async fn send(step: Step, total: Duration) -> (Outcome, String, Script) {
 }
 
 /// Long enough for any machine: it never passes in a test that succeeds.
-const AMPLE: Duration = Duration::from_secs(60);
+pub(super) const AMPLE: Duration = Duration::from_secs(60);
 
 async fn check(step: Step, expected: &str) -> String {
     let (outcome, log, _) = send(step, AMPLE).await;

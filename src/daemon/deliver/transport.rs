@@ -2,19 +2,40 @@
 #![expect(clippy::disallowed_methods, reason = "certificates and their keys are files")]
 
 use std::error::Error as _;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::dns::{Name, Resolve, Resolving};
 use reqwest::{Certificate, Client, Identity, Method, Url};
 
 use super::AttachError;
+use crate::model::Timestamp;
 use crate::settings::{Http, Proxy, Sink};
 use crate::sink::attempt::Outcome;
-use crate::sink::{Answer, MOST_ANSWER, Request, Secrets, address, host_of};
+use crate::sink::{Answer, MOST_ANSWER, Request, Secrets, Unit, address, host_of};
+
+/// After how long connections are made anew, though they work: a name may have another address since, and a
+/// certificate of ours or an authority may have been replaced.
+const RENEW_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// A pool of connections, and the terms on which they are made.
 pub(super) struct Transport {
+    sink: Arc<Sink>,
+    pool: Mutex<Pool>,
+}
+
+#[derive(Clone)]
+struct Pool {
     client: Client,
+    made: Timestamp,
+}
+
+impl Pool {
+    fn is_old(&self, now: Timestamp) -> bool {
+        now.since(self.made) >= RENEW_EVERY
+    }
 }
 
 impl Transport {
@@ -22,75 +43,46 @@ impl Transport {
     ///
     /// # Errors
     /// If the settings would leak or can not work; the address is not shown.
-    pub(super) fn new(sink: &Sink, secrets: &Secrets) -> Result<Transport, AttachError> {
-        let name = &sink.name;
-        let http = &sink.http;
-        let plaintext = plaintext(sink, secrets)?;
-        let broken = |error: reqwest::Error| AttachError::Client {
-            sink: name.clone(),
-            why: secrets.scrub(&error.without_url().to_string()),
-        };
-        let read = |key: &'static str, path: &Path| {
-            std::fs::read(path).map_err(|error| AttachError::PemRead {
-                sink: name.clone(),
-                key,
-                path: path.to_owned(),
-                error,
-            })
-        };
-        let own = match &http.ca_file {
-            None => Vec::new(),
-            Some(path) => {
-                let own = Certificate::from_pem_bundle(&read("ca_file", path)?).unwrap_or_default();
-                if own.is_empty() {
-                    return Err(AttachError::CaForm { sink: name.clone(), path: path.clone() });
-                }
-                own
-            }
-        };
-        let mut builder = Client::builder()
-            .user_agent(concat!("tripline/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .https_only(!plaintext)
-            .connect_timeout(http.connect_timeout)
-            .timeout(http.timeout)
-            .pool_idle_timeout(Duration::from_secs(60));
-        builder = if http.ca_only {
-            builder.tls_certs_only(own)
-        } else {
-            // The platform's store is used as well; an image without one still knows the public authorities.
-            let public =
-                webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der));
-            let public: Vec<_> = public.collect::<Result<_, _>>().map_err(broken)?;
-            builder.tls_certs_merge(public.into_iter().chain(own))
-        };
-        if let Some((cert, key)) = &http.client_cert {
-            let mut pem = read("client_cert_file", cert)?;
-            pem.push(b'\n');
-            pem.extend(read("client_key_file", key)?);
-            let identity = Identity::from_pem(&pem).map_err(|_| AttachError::ClientCert(name.clone()))?;
-            builder = builder.identity(identity);
-        }
-        builder = match http.proxy {
-            Proxy::None => builder.no_proxy(),
-            Proxy::FromEnv => builder,
-            Proxy::Url => {
-                let proxy = reqwest::Proxy::all(secrets.get("proxy_url"));
-                // `no_proxy` forgets those of the environment, and the ones before it.
-                builder.no_proxy().proxy(proxy.map_err(|_| AttachError::Proxy(name.clone()))?)
-            }
-        };
-        Ok(Transport { client: builder.build().map_err(broken)? })
+    pub(super) fn new(sink: &Sink, secrets: &Secrets, now: Timestamp) -> Result<Transport, AttachError> {
+        let pool = Mutex::new(Pool { client: client(sink, secrets)?, made: now });
+        Ok(Transport { sink: Arc::new(sink.clone()), pool })
     }
 
-    /// Sends a request with the headers that the settings add, and reads what comes back, up to [`MOST_ANSWER`] bytes.
+    /// The connections to use at `now`: after [`RENEW_EVERY`] new ones, by what the files of certificates say then.
+    async fn client(&self, secrets: &Secrets, now: Timestamp) -> Client {
+        let pool = || self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = {
+            let mut pool = pool();
+            if !pool.is_old(now) {
+                return pool.client.clone();
+            }
+            // Whoever comes meanwhile uses the old ones.
+            pool.made = now;
+            pool.client.clone()
+        };
+        let (sink, secrets) = (Arc::clone(&self.sink), secrets.clone());
+        match tokio::task::spawn_blocking(move || client(&sink, &secrets)).await {
+            Ok(Ok(client)) => {
+                pool().client = client.clone();
+                client
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "connections are not made anew, the ones before are used");
+                old
+            }
+            Err(_) => old,
+        }
+    }
+
+    /// Sends a request of a unit with the headers that the settings add, and reads what comes back, up to
+    /// [`MOST_ANSWER`] bytes.
     pub(super) async fn exchange(
         &self,
         request: &Request,
         added: &[(String, String)],
+        unit: Unit<'_>,
     ) -> Result<Answer, reqwest::Error> {
-        self.exchange_up_to(request, added, MOST_ANSWER).await
+        self.exchange_up_to(request, added, unit, MOST_ANSWER).await
     }
 
     /// The same, up to `most` bytes.
@@ -98,10 +90,12 @@ impl Transport {
         &self,
         request: &Request,
         added: &[(String, String)],
+        unit: Unit<'_>,
         most: usize,
     ) -> Result<Answer, reqwest::Error> {
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
-        let mut builder = self.client.request(method, &request.url).body(request.body.clone());
+        let client = self.client(unit.secrets, unit.now).await;
+        let mut builder = client.request(method, &request.url).body(request.body.clone());
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
         }
@@ -132,6 +126,112 @@ impl Transport {
     }
 }
 
+/// What makes connections to the peer of `sink`.
+fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
+    let name = &sink.name;
+    let http = &sink.http;
+    let plaintext = plaintext(sink, secrets)?;
+    let broken = |error: reqwest::Error| AttachError::Client {
+        sink: name.clone(),
+        why: secrets.scrub(&error.without_url().to_string()),
+    };
+    let read = |key: &'static str, path: &Path| {
+        std::fs::read(path).map_err(|error| AttachError::PemRead {
+            sink: name.clone(),
+            key,
+            path: path.to_owned(),
+            error,
+        })
+    };
+    let own = match &http.ca_file {
+        None => Vec::new(),
+        Some(path) => {
+            let own = Certificate::from_pem_bundle(&read("ca_file", path)?).unwrap_or_default();
+            if own.is_empty() {
+                return Err(AttachError::CaForm { sink: name.clone(), path: path.clone() });
+            }
+            own
+        }
+    };
+    let mut builder = Client::builder()
+        .user_agent(concat!("tripline/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .https_only(!plaintext)
+        .connect_timeout(http.connect_timeout)
+        .timeout(http.timeout)
+        .pool_idle_timeout(Duration::from_secs(60))
+        .dns_resolver(Resolver(http.clone()));
+    builder = if http.ca_only {
+        builder.tls_certs_only(own)
+    } else {
+        // The platform's store is used as well; an image without one still knows the public authorities.
+        let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der));
+        let public: Vec<_> = public.collect::<Result<_, _>>().map_err(broken)?;
+        builder.tls_certs_merge(public.into_iter().chain(own))
+    };
+    if let Some((cert, key)) = &http.client_cert {
+        let mut pem = read("client_cert_file", cert)?;
+        pem.push(b'\n');
+        pem.extend(read("client_key_file", key)?);
+        let identity = Identity::from_pem(&pem).map_err(|_| AttachError::ClientCert(name.clone()))?;
+        builder = builder.identity(identity);
+    }
+    builder = match http.proxy {
+        Proxy::None => builder.no_proxy(),
+        Proxy::FromEnv => builder,
+        Proxy::Url => {
+            let proxy = reqwest::Proxy::all(secrets.get("proxy_url"));
+            // `no_proxy` forgets those of the environment, and the ones before it.
+            builder.no_proxy().proxy(proxy.map_err(|_| AttachError::Proxy(name.clone()))?)
+        }
+    };
+    builder.build().map_err(broken)
+}
+
+/// The names of a peer as the system resolves them, each time anew.
+struct Resolver(Http);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let http = self.0.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed: Box<dyn Iterator<Item = SocketAddr> + Send> =
+                Box::new(reachable(&http, found)?.into_iter());
+            Ok(allowed)
+        })
+    }
+}
+
+/// Those of the addresses of a name that may be connected to.
+fn reachable(http: &Http, mut found: Vec<SocketAddr>) -> std::io::Result<Vec<SocketAddr>> {
+    let any = !found.is_empty();
+    found.retain(|address| !http.bars(address.ip()));
+    match any && found.is_empty() {
+        true => Err(std::io::Error::other(format!("{LINK_LOCAL} and `allow_link_local` is not set"))),
+        false => Ok(found),
+    }
+}
+
+const LINK_LOCAL: &str = "the name leads to an address of this link,";
+
+/// Words of our own libraries for a peer that is not who the settings say, or that does not want us: it will not get
+/// better by itself.
+const REFUSED: [&str; 11] = [
+    LINK_LOCAL,
+    "invalid peer certificate",
+    "fatal alert: AccessDenied",
+    "fatal alert: BadCertificate",
+    "fatal alert: CertificateExpired",
+    "fatal alert: CertificateRequired",
+    "fatal alert: CertificateRevoked",
+    "fatal alert: CertificateUnknown",
+    "fatal alert: UnknownCA",
+    "fatal alert: UnrecognizedName",
+    "fatal alert: UnsupportedCertificate",
+];
+
 /// What an attempt without an answer means. It may have arrived, so it is tried again, except where the peer is
 /// not who the settings say: then nothing was sent, and nothing will be.
 pub(super) fn unanswered(error: reqwest::Error, secrets: &Secrets) -> Outcome {
@@ -144,7 +244,7 @@ pub(super) fn unanswered(error: reqwest::Error, secrets: &Secrets) -> Outcome {
         source = inner.source();
     }
     let why = secrets.scrub(&why);
-    if wrong_settings || why.contains("invalid peer certificate") {
+    if wrong_settings || REFUSED.iter().any(|words| why.contains(words)) {
         Outcome::Suspend { why }
     } else {
         Outcome::Retry { after: None, why }
@@ -159,11 +259,35 @@ fn plaintext(sink: &Sink, secrets: &Secrets) -> Result<bool, AttachError> {
     let url = Url::parse(address).map_err(|_| wrong())?;
     let host = url.host_str().ok_or_else(wrong)?;
     let bare = host.trim_matches(['[', ']']);
-    let loopback =
-        bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let literal: Option<IpAddr> = bare.parse().ok();
+    if literal.is_some_and(|address| sink.http.bars(address)) {
+        return Err(AttachError::LinkLocal { sink: sink.name.clone(), host: bare.to_owned() });
+    }
+    let loopback = bare == "localhost" || literal.is_some_and(|address| address.is_loopback());
     let plaintext = url.scheme() == "http" && (loopback || allow_plaintext);
     if url.scheme() != "https" && !plaintext {
         return Err(AttachError::Plaintext { sink: sink.name.clone(), host: host_of(address).to_owned() });
     }
     Ok(plaintext)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_only_to_addresses_that_are_allowed() {
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect()
+        };
+        let open = Http { allow_link_local: true, ..Http::default() };
+        let metadata =
+            ["169.254.169.254", "::ffff:169.254.1.1", "fe80::1", "fd00:ec2::254", "100.100.100.200"];
+        let error = reachable(&Http::default(), addresses(&metadata)).unwrap_err().to_string();
+        assert!(REFUSED.iter().any(|words| error.contains(words)), "{error}");
+        assert_eq!(reachable(&open, addresses(&metadata)).unwrap(), addresses(&metadata));
+        let mixed = addresses(&["169.254.169.254", "10.0.0.1", "fd00::1", "127.0.0.1", "::1"]);
+        assert_eq!(reachable(&Http::default(), mixed.clone()).unwrap(), mixed[1..]);
+        assert_eq!(reachable(&Http::default(), Vec::new()).unwrap(), Vec::new());
+    }
 }
