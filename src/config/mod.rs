@@ -104,7 +104,7 @@ pub fn settings(text: &Text, local: &TimeZone) -> (Result<Settings, Draft>, Vec<
 /// The same with the texts of [`body_files`].
 ///
 /// # Errors
-/// As [`settings`].
+/// As [`settings()`].
 pub fn settings_with(
     text: &Text,
     local: &TimeZone,

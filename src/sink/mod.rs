@@ -9,7 +9,7 @@
 //! * [`alertmanager`]: alerts of one instance.
 //! * [`pagerduty`]: alerts and changes of one integration.
 //! * [`stdout`]: transitions as JSON lines or as readable lines. [`exec`]: what becomes of a program that was told.
-//! * [`webhook`]: whoever takes JSON by HTTP.
+//! * `webhook`: whoever takes JSON by HTTP.
 //! * [`status_page`]: what the public is told; a dialogue, because nothing may be said twice there.
 //!
 //! A new peer is a file with a `request` that renders the rows of a [`Unit`] and a `classify` that reads an answer.

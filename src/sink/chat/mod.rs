@@ -1,16 +1,16 @@
 //! Groups of people who read along: Slack, Feishu, DingTalk and WeCom. They are told of alerts and changes, and keep
 //! nothing of them: what is over is said as a text of its own.
 //!
-//! * [`text`]: what is said, of one row or of many, within the bytes that a service takes.
-//! * [`slack`], [`feishu`], [`dingtalk`], [`wecom`]: how each of them is asked, and what its answers mean.
+//! * `text`: what is said, of one row or of many, within the bytes that a service takes.
+//! * `slack`, `feishu`, `dingtalk`, `wecom`: how each of them is asked, and what its answers mean.
 //!
 //! **Everything is sent as plain text.** In the markup of these services nobody has documented how a character is taken
 //! for itself, and a line that was shown differently from how it stands in the log cannot be searched for. What some of
-//! them still read into plain text is taken away by [`escape`]: no log line can call anyone or begin a link of its own
+//! them still read into plain text is taken away by `escape`: no log line can call anyone or begin a link of its own
 //! name.
 //!
 //! The answers come with HTTP 200 whatever they say; the code in them decides. They may repeat what was said, so a word
-//! in them counts only where it cannot come from there, see [`says`].
+//! in them counts only where it cannot come from there, see `says`.
 //!
 //! Source of the wire formats: the vendors' pages on incoming webhooks and group bots.
 
