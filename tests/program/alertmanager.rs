@@ -26,14 +26,14 @@ summary  = "disk {dev}"
 "#;
 
 /// A running Alertmanager that notifies at once.
-struct Alertmanager {
+pub(super) struct Alertmanager {
     running: Running,
-    address: String,
+    pub(super) address: String,
 }
 
 /// True if the program is there; a sentence on stderr if not, which CI does not put up with.
 #[expect(clippy::print_stderr, reason = "a test that checks nothing must not look like one that passed")]
-fn is_here() -> bool {
+pub(super) fn is_here() -> bool {
     let found = Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_ok() {
         return true;
@@ -47,7 +47,7 @@ fn is_here() -> bool {
 
 impl Alertmanager {
     /// Starts one in a directory of `sandbox`; it goes on with what it has written down there.
-    fn start(sandbox: &Sandbox, name: &str, witness: &str, address: &str) -> Alertmanager {
+    pub(super) fn start(sandbox: &Sandbox, name: &str, witness: &str, address: &str) -> Alertmanager {
         let config = format!(
             "route:\n  receiver: witness\n  group_by: [alertname, alert_key]\n  group_wait: 0s\n  \
              group_interval: 1s\n  repeat_interval: 10h\nreceivers:\n- name: witness\n  webhook_configs:\n  \
@@ -78,7 +78,7 @@ impl Alertmanager {
     }
 
     /// The alerts it has, by their device.
-    fn alerts(&self) -> Vec<Value> {
+    pub(super) fn alerts(&self) -> Vec<Value> {
         let mut stream = TcpStream::connect(&self.address).expect("it answers");
         let host = &self.address;
         let request = format!("GET /api/v2/alerts HTTP/1.0\r\nhost: {host}\r\nconnection: close\r\n\r\n");
@@ -92,11 +92,16 @@ impl Alertmanager {
 
 /// What was notified: the device, and whether it fires.
 fn heard(requests: &[Received]) -> Vec<String> {
+    heard_by(requests, "dev")
+}
+
+/// What was notified of alerts with that label: its value, and whether it fires.
+pub(super) fn heard_by(requests: &[Received], label: &str) -> Vec<String> {
     let mut heard = Vec::new();
     for request in requests {
         let body: Value = serde_json::from_slice(&request.body).expect("a notification is JSON");
         for alert in body["alerts"].as_array().expect("a list") {
-            if let Some(dev) = alert["labels"]["dev"].as_str() {
+            if let Some(dev) = alert["labels"][label].as_str() {
                 heard.push(format!("{dev} {}", alert["status"].as_str().expect("a status")));
             }
         }

@@ -17,6 +17,8 @@ mod check;
 mod cli;
 /// A peer that fails in every way.
 mod delivery;
+/// All of them at once, with kills.
+mod every_sink;
 /// Rotation, truncation and sudden death: every line counts once.
 mod exactly_once;
 /// What the rules make of one line.

@@ -37,10 +37,12 @@ summary = "deploy of {version}"
 sinks = ["page"]
 "#;
 
-type Page = Arc<Mutex<StatusPage>>;
+pub(super) type Page = Arc<Mutex<StatusPage>>;
 
 /// A page behind a server that may do something else than answer, once the page has taken a request.
-fn serve(instead: impl Fn(&Received, &StatusPage) -> Option<Step> + Send + Sync + 'static) -> (Peer, Page) {
+pub(super) fn serve(
+    instead: impl Fn(&Received, &StatusPage) -> Option<Step> + Send + Sync + 'static,
+) -> (Peer, Page) {
     let page = Page::default();
     let kept = Arc::clone(&page);
     let peer = Peer::answering(Arc::new(move |request| {
