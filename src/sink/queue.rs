@@ -266,7 +266,7 @@ impl Queue {
             && self.meter.take(now)
         {
             // Each by itself, as long as there is a send for each.
-            if self.limits.digest && self.ready.len() <= self.meter.left(now) + 1 {
+            if self.limits.digest && self.ready.len().saturating_sub(1) <= self.meter.left(now) {
                 unit.truncate(1);
             }
             attempts.push(self.start(unit, changes));

@@ -302,6 +302,14 @@ fn news_of_an_alert_wait_for_what_is_told_again_and_that_is_not_told_before_them
 }
 
 #[test]
+fn a_digest_without_a_budget_goes_row_by_row() {
+    let limits = Limits { digest: true, unit: 10, concurrency: 10, ..Limits::default() };
+    let mut bench = Bench::new(limits, Vec::new());
+    bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]);
+    assert_eq!(bench.seqs(0), [[1], [2]]);
+}
+
+#[test]
 fn what_was_over_a_day_ago_and_was_never_attempted_is_given_up_and_the_rest_is_owed_for_ever() {
     let mut bench = Bench::wide();
     bench.push([
