@@ -259,6 +259,18 @@ impl Running {
         }
     }
 
+    /// Waits until something holds that the program brings about elsewhere.
+    #[track_caller]
+    pub(crate) fn wait_until(&mut self, what: &str, holds: impl Fn() -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !holds() {
+            if Instant::now() >= until {
+                panic!("never: {what}\n{:#?}", self.stderr);
+            }
+            self.hear(LOOK_AGAIN);
+        }
+    }
+
     /// Its process number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
