@@ -22,10 +22,10 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{Outcome, Purpose};
-use super::{Answer, Request, Unit, cut, words};
+use super::text::{cut, lines, plain, words};
+use super::{Answer, Request, Unit};
 use crate::model::{AlertKey, Delivery, DeliveryKind, Status, Timestamp, Transition};
 use crate::settings;
-use crate::untrusted::is_hostile;
 
 /// For how long the end of an alert is told again, as Prometheus does.
 pub const OVER_FOR: Duration = Duration::from_secs(15 * 60);
@@ -195,7 +195,7 @@ fn labels(t: &Transition, severity: Option<Status>) -> BTreeMap<String, String> 
     let mut labels = BTreeMap::new();
     // The first of a name counts: what tells alerts apart for us can not be taken over by a label.
     let own = own.into_iter().chain(severity).map(|(name, value)| (name.to_owned(), value));
-    let given = t.labels.iter().map(|(name, value)| (fit(name), plain(value, VALUE)));
+    let given = t.labels.iter().map(|(name, value)| (fit(name), cut(&plain(value), VALUE)));
     for (name, value) in own.chain(given).filter(|(_, value)| !value.is_empty()) {
         labels.entry(name).or_insert(value);
     }
@@ -206,18 +206,18 @@ fn annotations(t: &Transition, severity: Status, cut_to: usize) -> BTreeMap<Stri
     let most = VALUE / cut_to;
     let value = t.value.map(|value| value.to_string());
     let own = [
-        ("summary", Some(plain(&t.summary, most))),
-        ("description", Some(lines(&t.description, most))),
+        ("summary", Some(cut(&plain(&t.summary), most))),
+        ("description", Some(cut(&lines(&t.description), most))),
         ("severity", Some(severity.as_str().to_owned())),
         ("reason", Some(t.reason.as_str().to_owned())),
         ("value", value),
         ("count", Some(t.count.to_string())),
         ("total", Some(t.total.to_string())),
-        ("runbook_url", t.runbook.as_deref().map(|link| plain(link, most))),
+        ("runbook_url", t.runbook.as_deref().map(|link| cut(&plain(link), most))),
     ];
     let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let details = t.details.iter().take(if cut_to > 1 { 0 } else { DETAILS });
-    let details = details.map(|(name, value)| (fit(name), plain(value, most)));
+    let details = details.map(|(name, value)| (fit(name), cut(&plain(value), most)));
     let mut annotations = BTreeMap::new();
     for (name, value) in own.chain(details).filter(|(_, value)| !value.is_empty()) {
         annotations.entry(name).or_insert(value);
@@ -233,22 +233,6 @@ fn fit(name: &str) -> String {
         name.insert(0, '_');
     }
     name
-}
-
-/// On one line, harmless, and of bounded length.
-fn plain(text: &str, most: usize) -> String {
-    let shown = text.chars().map(|c| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if is_hostile(c) => '�',
-        c => c,
-    });
-    cut(&shown.collect::<String>(), most)
-}
-
-fn lines(text: &str, most: usize) -> String {
-    let shown = text.replace("\r\n", "\n");
-    let shown = shown.chars().map(|c| if c != '\n' && c != '\t' && is_hostile(c) { '�' } else { c });
-    cut(&shown.collect::<String>(), most)
 }
 
 /// What the answer to a request means for each row of its unit. One that refuses a whole request has found something

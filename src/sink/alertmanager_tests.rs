@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::sink::Secrets;
 use crate::sink::sample::{self, transition};
+use crate::untrusted::is_hostile;
 
 /// 2015-12-10T09:14:10Z, a minute after what [`transition`] says.
 const NOW: Timestamp = Timestamp(1_449_738_850_000_000);

@@ -106,6 +106,19 @@ pub enum Outcome {
     },
 }
 
+/// What an HTTP status means to a peer of which nothing better is known; `why` is what is said of it. Of a status that
+/// says yes, too: then what was answered is not what that peer answers.
+pub(super) fn by_status(status: u16, why: String, retry: impl Fn(String) -> Outcome) -> Outcome {
+    match status {
+        300..400 => Outcome::Suspend { why: format!("{status}: redirects are not followed; correct `url`") },
+        401..=405 | 407 | 410 | 421 | 428 | 451 => Outcome::Suspend { why },
+        413 => Outcome::Shrink { why },
+        408 | 409 | 423 | 425 | 429 => retry(why),
+        400..500 => Outcome::Dead { why },
+        _ => retry(why),
+    }
+}
+
 /// Rows to be sent together, once everything that was emitted with them is durable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempt {

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use super::Secrets;
 use super::attempt::Outcome;
-use super::{Secrets, words};
+use super::text::words;
 use crate::model::duration_text;
 
 /// Variables of tripline's own environment that a program sees.

@@ -8,22 +8,19 @@
 //! `title_rule` of the author goes out untouched. Any other title holds log text, so what would be taken for a
 //! template is written with its full-width twin: `$` → `＄`, `::` → `：：`, a leading `[TPL]` or `[MD]` → `［TPL]`,
 //! `［MD]`. It reads the same, has the same length, and can be turned back by eye.
-//!
-//! Control characters (terminal escapes too) become their pictures, `␛` for ESC; what hides or reorders text
-//! becomes `�`.
 
 pub mod change;
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::Outcome;
-use super::{Answer, Request, Secrets, Unit, cut, words};
+use super::attempt::{Outcome, by_status};
+use super::text::{cut, duration, is_link, lines, plain, words};
+use super::{Answer, Request, Secrets, Unit};
 use crate::model::{Delivery, DeliveryKind, Image, Link, Status, Transition};
 use crate::settings;
-use crate::untrusted::{is_hostile, percent_encode};
+use crate::untrusted::percent_encode;
 
 const PATH: &str = "/event/push/alert/standard";
 const KEY_PARAMETER: &str = "integration_key";
@@ -151,20 +148,6 @@ fn event(settings: &settings::Flashduty, kind: DeliveryKind, t: &Transition, shr
     }
 }
 
-/// Control characters as pictures, other hostile characters as `�`. `lines` keeps line breaks and tabs.
-pub(super) fn plain(text: &str, lines: bool) -> String {
-    let text = text.replace("\r\n", "\n");
-    let shown = text.chars().map(|c| match c {
-        '\n' | '\t' if lines => c,
-        '\n' | '\t' => ' ',
-        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('�'),
-        '\x7f' => '␡',
-        c if is_hostile(c) => '�',
-        c => c,
-    });
-    shown.collect()
-}
-
 /// Takes the meaning from a leading `[TPL]` or `[MD]`, in any case and behind any white space.
 fn without_prefix(text: String) -> String {
     let rest = text.trim_start();
@@ -174,7 +157,7 @@ fn without_prefix(text: String) -> String {
 }
 
 fn title(t: &Transition, most: usize) -> String {
-    let summary = plain(&t.summary, false);
+    let summary = plain(&t.summary);
     let mut title = String::with_capacity(summary.len());
     let mut rest = summary.as_str();
     while let Some(c) = rest.chars().next() {
@@ -192,19 +175,8 @@ fn title(t: &Transition, most: usize) -> String {
     cut(&without_prefix(title), most)
 }
 
-/// How long it lasted, to a person: the two largest units.
-pub(super) fn duration(span: Duration) -> String {
-    let s = span.as_secs();
-    match (s / 86_400, s / 3_600 % 24, s / 60 % 60, s % 60) {
-        (0, 0, 0, s) => format!("{s}s"),
-        (0, 0, m, s) => format!("{m}m {s}s"),
-        (0, h, m, _) => format!("{h}h {m}m"),
-        (d, h, ..) => format!("{d}d {h}h"),
-    }
-}
-
 fn description(t: &Transition, most: usize) -> String {
-    let text = plain(&t.description, true);
+    let text = lines(&t.description);
     if t.status == Status::Ok {
         let lasted = duration(t.time.since(t.since));
         let matches = if t.total == 1 { "match" } else { "matches" };
@@ -219,12 +191,12 @@ fn description(t: &Transition, most: usize) -> String {
 fn with_links(text: &str, runbook: Option<&str>, links: &[Link], most: usize) -> String {
     let mut ways = Vec::new();
     if let Some(runbook) = runbook.filter(|link| !link.is_empty()) {
-        ways.push(cut(&format!("Runbook: {}", plain(runbook, false)), most));
+        ways.push(cut(&format!("Runbook: {}", plain(runbook)), most));
     }
     let mut taken: usize = ways.iter().map(|way| way.chars().count() + 1).sum();
     for Link { href, text } in links {
         let way = match text.as_deref().filter(|text| !text.is_empty()) {
-            Some(text) => format!("{}: {href}", plain(text, false)),
+            Some(text) => format!("{}: {href}", plain(text)),
             None => href.clone(),
         };
         let length = way.chars().count() + 1;
@@ -268,7 +240,7 @@ fn kept_labels<'a>(
     for ((name, value), wanted) in labels.filter(|((_, value), _)| !value.is_empty()) {
         match label_name(name) {
             Some(name) if wanted && kept.iter().all(|(other, _)| *other != name) => {
-                kept.push((name, cut(&plain(value, false), LABEL_VALUE / half)));
+                kept.push((name, cut(&plain(value), LABEL_VALUE / half)));
             }
             _ => dropped += 1,
         }
@@ -298,12 +270,6 @@ fn labels(t: &Transition, half: usize, images_left_out: usize, shrink: bool) -> 
     kept.into_iter().collect()
 }
 
-pub(super) fn is_link(text: &str) -> bool {
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    (lower.starts_with("http://") || lower.starts_with("https://"))
-        && !text.chars().any(|c| c.is_whitespace() || is_hostile(c))
-}
-
 /// A key of the image upload API: no scheme, no white space.
 fn is_image_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
@@ -320,7 +286,7 @@ fn pictures(images: &[Image]) -> (Vec<Picture>, usize) {
         if !fits {
             continue;
         }
-        let words = plain(image.alt.as_deref().unwrap_or_default(), false);
+        let words = plain(image.alt.as_deref().unwrap_or_default());
         let mut alt = if words.trim().is_empty() { format!("image {n}") } else { cut(&words, IMAGE_ALT) };
         if alts.contains(&alt) {
             let mark = format!(" ({n})");
@@ -421,17 +387,6 @@ pub(super) fn judge(unit: Unit<'_>, request: &Request, answer: &Answer) -> Resul
         _ => by_status(status, why, retry),
     };
     Err(Refused { code: code.to_owned(), outcome })
-}
-
-pub(super) fn by_status(status: u16, why: String, retry: impl Fn(String) -> Outcome) -> Outcome {
-    match status {
-        300..400 => Outcome::Suspend { why: format!("{status}: redirects are not followed; correct `url`") },
-        401..=405 | 407 | 410 | 421 | 428 | 451 => Outcome::Suspend { why },
-        413 => Outcome::Shrink { why },
-        408 | 409 | 423 | 425 | 429 => retry(why),
-        400..500 => Outcome::Dead { why },
-        _ => retry(why),
-    }
 }
 
 /// True if an invalid parameter is the key and not the alert. The message may echo the alert, so a log line that

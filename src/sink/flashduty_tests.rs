@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -5,6 +7,7 @@ use super::*;
 use crate::model::{Reason, Timestamp};
 use crate::sink::attempt::Purpose;
 use crate::sink::sample::{self, transition};
+use crate::untrusted::is_hostile;
 
 const KEY: &str = "CANARYkey/+1";
 

@@ -3,6 +3,7 @@
 //!
 //! * [`attempt`]: the nouns of delivery. [`budget`]: sends per time.
 //! * [`queue`]: what is owed to one sink, in which order, and when it is tried.
+//! * `text`: what is done with log text and with a peer's words.
 //! * [`standing`]: what is told again and again to a peer that forgets.
 //! * [`chat`]: groups of people who read along: Slack, Feishu, DingTalk, WeCom.
 //! * [`flashduty`]: alerts of a standard alert integration. Wire types live in the peer's file only.
@@ -27,6 +28,7 @@ pub(crate) mod sample;
 pub mod standing;
 pub mod status_page;
 pub mod stdout;
+mod text;
 mod webhook;
 
 use std::fmt;
@@ -36,16 +38,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::model::{Content, Delivery, Timestamp};
 use crate::settings::{Peer, Sink};
-use crate::untrusted::is_hostile;
 use attempt::{Limits, Outcome, Purpose};
 use budget::Budget;
 use standing::Resend;
 
 /// Most bytes of an answer's body that are read, as a rule.
 pub const MOST_ANSWER: usize = 64 * 1024;
-
-/// Characters of a peer's own words that are kept.
-const MOST_WORDS: usize = 300;
 
 /// Rows that are said to a peer at once, and what is needed to say them.
 #[derive(Clone, Copy)]
@@ -262,30 +260,11 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// A peer's own words, fit for a status page: without secrets, on one line, of bounded length.
-pub(crate) fn words(text: &str, secrets: &Secrets) -> String {
-    let clean = secrets.scrub(text);
-    cut(&clean.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect::<String>(), MOST_WORDS)
-}
-
-/// At most `most` characters (Unicode scalar values), the last of them `…` if something is missing.
-pub(crate) fn cut(text: &str, most: usize) -> String {
-    if text.chars().nth(most).is_none() {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
-    if most > 0 {
-        short.push('…');
-    }
-    short
-}
-
 /// What the queue of a sink may do, by its peer.
 ///
 /// Flashduty: 100 requests a second and 1000 a minute for each integration; 15 a second with a burst of 60 stays
-/// below both (at most 75 in a second, 960 in a minute). stdout and files: in order, many rows at a time.
 /// below both (at most 75 in a second, 960 in a minute). A status page: one row after the other, and whoever carries its
-/// requests keeps 200 ms between them. stdout: in order, many rows at a time.
+/// requests keeps 200 ms between them. stdout and files: in order, many rows at a time.
 pub fn limits(sink: &Sink) -> Limits {
     let own = match &sink.peer {
         Peer::Flashduty(_) | Peer::FlashdutyChanges(_) => Limits {
@@ -381,13 +360,5 @@ mod tests {
             assert_eq!(scrub(text, &secret), text);
         }
         assert_eq!(scrub("kept", &SecretString::from("")), "kept");
-    }
-
-    #[test]
-    fn a_cut_counts_characters_and_keeps_its_mark_inside_the_limit() {
-        assert_eq!(cut("日志日志", 4), "日志日志");
-        assert_eq!(cut("日志日志日", 4), "日志日…");
-        assert_eq!(cut("abc", 1), "…");
-        assert_eq!(cut("abc", 0), "");
     }
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::attempt::Outcome;
-use super::{Answer, Request, Unit, cut, words};
+use super::text::{self, cut, lines, plain, words};
+use super::{Answer, Request, Unit};
 use crate::model::{self, ChangeReport, Content, DeliveryKind, Image, Status, Transition};
 use crate::settings;
-use crate::untrusted::is_hostile;
 
 /// The secret of the settings.
 pub const KEY: &str = "routing_key";
@@ -160,9 +160,9 @@ fn alert<'a>(
     let half = if shrink { 2 } else { 1 };
     let label = |name: &str| {
         let found = t.labels.get(name).or_else(|| t.details.get(name));
-        found.map(|value| plain(value, VALUE / half)).filter(|value| !value.is_empty())
+        found.map(|value| cut(&plain(value), VALUE / half)).filter(|value| !value.is_empty())
     };
-    let summary = plain(&t.summary, SUMMARY / half);
+    let summary = cut(&plain(&t.summary), SUMMARY / half);
     let summary = if summary.trim().is_empty() { t.key.rule.to_string() } else { summary };
     Event {
         event_action: Some("trigger"),
@@ -190,18 +190,19 @@ fn change<'a>(report: &ChangeReport, shrink: bool, bare: Event<'a>) -> Event<'a>
     let planned = [("starts", report.starts), ("ends", report.ends)];
     let planned = planned.into_iter().filter_map(|(name, time)| Some((name, time?.to_string())));
     let own = [
-        ("change_key", plain(&report.change_key, VALUE / half)),
+        ("change_key", cut(&plain(&report.change_key), VALUE / half)),
         ("change_status", report.status.as_str().to_owned()),
-        ("description", lines(&report.description, DESCRIPTION / half)),
+        ("description", cut(&lines(&report.description), DESCRIPTION / half)),
         ("rule", report.rule.to_string()),
-        ("linked_changes", plain(&report.linked_changes.join(", "), VALUE / half)),
+        ("linked_changes", cut(&plain(&report.linked_changes.join(", ")), VALUE / half)),
     ];
     let own = own.into_iter().chain(planned).map(|(name, value)| (name.to_owned(), value));
     let labels = report.labels.iter().chain(report.details.iter().filter(|_| !shrink));
-    let labels = labels.map(|(name, value)| (name.to_string(), plain(value, VALUE / half)));
-    let summary = plain(&report.summary, SUMMARY / half);
-    let summary = if summary.trim().is_empty() { plain(&report.change_key, SUMMARY / half) } else { summary };
-    let source = report.labels.get("instance").map(|scope| plain(scope, VALUE));
+    let labels = labels.map(|(name, value)| (name.to_string(), cut(&plain(value), VALUE / half)));
+    let summary = cut(&plain(&report.summary), SUMMARY / half);
+    let summary =
+        if summary.trim().is_empty() { cut(&plain(&report.change_key), SUMMARY / half) } else { summary };
+    let source = report.labels.get("instance").map(|scope| cut(&plain(scope), VALUE));
     Event {
         payload: Some(Payload {
             summary,
@@ -233,7 +234,7 @@ fn severity(settings: &settings::PagerDuty, status: Status) -> &'static str {
 fn details(t: &Transition, half: usize, shrink: bool) -> BTreeMap<String, String> {
     let own = [
         ("rule", t.key.rule.to_string()),
-        ("description", lines(&t.description, DESCRIPTION / half)),
+        ("description", cut(&lines(&t.description), DESCRIPTION / half)),
         ("reason", t.reason.as_str().to_owned()),
         ("since", t.since.to_string()),
         ("value", t.value.map(|value| value.to_string()).unwrap_or_default()),
@@ -242,7 +243,7 @@ fn details(t: &Transition, half: usize, shrink: bool) -> BTreeMap<String, String
     ];
     let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
     let labels = t.labels.iter().chain(t.details.iter().filter(|_| !shrink));
-    let labels = labels.map(|(name, value)| (name.to_string(), plain(value, VALUE / half)));
+    let labels = labels.map(|(name, value)| (name.to_string(), cut(&plain(value), VALUE / half)));
     first_of_each(own.chain(labels))
 }
 
@@ -262,39 +263,22 @@ fn links<const N: usize>(own: [(Option<&str>, Option<&str>); N], others: &[model
 }
 
 fn link(href: &str, text: Option<&str>) -> Option<Link> {
-    is_link(href, &["http://", "https://"])
-        .then(|| Link { href: href.to_owned(), text: text.map(|text| plain(text, VALUE)) })
+    is_link(href).then(|| Link { href: href.to_owned(), text: text.map(|text| cut(&plain(text), VALUE)) })
 }
 
 /// Pictures by https only, as the vendor's pages ask.
 fn picture(image: &Image) -> Option<Picture> {
-    is_link(&image.src, &["https://"]).then(|| Picture {
+    let is_https = image.src.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
+    (is_https && is_link(&image.src)).then(|| Picture {
         src: image.src.clone(),
-        href: image.href.clone().filter(|href| is_link(href, &["http://", "https://"])),
-        alt: image.alt.as_deref().map(|alt| plain(alt, VALUE)).filter(|alt| !alt.is_empty()),
+        href: image.href.clone().filter(|href| is_link(href)),
+        alt: image.alt.as_deref().map(|alt| cut(&plain(alt), VALUE)).filter(|alt| !alt.is_empty()),
     })
 }
 
-fn is_link(text: &str, schemes: &[&str]) -> bool {
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    schemes.iter().any(|scheme| lower.starts_with(scheme))
-        && text.len() <= VALUE
-        && !text.chars().any(|c| c.is_whitespace() || is_hostile(c))
-}
-
-fn plain(text: &str, most: usize) -> String {
-    let shown = text.chars().map(|c| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c if is_hostile(c) => '�',
-        c => c,
-    });
-    cut(&shown.collect::<String>(), most)
-}
-
-fn lines(text: &str, most: usize) -> String {
-    let shown = text.replace("\r\n", "\n");
-    let shown = shown.chars().map(|c| if c != '\n' && c != '\t' && is_hostile(c) { '�' } else { c });
-    cut(&shown.collect::<String>(), most)
+/// Cut it leads nowhere.
+fn is_link(text: &str) -> bool {
+    text.len() <= VALUE && text::is_link(text)
 }
 
 /// True if a text may be a routing key.

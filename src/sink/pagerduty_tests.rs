@@ -130,7 +130,7 @@ fn an_alert_carries_every_field() {
             },
             "links": [
                 { "href": "https://wiki.example.com/ssh", "text": "runbook" },
-                { "href": "https://wiki.example.com/x", "text": "a�" },
+                { "href": "https://wiki.example.com/x", "text": "a␛" },
             ],
             "images": [{ "src": "https://g.example.com/1.png", "alt": "load" }],
         })

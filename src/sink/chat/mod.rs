@@ -31,10 +31,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::attempt::{Limits, Outcome};
+use super::attempt::{Limits, Outcome, by_status};
 use super::budget::Budget;
-use super::flashduty::by_status;
-use super::{Answer, Request, Secrets, Unit, words};
+use super::text::words;
+use super::{Answer, Request, Secrets, Unit};
 use crate::settings::{Chat, ChatService};
 
 /// The secret that is the whole address.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::model::{
     ChangeReport, Content, Delivery, DeliveryKind, Image, Labels, RuleName, Status, Transition,
 };
-use crate::sink::flashduty::{duration, is_link, plain};
+use crate::sink::text::{duration, is_link, lines, plain};
 
 /// The twin that is written for a character, if it cannot stand for itself.
 pub(super) type Escape = fn(char) -> Option<&'static str>;
@@ -159,14 +159,14 @@ impl Pen<'_> {
     fn change(&self, r: &ChangeReport, shrink: bool) -> String {
         let mark = format!("{} Change {}: ", Stand::Change.sign(), r.status.as_str());
         let mut text = self.title(&mark, &title(&r.summary, &r.rule));
-        text.push_str(&format!("\n{} at {}.", self.fit(&plain(&r.change_key, false), LABEL_VALUE), r.time));
+        text.push_str(&format!("\n{} at {}.", self.fit(&plain(&r.change_key), LABEL_VALUE), r.time));
         for (word, time) in [("Begins", r.starts), ("Ends", r.ends)] {
             if let Some(time) = time {
                 text.push_str(&format!(" {word} {time}."));
             }
         }
         if !r.linked_changes.is_empty() {
-            let linked = plain(&r.linked_changes.join(", "), false);
+            let linked = plain(&r.linked_changes.join(", "));
             text.push_str(&format!("\nbelongs to: {}", self.fit(&linked, LABEL_VALUE)));
         }
         let mut links = links(r.runbook.as_deref(), if shrink { &[] } else { &r.images });
@@ -199,8 +199,7 @@ impl Pen<'_> {
         let mut named = labels.iter().chain(details).filter(|(_, value)| !value.is_empty()).peekable();
         let until = text.len() + self.most / 4;
         while let Some((name, value)) = named.peek() {
-            let line =
-                format!("\n{}: {}", self.fit(name, LABEL_VALUE), self.fit(&plain(value, false), LABEL_VALUE));
+            let line = format!("\n{}: {}", self.fit(name, LABEL_VALUE), self.fit(&plain(value), LABEL_VALUE));
             if text.len() + line.len() > until {
                 break;
             }
@@ -212,7 +211,7 @@ impl Pen<'_> {
             text.push_str(&format!("\n{left_out} more labels"));
         }
         let room = self.most.saturating_sub(text.len() + ways.len() + 2);
-        let description = self.fit(&plain(description, true), room);
+        let description = self.fit(&lines(description), room);
         if !shrink && !description.trim().is_empty() {
             text.push_str("\n\n");
             text.push_str(&description);
@@ -264,12 +263,7 @@ fn entry(row: &Delivery) -> Entry<'_> {
     match &row.content {
         Content::Alert(_, t) => Entry { stand, rule: &t.key.rule, text: title(&t.summary, &t.key.rule) },
         Content::Change(r) => {
-            let text = format!(
-                "{} {}, {}",
-                plain(&r.change_key, false),
-                r.status.as_str(),
-                plain(&r.summary, false)
-            );
+            let text = format!("{} {}, {}", plain(&r.change_key), r.status.as_str(), plain(&r.summary));
             Entry { stand, rule: &r.rule, text }
         }
     }
@@ -288,7 +282,7 @@ fn counts<'a>(entries: impl Iterator<Item = &'a Entry<'a>>) -> String {
 
 /// A summary on one line; the rule's name if there is nothing in it.
 fn title(summary: &str, rule: &RuleName) -> String {
-    let summary = plain(summary, false);
+    let summary = plain(summary);
     if summary.trim().is_empty() { rule.to_string() } else { summary }
 }
 
@@ -298,11 +292,10 @@ fn link(word: &str, address: &str) -> Option<String> {
 
 /// The way to a runbook, whatever its author wrote, and to pictures.
 fn links(runbook: Option<&str>, images: &[Image]) -> Vec<String> {
-    let runbook =
-        runbook.filter(|text| !text.is_empty()).map(|text| format!("Runbook: {}", plain(text, false)));
+    let runbook = runbook.filter(|text| !text.is_empty()).map(|text| format!("Runbook: {}", plain(text)));
     let image = |image: &Image| {
         let words = image.alt.as_deref().filter(|alt| !alt.trim().is_empty()).unwrap_or("Image");
-        link(&plain(words, false), image.href.as_deref().unwrap_or(&image.src))
+        link(&plain(words), image.href.as_deref().unwrap_or(&image.src))
     };
     runbook.into_iter().chain(images.iter().filter_map(image)).collect()
 }

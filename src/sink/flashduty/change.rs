@@ -7,10 +7,11 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-use super::{DESCRIPTION, LABELS, TITLE, is_link, kept_labels, plain, push_url, with_links};
+use super::{DESCRIPTION, LABELS, TITLE, kept_labels, push_url, with_links};
 use crate::model::{ChangeReport, ChangeStatus, Timestamp};
 use crate::settings::FlashdutyChanges;
-use crate::sink::{Request, Unit, cut};
+use crate::sink::text::{cut, is_link, lines, plain};
+use crate::sink::{Request, Unit};
 
 const PATH: &str = "/event/push/change/standard";
 pub(super) const KEY: &str = "change_integration_key";
@@ -48,14 +49,14 @@ fn event(report: &ChangeReport, shrink: bool) -> Event {
     let half = if shrink { 2 } else { 1 };
     // A link that is too long is left out: cut, it leads nowhere. What else there is of it goes into the labels.
     let link = report.link.clone().filter(|link| is_link(link));
-    let title = plain(&report.summary, false);
-    let title = if title.trim().is_empty() { plain(&report.change_key, false) } else { title };
+    let title = plain(&report.summary);
+    let title = if title.trim().is_empty() { plain(&report.change_key) } else { title };
     Event {
         title: cut(&title, TITLE / half),
         change_key: change_key(report),
         change_status: report.status.as_str(),
         event_time: event_time(report).as_secs(),
-        description: with_links(&plain(&report.description, true), None, &report.links, DESCRIPTION / half),
+        description: with_links(&lines(&report.description), None, &report.links, DESCRIPTION / half),
         link,
         labels: labels(report, half, shrink),
     }
@@ -63,7 +64,7 @@ fn event(report: &ChangeReport, shrink: bool) -> Event {
 
 /// A change that lives again is another one there: what is over stays so.
 fn change_key(report: &ChangeReport) -> String {
-    let key = plain(&report.change_key, false);
+    let key = plain(&report.change_key);
     if report.life > 1 { format!("{key}#{}", report.life) } else { key }
 }
 

@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::attempt::{Before, Outcome};
-use super::{Answer, Request, Unit, flashduty, words};
+use super::text::words;
+use super::{Answer, Request, Unit, flashduty};
 use crate::model::{ChangeStatus, ComponentStatus, Content, Delivery, DeliveryKind, Timestamp};
 use crate::saved::{Notice, NoticeOf, Stage};
 use crate::settings::StatusPage;

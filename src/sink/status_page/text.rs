@@ -3,8 +3,7 @@
 //! Descriptions are Markdown there. What means something in CommonMark, its common extensions or HTML is written with a
 //! backslash before it; titles are plain.
 
-use crate::sink::cut;
-use crate::sink::flashduty::plain;
+use crate::sink::text::{cut, lines, plain};
 
 /// Characters of a title, which the peer counts.
 const TITLE: usize = 255;
@@ -13,7 +12,7 @@ const DESCRIPTION: usize = 2048;
 
 /// A title: never empty.
 pub(super) fn title(summary: &str, otherwise: &str) -> String {
-    let clean = |text: &str| cut(plain(text, false).trim(), TITLE);
+    let clean = |text: &str| cut(plain(text).trim(), TITLE);
     let title = clean(summary);
     if title.is_empty() { clean(otherwise) } else { title }
 }
@@ -23,8 +22,8 @@ pub(super) fn description(begins: &str, summary: &str, below: Option<&str>, shri
     let most = DESCRIPTION / if shrink { 2 } else { 1 };
     let below = below.map(str::trim).filter(|below| !below.is_empty());
     let text = match below {
-        Some(below) => format!("{begins}{}\n\n{}", plain(summary, false).trim(), plain(below, true)),
-        None => format!("{begins}{}", plain(summary, false).trim()),
+        Some(below) => format!("{begins}{}\n\n{}", plain(summary).trim(), lines(below)),
+        None => format!("{begins}{}", plain(summary).trim()),
     };
     harmless(&cut(&text, most))
 }

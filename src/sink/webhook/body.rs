@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::super::Unit;
 use super::super::stdout::content_json;
-use super::super::{Unit, cut};
+use super::super::text::cut;
 use super::row_id;
 use crate::model::{ChangeReport, Content, Delivery, DeliveryKind, Labels, Status, Transition};
 use crate::settings::{Body, Form, Piece, Place, Webhook};

@@ -15,7 +15,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 
 use super::attempt::Outcome;
-use super::{Answer, Request, Secrets, Unit, words};
+use super::text::words;
+use super::{Answer, Request, Secrets, Unit};
 use crate::model::{Content, Delivery, DeliveryKind};
 use crate::settings::Webhook;
 use body::Said;
