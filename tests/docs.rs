@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use tripline::config::keys::{self, Key, Kind};
+use tripline::config::keys::{Key, Kind, main_file, rules, scenario, sinks};
 use tripline::config::measure::MEASURES;
 use tripline::config::rewrite::FUNCTIONS;
 use tripline::config::{self, Sources, Text, macros, own, template};
@@ -18,18 +18,18 @@ use tripline::rule::Value;
 fn made(name: &str) -> Option<String> {
     let table = |tables: &[&[Key]]| Some(key_table(&tables.concat()));
     match name {
-        "rule file" => table(&[keys::RULE_FILE]),
-        "rule" => table(&[keys::RULE_OWN, keys::DEFAULTS]),
-        "change" => table(&[keys::CHANGE]),
-        "image" => table(&[keys::IMAGE]),
-        "link" => table(&[keys::LINK]),
-        "lines kept" => table(&[keys::LINES_KEPT]),
-        "test file" => table(&[keys::TEST_FILE]),
-        "line test" => table(&[keys::LINE_TEST]),
-        "test" => table(&[keys::TEST]),
-        "feed" => table(&[keys::FEED]),
-        "open" => table(&[keys::OPEN_AT]),
-        "expected" => table(&[keys::EXPECTED]),
+        "rule file" => table(&[rules::RULE_FILE]),
+        "rule" => table(&[rules::RULE_OWN, rules::DEFAULTS]),
+        "change" => table(&[rules::CHANGE]),
+        "image" => table(&[rules::IMAGE]),
+        "link" => table(&[rules::LINK]),
+        "lines kept" => table(&[rules::LINES_KEPT]),
+        "test file" => table(&[scenario::TEST_FILE]),
+        "line test" => table(&[scenario::LINE_TEST]),
+        "test" => table(&[scenario::TEST]),
+        "feed" => table(&[scenario::FEED]),
+        "open" => table(&[scenario::OPEN_AT]),
+        "expected" => table(&[scenario::EXPECTED]),
         "secrets" => Some(secrets()),
         "functions" => Some(functions()),
         "measures" => Some(measures()),
@@ -37,24 +37,24 @@ fn made(name: &str) -> Option<String> {
         "patterns" => Some(patterns()),
         "own rules" => Some(own_rules()),
         "diagnostics" => Some(crate::diagnostics::table()),
-        "main" => table(&[keys::MAIN]),
-        "admin" => table(&[keys::ADMIN]),
-        "heartbeat" => table(&[keys::HEARTBEAT]),
-        "source" => table(&[keys::SOURCE]),
-        "multiline" => table(&[keys::MULTILINE]),
-        "sink" => table(&[keys::SINK]),
-        "http" => table(&[keys::HTTP]),
-        "flashduty" => table(&[keys::FLASHDUTY]),
-        "alertmanager" => table(&[keys::ALERTMANAGER]),
-        "pagerduty" => table(&[keys::PAGERDUTY]),
-        "chat" => table(&[keys::CHAT]),
-        "chat signed" => table(&[keys::CHAT_SIGNED]),
-        "webhook" => table(&[keys::WEBHOOK]),
-        "batch" => table(&[keys::BATCH]),
+        "main" => table(&[main_file::MAIN]),
+        "admin" => table(&[main_file::ADMIN]),
+        "heartbeat" => table(&[main_file::HEARTBEAT]),
+        "source" => table(&[main_file::SOURCE]),
+        "multiline" => table(&[main_file::MULTILINE]),
+        "sink" => table(&[sinks::SINK]),
+        "http" => table(&[sinks::HTTP]),
+        "flashduty" => table(&[sinks::FLASHDUTY]),
+        "alertmanager" => table(&[sinks::ALERTMANAGER]),
+        "pagerduty" => table(&[sinks::PAGERDUTY]),
+        "chat" => table(&[sinks::CHAT]),
+        "chat signed" => table(&[sinks::CHAT_SIGNED]),
+        "webhook" => table(&[sinks::WEBHOOK]),
+        "batch" => table(&[sinks::BATCH]),
         "body" => Some(body()),
-        "file" => table(&[keys::FILE]),
-        "exec" => table(&[keys::EXEC]),
-        "status page" => table(&[keys::STATUS_PAGE]),
+        "file" => table(&[sinks::FILE]),
+        "exec" => table(&[sinks::EXEC]),
+        "status page" => table(&[sinks::STATUS_PAGE]),
         _ => None,
     }
 }

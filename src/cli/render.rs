@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
-use crate::config::keys::{Key, Kind, PEERS, SINK_LATER};
+use crate::config::keys::sinks::{PEERS, SINK_LATER};
+use crate::config::keys::{Key, Kind};
 use crate::config::{Diagnostic, Severity};
 
 /// The diagnostics with the lines they speak of, and a sentence of how many there are. Empty if there are none.

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 use super::csv::Files;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::keys::{ADMIN, ADMIN_LATER, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURCE_LATER};
+use super::keys::main_file::{ADMIN, ADMIN_LATER, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURCE_LATER};
 use super::macros::Macros;
 use super::pattern::{self, Budget};
 use super::walk::{Fields, check, parse, require};

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Problems, short};
-use super::keys::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
+use super::keys::scenario::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::walk::{Fields, Said, Value, check, parse, require, said};
 use super::{Diagnostic, Severity, Text, multiline, zone};
 use crate::model::{Format, SourceName, Timestamp};

@@ -5,10 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{
-    ADMIN, BATCH, CHANGE, DEFAULTS, EXPECTED, FEED, FLAP, HEARTBEAT, IMAGE, Key, Kind, LINE_TEST, LINES_KEPT,
-    LINK, MAIN, MULTILINE, OPEN_AT, PEERS, RULE_FILE, RULE_OWN, SOURCE, TEST,
-};
+use super::keys::main_file::{ADMIN, HEARTBEAT, MAIN, MULTILINE, SOURCE};
+use super::keys::rules::{CHANGE, DEFAULTS, FLAP, IMAGE, LINES_KEPT, LINK, RULE_FILE, RULE_OWN};
+use super::keys::scenario::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST};
+use super::keys::sinks::{BATCH, PEERS};
+use super::keys::{Key, Kind};
 use super::measure::MEASURES;
 use super::rules::MOST_LINKS;
 use crate::model::{ChangeStatus, ComponentStatus, MOST_LINES, Severity};

@@ -10,7 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Problems, SYNTAX, did_you_mean, listed, short};
-use super::keys::{FLAP, IMAGE, Key, Kind, LINES_KEPT, LINK, MOST, MULTILINE};
+use super::keys::main_file::MULTILINE;
+use super::keys::rules::{FLAP, IMAGE, LINES_KEPT, LINK};
+use super::keys::{Key, Kind, MOST};
 use super::ladder;
 use super::place::typed;
 use super::rules::{MOST_LINKS, parse_max_raises};

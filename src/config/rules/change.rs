@@ -7,7 +7,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::super::keys::{ALERT_ONLY, CHANGE};
+use super::super::keys::rules::{ALERT_ONLY, CHANGE};
 use super::super::pattern::Compiled;
 use super::super::template::{self, Names};
 use super::super::walk::{Fields, Said, Value, parse, require, said};

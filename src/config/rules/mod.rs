@@ -24,7 +24,7 @@ use restraints::{Reference, Restraints};
 
 use super::captured::Captured;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::keys::{CHANGE, DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
+use super::keys::rules::{CHANGE, DEFAULTS, IMAGE, RULE_FILE, RULE_LATER, RULE_OWN};
 use super::ladder;
 use super::macros::Macros;
 use super::own::{OWN_PREFIX, own_rules};

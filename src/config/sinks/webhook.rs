@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use toml::de::DeValue;
 
 use super::super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::super::keys::BATCH;
+use super::super::keys::sinks::BATCH;
 use super::super::template::{self, IN_A_BODY, Piece as Written};
 use super::super::walk::{Fields, Said, Value, check, is_identifier, missing, said};
 use super::Reading;

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::*;
+use crate::model::{Episode, Status};
+use crate::sink::attempt::Outcome;
 use crate::sink::budget::Budget;
 use crate::sink::sample::row;
+use crate::sink::stdout::content_json;
 
 const KEYS: u8 = 4;
 

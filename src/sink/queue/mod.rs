@@ -15,115 +15,30 @@
 //!
 //! What is said of a change goes the same way, in the order of its key, and stands for itself: nothing of it is
 //! coalesced, and it waits behind everything that is said of alerts.
+//!
+//! Here stand the order and the attempts; `row` is what is kept of each row, `left_out` what is owed and yet not said, and
+//! `outcome` what an attempt comes to.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod left_out;
+mod outcome;
+mod row;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::attempt::{Attempt, Before, Change, Limits, Outcome, Purpose, QueueStatus};
+use super::attempt::{Attempt, Before, Change, Limits, Purpose, QueueStatus};
 use super::budget::Meter;
 use super::standing::{Resend, Standing};
-use super::stdout::content_json;
-use crate::model::{
-    AlertKey, ChangeStatus, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Subject,
-    Timestamp, Transition, duration_text, micros,
-};
-use crate::saved::{DeadLetter, SavedStanding};
-
-/// Least and most that a peer's `Retry-After` is believed.
-const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+use crate::model::{AlertKey, ChangeStatus, Content, Delivery, DeliveryKind, SinkName, Subject, Timestamp};
+use crate::saved::SavedStanding;
+use left_out::Alert;
+use row::{Lane, Row, bytes_of};
 
 /// The number of all attempts of [`Queue::hold`].
 pub const HOLD: u64 = u64::MAX;
 
 /// Least wait before a row is tried again, so that a wake-up always lies ahead.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
-
-/// A delivery of an alert, taken apart.
-struct Alert {
-    seq: u64,
-    sink: SinkName,
-    kind: DeliveryKind,
-    transition: Transition,
-    attempted: bool,
-}
-
-#[derive(Debug)]
-struct Row {
-    delivery: Delivery,
-    /// When it was first seen here.
-    since: Timestamp,
-    tries: u32,
-    retries: u32,
-    suspends: u32,
-    shrink: bool,
-    /// True if it goes in a unit of its own from now on.
-    alone: bool,
-    /// True if the peer may have it although no answer said so.
-    unsure: bool,
-    /// What it counts against [`Limits::unit_bytes`]; 0 if nothing does.
-    bytes: usize,
-    /// Until then a unit that is not full may wait with it.
-    linger: Timestamp,
-}
-
-impl Row {
-    fn new(delivery: Delivery, since: Timestamp, limits: &Limits) -> Row {
-        // A row that another process attempted may have arrived.
-        let unsure = delivery.attempted;
-        let bytes = bytes_of(&delivery, limits);
-        let linger = Timestamp::MIN;
-        Row {
-            delivery,
-            since,
-            tries: 0,
-            retries: 0,
-            suspends: 0,
-            shrink: false,
-            alone: false,
-            unsure,
-            bytes,
-            linger,
-        }
-    }
-
-    fn priority(&self) -> u8 {
-        match &self.delivery.content {
-            Content::Alert(DeliveryKind::Resolve, _) => 0,
-            Content::Alert(DeliveryKind::Raise, t) if t.status == Status::from(Severity::Critical) => 1,
-            Content::Alert(DeliveryKind::Raise, _) => 2,
-            Content::Alert(DeliveryKind::Change | DeliveryKind::Beat, _) => 3,
-            Content::Change(_) => 4,
-        }
-    }
-
-    /// True if it does this in that episode of its alert.
-    fn does(&self, kind: DeliveryKind, episode: Episode) -> bool {
-        matches!(&self.delivery.content, Content::Alert(does, t) if *does == kind && t.episode == episode)
-    }
-}
-
-fn bytes_of(delivery: &Delivery, limits: &Limits) -> usize {
-    if limits.unit_bytes == usize::MAX { 0 } else { content_json(&delivery.content).len() }
-}
-
-/// The rows of one alert or change. Only the first can be in flight.
-#[derive(Debug)]
-struct Lane {
-    rows: VecDeque<u64>,
-    busy: bool,
-    /// True from a row's end until that end is durable.
-    settling: bool,
-    /// The first row is not tried before this.
-    not_before: Timestamp,
-    /// What the peer shows of an alert, as far as this process has seen; `Ok`: it refused the raise of this episode.
-    shown: Option<(Episode, Status)>,
-}
-
-impl Lane {
-    fn new() -> Lane {
-        Lane { rows: VecDeque::new(), busy: false, settling: false, not_before: Timestamp::MIN, shown: None }
-    }
-}
 
 /// The queue of one sink. The same calls with the same seed give the same attempts.
 #[derive(Debug)]
@@ -354,113 +269,6 @@ impl Queue {
         may_go.then(|| self.start(vec![seq], changes))
     }
 
-    /// Takes what became of an attempt, one outcome per row in their order; a missing one counts as `Retry`. An
-    /// unknown `attempt` (such as one of the queue before a reload) is ignored.
-    pub fn handle(
-        &mut self,
-        attempt: u64,
-        outcomes: Vec<Outcome>,
-        now: Timestamp,
-        changes: &mut Vec<Change>,
-    ) {
-        if let Some(subjects) = self.again.remove(&attempt) {
-            return self.told_again(&subjects, &outcomes);
-        }
-        let Some(seqs) = self.in_flight.remove(&attempt) else { return };
-        let mut outcomes = outcomes.into_iter();
-        let (mut accepted, mut alive, mut suspended) = (false, false, None);
-        for seq in seqs {
-            let missing = || Outcome::Retry { after: None, why: "the answer says nothing of it".to_owned() };
-            match outcomes.next().unwrap_or_else(missing) {
-                Outcome::Accepted { note } => {
-                    accepted = true;
-                    self.accept(seq, now, changes);
-                    self.seen.last_accepted = Some((now, note));
-                }
-                Outcome::Retry { after, why } => {
-                    self.postpone(seq, after, now);
-                    self.seen.last_failure = Some(why);
-                }
-                Outcome::Suspend { why } => {
-                    self.set_aside(seq, now);
-                    suspended = Some(why);
-                }
-                Outcome::Shrink { why } => {
-                    alive = true;
-                    if self.rows[&seq].shrink {
-                        self.give_up(seq, why, now, changes);
-                    } else {
-                        self.seen.shrunk += 1;
-                        self.put_back(seq, Timestamp::MIN, |row| (row.shrink, row.alone) = (true, true));
-                    }
-                }
-                Outcome::Alone { why } => {
-                    alive = true;
-                    if self.rows[&seq].alone {
-                        self.give_up(seq, why, now, changes);
-                    } else {
-                        self.put_back(seq, Timestamp::MIN, |row| row.alone = true);
-                    }
-                }
-                Outcome::Dead { why } => {
-                    alive = true;
-                    self.give_up(seq, why, now, changes);
-                }
-            }
-        }
-        if accepted || alive {
-            self.waits = 0;
-        }
-        if !accepted && !alive {
-            self.seen.failing_since.get_or_insert(now);
-        }
-        if let Some(why) = suspended {
-            self.seen.last_failure = Some(why.clone());
-            self.seen.suspended = Some(why);
-            self.breaker = false;
-            self.failures = 0;
-            self.probe_at = now.plus(self.limits.probe_every.max(LEAST_WAIT));
-        } else if accepted {
-            self.reopen();
-        } else if alive {
-            // It answers, so it is neither down nor deaf: the next row may show whether it takes any.
-            self.failures = 0;
-            self.seen.failing_since = None;
-            self.probe_at = now;
-        } else {
-            self.failures = self.failures.saturating_add(1);
-            if self.seen.suspended.is_some() {
-                self.probe_at = now.plus(self.limits.probe_every.max(LEAST_WAIT));
-            } else if self.failures >= self.limits.breaker_after.max(1) {
-                self.breaker = true;
-                self.probe_at = now.plus(self.jitter(self.failures));
-            }
-        }
-    }
-
-    /// What was told again is told again when its time comes, whatever became of it this time.
-    fn told_again(&mut self, subjects: &[Subject], outcomes: &[Outcome]) {
-        for subject in subjects {
-            if let Some(lane) = self.lanes.get_mut(subject) {
-                lane.busy = false;
-            }
-            self.list(subject);
-        }
-        let why = outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::Accepted { .. } => None,
-            Outcome::Retry { why, .. }
-            | Outcome::Suspend { why }
-            | Outcome::Shrink { why }
-            | Outcome::Alone { why }
-            | Outcome::Dead { why } => Some(why),
-        });
-        if let Some(why) = why {
-            self.seen.last_failure = Some(why.clone());
-        } else if self.rows.is_empty() {
-            self.seen.last_failure = None;
-        }
-    }
-
     /// Everything emitted so far is durable: the successors of rows that ended may go.
     pub fn committed(&mut self) {
         for subject in std::mem::take(&mut self.settling) {
@@ -572,61 +380,6 @@ impl Queue {
         }
     }
 
-    /// Coalesces within one episode and appends what is left. The lane must not be listed.
-    fn merge(&mut self, mut owed: Alert, changes: &mut Vec<Change>) {
-        let episode = owed.transition.episode;
-        let lane = self.lanes.entry(Subject::Alert(owed.transition.key.clone())).or_insert_with(Lane::new);
-        if let Some(last) = lane.rows.back().and_then(|seq| self.rows.get_mut(seq))
-            && !last.delivery.attempted
-            && let Content::Alert(kind, told) = &mut last.delivery.content
-            && told.episode == episode
-        {
-            let previous = told.previous;
-            match (*kind, owed.kind) {
-                (DeliveryKind::Raise, DeliveryKind::Change) => {
-                    *told = Transition { previous, ..owed.transition };
-                    last.bytes = bytes_of(&last.delivery, &self.limits);
-                    changes.push(Change::Put(last.delivery.clone()));
-                    self.seen.coalesced += 1;
-                    return;
-                }
-                (DeliveryKind::Change, DeliveryKind::Change | DeliveryKind::Resolve) => {
-                    let seq = last.delivery.seq;
-                    owed.transition.previous = previous;
-                    lane.rows.pop_back();
-                    self.rows.remove(&seq);
-                    changes.push(Change::Remove(seq));
-                    self.seen.coalesced += 1;
-                }
-                _ => {}
-            }
-        }
-        let shown = match lane.rows.back().and_then(|seq| self.rows[seq].delivery.alert()) {
-            Some((_, last)) => Some((last.episode, last.status)),
-            None => lane.shown,
-        };
-        match owed.kind {
-            // There and back, maybe by way of another episode. After a restart only the row itself tells what the peer
-            // shows.
-            DeliveryKind::Change
-                if shown.map_or(owed.transition.previous, |(_, status)| status) == owed.transition.status =>
-            {
-                self.seen.coalesced += 1;
-                return;
-            }
-            DeliveryKind::Resolve if shown == Some((episode, Status::Ok)) => {
-                self.seen.skipped += 1;
-                lane.shown = lane.shown.filter(|_| !lane.rows.is_empty());
-                return;
-            }
-            _ => {}
-        }
-        let Alert { seq, sink, kind, transition, attempted } = owed;
-        let delivery = Delivery { seq, sink, content: Content::Alert(kind, transition), attempted };
-        changes.push(Change::Put(delivery.clone()));
-        self.append(delivery);
-    }
-
     fn append(&mut self, delivery: Delivery) {
         let lane = self.lanes.entry(delivery.subject()).or_insert_with(Lane::new);
         match &delivery.content {
@@ -644,69 +397,6 @@ impl Queue {
         lane.rows.push_back(delivery.seq);
         self.fresh.extend((!self.limits.linger.is_zero()).then_some(delivery.seq));
         self.rows.insert(delivery.seq, Row::new(delivery, self.clock, &self.limits));
-    }
-
-    /// Drops what is said of a change and is the oldest that was never attempted; false if there is none.
-    fn drop_change(&mut self, changes: &mut Vec<Change>) -> bool {
-        let Some(&seq) = self.untried_changes.first() else { return false };
-        changes.extend(self.take_untried(seq, 1).map(|row| Change::Remove(row.seq)));
-        self.seen.folded += 1;
-        true
-    }
-
-    /// Drops the oldest episode that is over and of which nothing was attempted; false if there is none.
-    fn fold(&mut self, changes: &mut Vec<Change>) -> bool {
-        let Some(&raise) = self.foldable.first() else { return false };
-        changes.extend(self.take_untried(raise, 2).map(|row| Change::Remove(row.seq)));
-        self.seen.folded += 1;
-        true
-    }
-
-    /// Gives up what was over long ago and was never attempted, the oldest first.
-    fn expire(&mut self, changes: &mut Vec<Change>) {
-        let (now, most) = (self.clock, self.limits.max_age);
-        // A line that is read late is no older to whoever is told of it.
-        let too_old = |row: &Row| now.since(row.delivery.time().max(row.since)) > most;
-        loop {
-            let change = self.untried_changes.first().filter(|seq| too_old(&self.rows[seq]));
-            let raise = self.foldable.first().filter(|raise| self.end_of(**raise).is_some_and(too_old));
-            let Some((first, rows)) = change.map(|seq| (*seq, 1)).or(raise.map(|raise| (*raise, 2))) else {
-                break;
-            };
-            let mut taken = self.take_untried(first, rows);
-            if let Some(delivery) = taken.next() {
-                let why = format!("expired: it was over, and owed for more than {}", duration_text(most));
-                changes.push(Change::Dead(DeadLetter { delivery, at: now, why }));
-            }
-            changes.extend(taken.map(|row| Change::Remove(row.seq)));
-            self.seen.expired += 1;
-            self.seen.dead += 1;
-        }
-    }
-
-    /// The resolve of an episode that may be folded.
-    fn end_of(&self, raise: u64) -> Option<&Row> {
-        let lane = self.lanes.get(&self.rows.get(&raise)?.delivery.subject())?;
-        let at = lane.rows.iter().position(|seq| *seq == raise)?;
-        self.rows.get(lane.rows.get(at + 1)?)
-    }
-
-    /// Takes so many rows of a lane out, from `first` on; none of them was attempted.
-    fn take_untried(&mut self, first: u64, rows: usize) -> impl Iterator<Item = Delivery> + use<> {
-        let subject = self.rows[&first].delivery.subject();
-        self.unlist(&subject);
-        let mut taken = Vec::new();
-        if let Some(lane) = self.lanes.get_mut(&subject)
-            && let Some(at) = lane.rows.iter().position(|seq| *seq == first)
-        {
-            for seq in lane.rows.drain(at..(at + rows).min(lane.rows.len())) {
-                self.foldable.remove(&seq);
-                self.untried_changes.remove(&seq);
-                taken.extend(self.rows.remove(&seq).map(|row| row.delivery));
-            }
-        }
-        self.list(&subject);
-        taken.into_iter()
     }
 
     /// The next row to find out with whether the peer is back: the oldest first, then in turn, so that one row the
@@ -806,103 +496,6 @@ impl Queue {
         end.map(|row| row.delivery.clone())
     }
 
-    fn accept(&mut self, seq: u64, now: Timestamp, changes: &mut Vec<Change>) {
-        let row = self.finish(seq);
-        if let Some(resend) = self.limits.resend {
-            self.standing.accept(&row.delivery, resend, now, changes);
-        }
-        if let Content::Alert(kind, t) = &row.delivery.content
-            && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
-        {
-            lane.shown = (*kind != DeliveryKind::Resolve).then_some((t.episode, t.status));
-        }
-        changes.push(Change::Remove(seq));
-        self.seen.accepted += 1;
-    }
-
-    fn give_up(&mut self, seq: u64, why: String, now: Timestamp, changes: &mut Vec<Change>) {
-        let row = self.finish(seq);
-        self.seen.dead += 1;
-        if let Content::Alert(kind, Transition { episode, .. }) = row.delivery.content
-            && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
-        {
-            lane.shown = match kind {
-                DeliveryKind::Resolve => None,
-                _ if row.unsure => None,
-                DeliveryKind::Raise => Some((episode, Status::Ok)),
-                DeliveryKind::Change | DeliveryKind::Beat => lane.shown,
-            };
-            if lane.shown == Some((episode, Status::Ok))
-                && let Some(&next) = lane.rows.front()
-                && self.rows[&next].does(DeliveryKind::Resolve, episode)
-            {
-                lane.rows.pop_front();
-                lane.shown = None;
-                self.rows.remove(&next);
-                changes.push(Change::Remove(next));
-                self.seen.skipped += 1;
-            }
-        }
-        changes.push(Change::Dead(DeadLetter { delivery: row.delivery, at: now, why }));
-    }
-
-    /// Takes an attempted row out; its lane waits for the commit.
-    fn finish(&mut self, seq: u64) -> Row {
-        let row = self.rows.remove(&seq).expect("a row in flight is kept until its outcome");
-        let subject = row.delivery.subject();
-        if let Some(lane) = self.lanes.get_mut(&subject) {
-            lane.rows.pop_front();
-            lane.busy = false;
-            lane.settling = true;
-            lane.not_before = Timestamp::MIN;
-            self.settling.push(subject);
-        }
-        row
-    }
-
-    fn postpone(&mut self, seq: u64, after: Option<Duration>, now: Timestamp) {
-        self.seen.retried += 1;
-        let wait = self.jitter(self.rows[&seq].retries.saturating_add(1));
-        if let Some(after) = after {
-            // What was under way when the peer asked first gets the same answer.
-            let again = now >= self.hold;
-            self.waits = self.waits.saturating_add(u32::from(again));
-            let doublings = self.waits.saturating_sub(1).min(self.limits.wait_doublings);
-            let doubled = after.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX));
-            self.hold = self.hold.max(now.plus(doubled.clamp(RETRY_AFTER.0, RETRY_AFTER.1)));
-        }
-        self.put_back(seq, now.plus(wait), |row| {
-            row.retries = row.retries.saturating_add(1);
-            row.unsure = true;
-        });
-    }
-
-    fn set_aside(&mut self, seq: u64, now: Timestamp) {
-        self.seen.suspends += 1;
-        let doubled = self.limits.probe_every.saturating_mul(2 << self.rows[&seq].suspends.min(10));
-        let wait = doubled.clamp(LEAST_WAIT, RETRY_AFTER.1);
-        self.put_back(seq, now.plus(wait), |row| row.suspends = row.suspends.saturating_add(1));
-    }
-
-    fn put_back(&mut self, seq: u64, not_before: Timestamp, change: impl FnOnce(&mut Row)) {
-        let Some(row) = self.rows.get_mut(&seq) else { return };
-        change(row);
-        let subject = row.delivery.subject();
-        if let Some(lane) = self.lanes.get_mut(&subject) {
-            lane.busy = false;
-            lane.not_before = not_before;
-        }
-        self.list(&subject);
-    }
-
-    /// Full jitter: anything up to base × 2^(failures − 1), at most the cap.
-    fn jitter(&mut self, failures: u32) -> Duration {
-        let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-        let most = self.limits.retry_base.saturating_mul(factor).min(self.limits.retry_cap);
-        let drawn = Duration::from_micros(self.rng.u64(0..=micros(most).unsigned_abs()));
-        drawn.max(LEAST_WAIT)
-    }
-
     /// Shows the first row of a free lane to `plan`; forgets a lane that holds nothing.
     fn list(&mut self, subject: &Subject) {
         let Some(lane) = self.lanes.get(subject) else { return };
@@ -933,5 +526,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 mod tests;
