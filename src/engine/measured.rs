@@ -70,7 +70,9 @@ impl Key {
         match (&rule.ladder[rung], value) {
             // To the microsecond, as the moment is at which it is looked at.
             (Some(level), _) if matches!(rule.measure, Measure::Absent) => {
-                self.missed_from.is_some_and(|from| self.clock >= from.plus(level.lasts()))
+                // What nobody expects any more is not missed either, whatever still wakes its key up.
+                let from = self.missed_from.filter(|_| self.watched);
+                from.is_some_and(|from| self.clock >= from.plus(level.lasts()))
             }
             (Some(level), Some(value)) => self.sees_window(rule) && level.holds(value),
             _ => false,

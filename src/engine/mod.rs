@@ -206,6 +206,13 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// From now on an alert that stays open is not told again, whatever its rule says: for whoever lets the clock run
+    /// until no timer is left.
+    pub fn tell_once(&mut self) {
+        let ruleset = Arc::make_mut(&mut self.ruleset);
+        ruleset.rules.iter_mut().for_each(|rule| rule.renotify = None);
+    }
+
     /// An engine that goes on from what was saved. Keys of rules that are gone or keyed in another way are
     /// resolved, as at a reload.
     pub fn new(

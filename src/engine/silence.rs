@@ -225,6 +225,9 @@ pub fn new_terms(texts: &[String]) -> Result<Vec<Term>, String> {
 #[derive(Debug, Default)]
 pub(super) struct Silences {
     all: BTreeMap<u64, Silence>,
+    /// Those that another version of tripline made and this one does not understand, and when they are over. They
+    /// silence nothing, and stay until then for the version that does.
+    unread: BTreeMap<u64, Timestamp>,
 }
 
 #[derive(Debug)]
@@ -234,13 +237,20 @@ struct Silence {
 }
 
 impl Silences {
-    /// Those that were saved. One that is not understood any more silences nothing.
+    /// Those that were saved.
     pub(super) fn load(rows: &[SavedSilence]) -> Silences {
-        let all = rows.iter().filter_map(|row| {
-            let terms = read_terms(&row.terms).ok()?;
-            Some((row.id, Silence { row: row.clone(), terms }))
-        });
-        Silences { all: all.collect() }
+        let mut silences = Silences::default();
+        for row in rows {
+            match read_terms(&row.terms) {
+                Ok(terms) => {
+                    silences.all.insert(row.id, Silence { row: row.clone(), terms });
+                }
+                Err(_) => {
+                    silences.unread.insert(row.id, row.until);
+                }
+            }
+        }
+        silences
     }
 
     /// One that is true of an alert.
@@ -253,7 +263,7 @@ impl Silences {
 
     /// When the next is over.
     pub(super) fn next_end(&self) -> Option<Timestamp> {
-        self.all.values().map(|silence| silence.row.until).min()
+        self.all.values().map(|silence| silence.row.until).chain(self.unread.values().copied()).min()
     }
 }
 
@@ -281,7 +291,9 @@ impl Engine {
             return Err(format!("there are {MOST_SILENCES} silences already: remove some"));
         }
         // The second it was made in is short, and rises over restarts.
-        let last = self.silences.all.keys().next_back().map_or(0, |last| last + 1);
+        let Silences { all, unread } = &self.silences;
+        let newest = all.keys().next_back().into_iter().chain(unread.keys().next_back()).max();
+        let last = newest.map_or(0, |last| last + 1);
         let id = u64::try_from(self.now.as_secs()).unwrap_or(0).max(last);
         let row = SavedSilence { id, terms, from: self.now, until, comment };
         self.silences.all.insert(id, Silence { row: row.clone(), terms: read });
@@ -330,6 +342,8 @@ impl Engine {
         }
         let now = self.now;
         let over = self.silences.all.extract_if(.., |_, silence| silence.row.until <= now);
+        self.made.extend(over.map(|(id, _)| Change::SilenceGone(id)));
+        let over = self.silences.unread.extract_if(.., |_, until| *until <= now);
         self.made.extend(over.map(|(id, _)| Change::SilenceGone(id)));
         self.look_at_all_held();
     }

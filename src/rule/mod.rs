@@ -46,7 +46,7 @@ use crate::model::{RuleName, Severity, SinkName, SourceName, Timestamp};
 pub struct RuleIx(pub u32);
 
 /// All rules that are in force, compiled.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ruleset {
     /// In the order of files and of rules in them; order carries no meaning.
     pub rules: Vec<Rule>,

@@ -410,3 +410,34 @@ fn lines_are_joined_to_records_up_to_the_end_of_a_log() {
     );
     assert_eq!(replay(&[]), Vec::<String>::new());
 }
+
+#[test]
+fn an_alert_that_nothing_ends_is_told_again_up_to_the_end_of_the_log_and_no_further() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "rules.toml",
+        "[[rule]]\nname = 'job'\nsource = 's'\nmatch = 'done (?<job>\\w+)'\nby = ['job']\n\
+         deadline = '02:30 UTC'\nwithin = '1h'\nrenotify = '1h'\n",
+    );
+    sandbox.write("a.log", "2026-01-05T02:00:00Z done a\n2026-01-06T05:00:00Z nothing\n");
+    let replay = ["replay", "--rules", "rules.toml", "--tz", "UTC", "--json", "a.log"];
+    let finished = sandbox.run(&replay).expect(0);
+    let told: Vec<String> = finished
+        .json()
+        .iter()
+        .map(|line| {
+            format!("{} {}", line["time"].as_str().unwrap_or(""), line["status"].as_str().unwrap_or(""))
+        })
+        .collect();
+    let expected = [
+        "2026-01-06T02:30:00Z warning",
+        "2026-01-06T03:30:00Z warning",
+        "2026-01-06T04:30:00Z warning",
+        "2026-01-15T02:30:00Z ok",
+    ];
+    assert_eq!(told, expected);
+    sandbox.write("other.toml", sandbox.read("rules.toml"));
+    sandbox
+        .run(&["replay", "--rules", "rules.toml", "--against", "other.toml", "--tz", "UTC", "a.log"])
+        .expect(0);
+}

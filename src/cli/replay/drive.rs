@@ -159,12 +159,14 @@ impl Drive {
         }
     }
 
-    /// Lets the clock run to the end of the log; returns that.
+    /// Lets the clock run to the end of the log; returns that. From then on nothing is told again: an alert that nothing
+    /// ends would be for ever.
     pub(super) fn end(&mut self) -> Timestamp {
         let Some(Side { engine, .. }) = self.sides.first() else { return START };
         let end = self.inputs.iter().filter_map(|input| engine.frontier(input.id)).max().unwrap_or(START);
         for side in &mut self.sides {
             side.engine.tick(end);
+            side.engine.tell_once();
         }
         end
     }

@@ -391,6 +391,28 @@ fn silences_have_names_bounds_and_an_end_in_the_future() {
     assert_eq!((engine.silences().count(), engine.next_wake()), (0, None));
 }
 
+#[test]
+fn a_silence_that_this_version_does_not_understand_silences_nothing_and_goes_when_it_is_over() {
+    let row = |id, until, term: &str| {
+        let (terms, comment) = (vec![term.to_owned()], String::new());
+        crate::saved::SavedSilence { id, terms, from: at(1), until: at(until), comment }
+    };
+    let silences = vec![row(150, 200, "k ~~~ of another version"), row(7, 300, "k=b")];
+    let saved = Saved { silences, ..Saved::default() };
+    let ruleset = Arc::new(Ruleset { rules: vec![latched("r")] });
+    let mut engine = Engine::new(ruleset, "h".to_owned(), Vec::new(), &saved, at(100));
+    assert_eq!(engine.silences().map(|silence| silence.id).collect::<Vec<_>>(), [7]);
+    let made = engine.silence(vec!["k=c".to_owned()], at(400), String::new(), at(100)).unwrap();
+    assert_eq!(made.id, 151, "no name is given twice");
+    let _ = engine.take_changes();
+    assert_eq!(engine.next_wake(), Some(at(200)));
+    engine.tick(at(199));
+    assert_eq!(engine.take_changes(), []);
+    engine.tick(at(200));
+    assert_eq!(engine.take_changes(), [Change::SilenceGone(150)]);
+    assert_eq!(engine.next_wake(), Some(at(300)));
+}
+
 proptest! {
     /// However silences come and go: nobody is told of a beginning while one is true of it, whoever was told is told of
     /// the end, and when all silences are over everybody knows what is so.
