@@ -29,6 +29,9 @@ pub struct Limits {
     pub retry_cap: Duration,
     /// How often the wait that the peer asks for is doubled while it goes on asking for one. 0.
     pub wait_doublings: u32,
+    /// True if nothing is sent in the first seconds of each full and each half hour, when everybody's reports are: how
+    /// many seconds is drawn for each queue, so that not all wait for the same moment.
+    pub shuns_half_hours: bool,
     /// How often a suspended sink is tried with one row.
     pub probe_every: Duration,
     /// Rows from which on what was never attempted is dropped: first what is said of changes, then finished episodes,
@@ -59,6 +62,7 @@ impl Default for Limits {
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_secs(5 * 60),
             wait_doublings: 0,
+            shuns_half_hours: false,
             probe_every: Duration::from_secs(60),
             max_rows: 10_000,
             breaker_after: 5,

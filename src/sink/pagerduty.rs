@@ -73,7 +73,32 @@ struct Payload {
     group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<String>,
-    custom_details: BTreeMap<String, String>,
+    custom_details: BTreeMap<String, Detail>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Detail {
+    Text(String),
+    /// Of the log.
+    Lines(Vec<String>),
+}
+
+impl Detail {
+    fn is_empty(&self) -> bool {
+        match self {
+            Detail::Text(text) => text.is_empty(),
+            Detail::Lines(lines) => lines.is_empty(),
+        }
+    }
+
+    /// What is left out first has the most: lines before texts, as they are in the log as well.
+    fn weight(&self) -> (bool, usize) {
+        match self {
+            Detail::Text(text) => (false, text.len()),
+            Detail::Lines(lines) => (true, lines.iter().map(String::len).sum()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -132,11 +157,11 @@ pub fn request(settings: &settings::PagerDuty, unit: Unit<'_>) -> Request {
     Request { method: "POST", url, headers: vec![("content-type", "application/json".to_owned())], body }
 }
 
-/// Leaves out one thing: the longest detail, then pictures, then links. False if nothing is left that can be missed.
+/// Leaves out one thing: lines of the log, then the longest detail, then pictures, then links. False if nothing is left that can be missed.
 fn leave_out(event: &mut Event<'_>) -> bool {
     let details = event.payload.as_mut().map(|payload| &mut payload.custom_details);
     if let Some(details) = details.filter(|details| !details.is_empty()) {
-        let longest = details.iter().max_by_key(|(_, value)| value.len()).map(|(name, _)| name.clone());
+        let longest = details.iter().max_by_key(|(_, detail)| detail.weight()).map(|(name, _)| name.clone());
         return longest.is_some_and(|name| details.remove(&name).is_some());
     }
     event.images.pop().is_some() || event.links.pop().is_some()
@@ -196,9 +221,10 @@ fn change<'a>(report: &ChangeReport, shrink: bool, bare: Event<'a>) -> Event<'a>
         ("rule", report.rule.to_string()),
         ("linked_changes", cut(&plain(&report.linked_changes.join(", ")), VALUE / half)),
     ];
-    let own = own.into_iter().chain(planned).map(|(name, value)| (name.to_owned(), value));
+    let own = own.into_iter().chain(planned).map(|(name, value)| (name.to_owned(), Detail::Text(value)));
     let labels = report.labels.iter().chain(report.details.iter().filter(|_| !shrink));
-    let labels = labels.map(|(name, value)| (name.to_string(), cut(&plain(value), VALUE / half)));
+    let labels =
+        labels.map(|(name, value)| (name.to_string(), Detail::Text(cut(&plain(value), VALUE / half))));
     let summary = cut(&plain(&report.summary), SUMMARY / half);
     let summary =
         if summary.trim().is_empty() { cut(&plain(&report.change_key), SUMMARY / half) } else { summary };
@@ -231,7 +257,7 @@ fn severity(settings: &settings::PagerDuty, status: Status) -> &'static str {
     }
 }
 
-fn details(t: &Transition, half: usize, shrink: bool) -> BTreeMap<String, String> {
+fn details(t: &Transition, half: usize, shrink: bool) -> BTreeMap<String, Detail> {
     let own = [
         ("rule", t.key.rule.to_string()),
         ("description", cut(&lines(&t.description), DESCRIPTION / half)),
@@ -241,14 +267,20 @@ fn details(t: &Transition, half: usize, shrink: bool) -> BTreeMap<String, String
         ("count", t.count.to_string()),
         ("total", t.total.to_string()),
     ];
-    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), Detail::Text(value)));
+    let kept = [("lines", &t.lines), ("last_lines", &t.last_lines)].into_iter().filter(|_| !shrink);
+    let kept = kept.map(|(name, kept)| {
+        let shown = kept.iter().map(|line| cut(&plain(line), VALUE)).collect();
+        (name.to_owned(), Detail::Lines(shown))
+    });
     let labels = t.labels.iter().chain(t.details.iter().filter(|_| !shrink));
-    let labels = labels.map(|(name, value)| (name.to_string(), cut(&plain(value), VALUE / half)));
-    first_of_each(own.chain(labels))
+    let labels =
+        labels.map(|(name, value)| (name.to_string(), Detail::Text(cut(&plain(value), VALUE / half))));
+    first_of_each(own.chain(kept).chain(labels))
 }
 
-/// Of each name the first value, if it is not empty.
-fn first_of_each(pairs: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+/// Of each name the first detail, if it is not empty.
+fn first_of_each(pairs: impl Iterator<Item = (String, Detail)>) -> BTreeMap<String, Detail> {
     let mut details = BTreeMap::new();
     for (name, value) in pairs.filter(|(_, value)| !value.is_empty()).take(DETAILS) {
         details.entry(name).or_insert(value);

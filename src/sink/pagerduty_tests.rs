@@ -105,7 +105,12 @@ fn an_alert_carries_every_field() {
     let images = vec![image("https://g.example.com/1.png"), image("http://g.example.com/2.png")];
     let href = "https://wiki.example.com/x".to_owned();
     let links = vec![model::Link { href, text: Some("a\u{1b}".to_owned()) }];
-    let (url, body) = sent(sample::raise(Transition { labels, images, links, ..transition() }), false);
+    let lines = vec!["Failed password for root".to_owned(), "\u{1b}[31mFailed\tagain".to_owned()];
+    let last_lines = vec!["the last one".to_owned()];
+    let t = Transition { labels, images, links, lines, last_lines, ..transition() };
+    let (_, shrunk) = sent(sample::raise(t.clone()), true);
+    assert!(shrunk["payload"]["custom_details"].get("lines").is_none(), "{shrunk}");
+    let (url, body) = sent(sample::raise(t), false);
     assert_eq!(url, "https://events.pagerduty.com/v2/enqueue");
     assert_eq!(
         body,
@@ -126,6 +131,7 @@ fn an_alert_carries_every_field() {
                     "since": "2015-12-10T09:13:10Z", "value": "5", "count": "5", "total": "7",
                     "instance": "web-1", "src_ip": "187.141.143.180", "user": "root",
                     "component": "sshd", "group": "edge", "class": "auth",
+                    "lines": ["Failed password for root", "␛[31mFailed again"], "last_lines": ["the last one"],
                 },
             },
             "links": [
@@ -260,7 +266,7 @@ fn a_log_line_that_speaks_of_the_key_can_not_suspend_the_sink() {
 }
 
 #[test]
-fn what_is_too_much_goes_longest_first_and_then_pictures() {
+fn what_is_too_much_goes_lines_first_then_the_longest_and_then_pictures() {
     let image =
         |n| Image { src: format!("https://g.example.com/{n}"), href: None, alt: Some("日".repeat(VALUE)) };
     let details: Labels = (0..90).map(|n| (format!("d{n}").into(), "日".repeat(VALUE))).collect();
@@ -273,6 +279,19 @@ fn what_is_too_much_goes_longest_first_and_then_pictures() {
         "{long} {kept}"
     );
     assert_eq!(body["images"].as_array().map(Vec::len), Some(20));
+    // Lines are short beside the other details, and go before any of them; what just fits keeps them.
+    let lines = vec!["x".to_owned(); 20];
+    let some = |details: usize| {
+        let details =
+            t.details.iter().take(details).map(|(name, value)| (name.clone(), value.clone())).collect();
+        sent(sample::raise(Transition { details, lines: lines.clone(), ..t.clone() }), false).1
+    };
+    let count = |body: &Value| {
+        let details = body["payload"]["custom_details"].as_object().unwrap();
+        (details.contains_key("lines"), details.keys().filter(|name| name.starts_with('d')).count())
+    };
+    assert_eq!(count(&some(10)), (true, 11), "and the description");
+    assert_eq!(count(&some(90)), (false, long));
     let t = Transition { images: (0..100).map(image).collect(), ..t };
     let (_, body) = sent(sample::raise(t), false);
     assert!(body["payload"]["custom_details"].as_object().is_some_and(|left| left.is_empty()));
@@ -305,6 +324,8 @@ proptest! {
             summary: summary.clone(),
             description: description.clone(),
             details: labels.clone(),
+            lines: vec![value.clone(); model::MOST_LINES],
+            last_lines: vec![description.chars().take(512).collect(); model::MOST_LINES],
             runbook: Some(link.clone()),
             images: vec![Image { src: link.clone(), href: Some(link.clone()), alt: Some(value.clone()) }],
             ..transition()

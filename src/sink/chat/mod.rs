@@ -87,7 +87,8 @@ pub fn classify(service: ChatService, unit: Unit<'_>, request: &Request, answer:
 
 /// What the queue may do. In any minute at most so many texts leave: Feishu 90 (of 100, and 4 of 5 in a second), DingTalk
 /// and WeCom 18 (of 20; beyond them DingTalk is deaf for ten minutes). Slack takes about one a second and short bursts.
-/// What piles up beyond that goes as a digest; WeCom's texts are short, and so are its digests.
+/// What piles up beyond that goes as a digest; WeCom's texts are short, and so are its digests. Feishu asks to be left alone
+/// at the full and the half hour, when it refuses more than its limits say.
 pub(super) fn limits(service: ChatService) -> Limits {
     let budget = |tokens, seconds, burst| Budget { tokens, per: Duration::from_secs(seconds), burst };
     let (unit, budgets) = match service {
@@ -96,7 +97,8 @@ pub(super) fn limits(service: ChatService) -> Limits {
         ChatService::DingTalk => (50, vec![budget(15, 60, 3)]),
         ChatService::WeCom => (10, vec![budget(15, 60, 3)]),
     };
-    Limits { unit, digest: true, budgets, ..Limits::default() }
+    let shuns_half_hours = service == ChatService::Feishu;
+    Limits { unit, digest: true, budgets, shuns_half_hours, ..Limits::default() }
 }
 
 /// What has to be written in another way to be taken for itself in a plain text: the twin that reads the same.

@@ -617,3 +617,10 @@ fn no_part_of_the_address_and_no_secret_is_repeated() {
         }
     }
 }
+
+#[test]
+fn only_feishu_wants_to_be_left_alone_at_the_half_hour() {
+    for service in [ChatService::Slack, ChatService::Feishu, ChatService::DingTalk, ChatService::WeCom] {
+        assert_eq!(limits(service).shuns_half_hours, service == ChatService::Feishu);
+    }
+}

@@ -29,13 +29,20 @@ use std::time::Duration;
 use super::attempt::{Attempt, Before, Change, Limits, Purpose, QueueStatus};
 use super::budget::Meter;
 use super::standing::{Resend, Standing};
-use crate::model::{AlertKey, ChangeStatus, Content, Delivery, DeliveryKind, SinkName, Subject, Timestamp};
+use crate::model::{
+    AlertKey, ChangeStatus, Content, Delivery, DeliveryKind, SinkName, Subject, Timestamp, micros,
+};
 use crate::saved::SavedStanding;
 use left_out::Alert;
 use row::{Lane, Row, bytes_of};
 
 /// The number of all attempts of [`Queue::hold`].
 pub const HOLD: u64 = u64::MAX;
+
+const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
+
+/// Least and most of the beginning of a half hour that [`Limits::shuns_half_hours`] leaves out.
+const SHUNNED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 
 /// Least wait before a row is tried again, so that a wake-up always lies ahead.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
@@ -72,6 +79,8 @@ pub struct Queue {
     clock: Timestamp,
     /// The whole sink waits until then: the peer's `Retry-After`.
     hold: Timestamp,
+    /// How much of the beginning of a half hour is left out, for peers that want it so.
+    shunned: Duration,
     failures: u32,
     breaker: bool,
     probe_at: Timestamp,
@@ -84,6 +93,8 @@ impl Queue {
     /// A queue that goes on with the `rows` the store holds for the sink. The waits are drawn from `seed`.
     pub fn new(name: SinkName, limits: Limits, seed: u64, mut rows: Vec<Delivery>) -> Queue {
         rows.sort_by_key(|delivery| delivery.seq);
+        let [least, most] = [SHUNNED.0, SHUNNED.1].map(|span| micros(span).unsigned_abs());
+        let shunned = fastrand::Rng::with_seed(!seed).u64(least..=most);
         let mut queue = Queue {
             name,
             meter: Meter::new(limits.budgets.clone()),
@@ -103,6 +114,7 @@ impl Queue {
             next_attempt: 1,
             clock: Timestamp::MIN,
             hold: Timestamp::MIN,
+            shunned: Duration::from_micros(shunned),
             waits: 0,
             failures: 0,
             breaker: false,
@@ -161,7 +173,7 @@ impl Queue {
             self.ready.insert((self.rows[&seq].priority(), seq));
         }
         let mut attempts = Vec::new();
-        if now < self.hold {
+        if now < self.hold || now < self.unshunned(now) {
             return attempts;
         }
         if self.closed() {
@@ -302,7 +314,18 @@ impl Queue {
             let again = self.standing.next().filter(|_| self.limits.resend.is_some());
             owed.into_iter().chain(again).min().filter(|_| self.has_room())?
         };
-        Some(due.max(self.hold).max(self.meter.free_at()))
+        Some(self.unshunned(due.max(self.hold).max(self.meter.free_at())))
+    }
+
+    /// The first moment from `time` on at which the peer may be sent something.
+    fn unshunned(&self, time: Timestamp) -> Timestamp {
+        if !self.limits.shuns_half_hours {
+            return time;
+        }
+        // In the past means now.
+        let time = time.max(self.clock);
+        let begun = Duration::from_micros(time.0.rem_euclid(micros(HALF_HOUR)).unsigned_abs());
+        time.plus(self.shunned.saturating_sub(begun))
     }
 
     /// Goes on with other limits; what was sent keeps counting against budgets.

@@ -335,6 +335,18 @@ fn a_resolve_waits_no_longer_than_a_raise_and_what_was_tried_waits_no_more() {
 }
 
 #[test]
+fn a_row_of_a_full_unit_that_is_tried_again_by_itself_does_not_wait_for_company() {
+    let mut bench = patient(Limits { unit: 2, ..Limits::default() });
+    bench.push([raised(1), raised(2)]);
+    assert_eq!(bench.seqs(0), [[1, 2]]);
+    bench.queue.handle(1, vec![accepted(), retry()], at(0), &mut bench.changes);
+    bench.queue.committed();
+    let wake = bench.queue.next_wake().unwrap();
+    assert!(wake <= at(1), "{wake}: what it is told with was told long ago");
+    assert_eq!(bench.seqs(1), [[2]]);
+}
+
+#[test]
 fn bytes_bound_a_unit_and_a_row_that_is_larger_goes_alone() {
     let bytes = content_json(&raised(1).content).len();
     let long = |n: u8| {
@@ -466,4 +478,50 @@ fn where_order_is_everything_the_oldest_row_goes_first_and_holds_up_the_rest() {
     let attempted = Delivery { attempted: true, ..row(9, 1, Raise, Info, 1, 0) };
     let mut bench = Bench::new(Limits { in_order: true, ..Limits::default() }, vec![attempted]);
     assert_eq!(said(bench.plan(0)), [(9, true, None)]);
+}
+
+/// When a queue of that seed sends what is owed at `time`.
+fn sent_at(seed: u64, shuns_half_hours: bool, time: Timestamp) -> Timestamp {
+    let limits = Limits { shuns_half_hours, ..Limits::default() };
+    let mut queue = Queue::new(SinkName::new("night"), limits, seed, Vec::new());
+    queue.push(raised(1), &mut Vec::new());
+    if !queue.plan(time, &mut Vec::new()).is_empty() {
+        return time;
+    }
+    let wake = queue.next_wake().unwrap();
+    assert!(wake > time, "{wake} does not lie ahead of {time}");
+    assert_eq!(queue.plan(wake, &mut Vec::new()).len(), 1, "{wake}");
+    wake
+}
+
+#[test]
+fn the_first_seconds_of_each_half_hour_are_left_to_others() {
+    let half = 30 * 60;
+    let mut waits = BTreeSet::new();
+    for seed in 0..20 {
+        for begin in [0, half, 7 * half, 1_000_000 * half, -half] {
+            let sent = sent_at(seed, true, at(begin));
+            let wait = sent.since(at(begin));
+            assert!((SHUNNED.0..=SHUNNED.1).contains(&wait), "{begin} {sent}");
+            waits.insert(wait);
+            // Whoever comes later waits no longer than whoever was there.
+            assert_eq!(sent_at(seed, true, at(begin + 1)), sent);
+            for free in [begin - 1, begin + 10, begin + half / 2, begin + half - 1] {
+                assert_eq!(sent_at(seed, true, at(free)), at(free));
+            }
+            assert_eq!(sent_at(seed, false, at(begin)), at(begin));
+        }
+    }
+    assert!(waits.len() == 20, "each queue has its own: {waits:?}");
+}
+
+#[test]
+fn a_wake_up_that_falls_on_a_half_hour_comes_after_its_first_seconds() {
+    let limits = Limits { shuns_half_hours: true, ..Limits::default() };
+    let mut bench = Bench::new(limits, Vec::new());
+    bench.push([raised(1)]);
+    assert_eq!(bench.seqs(1_799), [[1]]);
+    bench.handle(1, Outcome::Retry { after: Some(Duration::from_secs(1)), why: String::new() }, 1_799);
+    let wake = bench.queue.next_wake().unwrap();
+    assert!(wake >= at(1_802) && wake <= at(1_810), "{wake}");
 }
