@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::load::{self, Lines, Wanted};
 use super::{Color, ConfigArgs, Failure, LineFormat, NO, cost, plan, render};
+use crate::config::Severity;
 use crate::config::probe::Probe;
 use crate::settings::Peer;
 
@@ -55,7 +56,11 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None };
     let texts = load::read(&wanted).map_err(Failure)?;
     let mut probe = Probe::all(load::stopwatch());
-    let loaded = load::check(&wanted, texts, &mut probe);
+    let mut loaded = load::check(&wanted, texts, &mut probe);
+    let wrong = !loaded.diagnostics.is_empty();
+    let here = loaded.here(wanted.config.as_deref());
+    let refused = here.iter().any(|problem| problem.severity == Severity::Error);
+    loaded.diagnostics.extend(here);
     for glob in &loaded.blank {
         super::talk(&format!("warning: no rule file fits `{}`\n", glob.display()));
     }
@@ -92,5 +97,6 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
         let against = plan::against(dir, ruleset)?;
         super::answer(&if args.json { against.json() } else { against.text() })?;
     }
-    Ok(if loaded.diagnostics.is_empty() && loaded.rules > 0 { 0 } else { NO })
+    // What is only so on this machine is no fault of the configuration.
+    Ok(if wrong || refused || loaded.rules == 0 { NO } else { 0 })
 }

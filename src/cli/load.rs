@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::config::probe::{Probe, Stopwatch};
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::worked;
+use crate::daemon::deliver::{Unfit, unfit};
 use crate::model::{Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
 use crate::settings::{Admin, SecretFrom, Settings, Source, Start};
@@ -66,6 +67,36 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// What is wrong with the sinks of a believed configuration on this machine, in the order of places.
+    pub(crate) fn here(&self, main: Option<&Path>) -> Vec<Diagnostic> {
+        let (Some((settings, _)), Some(main)) = (&self.believed, main) else { return Vec::new() };
+        let text = self.texts.get(main).cloned().unwrap_or_default();
+        let main = Text { path: main.to_owned(), text };
+        let mut found = Vec::new();
+        for sink in &settings.sinks {
+            for Unfit { id, key, why, refused } in unfit(sink) {
+                let keys = [format!("{key}_env"), format!("{key}_file"), key.to_owned()];
+                let problem = Diagnostic {
+                    id,
+                    severity: if refused { Severity::Error } else { Severity::Warning },
+                    file: main.path.clone(),
+                    span: config::place_in_sink(&main, &sink.of, &keys.each_ref().map(String::as_str)),
+                    title: why,
+                    label: format!("of sink `{}`", sink.of),
+                    note: None,
+                    help: None,
+                    second: None,
+                };
+                // A sink may be several queues, all with its secrets.
+                if !found.contains(&problem) {
+                    found.push(problem);
+                }
+            }
+        }
+        found.sort_by_key(|problem| problem.span.start);
+        found
+    }
+
     /// How many of the problems are errors.
     pub(crate) fn errors(&self) -> usize {
         self.diagnostics.iter().filter(|problem| problem.severity == Severity::Error).count()

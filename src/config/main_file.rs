@@ -33,6 +33,18 @@ pub(super) fn body_files(text: &Text) -> Vec<PathBuf> {
     named.map(|said| base.join(said.text)).collect()
 }
 
+pub(super) fn place_in_sink(text: &Text, sink: &SinkName, keys: &[&str]) -> Range<usize> {
+    let document = parse(&mut Problems::new(&text.path, &text.text));
+    let sinks = Fields { table: &document, defaults: None }.tables("sink");
+    let mut places = sinks.into_iter().filter_map(|(header, table)| {
+        let fields = Fields { table, defaults: None };
+        let named = fields.text("name").is_some_and(|said| said.text == sink.as_str());
+        let key = keys.iter().find(|key| fields.value(key).is_some());
+        named.then(|| key.map_or_else(|| header.clone(), |key| fields.key_span(key, &header)))
+    });
+    places.next().unwrap_or(0..0)
+}
+
 pub(super) fn read(
     text: &Text,
     local: &TimeZone,

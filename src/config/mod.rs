@@ -8,12 +8,13 @@
 //!
 //! A file with one error changes nothing: the answer is then `None` and the running rules stay.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::model::Format;
+use crate::model::{Format, SinkName};
 use crate::rule::{Redaction, Ruleset};
 use crate::scenario::Suite;
 use crate::settings::{self, Settings};
@@ -116,6 +117,11 @@ pub fn settings_with(
 /// The files that sinks take their bodies from, as `tripline.toml` names them.
 pub fn body_files(text: &Text) -> Vec<PathBuf> {
     main_file::body_files(text)
+}
+
+/// Where a sink of `tripline.toml` says something: the first of these keys that it has, else its header.
+pub fn place_in_sink(main: &Text, sink: &SinkName, keys: &[&str]) -> Range<usize> {
+    main_file::place_in_sink(main, sink, keys)
 }
 
 /// Reads the tests of a test file, or those that stand in a rule file (`is_pack`), whose rules are read by [`ruleset`].

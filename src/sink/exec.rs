@@ -27,7 +27,7 @@ pub enum Ended {
     Signal(i32),
     /// It ran for so long and was killed.
     Killed(Duration),
-    /// It did not begin, and will not: it is not there, or may not be run.
+    /// It did not begin, and will not: it may not be run, or is no program.
     Unable(String),
     /// It did not begin, or nobody knows how it ended.
     Accident(String),

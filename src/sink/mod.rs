@@ -123,11 +123,11 @@ pub fn says_once(peer: &Peer, row: &Delivery) -> bool {
     matches!(peer, Peer::PagerDuty(settings) if settings.drop_unsure_changes) && row.change().is_some()
 }
 
-/// What is wrong with the peer's secrets, as far as it can be seen without asking it.
-pub fn wrong_secret(peer: &Peer, secrets: &Secrets) -> Option<&'static str> {
+/// Which of the peer's secrets is wrong and why, as far as it can be seen without asking it.
+pub fn wrong_secret(peer: &Peer, secrets: &Secrets) -> Option<(&'static str, &'static str)> {
     match peer {
         Peer::PagerDuty(_) if !pagerduty::is_routing_key(secrets.get(pagerduty::KEY)) => {
-            Some("a routing key has 32 letters and digits, and this one has not")
+            Some((pagerduty::KEY, "a routing key has 32 letters and digits, and this one has not"))
         }
         Peer::Webhook(_) => webhook::wrong_secret(secrets),
         _ => None,

@@ -111,9 +111,15 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "bad-json",
-        Elsewhere,
+        Elsewhere("error"),
         "The file that a sink takes its body from is not JSON.",
         "The caret stands where it breaks.",
+    ),
+    case(
+        "bad-key",
+        Elsewhere("error"),
+        "A secret of a sink is here and is none: it is empty, more than one word, or has not the form that the peer's keys have.",
+        "Look at the variable or the file that is named.",
     ),
     case(
         "bad-label-name",
@@ -297,6 +303,12 @@ pub(crate) const CASES: &[Case] = &[
         "Write `measure = \"absent\"`, or compare a count with `<`.",
     ),
     case(
+        "exposed-key",
+        Elsewhere("warning"),
+        "Others on this machine can read or replace the file of a secret. It does not change the exit code: `run` may be somewhere else.",
+        "`chmod 600` the file.",
+    ),
+    case(
         "for-without-window",
         Rule("match = 'x'\nfor = '1m'"),
         "A line is one moment, so nothing can be true for a while.",
@@ -398,6 +410,12 @@ pub(crate) const CASES: &[Case] = &[
         "Take it out, or what it lacks in.",
     ),
     case(
+        "no-program",
+        Elsewhere("warning"),
+        "The program of an exec sink is not on this machine, or may not be run; `run` refuses it. It does not change the exit code: `run` may be somewhere else.",
+        "Correct `command`, or install the program.",
+    ),
+    case(
         "no-rule",
         File("[defaults]\nsource = 's'"),
         "A rule file has no rule in it.",
@@ -462,7 +480,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "patterns-too-big",
-        Elsewhere,
+        Elsewhere("error"),
         "All patterns together take too much memory.",
         "The largest rules are named: make their repetitions smaller.",
     ),

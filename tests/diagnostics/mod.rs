@@ -51,8 +51,8 @@ enum Wrong {
     Untold(&'static str),
     /// No text at all.
     Unreadable,
-    /// Too large for a table: it has a test of its own beside its code.
-    Elsewhere,
+    /// Too large for a table, or said of the machine: it has a test of its own beside its code. So bad it is.
+    Elsewhere(&'static str),
 }
 
 /// A table that stands in a file.
@@ -77,7 +77,7 @@ impl Case {
             Wrong::Csv(_) => (format!("{TABLE}\n"), false),
             Wrong::File(text) | Wrong::Test(text) => (format!("{text}\n"), false),
             Wrong::Main(text) => (format!("{text}\n"), true),
-            Wrong::Unreadable | Wrong::Elsewhere => return None,
+            Wrong::Unreadable | Wrong::Elsewhere(_) => return None,
         };
         let path = PathBuf::from(if is_main { "tripline.toml" } else { "rules.toml" });
         let mut texts = BTreeMap::from([(path.clone(), text.clone())]);
@@ -148,7 +148,11 @@ pub(crate) fn table() -> String {
         let severities: BTreeSet<&str> =
             cases.iter().filter_map(|case| Some(case.said()?.problems.first()?.severity.as_str())).collect();
         let severities: Vec<&str> = severities.into_iter().collect();
-        let severities = if severities.is_empty() { "error".to_owned() } else { severities.join(" or ") };
+        let severities = match cases[0].wrong {
+            Wrong::Elsewhere(severity) => severity.to_owned(),
+            Wrong::Unreadable => "error".to_owned(),
+            _ => severities.join(" or "),
+        };
         let example = cases[0].example().map_or("–".to_owned(), |line| format!("`{}`", cell(&line)));
         let Case { id, about, way, .. } = &cases[0];
         let _ = writeln!(text, "| `{id}` | {severities} | {} | {} | {example} |", cell(about), cell(way));
@@ -209,7 +213,8 @@ fn ids_of_the_source() -> BTreeMap<String, BTreeSet<String>> {
                     [(".error(", "error"), (".warning(", "warning"), ("id: ", ""), ("id = ", "")]
                 {
                     // Elsewhere `id` is that of something else.
-                    let speaks = config || name == "load.rs" || !severity.is_empty();
+                    let speaks =
+                        config || ["load.rs", "fit.rs"].contains(&name.as_str()) || !severity.is_empty();
                     for (at, _) in code.match_indices(mark).filter(|_| speaks) {
                         let Some(id) = code[at + mark.len()..].trim_start().strip_prefix('"') else {
                             continue;

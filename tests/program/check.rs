@@ -1,6 +1,6 @@
 //! `check`: every problem of a configuration at once, and what its rules cost.
 
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Running, Sandbox};
 
 /// Ten rules, each wrong in its own way.
 const TEN: &str = r#"[[rule]]
@@ -296,4 +296,82 @@ fn where_rules_are_wrong_there_is_no_cost_to_show() {
     sandbox.write("rules.toml", TEN);
     let finished = sandbox.run(&["check", "--cost", "rules.toml"]).expect(1);
     assert!(!finished.answer().contains("64 KiB"), "{}", finished.answer());
+}
+
+/// A configuration with these sinks and a rule.
+fn with_sinks(sinks: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("tripline.toml", format!("[[source]]\nname = 's'\nfiles = ['*.log']\n{sinks}"));
+    sandbox.write("rules/a.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\n");
+    sandbox
+}
+
+#[test]
+fn what_this_machine_has_against_a_sink_is_a_warning_with_its_place_and_no_fault_of_the_configuration() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = with_sinks(
+        "[[sink]]\nname = 'a'\ntype = 'flashduty'\nintegration_key_file = 'key'\n\
+         [[sink]]\nname = 'b'\ntype = 'exec'\ncommand = ['./notify', '--now']\n",
+    );
+    sandbox.write("key", "CANARY");
+    let mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(sandbox.path("key"), mode).expect("the sandbox is ours");
+    };
+    mode(0o644);
+    let shown = sandbox.run(&["check"]).expect(0).answer();
+    for words in [
+        "warning[exposed-key]: everybody on this machine can read the key file",
+        "tripline.toml:7:1",
+        "of sink `a`",
+        "warning[no-program]: there is no program `",
+        "/notify`",
+        "tripline.toml:11:1",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(!shown.contains("CANARY"), "{shown}");
+    mode(0o600);
+    sandbox.write("notify", "#!/bin/sh\n");
+    let problems = sandbox.run(&["check", "--json"]).expect(0).json();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0]["message"].as_str().is_some_and(|text| text.contains("may not be run")),
+        "{problems:?}"
+    );
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path("notify"), executable).expect("the sandbox is ours");
+    assert_eq!(sandbox.run(&["check"]).expect(0).answer(), "1 rule is right");
+}
+
+#[test]
+fn a_secret_that_is_here_and_can_be_none_is_an_error_and_one_that_is_elsewhere_is_not() {
+    let sandbox = with_sinks(
+        "[[sink]]\nname = 'a'\ntype = 'pagerduty'\nrouting_key_env = 'PAGER_KEY'\n\
+         [[sink]]\nname = 'b'\ntype = 'webhook'\nurl = 'http://127.0.0.1:1'\nsecret_env = 'HOOK_SECRET'\n",
+    );
+    let check = |variables: &[(&str, &str)], code: i32, says: &[&str]| {
+        let mut command = sandbox.command(&["check"]);
+        command.envs(variables.iter().copied());
+        let shown = Running::start(command).finish().expect(code).answer();
+        assert!(!shown.contains("CANARY"), "{shown}");
+        for words in says {
+            assert!(shown.contains(words), "{variables:?} {words}: {shown}");
+        }
+    };
+    check(&[], 0, &["1 rule is right"]);
+    let form =
+        ["error[bad-key]: a routing key has 32 letters and digits", "tripline.toml:7:1", "of sink `a`"];
+    check(&[("PAGER_KEY", "CANARY-1")], 1, &form);
+    check(
+        &[("PAGER_KEY", "a b")],
+        1,
+        &["error[bad-key]: the environment variable `PAGER_KEY` holds more than a key"],
+    );
+    check(&[("PAGER_KEY", "CANARY0123456789abcdef0123456789")], 0, &["1 rule is right"]);
+    check(
+        &[("HOOK_SECRET", "CANARY")],
+        1,
+        &["error[bad-key]: `secret` is no secret to sign with", "tripline.toml:12:1"],
+    );
 }

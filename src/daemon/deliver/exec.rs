@@ -1,6 +1,7 @@
 //! Tells a program: one run for each row, one JSON line on its standard input, no shell. It is the leader of a process
 //! group of its own, so that what it starts is killed with it when its time is over.
 
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -51,14 +52,35 @@ fn command(settings: &Exec, row: &Delivery) -> Command {
     command
 }
 
+/// Why this machine would not run the program of a sink; `None`: it would, as far as can be seen without running it.
+#[expect(clippy::disallowed_methods, reason = "a program is a file")]
+pub(super) fn unable(settings: &Exec) -> Option<String> {
+    let program = settings.command.first()?;
+    let is_file = |path: &Path| path.is_file();
+    let runs = |path: &Path| is_file(path) && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    if !program.contains('/') {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let found = std::env::split_paths(&path).any(|directory| runs(&directory.join(program)));
+        return (!found).then(|| format!("there is no program `{program}` in `PATH`"));
+    }
+    let path = Path::new(program);
+    match () {
+        () if runs(path) => None,
+        () if is_file(path) => Some(format!("`{program}` may not be run by this user; `chmod +x` may help")),
+        () if path.is_dir() => Some(format!("`{program}` is a directory")),
+        () => Some(format!("there is no program `{program}`")),
+    }
+}
+
 fn not_begun(settings: &Exec, error: &std::io::Error) -> Ended {
-    use std::io::ErrorKind::{InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied};
     let why = format!("cannot run `{}`: {error}", settings.command[0]);
     // ENOEXEC: it is no program at all.
     let no_program = error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error());
     match error.kind() {
-        NotFound | PermissionDenied | NotADirectory | InvalidInput => Ended::Unable(why),
+        PermissionDenied | InvalidInput => Ended::Unable(why),
         _ if no_program => Ended::Unable(why),
+        // It was there at the start. While it is replaced by a newer one it is away for a moment.
         _ => Ended::Accident(why),
     }
 }

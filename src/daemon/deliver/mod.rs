@@ -8,6 +8,7 @@
 
 mod exec;
 mod file;
+mod fit;
 mod page;
 mod transport;
 
@@ -26,6 +27,7 @@ use crate::sink::alertmanager::{self, Heard};
 use crate::sink::attempt::{Attempt, Outcome};
 use crate::sink::{self, Secrets, Unit, stdout};
 use file::Lines;
+pub use fit::{Unfit, unfit};
 use page::Page;
 use transport::Transport;
 
@@ -135,6 +137,14 @@ pub enum AttachError {
         /// Why, without the key.
         why: &'static str,
     },
+    /// The program is not there, or may not be run.
+    #[error("the `command` of sink `{sink}` can not be run: {why}")]
+    Program {
+        /// Which sink.
+        sink: SinkName,
+        /// Why.
+        why: String,
+    },
     /// TLS cannot be set up.
     #[error("cannot set up connections for sink `{sink}`: {why}")]
     Client {
@@ -195,7 +205,12 @@ impl Courier {
         match &sink.peer {
             Peer::Stdout => return Ok(Way::Stdout),
             Peer::File(file) => return Ok(Way::File(Arc::new(Mutex::new(Lines::new(file.clone()))))),
-            Peer::Exec(exec) => return Ok(Way::Exec(Arc::new(exec.clone()))),
+            Peer::Exec(exec) => {
+                // A program that is not there is found out now too.
+                let unable = exec::unable(exec).filter(|_| self.terms.send);
+                let refused = |why| AttachError::Program { sink: sink.name.clone(), why };
+                return unable.map_or_else(|| Ok(Way::Exec(Arc::new(exec.clone()))), |why| Err(refused(why)));
+            }
             _ => {}
         }
         let keyless = |error| AttachError::Key { sink: sink.name.clone(), error };
@@ -206,7 +221,7 @@ impl Courier {
             true => read(&secrets).map_err(keyless)?,
             false => read(&secrets).unwrap_or_default(),
         };
-        if let Some(why) = sink::wrong_secret(&sink.peer, &known).filter(|_| self.terms.send) {
+        if let Some((_, why)) = sink::wrong_secret(&sink.peer, &known).filter(|_| self.terms.send) {
             return Err(AttachError::NoKey { sink: sink.name.clone(), why });
         }
         if self.terms.send {
@@ -348,7 +363,7 @@ async fn push_all(push: &Arc<Push>, attempt: &Attempt, terms: &Terms) -> Vec<Out
         Ok(secrets) => secrets,
         Err(outcome) => return same(attempt.deliveries.len(), &outcome),
     };
-    if let Some(why) = sink::wrong_secret(&push.peer, &secrets) {
+    if let Some((_, why)) = sink::wrong_secret(&push.peer, &secrets) {
         tracing::error!(sink = %attempt.sink, why, "sink suspended: a secret is of no use");
         return same(attempt.deliveries.len(), &Outcome::Suspend { why: why.to_owned() });
     }

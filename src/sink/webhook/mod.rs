@@ -61,13 +61,13 @@ fn basic(settings: &Webhook, secrets: &Secrets) -> Option<String> {
     Some(BASE64.encode(format!("{username}:{password}")))
 }
 
-/// What is wrong with the secrets, without showing them.
-pub(super) fn wrong_secret(secrets: &Secrets) -> Option<&'static str> {
+/// Which of the secrets is wrong and why, without showing them.
+pub(super) fn wrong_secret(secrets: &Secrets) -> Option<(&'static str, &'static str)> {
     let bad = |name: &str| secrets.find(name).is_some_and(|secret| sign::key(secret).is_none());
     if bad("secret") {
-        Some("`secret` is no secret to sign with: it is written as `whsec_` and base64")
+        Some(("secret", "`secret` is no secret to sign with: it is written as `whsec_` and base64"))
     } else if bad("old_secret") {
-        Some("`old_secret` is no secret to sign with: it is written as `whsec_` and base64")
+        Some(("old_secret", "`old_secret` is no secret to sign with: it is written as `whsec_` and base64"))
     } else {
         None
     }

@@ -140,7 +140,8 @@ fn a_secret_that_cannot_sign_is_named_and_not_shown() {
     ] {
         let wrong = wrong_secret(&secrets(&all));
         assert_eq!(wrong.is_some(), named.is_some(), "{wrong:?}");
-        let shown = wrong.unwrap_or_default();
+        let (key, shown) = wrong.unwrap_or_default();
+        assert_eq!(named.map(|name| name.trim_matches('`')).unwrap_or_default(), key);
         assert!(shown.starts_with(named.unwrap_or_default()) && !shown.contains("CANARY"), "{shown}");
     }
 }

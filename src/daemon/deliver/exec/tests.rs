@@ -60,15 +60,39 @@ async fn the_way_it_ends_decides_and_what_it_says_is_the_reason() {
 }
 
 #[tokio::test]
-async fn what_is_no_program_suspends() {
+async fn what_is_no_program_suspends_and_one_that_is_away_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("text");
     std::fs::write(&text, "no program").unwrap();
-    for program in [dir.path().join("none"), text, dir.path().to_owned()] {
+    let no_directory = text.join("none");
+    for (program, expected) in [
+        (dir.path().join("none"), "Retry { after: None, why: \"cannot run `"),
+        (no_directory, "Retry { after: None, why: \"cannot run `"),
+        (text, "Suspend { why: \"cannot run `"),
+        (dir.path().to_owned(), "Suspend { why: \"cannot run `"),
+    ] {
         let outcome = tell(&settings(vec![program.display().to_string()], AMPLE), &row()).await.0;
         let shown = format!("{outcome:?}");
-        assert!(shown.starts_with("Suspend { why: \"cannot run `"), "{shown}");
+        assert!(shown.starts_with(expected), "{shown}");
     }
+}
+
+#[test]
+fn what_would_not_run_is_found_without_running_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = dir.path().join("text");
+    std::fs::write(&text, "no program").unwrap();
+    let check = |program: &str, expected: Option<&str>| {
+        let said = unable(&settings(vec![program.to_owned()], AMPLE));
+        assert_eq!(said.is_some(), expected.is_some(), "{program}: {said:?}");
+        assert!(said.unwrap_or_default().contains(expected.unwrap_or_default()), "{program}");
+    };
+    check("/bin/sh", None);
+    check("sh", None);
+    check("no-such-program-at-all", Some("there is no program `no-such-program-at-all` in `PATH`"));
+    check(&text.display().to_string(), Some("may not be run by this user"));
+    check(&dir.path().display().to_string(), Some("is a directory"));
+    check(&dir.path().join("none").display().to_string(), Some("there is no program `"));
 }
 
 #[tokio::test]
@@ -108,4 +132,21 @@ async fn what_a_program_leaves_running_is_not_waited_for() {
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
     let pid: i32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
     rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_refused_before_anything_is_sent() {
+    use super::super::{Courier, Terms};
+    use crate::model::{SinkName, Timestamp};
+    use std::sync::Arc;
+    let attach = |program: &str, send: bool| {
+        let terms = Terms { send, ..Terms::new(Arc::new(|| Timestamp::MIN)) };
+        let mut courier = Courier::new(tokio::runtime::Handle::current(), terms, Arc::new(|_| ()));
+        let peer = crate::settings::Peer::Exec(settings(vec![program.to_owned()], AMPLE));
+        courier.attach(&[crate::settings::Sink::new(SinkName::new("pager"), peer)])
+    };
+    let refused = attach("/none/notify", true).unwrap_err().to_string();
+    assert_eq!(refused, "the `command` of sink `pager` can not be run: there is no program `/none/notify`");
+    assert!(attach("/bin/sh", true).is_ok());
+    assert!(attach("/none/notify", false).is_ok(), "a rehearsal runs nothing");
 }
