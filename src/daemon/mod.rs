@@ -569,6 +569,9 @@ fn listen(
 fn signals(runtime: &Runtime, inbox: &Sender<Input>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let _inside = runtime.enter();
+    // A limit on the size of files is an error of the write that meets it, and not the end of everything: a signal that was
+    // waited for once never ends the process again.
+    drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
     let kinds = [
         (SignalKind::terminate(), Signal::Stop(15)),
         (SignalKind::interrupt(), Signal::Stop(2)),

@@ -134,6 +134,7 @@ routing_key_file = "$CREDENTIALS_DIRECTORY/pager"
 name = "slack"
 type = "slack"
 url = "{url}/{KEY}"
+probe_every = "1s"
 [[sink]]
 name = "feishu"
 type = "feishu"
@@ -149,6 +150,29 @@ name = "wecom"
 type = "wecom"
 url = "{url}/?key={KEY}"
 [[sink]]
+name = "hook"
+type = "webhook"
+url = "{url}/hook/{KEY}"
+token_file = "key"
+token_header = "x-token"
+secret = "whsec_{KEY}"
+old_secret_env = "ENV_SECRET"
+probe_every = "1s"
+[[sink]]
+name = "hook-basic"
+type = "webhook"
+url_env = "ENV_URL"
+username = "u"
+password_file = "key"
+[[sink]]
+name = "page"
+type = "flashduty-status-page"
+url = "{url}"
+app_key_file = "key"
+page_id = 5750613685214
+components = ["API"]
+probe_every = "1s"
+[[sink]]
 name = "proxied"
 type = "flashduty"
 url = "https://api.example.invalid"
@@ -159,24 +183,41 @@ proxy_url = "http://u:{KEY}@127.0.0.1:1"
     let sandbox = sandbox(&url, &others);
     sandbox.write("address", format!("{url}/?access_token={KEY}"));
     sandbox.write("credentials/pager", KEY);
+    // A status page hears of rules that name it, and of nothing else.
+    let named = super::DISK.replace("\"disk\"", "\"disk_public\"") + "sinks = [\"page\", \"hook\"]\n";
+    sandbox.write("rules/page.toml", named);
     let command = |arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
         command.env("ENV_KEY", KEY).env("ENV_URL", format!("{url}/{KEY}")).env("TRIPLINE_LOG", "trace");
+        command.env("ENV_SECRET", format!("whsec_{KEY}"));
         command.env("CREDENTIALS_DIRECTORY", sandbox.path("credentials"));
         command
     };
     let mut running = Running::start(command(&["run"]));
     running.says("following");
     sandbox.append("app.log", "disk sda bad\n");
-    peer.wait_until("every fault and every alert", |requests| requests.len() >= 18);
+    peer.wait_until("every fault, every alert, and all secrets of a webhook and a page", |requests| {
+        let asked = |words: &str| requests.iter().any(|request| request.head.contains(words));
+        let all = ["POST /hook/", "x-token: ", "authorization: Basic ", "/status-page/", "app_key="];
+        requests.len() >= 24 && all.into_iter().all(asked)
+    });
     sandbox.append("app.log", "disk sda good\n");
     running.metric("tripline_outbox_deliveries{sink=\"slack\"}", |owed| owed == 0.0);
 
     let mut shown =
         vec![("admin", ["/metrics", "/", "/readyz", "/api/status"].map(|path| running.get(path)).concat())];
-    for arguments in
-        [&["status"][..], &["status", "--json"], &["sinks"], &["outbox"], &["check"], &["check", "--json"]]
-    {
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["sinks"],
+        &["sinks", "--json"],
+        &["outbox"],
+        &["outbox", "list", "--json"],
+        &["check"],
+        &["check", "--json"],
+        &["sinks", "test", "hook"],
+        &["sinks", "test", "page"],
+    ] {
         let finished = Running::start(command(arguments)).finish();
         assert!(finished.code.is_some_and(|code| code <= 1), "{arguments:?} {finished:#?}");
         shown.push((arguments[0], finished.answer() + &finished.talk()));

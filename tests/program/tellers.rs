@@ -151,3 +151,58 @@ command = ["bin/notify", "{}"]
     let told = json_lines(&sandbox.read("told.ndjson"));
     assert_eq!(stories(&told).0, ["critical after ok"]);
 }
+
+#[test]
+fn on_a_full_disk_nothing_is_lost_and_no_half_line_stays() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let sandbox = Sandbox::new();
+    let config = r#"
+[admin]
+listen = "off"
+[[source]]
+name = "app"
+files = ["app.log"]
+start = "beginning"
+[[sink]]
+name = "archive"
+type = "file"
+path = "alerts.ndjson"
+"#;
+    sandbox.write("tripline.toml", config);
+    sandbox.write("rules/story.toml", STORY);
+    sandbox.write("app.log", "load 6\n");
+    let mut running = sandbox.start(&["run"]);
+    let alerts =
+        || if sandbox.path("alerts.ndjson").exists() { sandbox.read("alerts.ndjson") } else { Vec::new() };
+    running.wait_until("the raise", || alerts().ends_with(b"\n"));
+    let before = alerts();
+    // So many bytes have room, which is less than a line.
+    let pid = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
+    let room = |bytes: Option<usize>| {
+        let current = bytes.map(|bytes| (before.len() + bytes) as u64);
+        prlimit(pid, Resource::Fsize, Rlimit { current, maximum: None }).expect("it is our child");
+    };
+    room(Some(100));
+    sandbox.append("app.log", "load 10\ndeploy 1.4 started\n");
+    for _ in 0..2 {
+        let said = running.says("will be tried again");
+        assert!(said.contains("cannot write to"), "{said}");
+    }
+    running.wait_until("no half line", || alerts() == before);
+    // Not a single byte has room.
+    room(Some(0));
+    running.says("will be tried again");
+    assert_eq!(alerts(), before);
+    room(None);
+    let whole = || stories(&json_lines(&alerts()));
+    running.wait_until("what was owed", || whole().0.len() == 2 && whole().1.len() == 1);
+    sandbox.append("app.log", "load is fine\ndeploy 1.4 finished\n");
+    running.wait_until("the end", || whole().0.len() >= 3 && whole().1.len() == 2);
+    running.stop().expect(0);
+    let text = alerts();
+    let lines = json_lines(&text);
+    assert_eq!(lines.len(), text.iter().filter(|byte| **byte == b'\n').count(), "each line is whole");
+    let (alert, change) = stories(&lines);
+    assert_eq!(alert[..2], ["warning after ok", "critical after warning"], "{alert:?}");
+    assert_eq!(change, ["1.4 Processing", "1.4 Done"]);
+}

@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Hang,
     /// Reads the request and closes.
     Close,
+    /// Writes these bytes and resets the connection.
+    Cut(Vec<u8>),
     /// Closes without reading, which resets the connection.
     Reset,
     /// Writes a head with this status, then a body without end.
@@ -158,6 +160,7 @@ async fn serve(
             stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await
         }
         Step::Raw(bytes) => stream.write_all(&bytes).await,
+        Step::Cut(bytes) => stream.write_all(&bytes).await.and_then(|()| stream.set_zero_linger()),
         Step::Hang | Step::WhenTold(..) => std::future::pending().await,
         Step::Close | Step::Reset => Ok(()),
         Step::Endless(status) => endless(&mut stream, status).await,

@@ -60,7 +60,7 @@ impl Lines {
             file = open(path, self.settings.mode)?;
         }
         end_line(&mut file)?;
-        file.write_all(text)?;
+        append_whole(&mut file, text)?;
         file.sync_data()?;
         self.open = Some(file);
         Ok(())
@@ -99,6 +99,29 @@ fn open(path: &Path, mode: u32) -> io::Result<File> {
 
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Appends all of `text`. If only a part has room, it is taken away again, unless somebody else has written meanwhile: of
+/// a full disk each attempt would fill what little is freed, with lines that are written again later.
+fn append_whole(file: &mut File, text: &[u8]) -> io::Result<()> {
+    let before = file.metadata()?.len();
+    let mut written = 0;
+    while written < text.len() {
+        let error = match file.write(&text[written..]) {
+            Ok(0) => io::Error::from(ErrorKind::WriteZero),
+            Ok(more) => {
+                written += more;
+                continue;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => error,
+        };
+        if written > 0 && file.metadata()?.len() == before + written as u64 {
+            file.set_len(before)?;
+        }
+        return Err(error);
+    }
+    Ok(())
 }
 
 /// Ends a line that was cut off by a crash or a full disk. Only a whole line is ever followed by another.

@@ -12,10 +12,10 @@ use crate::sink::attempt::Purpose;
 use crate::sink::sample;
 
 /// Has the form of every peer's key.
-const KEY: &str = "C4n4ryK3y0123456789abcdefC4n4ryK";
+pub(super) const KEY: &str = "C4n4ryK3y0123456789abcdefC4n4ryK";
 
 /// The sinks of all types whose peer is at `url`, with a key in every slot that a peer reads.
-fn sinks(url: &str) -> Vec<settings::Sink> {
+pub(super) fn sinks(url: &str) -> Vec<settings::Sink> {
     let text = format!(
         r#"
 [[sink]]
@@ -58,12 +58,28 @@ secret = "{KEY}"
 name = "wecom"
 type = "wecom"
 url = "{url}/?key={KEY}"
+[[sink]]
+name = "webhook"
+type = "webhook"
+url = "{url}/{KEY}"
+token = "{KEY}"
+secret = "whsec_{KEY}"
+[[sink]]
+name = "page"
+type = "flashduty-status-page"
+url = "{url}"
+app_key_file = "/nowhere"
+page_id = 5750613685214
+components = ["API"]
 "#
     );
     let (settings, problems) =
         config::settings(&Text { path: "/etc/tripline/tripline.toml".into(), text }, &TimeZone::UTC);
-    let sinks = settings.unwrap_or_else(|_| panic!("{problems:#?}")).sinks;
-    assert_eq!(sinks.len(), 9);
+    let mut sinks = settings.unwrap_or_else(|_| panic!("{problems:#?}")).sinks;
+    assert_eq!(sinks.len(), 11);
+    // An app key may not stand in a configuration.
+    let page = sinks.last_mut().unwrap();
+    page.secrets = vec![("app_key", settings::SecretFrom::Inline(KEY.into()))];
     sinks
 }
 
@@ -84,21 +100,89 @@ async fn tell_all(answer: impl Fn() -> Step) -> (Vec<(SinkName, Outcome)>, Strin
         // An instance of Alertmanager is asked something before.
         let peer = Script::start([answer(), answer()]).await;
         let sink = sinks(&peer.url()).remove(at);
-        let (to, mut done) = mpsc::unbounded_channel();
-        let terms = Terms::new(Arc::new(|| Timestamp::from_secs(784_111_747)));
-        let mut courier = Courier::new(Handle::current(), terms, Arc::new(move |done| drop(to.send(done))));
-        courier.attach(std::slice::from_ref(&sink)).unwrap();
-        courier.send(Attempt { sink: sink.name.clone(), deliveries: vec![row(&sink)], ..attempt() });
-        let done = done.recv().await.unwrap();
-        assert!(!peer.received().is_empty(), "{}", sink.name);
+        let outcome = outcome_of(&sink).await;
+        let unread = matches!(answer(), Step::Reset);
+        assert!(unread || !peer.received().is_empty(), "{}", sink.name);
         for request in peer.received() {
             assert!(!request.head.to_ascii_lowercase().contains("\r\nreferer:"), "{}", request.head);
         }
-        outcomes.extend(done.outcomes.into_iter().map(|outcome| (sink.name.clone(), outcome)));
+        outcomes.push((sink.name.clone(), outcome));
     }
     let text = log.text();
     assert!(!format!("{outcomes:?}{text}").contains(KEY), "{outcomes:?} {text}");
     (outcomes, text)
+}
+
+/// Sends to that peer what it takes.
+pub(super) async fn outcome_of(sink: &settings::Sink) -> Outcome {
+    let (to, mut done) = mpsc::unbounded_channel();
+    let terms = Terms::new(Arc::new(|| Timestamp::from_secs(784_111_747)));
+    let mut courier = Courier::new(Handle::current(), terms, Arc::new(move |done| drop(to.send(done))));
+    courier.attach(std::slice::from_ref(sink)).unwrap();
+    courier.send(Attempt { sink: sink.name.clone(), deliveries: vec![row(sink)], ..attempt() });
+    done.recv().await.unwrap().outcomes.remove(0)
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_tried_again_and_loses_nothing() {
+    // Those that know what they were told by the status alone, whatever stands behind it.
+    let by_status = ["alertmanager", "alertmanager-basic", "pagerduty", "webhook"];
+    let html = |status| Step::Answer {
+        status,
+        headers: vec![("content-type", "text/html; charset=utf-16".to_owned())],
+        body: format!("<html>{KEY} please log in</html>"),
+    };
+    let head = |status: u16, rest: &str| format!("HTTP/1.1 {status} x\r\n{rest}").into_bytes();
+    let garbage: [fn() -> Vec<u8>; 4] = [
+        || b"SSH-2.0-OpenSSH_9.6\r\n".to_vec(),
+        || b"\x16\x03\x01\0\0".to_vec(),
+        || b"HTTP/1.1 twohundred OK\r\n\r\n".to_vec(),
+        || b"HTTP/1.1 200 OK\r\ncontent-len".to_vec(),
+    ];
+    let mut steps: Vec<(bool, Box<dyn Fn() -> Step>)> = vec![
+        (false, Box::new(|| Step::Close)),
+        (false, Box::new(|| Step::Reset)),
+        (false, Box::new(|| Step::Endless(500))),
+    ];
+    steps.extend(
+        garbage
+            .map(|bytes| -> (bool, Box<dyn Fn() -> Step>) { (false, Box::new(move || Step::Raw(bytes()))) }),
+    );
+    steps.push((false, Box::new(move || html(503))));
+    // A whole head, and no whole body of the kind that is wanted.
+    let truncated = "content-length: 99\r\n\r\n{\"err";
+    steps.push((true, Box::new(move || Step::Raw(head(200, truncated)))));
+    steps.push((true, Box::new(move || Step::Cut(head(200, truncated)))));
+    steps.push((false, Box::new(move || Step::Cut(head(500, truncated)))));
+    steps.push((true, Box::new(|| Step::Endless(200))));
+    steps.push((true, Box::new(move || html(200))));
+    for (said, step) in steps {
+        for (sink, outcome) in tell_all(&step).await.0 {
+            let accepted = said && by_status.contains(&sink.as_str());
+            match outcome {
+                Outcome::Accepted { .. } => assert!(accepted, "{sink}"),
+                Outcome::Retry { .. } => assert!(!accepted, "{sink}"),
+                outcome => panic!("{sink}: {outcome:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_not_there_is_tried_again_and_its_key_is_shown_to_nobody() {
+    let (log, _guard) = Log::start();
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    for (url, words) in [
+        (format!("http://{closed}"), &["refused"][..]),
+        ("https://tripline-test.invalid".to_owned(), &["dns error", "timed out"]),
+    ] {
+        for sink in sinks(&url) {
+            let shown = format!("{:?}", outcome_of(&sink).await);
+            assert!(shown.starts_with("Retry") && !shown.contains(KEY), "{}: {shown}", sink.name);
+            assert!(words.iter().any(|word| shown.contains(word)), "{}: {shown}", sink.name);
+        }
+    }
+    assert!(!log.text().contains(KEY), "{}", log.text());
 }
 
 #[tokio::test]
@@ -155,7 +239,8 @@ proptest! {
             String::from_utf8_lossy(&bytes).into_owned() + &String::from_utf8_lossy(b"\xed\xa0\x80\xed\xb0\x80"),
         );
         let terms = Terms::new(Arc::new(|| Timestamp::MIN));
-        for sink in sinks("https://peer.example.com") {
+        // What is said to a status page is a dialogue, whose addresses are held elsewhere.
+        for sink in sinks("https://peer.example.com").into_iter().filter(|sink| !matches!(sink.peer, Peer::StatusPage(_))) {
             let secrets: Vec<Secret> =
                 sink.secrets.iter().map(|(name, from)| Secret::new(name, from.clone())).collect();
             let secrets = read(&secrets).unwrap();
@@ -179,7 +264,16 @@ proptest! {
             };
             let (tame, hostile) = (ask(&tame), ask(&hostile));
             prop_assert_eq!(&hostile.url, &tame.url);
-            prop_assert_eq!(&hostile.headers, &tame.headers);
+            // A signature is that of the body, and always of one form.
+            let signature = |(name, value): &&(&'static str, String)| {
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b",+/=".contains(&byte);
+                *name == "webhook-signature" && value.starts_with("v1,") && value.bytes().all(plain)
+            };
+            let others = |request: &sink::Request| {
+                request.headers.iter().filter(|header| !signature(header)).cloned().collect::<Vec<_>>()
+            };
+            prop_assert_eq!(others(&hostile), others(&tame));
+            prop_assert_eq!(hostile.headers.len(), tame.headers.len());
             prop_assert_eq!(hostile.method, tame.method);
             prop_assert!(hostile.body != tame.body, "the texts are in the body");
         }

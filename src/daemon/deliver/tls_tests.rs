@@ -91,6 +91,8 @@ struct Seen {
     requests: AtomicUsize,
     /// Requests over HTTP/2.
     streams: AtomicUsize,
+    /// Bytes of a header that answers over HTTP/2 have.
+    head: AtomicUsize,
 }
 
 impl Seen {
@@ -143,7 +145,9 @@ async fn serve_h2(stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Seen) {
     let mut connection = h2::server::handshake(stream).await.unwrap();
     while let Some(Ok((_request, mut answer))) = connection.accept().await {
         seen.streams.fetch_add(1, Ordering::SeqCst);
-        let head = axum::http::Response::new(());
+        let mut head = axum::http::Response::new(());
+        let long = "y".repeat(seen.head.load(Ordering::SeqCst)).parse().unwrap();
+        head.headers_mut().insert("x", long);
         answer.send_response(head, false).unwrap().send_data(ANSWER.into(), true).unwrap();
     }
 }
@@ -249,6 +253,40 @@ async fn a_right_certificate_is_taken_and_one_connection_carries_many_deliveries
             let [connections, _, requests, streams] = seen.counts();
             assert_eq!([connections, requests, streams], expected, "ca_only = {only}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_head_of_an_answer_over_http2_has_a_bound() {
+    let own = Authority::new("own");
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = own.give("localhost", NOW).server();
+    server.alpn_protocols = vec![b"h2".to_vec()];
+    let (port, seen) = serve(server).await;
+    let sink = trusting(&own, &dir, &format!("https://localhost:{port}"));
+    for (bytes, expected) in [(20 * 1024, "Accepted"), (40 * 1024, "Retry"), (0, "Accepted")] {
+        seen.head.store(bytes, Ordering::SeqCst);
+        let outcome = format!("{:?}", outcome(&sink).await);
+        assert!(outcome.starts_with(expected), "{bytes} bytes: {outcome}");
+    }
+}
+
+#[tokio::test]
+async fn no_peer_hears_a_byte_behind_a_certificate_that_does_not_fit() {
+    let own = Authority::new("own");
+    let dir = tempfile::tempdir().unwrap();
+    for given in [own.give("example.com", NOW), own.give("localhost", [2020, 2021])] {
+        let (port, seen) = serve(given.server()).await;
+        for mut sink in peers_tests::sinks(&format!("https://localhost:{port}")) {
+            sink.http = trusting(&own, &dir, "https://localhost").http;
+            let outcome = peers_tests::outcome_of(&sink).await;
+            let shown = format!("{outcome:?}");
+            assert!(shown.starts_with("Suspend { why: \"error sending request"), "{}: {shown}", sink.name);
+            assert!(!shown.contains(peers_tests::KEY), "{shown}");
+        }
+        let [connections, bytes, requests, streams] = seen.counts();
+        assert!(connections >= 11, "only {connections} came");
+        assert_eq!([bytes, requests, streams], [0; 3]);
     }
 }
 

@@ -20,6 +20,9 @@ use crate::sink::{Answer, MOST_ANSWER, Request, Secrets, Unit, address, host_of}
 /// certificate of ours or an authority may have been replaced.
 const RENEW_EVERY: Duration = Duration::from_secs(5 * 60);
 
+/// Bytes of the head of an answer over HTTP/2, at most.
+const MOST_HEAD: u32 = 32 * 1024;
+
 /// A pool of connections, and the terms on which they are made.
 pub(super) struct Transport {
     sink: Arc<Sink>,
@@ -160,6 +163,8 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         .https_only(!plaintext)
         .connect_timeout(http.connect_timeout)
         .timeout(http.timeout)
+        // Over HTTP/1 there is no such choice: it is 100 lines and 400 KiB.
+        .http2_max_header_list_size(MOST_HEAD)
         .pool_idle_timeout(Duration::from_secs(60))
         .dns_resolver(Resolver(http.clone()));
     builder = if http.ca_only {

@@ -98,7 +98,7 @@ fn a_full_file_moves_on_and_the_oldest_is_given_up() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_suspends_and_a_disk_that_is_full_does_not() {
+fn a_name_that_leads_nowhere_suspends_until_it_leads_somewhere() {
     let mut bench = Bench::new(None, 1);
     let elsewhere = bench.directory.path().join("none/alerts.ndjson");
     let at = |path: &Path| {
