@@ -214,7 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Episode, FileId, KeyHash, Labels, Position, Reason, Severity, Timestamp};
+    use crate::model::{KeyHash, Labels, Severity, Timestamp};
     use crate::rule::{About, Condition, Number, Op};
     use crate::sink::sample;
 
@@ -226,22 +226,8 @@ mod tests {
             key: AlertKey { rule: RuleName::new(rule), hash: KeyHash([0; 16]) },
             status,
             previous: Status::Ok,
-            reason: Reason::LevelReached,
-            value: None,
-            count: 1,
-            total: 1,
-            since: Timestamp(0),
-            episode: Episode(Position { file: FileId(1), offset: 0 }),
-            step: 0,
             labels: Labels::from([("team".into(), team.to_owned())]),
-            details: Labels::new(),
-            summary: String::new(),
-            description: String::new(),
-            runbook: None,
-            images: Vec::new(),
-            links: Vec::new(),
-            lines: Vec::new(),
-            last_lines: Vec::new(),
+            ..sample::bare()
         }
     }
 

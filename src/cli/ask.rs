@@ -37,6 +37,23 @@ impl WhichArgs {
     }
 }
 
+/// Which tripline is asked, and how its answer is shown.
+#[derive(Clone, Debug, Args)]
+pub(super) struct AskArgs {
+    #[command(flatten)]
+    of: WhichArgs,
+    /// One JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl AskArgs {
+    /// As [`WhichArgs::ask`].
+    pub(super) fn ask(&self, question: &Question) -> Result<Answer, Failure> {
+        self.of.ask(question)
+    }
+}
+
 /// Asks the tripline of this state directory.
 pub(super) fn ask(dir: &Path, question: &Question) -> Result<Answer, Failure> {
     let mut line = serde_json::to_vec(question)?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 
-use super::ask::{WhichArgs, unexpected};
+use super::ask::{AskArgs, unexpected};
 use super::status::{WIDTH, fit, plural, whole_seconds};
 use super::{Failure, NO, answer, talk};
 use crate::admin::outbox::{Letters, Outbox, Owed, Which};
@@ -15,26 +15,17 @@ pub(super) struct OutboxArgs {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    list: ListArgs,
+    list: AskArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show what is owed and what was given up (the dead letters)
-    List(ListArgs),
+    List(AskArgs),
     /// Owe dead letters again, as far as what they say is still true
     Retry(LettersArgs),
     /// Forget dead letters
     Drop(LettersArgs),
-}
-
-#[derive(Debug, Args)]
-struct ListArgs {
-    #[command(flatten)]
-    of: WhichArgs,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -50,10 +41,7 @@ struct LettersArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    of: WhichArgs,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
+    asked: AskArgs,
 }
 
 pub(super) fn outbox(args: &OutboxArgs) -> Result<u8, Failure> {
@@ -65,20 +53,20 @@ pub(super) fn outbox(args: &OutboxArgs) -> Result<u8, Failure> {
     }
 }
 
-fn list(args: &ListArgs) -> Result<u8, Failure> {
-    let Answer::Outbox(outbox) = args.of.ask(&Question::Outbox)? else { return Err(unexpected("no outbox")) };
+fn list(args: &AskArgs) -> Result<u8, Failure> {
+    let Answer::Outbox(outbox) = args.ask(&Question::Outbox)? else { return Err(unexpected("no outbox")) };
     answer(&if args.json { format!("{}\n", serde_json::to_string(&outbox)?) } else { text(&outbox) })?;
     Ok(0)
 }
 
 fn letters(args: &LettersArgs, ask: impl Fn(Which) -> Question, done: &str) -> Result<u8, Failure> {
     let which = Which { numbers: args.numbers.clone(), sink: args.sink.clone(), all: args.all };
-    let Answer::Letters(letters) = args.of.ask(&ask(which))? else { return Err(unexpected("no letters")) };
-    if args.json {
+    let Answer::Letters(letters) = args.asked.ask(&ask(which))? else { return Err(unexpected("no letters")) };
+    if args.asked.json {
         answer(&format!("{}\n", serde_json::to_string(&letters)?))?;
     }
     let Letters { done: numbers, refused } = letters;
-    if !args.json && !numbers.is_empty() {
+    if !args.asked.json && !numbers.is_empty() {
         let list: Vec<String> = numbers.iter().map(u64::to_string).collect();
         answer(&format!("{done}: {}\n", list.join(", ")))?;
     }

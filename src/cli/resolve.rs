@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::{WhichArgs, unexpected};
+use super::ask::{AskArgs, unexpected};
 use super::status::alert_lines;
 use super::{Failure, NO, answer, talk};
 use crate::admin::{Answer, Question, Resolve};
@@ -19,10 +19,7 @@ pub(super) struct ResolveArgs {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    of: WhichArgs,
-    /// One JSON object with what was resolved
-    #[arg(long)]
-    json: bool,
+    asked: AskArgs,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -32,8 +29,8 @@ fn label(text: &str) -> Result<(String, String), String> {
 
 pub(super) fn resolve(args: &ResolveArgs) -> Result<u8, Failure> {
     let which = Resolve { which: args.which.clone(), labels: args.labels.clone(), all: args.all };
-    let answered = args.of.ask(&Question::Resolve(which))?;
-    if args.json {
+    let answered = args.asked.ask(&Question::Resolve(which))?;
+    if args.asked.json {
         answer(&format!("{}\n", serde_json::to_string(&answered)?))?;
     }
     match answered {
@@ -42,7 +39,7 @@ pub(super) fn resolve(args: &ResolveArgs) -> Result<u8, Failure> {
             Ok(NO)
         }
         Answer::Resolved(alerts) => {
-            if !args.json {
+            if !args.asked.json {
                 let noun = if alerts.len() == 1 { "alert" } else { "alerts" };
                 answer(&format!("resolved {} {noun}\n{}", alerts.len(), alert_lines(&alerts, false)))?;
             }

@@ -8,7 +8,7 @@ use jiff::Zoned;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
-use super::ask::{WhichArgs, unexpected};
+use super::ask::{AskArgs, WhichArgs, unexpected};
 use super::status::{WIDTH, fit, plural, span};
 use super::{Failure, NO, answer, talk};
 use crate::admin::{Answer, End, Question, Silence, SilenceRow};
@@ -29,7 +29,7 @@ enum What {
     /// Hold back alerts of which all terms are true
     Add(AddArgs),
     /// Show silences that are not over
-    List(ListArgs),
+    List(AskArgs),
     /// End a silence now
     Remove(RemoveArgs),
 }
@@ -50,19 +50,7 @@ struct AddArgs {
     #[arg(value_name = "TERM", required = true)]
     terms: Vec<String>,
     #[command(flatten)]
-    of: WhichArgs,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-struct ListArgs {
-    #[command(flatten)]
-    of: WhichArgs,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
+    asked: AskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -98,7 +86,7 @@ fn add(args: &AddArgs) -> Result<u8, Failure> {
     };
     let question =
         Question::Silence(Silence { terms: args.terms.clone(), end, comment: args.comment.clone() });
-    let answered = args.of.ask(&question)?;
+    let answered = args.asked.ask(&question)?;
     let Answer::Silenced { silence, told, covers, doubts } = answered else {
         return Err(unexpected("no silence"));
     };
@@ -111,7 +99,7 @@ fn add(args: &AddArgs) -> Result<u8, Failure> {
             "warning: it holds back nothing as rules are now; `tripline silence remove {id}` ends it\n"
         ));
     }
-    if args.json {
+    if args.asked.json {
         let made =
             serde_json::json!({ "silence": silence, "told": told, "covers": covers, "doubts": doubts });
         answer(&format!("{made}\n"))?;
@@ -127,8 +115,8 @@ fn add(args: &AddArgs) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn list(args: &ListArgs) -> Result<u8, Failure> {
-    let answered = args.of.ask(&Question::Silences)?;
+fn list(args: &AskArgs) -> Result<u8, Failure> {
+    let answered = args.ask(&Question::Silences)?;
     let Answer::Silences { silences, at } = answered else { return Err(unexpected("no silences")) };
     if args.json {
         answer(&format!("{}\n", serde_json::json!({ "silences": silences })))?;

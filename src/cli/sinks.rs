@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use tokio::sync::mpsc;
 
-use super::ask::{WhichArgs, unexpected};
+use super::ask::{AskArgs, unexpected};
 use super::status::{WIDTH, fit, span};
 use super::{Failure, NO, answer, load, talk};
 use crate::admin::outbox::SinkDetail;
@@ -30,24 +30,15 @@ pub(super) struct SinksArgs {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    list: ListArgs,
+    list: AskArgs,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show how sinks fare: queue, state, last answer
-    List(ListArgs),
+    List(AskArgs),
     /// Send an alert that is marked as a test, and resolve it; a status page is only looked at. No tripline has to run
     Test(TestArgs),
-}
-
-#[derive(Debug, Args)]
-struct ListArgs {
-    #[command(flatten)]
-    of: WhichArgs,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -68,8 +59,8 @@ pub(super) fn sinks(args: &SinksArgs) -> Result<u8, Failure> {
     }
 }
 
-fn list(args: &ListArgs) -> Result<u8, Failure> {
-    let Answer::Sinks(sinks) = args.of.ask(&Question::Sinks)? else { return Err(unexpected("no sinks")) };
+fn list(args: &AskArgs) -> Result<u8, Failure> {
+    let Answer::Sinks(sinks) = args.ask(&Question::Sinks)? else { return Err(unexpected("no sinks")) };
     if args.json {
         answer(&format!("{}\n", serde_json::json!({ "sinks": sinks })))?;
     } else {

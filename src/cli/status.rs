@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use super::ask::{WhichArgs, unexpected};
+use super::ask::{AskArgs, unexpected};
 use super::silence::silence_lines;
 use super::{Color, Failure, answer};
 use crate::admin::{Answer, Open, Question, Report, Sink, Source};
@@ -19,20 +19,17 @@ const DIGITS: usize = 8;
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     #[command(flatten)]
-    of: WhichArgs,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
+    asked: AskArgs,
     /// When to use colour
     #[arg(long, value_enum, default_value_t)]
     color: Color,
 }
 
 pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
-    let Answer::Status(report) = args.of.ask(&Question::Status)? else {
+    let Answer::Status(report) = args.asked.ask(&Question::Status)? else {
         return Err(unexpected("no status"));
     };
-    let shown = if args.json {
+    let shown = if args.asked.json {
         format!("{}\n", serde_json::to_string(&report)?)
     } else {
         text(&report, args.color.on(&std::io::stdout()))

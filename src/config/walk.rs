@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Problems, SYNTAX, did_you_mean, listed, short};
 use super::keys::main_file::MULTILINE;
@@ -259,28 +259,10 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
             }
         }
         (Kind::Images, DeValue::Array(list)) => {
-            for item in list.iter() {
-                match item.get_ref() {
-                    DeValue::String(_) => {}
-                    DeValue::Table(image) => {
-                        check(problems, image, "an image", &[IMAGE], &[]);
-                        require(problems, image, &item.span(), "src", "an image");
-                    }
-                    _ => wrong_type(problems, key, item),
-                }
-            }
+            check_addresses(problems, key, list, IMAGE, "src", "an image");
         }
         (Kind::Links, DeValue::Array(list)) => {
-            for item in list.iter() {
-                match item.get_ref() {
-                    DeValue::String(_) => {}
-                    DeValue::Table(link) => {
-                        check(problems, link, "a link", &[LINK], &[]);
-                        require(problems, link, &item.span(), "href", "a link");
-                    }
-                    _ => wrong_type(problems, key, item),
-                }
-            }
+            check_addresses(problems, key, list, LINK, "href", "a link");
             if list.len() > MOST_LINKS {
                 let title = format!("`{}` is out of range", key.name);
                 problems.error(
@@ -349,6 +331,27 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
             check(problems, table, "`multiline`", &[MULTILINE], &[]);
         }
         _ => wrong_type(problems, key, value),
+    }
+}
+
+/// A list of addresses, or of tables with the address under `needed`.
+fn check_addresses(
+    problems: &mut Problems<'_>,
+    key: &Key,
+    list: &DeArray<'_>,
+    table: &'static [Key],
+    needed: &'static str,
+    what: &str,
+) {
+    for item in list.iter() {
+        match item.get_ref() {
+            DeValue::String(_) => {}
+            DeValue::Table(fields) => {
+                check(problems, fields, what, &[table], &[]);
+                require(problems, fields, &item.span(), needed, what);
+            }
+            _ => wrong_type(problems, key, item),
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! The engine from outside: lines at times in, transitions out; and against a naive oracle.
 
+mod absent;
 mod by_hand;
 mod change;
+mod deadlines;
+mod few;
 mod lines;
+mod measures;
 mod orphans;
 mod plan;
 mod restraints;
@@ -19,9 +23,6 @@ use crate::rule::{
     Unit, Value,
 };
 use crate::scan::KeptMatch;
-
-mod deadlines;
-mod few;
 
 const FILE: FileId = FileId(1);
 
@@ -253,127 +254,6 @@ fn measured(measure: Measure, within: u64, op: Op, than: f64) -> Rule {
     }
 }
 
-/// What a rule says of lines with these numbers, up to `until`.
-fn check_numbers(rule: Rule, lines: &[(i64, &str)], until: i64, expected: &[(i64, &str)]) {
-    let shown = format!("{:?} {lines:?}", rule.measure);
-    let mut bench = Bench::new(vec![rule]);
-    for (time, number) in lines {
-        bench.line(*time, number, MatchKind::Match);
-    }
-    bench.run_until(until);
-    let said: Vec<_> = bench.said.iter().map(|(time, _, status)| (*time, *status)).collect();
-    assert_eq!(said, expected, "{shown}");
-}
-
-#[test]
-fn a_measure_is_held_against_the_ladder_with_every_line_and_as_lines_leave() {
-    let x = || Value::Capture(0);
-    let bad = Condition::Compared(
-        Number::Of(x()),
-        Op::AtLeast,
-        Number::Is(Quantity { value: 500.0, unit: Unit::One }),
-    );
-    let ratio = Measure::Ratio(Filter { text: "x >= 500".into(), condition: bad });
-    let half = &[(0, "200"), (1, "500"), (2, "200"), (30, "200")];
-    check_numbers(measured(ratio.clone(), 60, Op::AtLeast, 0.5), half, 200, &[(1, "warning"), (2, "ok")]);
-    // The good line of the beginning has left, and half of the rest is bad.
-    let later = &[(0, "200"), (1, "500"), (30, "200")];
-    check_numbers(
-        measured(ratio.clone(), 60, Op::AtLeast, 0.5),
-        later,
-        200,
-        &[(1, "warning"), (30, "ok"), (60, "warning"), (61, "ok")],
-    );
-    let enough = Rule { min_lines: 3, ..measured(ratio, 60, Op::AtLeast, 0.3) };
-    check_numbers(
-        enough,
-        &[(0, "500"), (1, "500"), (2, "200"), (70, "500")],
-        200,
-        &[(2, "warning"), (60, "ok")],
-    );
-    let numbers = &[(0, "10"), (10, "30"), (20, "20")];
-    let over = |measure| measured(measure, 60, Op::Above, 19.0);
-    check_numbers(over(Measure::Average(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
-    check_numbers(over(Measure::Sum(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
-    check_numbers(over(Measure::Most(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
-    check_numbers(over(Measure::Least(x())), numbers, 200, &[(60, "warning"), (80, "ok")]);
-    check_numbers(over(Measure::Percentile(50, x())), numbers, 200, &[(20, "warning"), (80, "ok")]);
-    check_numbers(over(Measure::Last(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
-    let different = measured(Measure::Distinct(x()), 60, Op::AtLeast, 2.0);
-    check_numbers(
-        different,
-        &[(0, "a"), (1, "a"), (30, "b"), (40, "b")],
-        200,
-        &[(30, "warning"), (61, "ok")],
-    );
-    let rate = measured(Measure::Rate, 10, Op::AtLeast, 0.3);
-    check_numbers(rate, &[(0, "-"), (1, "-"), (2, "-")], 200, &[(2, "warning"), (10, "ok")]);
-}
-
-#[test]
-fn a_window_is_held_against_the_one_before() {
-    let spike = |op, than| measured(Measure::Spike, 60, op, than);
-    let lines = |times: &[i64]| times.iter().map(|time| (*time, "-")).collect::<Vec<_>>();
-    // Nothing is known before two windows have passed since the first match.
-    let early = lines(&[0, 10, 61, 62, 63, 64, 65, 66, 67]);
-    check_numbers(spike(Op::AtLeast, 3.0), &early, 119, &[]);
-    // At 120 one match lies in the window before, that of 10, and seven in this one.
-    // Two seconds later it is five to three.
-    check_numbers(spike(Op::AtLeast, 3.0), &early, 1000, &[(120, "warning"), (122, "ok")]);
-    let enough = Rule { min_lines: 3, ..spike(Op::AtLeast, 3.0) };
-    check_numbers(enough, &early, 1000, &[]);
-    // A drop is one too: at 130 nothing is left of four, until these are forgotten.
-    let steady = lines(&[0, 20, 40, 60, 70]);
-    check_numbers(spike(Op::Below, 0.5), &steady, 1000, &[(120, "warning"), (190, "ok")]);
-}
-
-#[test]
-fn the_lowest_level_ends_when_clear_is_true() {
-    let band = || Rule {
-        clear: Some(Comparison { op: Op::Below, than: 400.0 }),
-        ..measured(Measure::Last(Value::Capture(0)), 0, Op::Above, 500.0)
-    };
-    let numbers = &[(0, "501"), (1, "450"), (2, "499"), (3, "399"), (4, "450")];
-    check_numbers(band(), numbers, 200, &[(0, "warning"), (3, "ok")]);
-    // Silence ends nothing: neither does a number between the two.
-    let never = || Rule { resolve_after: None, ..band() };
-    check_numbers(never(), &numbers[..3], 1_000_000, &[(0, "warning")]);
-    check_numbers(never(), numbers, 200, &[(0, "warning"), (3, "ok")]);
-    let plain = Rule { clear: None, ..never() };
-    check_numbers(plain, &numbers[..3], 200, &[(0, "warning"), (1, "ok")]);
-}
-
-#[test]
-fn the_last_number_stays_until_its_window_is_over_or_a_line_resolves_it() {
-    let last = |within| measured(Measure::Last(Value::Capture(0)), within, Op::Above, 5.0);
-    check_numbers(last(0), &[(0, "6")], 1_000_000, &[(0, "warning")]);
-    check_numbers(last(60), &[(0, "6")], 1_000_000, &[(0, "warning"), (60, "ok")]);
-    let mut bench = Bench::new(vec![Rule { expire_after: Some(secs(100)), ..last(0) }]);
-    bench.line(0, "6", MatchKind::Match);
-    bench.line(1, "", MatchKind::Resolve);
-    bench.line(2, "7", MatchKind::Match);
-    bench.run_until(1000);
-    let said: Vec<_> = bench.said.iter().map(|(time, _, status)| (*time, *status)).collect();
-    assert_eq!(said, [(0, "warning"), (1, "ok"), (2, "warning"), (102, "ok")]);
-}
-
-#[test]
-fn a_key_rings_sooner_when_the_lines_of_its_file_come_in_time_again() {
-    let mut bench = Bench::new(vec![Rule { hold: secs(60), ..rule("r", 1, 6000, Some(0)) }]);
-    let mut line = |arrival: i64, stamp: i64, key: &str| {
-        bench.engine.phase(FILE, Phase::AtEnd, at(arrival));
-        let hit = bench.hit(FILE, MatchKind::Match, stamp, key);
-        let arrival = Arrival { at: Some(at(arrival)), modified: at(arrival), skew_us: 0 };
-        bench.engine.read(Read { file: FILE, matches: [hit.seen()], stamp: None, arrival }, arrival.modified);
-        bench.collect();
-    };
-    // Ten minutes late, then in time.
-    line(1000, 400, "a");
-    line(1001, 1001, "b");
-    bench.run_until(1001);
-    assert_eq!(said(&bench), [(460, "a", "warning")]);
-}
-
 /// A rule that misses each key after 100 s, and badly after 300 s.
 fn missing(expect: &[&str]) -> Rule {
     let level = |op, than| Some(Comparison { op, than });
@@ -388,123 +268,6 @@ fn missing(expect: &[&str]) -> Rule {
 
 fn said(bench: &Bench) -> Vec<(i64, &str, &str)> {
     bench.said.iter().map(|(time, key, status)| (*time, key.as_str(), *status)).collect()
-}
-
-#[test]
-fn what_stays_away_is_missed_and_what_comes_back_is_not() {
-    let mut bench = Bench::new(vec![missing(&[])]);
-    bench.run_until(1000);
-    bench.line(1000, "a", MatchKind::Match);
-    bench.line(1099, "a", MatchKind::Match);
-    bench.run_until(1250);
-    bench.line(1250, "a", MatchKind::Match);
-    bench.run_until(1260);
-    assert_eq!(said(&bench), [(1199, "a", "warning"), (1250, "a", "ok")]);
-    assert_eq!(bench.rows.keys.len(), 1, "it is remembered");
-    // Missed for ten times as long as the worst level it is forgotten.
-    bench.said.clear();
-    bench.run_until(10_000);
-    assert_eq!(said(&bench), [(1350, "a", "warning"), (1550, "a", "critical"), (4250, "a", "ok")]);
-    assert!(bench.rows.keys.is_empty());
-}
-
-#[test]
-fn what_is_expected_is_missed_though_it_was_never_seen_and_never_forgotten() {
-    let mut bench = Bench::new(vec![missing(&["a", "b"])]);
-    bench.engine.phase(FILE, Phase::AtEnd, at(50));
-    bench.line(60, "b", MatchKind::Match);
-    bench.run_until(155);
-    assert_eq!(said(&bench), [(150, "a", "warning")]);
-    // Neither a restart nor a kill begins the waiting anew.
-    let rows = std::mem::take(&mut bench.rows);
-    let mut again = Bench::resume(vec![missing(&["a", "b"])], rows.clone(), at(158));
-    again.engine.phase(FILE, Phase::AtEnd, at(158));
-    again.run_until(10_000);
-    assert_eq!(said(&again), [(160, "b", "warning"), (350, "a", "critical"), (360, "b", "critical")]);
-    // What is not expected any more and was never seen is over.
-    let mut other = Bench::resume(vec![missing(&["b"])], rows, at(158));
-    other.engine.phase(FILE, Phase::AtEnd, at(158));
-    other.run_until(159);
-    assert_eq!(said(&other), [(158, "a", "ok")]);
-}
-
-#[test]
-fn nothing_is_missed_while_a_file_of_the_source_is_behind_or_unreadable() {
-    let mut bench = Bench::new(vec![missing(&["a"])]);
-    bench.engine.opened(FileId(2), &SourceName::new("s"), "/y");
-    bench.engine.phase(FILE, Phase::AtEnd, at(0));
-    bench.run_until(500);
-    assert_eq!(said(&bench), [], "the other file may have it");
-    bench.backlog(FileId(2), &[(40, "a"), (410, "a")], 500);
-    bench.engine.phase(FileId(2), Phase::Unreadable, at(500));
-    bench.run_until(600);
-    // It was missed between the two, long ago.
-    assert_eq!(said(&bench), [(140, "a", "warning"), (340, "a", "critical"), (410, "a", "ok")]);
-    bench.engine.phase(FileId(2), Phase::AtEnd, at(600));
-    bench.run_until(600);
-    assert_eq!(said(&bench)[3..], [(510, "a", "warning")]);
-}
-
-#[test]
-fn any_level_is_reached_at_a_moment_and_not_before() {
-    let hours = |hours: f64| hours * 3600.0;
-    for than in [hours(1.1), hours(0.07), hours(0.54), hours(2.2), 1.36, 0.009, 1e-9, 1.5e-6, 1e9] {
-        for op in [Op::AtLeast, Op::Above] {
-            let mut rule = missing(&[]);
-            rule.ladder = [None, Some(Comparison { op, than }), None];
-            let mut bench = Bench::new(vec![rule]);
-            bench.line(0, "a", MatchKind::Match);
-            bench.run_until(20_000_000_000);
-            let statuses: Vec<&str> = bench.said.iter().map(|(_, _, status)| *status).collect();
-            assert_eq!(statuses, ["warning", "ok"], "{op:?} {than}");
-            assert!((bench.said[0].0 as f64 - than).abs() <= 1.0, "{op:?} {than}: {:?}", bench.said);
-        }
-    }
-}
-
-#[test]
-fn what_was_seen_once_is_missed_also_after_its_rule_was_changed_twice() {
-    let mut bench = Bench::new(vec![missing(&[])]);
-    bench.line(0, "a", MatchKind::Match);
-    let mut rows = std::mem::take(&mut bench.rows);
-    for digest in [1, 2] {
-        let changed = Rule { condition_digest: [digest; 16], ..missing(&[]) };
-        let mut again = Bench::resume(vec![changed], rows, at(10));
-        again.engine.phase(FILE, Phase::AtEnd, at(10));
-        again.run_until(11);
-        rows = std::mem::take(&mut again.rows);
-    }
-    let mut last = Bench::resume(vec![Rule { condition_digest: [2; 16], ..missing(&[]) }], rows, at(20));
-    last.engine.phase(FILE, Phase::AtEnd, at(20));
-    last.run_until(100);
-    assert_eq!(said(&last), [(100, "a", "warning")]);
-}
-
-#[test]
-fn what_is_missed_at_different_times_is_missed_in_their_order() {
-    let mut bench = Bench::new(vec![missing(&["a", "b", "c"])]);
-    bench.backlog(FILE, &[(0, "a"), (50, "c"), (90, "a"), (195, "b")], 2000);
-    assert_eq!(
-        said(&bench),
-        [(100, "b", "warning"), (150, "c", "warning"), (190, "a", "warning"), (195, "b", "ok")]
-    );
-}
-
-#[test]
-fn in_a_finished_log_the_waiting_begins_with_its_first_match() {
-    let mut bench = Bench::new(vec![missing(&["a", "b"])]);
-    bench.backlog(FILE, &[(1000, "a"), (1090, "a"), (1180, "a"), (1270, "b")], 2000);
-    assert_eq!(said(&bench), [(1100, "b", "warning"), (1270, "b", "ok")]);
-}
-
-#[test]
-fn a_line_without_the_number_that_is_measured_is_no_match() {
-    let mut bench = Bench::new(vec![measured(Measure::Sum(Value::Capture(0)), 60, Op::Above, 5.0)]);
-    for (time, number) in [(0, "6"), (1, "-"), (2, "5s"), (3, "")] {
-        bench.line(time, number, MatchKind::Match);
-    }
-    let (_, counts, _) = bench.engine.rule_counts().next().expect("one rule");
-    assert_eq!((counts.matches, counts.unreadable), (1, 3));
 }
 
 #[test]

@@ -147,17 +147,7 @@ fn class(status: u16, body: &str) -> char {
     let outcomes = with(&rows, Purpose::Owed, |unit| classify(unit, &answer));
     assert_eq!(outcomes.len(), 2);
     assert!(!format!("{outcomes:?}").contains("CANARY"));
-    match &outcomes[0] {
-        Outcome::Accepted { .. } => 'A',
-        Outcome::Retry { after, .. } => {
-            assert_eq!(*after, Some(Duration::from_secs(7)));
-            'B'
-        }
-        Outcome::Suspend { .. } => 'C',
-        Outcome::Dead { .. } => 'D',
-        Outcome::Shrink { .. } => 'S',
-        Outcome::Alone { .. } => 'O',
-    }
+    sample::class_after_7s(&outcomes[0])
 }
 
 #[test]

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -298,17 +296,7 @@ fn judged(t: &Transition, answer: &Answer) -> Outcome {
 }
 
 fn class(status: u16, body: &str) -> char {
-    match said(status, body) {
-        Outcome::Accepted { .. } => 'A',
-        Outcome::Retry { after, .. } => {
-            assert_eq!(after, Some(Duration::from_secs(7)));
-            'B'
-        }
-        Outcome::Suspend { .. } => 'C',
-        Outcome::Dead { .. } => 'D',
-        Outcome::Shrink { .. } => 'S',
-        Outcome::Alone { .. } => panic!("there is one row"),
-    }
+    sample::class_after_7s(&said(status, body))
 }
 
 fn error(code: &str, message: &str) -> String {

@@ -1,7 +1,9 @@
 //! Deliveries for tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::attempt::Outcome;
 use crate::model::{
     AlertKey, ChangeReport, ChangeStatus, Content, Delivery, DeliveryKind, Episode, FileId, KeyHash, Labels,
     Position, Reason, RuleName, SinkName, Status, Timestamp, Transition,
@@ -37,6 +39,41 @@ pub(crate) fn transition() -> Transition {
         lines: Vec::new(),
         last_lines: Vec::new(),
     }
+}
+
+/// The same with nothing in it that is not needed: no number, labels or texts.
+pub(crate) fn bare() -> Transition {
+    Transition {
+        value: None,
+        count: 1,
+        total: 1,
+        labels: Labels::new(),
+        details: Labels::new(),
+        summary: String::new(),
+        description: String::new(),
+        runbook: None,
+        ..transition()
+    }
+}
+
+/// The class of an outcome: accepted (A), again later (B), suspended (C), dead (D), smaller (S) or alone (O).
+pub(crate) fn class(outcome: &Outcome) -> char {
+    match outcome {
+        Outcome::Accepted { .. } => 'A',
+        Outcome::Retry { .. } => 'B',
+        Outcome::Suspend { .. } => 'C',
+        Outcome::Dead { .. } => 'D',
+        Outcome::Shrink { .. } => 'S',
+        Outcome::Alone { .. } => 'O',
+    }
+}
+
+/// The same of an answer that asks to be left alone for seven seconds.
+pub(crate) fn class_after_7s(outcome: &Outcome) -> char {
+    if let Outcome::Retry { after, .. } = outcome {
+        assert_eq!(*after, Some(Duration::from_secs(7)));
+    }
+    class(outcome)
 }
 
 /// A row that raises `transition`.

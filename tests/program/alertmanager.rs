@@ -110,14 +110,41 @@ pub(super) fn heard_by(requests: &[Received], label: &str) -> Vec<String> {
     heard
 }
 
-fn sandbox(addresses: &[&str]) -> Sandbox {
-    let urls: Vec<String> = addresses.iter().map(|address| format!("'http://{address}'")).collect();
-    let config = format!(
-        "state_dir = 'state'\n[admin]\nlisten = '127.0.0.1:0'\n[[source]]\nname = 'app'\nfiles = ['app.log']\n\
-         [[sink]]\nname = 'am'\ntype = 'alertmanager'\nurls = [{}]\nresend = '1s'\nhold_on_shutdown = '10m'\n",
-        urls.join(", ")
-    );
-    super::sandbox(&config, RULES)
+/// True if each of these was notified.
+fn are_heard(requests: &[Received], told: &[&str]) -> bool {
+    let heard = heard(requests);
+    told.iter().all(|told| heard.iter().any(|heard| heard == told))
+}
+
+/// Instances that notify a witness each, and a tripline that tells all of them.
+struct Cluster {
+    /// Where the instances write down what they know.
+    home: Sandbox,
+    witnesses: Vec<Peer>,
+    instances: Vec<Alertmanager>,
+    /// Where tripline runs.
+    sandbox: Sandbox,
+    running: Running,
+}
+
+impl Cluster {
+    fn start(names: &[&str]) -> Cluster {
+        let home = Sandbox::new();
+        let witnesses: Vec<Peer> = names.iter().map(|_| Peer::new([])).collect();
+        let start =
+            |(name, witness): (&&str, &Peer)| Alertmanager::start(&home, name, &witness.url(), "127.0.0.1:0");
+        let instances: Vec<Alertmanager> = names.iter().zip(&witnesses).map(start).collect();
+        let urls: Vec<String> = instances.iter().map(|one| format!("'http://{}'", one.address)).collect();
+        let config = format!(
+            "state_dir = 'state'\n[admin]\nlisten = '127.0.0.1:0'\n[[source]]\nname = 'app'\nfiles = ['app.log']\n\
+             [[sink]]\nname = 'am'\ntype = 'alertmanager'\nurls = [{}]\nresend = '1s'\nhold_on_shutdown = '10m'\n",
+            urls.join(", ")
+        );
+        let sandbox = super::sandbox(&config, RULES);
+        let mut running = sandbox.watch("tripline.toml");
+        running.says("following");
+        Cluster { home, witnesses, instances, sandbox, running }
+    }
 }
 
 #[test]
@@ -125,27 +152,22 @@ fn what_an_alertmanager_is_told_is_heard_by_somebody_though_it_is_killed_in_betw
     if !is_here() {
         return;
     }
-    let witness = Peer::new([]);
-    let home = Sandbox::new();
-    let peer = Alertmanager::start(&home, "one", &witness.url(), "127.0.0.1:0");
-    let sandbox = sandbox(&[&peer.address]);
-    let mut running = sandbox.watch("tripline.toml");
-    running.says("following");
+    let Cluster { home, witnesses, mut instances, sandbox, mut running } = Cluster::start(&["one"]);
+    let witness = &witnesses[0];
     sandbox.append("app.log", "disk sda 1 bad\ndisk sdb 1 bad\n");
     witness.wait_until("two alerts", |requests| heard(requests).len() >= 2);
     // It gets worse, and is the same alert there.
     sandbox.append("app.log", "disk sda 7 bad\n");
     running.metric("tripline_alerts{rule=\"disk\",status=\"critical\"}", |open| open == 1.0);
     sandbox.append("app.log", "disk sda good\n");
-    witness
-        .wait_until("the end of the first", |requests| heard(requests).contains(&"sda resolved".to_owned()));
+    witness.wait_until("the end of the first", |requests| are_heard(requests, &["sda resolved"]));
 
     // Killed, it has forgotten whom it notified of the second.
-    let address = peer.kill();
+    let address = instances.remove(0).kill();
     let peer = Alertmanager::start(&home, "one", &witness.url(), &address);
     sandbox.append("app.log", "disk sdb good\n");
-    let requests = witness
-        .wait_until("the end of the second", |requests| heard(requests).contains(&"sdb resolved".to_owned()));
+    let requests =
+        witness.wait_until("the end of the second", |requests| are_heard(requests, &["sdb resolved"]));
     let mut told = heard(&requests);
     told.retain(|told| told.starts_with("sda"));
     assert_eq!(told, ["sda firing", "sda resolved"]);
@@ -158,24 +180,19 @@ fn while_tripline_is_away_nothing_is_announced_as_over_and_what_fires_outlives_a
     if !is_here() {
         return;
     }
-    let witness = Peer::new([]);
-    let home = Sandbox::new();
-    let peer = Alertmanager::start(&home, "one", &witness.url(), "127.0.0.1:0");
-    let sandbox = sandbox(&[&peer.address]);
-    let mut running = sandbox.watch("tripline.toml");
-    running.says("following");
+    let Cluster { home: _home, witnesses, instances, sandbox, running } = Cluster::start(&["one"]);
+    let (witness, peer) = (&witnesses[0], &instances[0]);
     sandbox.append("app.log", "disk sda 1 bad\n");
     witness.wait_until("the alert", |requests| !heard(requests).is_empty());
     assert_eq!(running.kill().code, None);
     let mut running = sandbox.watch("tripline.toml");
     running.says("following");
     // What stood is told again though nothing happens.
-    let ends = |peer: &Alertmanager| peer.alerts()[0]["endsAt"].as_str().expect("an end").to_owned();
-    let first = ends(&peer);
+    let ends = || peer.alerts()[0]["endsAt"].as_str().expect("an end").to_owned();
     let mut again = 0;
-    let mut last = first.clone();
+    let mut last = ends();
     while again < 6 {
-        let now = ends(&peer);
+        let now = ends();
         again += usize::from(now != last);
         last = now;
     }
@@ -186,13 +203,12 @@ fn while_tripline_is_away_nothing_is_announced_as_over_and_what_fires_outlives_a
         let at = |text: &str| text.parse::<jiff::Timestamp>().expect("a time").as_second();
         (at(to) - at(from)) / 60
     };
-    assert!(minutes(&last, &ends(&peer)) >= 9, "{last} {}", ends(&peer));
+    assert!(minutes(&last, &ends()) >= 9, "{last} {}", ends());
     let running = sandbox.watch("tripline.toml");
     sandbox.append("app.log", "disk sda good\n");
     witness
         .wait_until("the end", |requests| heard(requests).last().is_some_and(|last| last == "sda resolved"));
     running.stop().expect(0);
-    peer.kill();
 }
 
 #[test]
@@ -200,28 +216,17 @@ fn every_instance_of_a_cluster_is_told_everything_whatever_becomes_of_the_others
     if !is_here() {
         return;
     }
-    let (first, second) = (Peer::new([]), Peer::new([]));
-    let home = Sandbox::new();
-    let one = Alertmanager::start(&home, "one", &first.url(), "127.0.0.1:0");
-    let two = Alertmanager::start(&home, "two", &second.url(), "127.0.0.1:0");
-    let sandbox = sandbox(&[&one.address, &two.address]);
-    let mut running = sandbox.watch("tripline.toml");
-    running.says("following");
+    let Cluster { home, witnesses, mut instances, sandbox, running } = Cluster::start(&["one", "two"]);
+    let both = |requests: &[Received]| are_heard(requests, &["sda resolved", "sdb firing"]);
     sandbox.append("app.log", "disk sda 1 bad\n");
-    first.wait_until("the alert", |requests| !heard(requests).is_empty());
-    second.wait_until("the alert", |requests| !heard(requests).is_empty());
-    let address = one.kill();
+    for witness in &witnesses {
+        witness.wait_until("the alert", |requests| !heard(requests).is_empty());
+    }
+    let address = instances.remove(0).kill();
     sandbox.append("app.log", "disk sda good\ndisk sdb 1 bad\n");
-    second.wait_until("both", |requests| {
-        let heard = heard(requests);
-        heard.contains(&"sda resolved".to_owned()) && heard.contains(&"sdb firing".to_owned())
-    });
-    let one = Alertmanager::start(&home, "one", &first.url(), &address);
-    first.wait_until("both, late", |requests| {
-        let heard = heard(requests);
-        heard.contains(&"sda resolved".to_owned()) && heard.contains(&"sdb firing".to_owned())
-    });
+    witnesses[1].wait_until("both", both);
+    let one = Alertmanager::start(&home, "one", &witnesses[0].url(), &address);
+    witnesses[0].wait_until("both, late", both);
     running.stop().expect(0);
     one.kill();
-    two.kill();
 }

@@ -33,27 +33,43 @@ summary       = "{app} is there"
 /// Who would call everybody, if it were not escaped.
 const HOST: &str = "<!channel><at/><@all>@13800000000";
 
-/// Each type with the way to its group, what it answers, and the host as it is written there.
-const CHATS: [(&str, &str, &str, &str); 4] = [
-    ("slack", "/services/T0/B0/", "ok", "&lt;!channel&gt;&lt;at/&gt;&lt;@all&gt;@13800000000"),
-    (
-        "feishu",
-        "/open-apis/bot/v2/hook/",
-        r#"{"code":0,"msg":"success","data":{}}"#,
-        "＜!channel>＜at/>＜@all>@13800000000",
-    ),
-    (
-        "dingtalk",
-        "/robot/send?access_token=",
-        r#"{"errcode":0,"errmsg":"ok"}"#,
-        "<!channel><at/><＠all>＠13800000000",
-    ),
-    (
-        "wecom",
-        "/cgi-bin/webhook/send?key=",
-        r#"{"errcode":0,"errmsg":"ok"}"#,
-        "＜!channel>＜at/>＜@all>@13800000000",
-    ),
+/// A service that tells groups.
+pub(super) struct Chat {
+    /// The type of its sinks.
+    pub(super) kind: &'static str,
+    /// The way to a group, without its token.
+    path: &'static str,
+    /// Its answer to what it takes.
+    pub(super) yes: &'static str,
+    /// [`HOST`] as it is written there.
+    host: &'static str,
+}
+
+pub(super) const CHATS: [Chat; 4] = [
+    Chat {
+        kind: "slack",
+        path: "/services/T0/B0/",
+        yes: "ok",
+        host: "&lt;!channel&gt;&lt;at/&gt;&lt;@all&gt;@13800000000",
+    },
+    Chat {
+        kind: "feishu",
+        path: "/open-apis/bot/v2/hook/",
+        yes: r#"{"code":0,"msg":"success","data":{}}"#,
+        host: "＜!channel>＜at/>＜@all>@13800000000",
+    },
+    Chat {
+        kind: "dingtalk",
+        path: "/robot/send?access_token=",
+        yes: r#"{"errcode":0,"errmsg":"ok"}"#,
+        host: "<!channel><at/><＠all>＠13800000000",
+    },
+    Chat {
+        kind: "wecom",
+        path: "/cgi-bin/webhook/send?key=",
+        yes: r#"{"errcode":0,"errmsg":"ok"}"#,
+        host: "＜!channel>＜at/>＜@all>@13800000000",
+    },
 ];
 
 /// The lines of a text that say how something stands, by their marks.
@@ -75,7 +91,7 @@ fn four_chats_are_told_the_same_story_and_nobody_is_called() {
         .to_owned();
     let peers: Vec<Peer> = CHATS
         .iter()
-        .map(|(kind, path, yes, _)| {
+        .map(|Chat { kind, path, yes, .. }| {
             let answer = || Step::Answer { status: 200, headers: Vec::new(), body: (*yes).to_owned() };
             // A refusal that looks like a success comes first.
             let busy =
@@ -98,7 +114,7 @@ fn four_chats_are_told_the_same_story_and_nobody_is_called() {
     let mut running = sandbox.start(&["run"]);
     running.says("following");
     let all = |mark: &str| {
-        for (peer, (kind, ..)) in peers.iter().zip(CHATS) {
+        for (peer, Chat { kind, .. }) in peers.iter().zip(CHATS) {
             peer.wait_until(&format!("`{mark}` at {kind}"), |requests| {
                 requests.iter().flat_map(stands).any(|line| line.starts_with(mark))
             });
@@ -115,7 +131,7 @@ fn four_chats_are_told_the_same_story_and_nobody_is_called() {
     all("🔧 Change");
     let finished = running.stop().expect(0);
 
-    for (peer, (kind, _, _, host)) in peers.iter().zip(CHATS) {
+    for (peer, Chat { kind, host, .. }) in peers.iter().zip(CHATS) {
         let received = peer.received();
         let mut story: Vec<String> = received.iter().flat_map(stands).collect();
         // What was put off is said again.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::alertmanager::{self, Alertmanager};
+use super::chats::{CHATS, Chat};
 use super::status_page;
 use crate::support::sandbox::{Out, Peer, Running, Sandbox, told};
 use crate::support::script::{Received, Step};
@@ -39,13 +40,6 @@ change_status = { phase = { planned = "Planned", started = "Processing", finishe
 summary       = "deploy of {app} {phase}"
 "#;
 
-const CHATS: [(&str, &str); 4] = [
-    ("slack", "ok"),
-    ("feishu", r#"{"code":0,"msg":"success","data":{}}"#),
-    ("dingtalk", r#"{"errcode":0,"errmsg":"ok"}"#),
-    ("wecom", r#"{"errcode":0,"errmsg":"ok"}"#),
-];
-
 /// Those of which [`Everyone::record`] knows what they heard.
 const TELLING: [&str; 5] = ["exec", "fd", "file", "hook", "pd"];
 
@@ -73,7 +67,7 @@ impl Everyone {
             ("witness", Peer::new([])),
             ("page", page_peer),
         ]);
-        peers.extend(CHATS.map(|(name, body)| (name, answering(body))));
+        peers.extend(CHATS.map(|chat| (chat.kind, answering(chat.yes))));
         let home = Sandbox::new();
         let alertmanager = Alertmanager::start(&home, "one", &peers["witness"].url(), "127.0.0.1:0");
         let url = |name: &str| peers[name].url();
@@ -98,7 +92,7 @@ impl Everyone {
             url("page"),
             sandbox.path("exec.ndjson").display(),
         );
-        let chats = CHATS.map(|(name, _)| {
+        let chats = CHATS.map(|Chat { kind: name, .. }| {
             sandbox.write(&format!("{name}.url"), format!("{}/bot?key=x", peers[name].url()));
             format!("[[sink]]\nname = '{name}'\ntype = '{name}'\nurl_file = '{name}.url'\n")
         });
@@ -148,7 +142,7 @@ impl Everyone {
             let told = record.values().filter(|story| last(story).as_deref() == Some(stands)).count();
             let page = self.page.lock().expect("no test thread panics with the lock");
             let updates: usize = page.events.iter().map(|event| event.updates.len()).sum();
-            let chats = CHATS.iter().filter(|(name, _)| self.peers[name].received().len() >= nth).count();
+            let chats = CHATS.iter().filter(|chat| self.peers[chat.kind].received().len() >= nth).count();
             told == TELLING.len() && updates >= nth && chats == CHATS.len()
         };
         running.wait_until("everybody has heard it", have_heard);
@@ -262,7 +256,7 @@ fn every_sink_hears_the_same_story() {
     }
     assert_eq!(record.keys().copied().collect::<Vec<_>>(), TELLING);
     assert_eq!(heard(&witness.received()), ["web-1 firing", "web-1 resolved"]);
-    for (chat, _) in CHATS {
+    for Chat { kind: chat, .. } in CHATS {
         let text = everyone.chat(chat);
         for words in
             ["Warning", "Critical (was warning)", "Warning (was critical)", "Resolved", "Planned", "Done"]
@@ -325,7 +319,7 @@ fn a_program_that_is_killed_twenty_times_misses_nothing_at_any_sink() {
             assert_eq!(told, expected, "{sink}: {about}");
         }
     }
-    for (chat, _) in CHATS {
+    for Chat { kind: chat, .. } in CHATS {
         let text = everyone.chat(chat);
         let missing: Vec<_> = about.iter().filter(|about| !text.contains(about.as_str())).collect();
         assert!(missing.is_empty() && text.contains("Resolved"), "{chat}: {missing:?}");

@@ -1,15 +1,5 @@
+use super::DISK;
 use crate::support::sandbox::Sandbox;
-
-const RULES: &str = r#"
-[[rule]]
-name = "disk"
-source = "app"
-match = 'disk (?<dev>\S+) bad'
-resolve = 'disk (?<dev>\S+) good'
-by = ["dev"]
-severity = "critical"
-summary = "disk {dev}"
-"#;
 
 const TESTS: &str = r#"# what a disk does
 rules = ["r.toml"]
@@ -35,7 +25,7 @@ open = [{ at = "4m", alerts = [{ rule = "disk" }] }, { at = "5m", alerts = [] }]
 
 fn sandbox(tests: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("r.toml", RULES);
+    sandbox.write("r.toml", DISK);
     sandbox.write("r.test.toml", tests);
     sandbox
 }
@@ -167,7 +157,7 @@ fn a_pattern_that_nothing_reaches_fails_if_asked() {
 fn tests_stand_in_a_pack_too() {
     let sandbox = Sandbox::new();
     let inline = TESTS.replace("rules = [\"r.toml\"]\n", "");
-    sandbox.write("rules/r.toml", format!("{RULES}{inline}"));
+    sandbox.write("rules/r.toml", format!("{DISK}{inline}"));
     sandbox.run(&["test"]).expect(0);
     // And the pack is a rule file as before.
     sandbox.run(&["check", "rules/r.toml"]).expect(0);
@@ -251,7 +241,7 @@ fn all_that_is_wrong_is_said_at_once_over_all_files() {
     sandbox.write("b.test.toml", "rules = ['none.toml', 'no-*.toml', 'bad.toml']\nstrat = 1\n");
     sandbox.write("c.test.toml", "rules = [\n");
     sandbox.write("d.test.toml", TESTS);
-    sandbox.write("r.toml", RULES);
+    sandbox.write("r.toml", DISK);
     let talk = sandbox.run(&["test"]).expect(2).talk();
     for words in [
         "`do` cannot be `explode`",
@@ -277,7 +267,7 @@ fn a_test_that_would_take_for_ever_is_refused_or_given_up() {
     assert!(talk.contains("error[out-of-range]: a test feeds more than 1000000 lines"), "{talk}");
     // A line that is said again each second, for years.
     let sandbox = sandbox(&test("feed = [{ text = 'disk sda bad' }]\nuntil = '1000d'"));
-    sandbox.write("r.toml", RULES.to_owned() + "renotify = '1s'\nexpire_after = 'never'\n");
+    sandbox.write("r.toml", DISK.to_owned() + "renotify = '1s'\nexpire_after = 'never'\n");
     let done = sandbox.run(&["test"]).expect(1);
     let words = "given up at 1d3h46m40s of 1000d: more than 1000000 lines or moments, or 100000 alerts sent";
     assert!(done.answer().contains(words), "{}", done.answer());

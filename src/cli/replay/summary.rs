@@ -470,7 +470,8 @@ fn day_of(time: Timestamp, tz: &TimeZone) -> (Timestamp, Timestamp, Date) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Episode, FileId, KeyHash, Position, Reason};
+    use crate::model::KeyHash;
+    use crate::sink::sample;
 
     fn ruleset() -> Ruleset {
         let text = "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'a'\n[[rule]]\nname = 'b'\nsource = 's'\nmatch = 'b'\n";
@@ -495,22 +496,13 @@ mod tests {
             key: AlertKey { rule: RuleName::new(rule), hash: KeyHash([key; 16]) },
             status,
             previous,
-            reason: Reason::LevelReached,
-            value: None,
             count: total,
             total,
             since: at(time),
-            episode: Episode(Position { file: FileId(1), offset: 0 }),
             step: u32::from(previous != Status::Ok),
             labels: Labels::from([("instance".into(), "web-1".into()), ("k".into(), format!("v\x1b{key}"))]),
-            details: Labels::new(),
             summary: "it\x1b[2J broke".to_owned(),
-            description: String::new(),
-            runbook: None,
-            images: Vec::new(),
-            links: Vec::new(),
-            lines: Vec::new(),
-            last_lines: Vec::new(),
+            ..sample::bare()
         }
     }
 

@@ -369,18 +369,7 @@ fn classes(settings: &Webhook, rows: usize, status: u16) -> String {
     };
     let outcomes = classify(settings, unit, &answer);
     assert_eq!(outcomes.len(), rows.len());
-    let class = |outcome: &Outcome| match outcome {
-        Outcome::Accepted { .. } => 'A',
-        Outcome::Retry { after, .. } => {
-            assert_eq!(*after, Some(Duration::from_secs(7)));
-            'B'
-        }
-        Outcome::Suspend { .. } => 'C',
-        Outcome::Dead { .. } => 'D',
-        Outcome::Shrink { .. } => 'S',
-        Outcome::Alone { .. } => 'O',
-    };
-    outcomes.iter().map(class).collect()
+    outcomes.iter().map(sample::class_after_7s).collect()
 }
 
 #[test]

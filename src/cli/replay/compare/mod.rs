@@ -382,7 +382,8 @@ mod tests {
     use super::super::pager::Pager;
     use super::*;
     use crate::engine::{Emitted, Tell};
-    use crate::model::{FileId, KeyHash, Position, Reason, Transition};
+    use crate::model::{KeyHash, Transition};
+    use crate::sink::sample;
 
     /// Episodes as `key: seconds status, …`, each transition of a key after the other.
     fn heard(keys: &[(u8, &[(i64, Status)])]) -> Heard {
@@ -395,22 +396,10 @@ mod tests {
                     key: AlertKey { rule: RuleName::new("r"), hash: KeyHash([*key; 16]) },
                     status: *status,
                     previous: std::mem::replace(&mut previous, *status),
-                    reason: Reason::LevelReached,
-                    value: None,
-                    count: 1,
-                    total: 1,
                     since: Timestamp::from_secs(*second),
-                    episode: crate::model::Episode(Position { file: FileId(1), offset: 0 }),
-                    step: 0,
                     labels: Labels::from([("k".into(), format!("\x1b{key}"))]),
-                    details: Labels::new(),
                     summary: "bad".to_owned(),
-                    description: String::new(),
-                    runbook: None,
-                    images: Vec::new(),
-                    links: Vec::new(),
-                    lines: Vec::new(),
-                    last_lines: Vec::new(),
+                    ..sample::bare()
                 };
                 let told = pager.tell(&Emitted { transition, tell: Tell::Now });
                 let (kind, told) = told.expect("each is news");

@@ -273,10 +273,10 @@ mod tests {
     use super::*;
     use crate::engine::{Emitted, Tell};
     use crate::model::{
-        AlertKey, ChangeReport, DeliveryKind, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName,
-        Transition,
+        AlertKey, ChangeReport, DeliveryKind, FileId, KeyHash, Labels, Position, RuleName, Transition,
     };
     use crate::rule::Ruleset;
+    use crate::sink::sample;
 
     /// Raised at that second, with a text for everything that a log may write.
     fn raised(key: u32, second: i64, text: &str) -> Transition {
@@ -287,22 +287,11 @@ mod tests {
             key: AlertKey { rule: RuleName::new("r"), hash: KeyHash(hash) },
             status: Status::Critical,
             previous: Status::Ok,
-            reason: Reason::LevelReached,
-            value: None,
-            count: 1,
-            total: 1,
             since: Timestamp::from_secs(second),
-            episode: Episode(Position { file: FileId(1), offset: 0 }),
-            step: 0,
             labels: Labels::from([("k".into(), text.to_owned())]),
             details: Labels::from([("d".into(), text.to_owned())]),
             summary: text.to_owned(),
-            description: String::new(),
-            runbook: None,
-            images: Vec::new(),
-            links: Vec::new(),
-            lines: Vec::new(),
-            last_lines: Vec::new(),
+            ..sample::bare()
         }
     }
 
