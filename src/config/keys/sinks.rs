@@ -4,7 +4,7 @@ use super::{A_SECOND, ANY_TIME, Key, Kind, key};
 
 /// `[[sink]]` of every type.
 pub const SINK: &[Key] = &[
-    key("name", Kind::Name, "", "What `[heartbeat]`, metrics and tripline's own log call it."),
+    key("name", Kind::Name, "", "What rules, `[heartbeat]`, metrics and tripline's own log call it."),
     key("type", Kind::Text, "", "Which peer."),
     key("probe_every", A_SECOND, "\"1m\"", "How often a suspended sink is tried."),
     key(
