@@ -4,7 +4,7 @@ use jiff::tz::TimeZoneDatabase;
 use jiff::{ToSpan, civil};
 
 use super::*;
-use crate::rule::{Days, Deadline, Deadlines};
+use crate::rule::{Days, Deadline, Deadlines, Flap};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -99,8 +99,9 @@ fn what_nobody_expects_is_forgotten_after_ten_deadlines() {
     let forgotten = [until_then[0], until_then[1], (10 * DAY + DUE, "ok")];
     check(due(None, &[]), &[HOUR], 20 * DAY, &forgotten);
     check(due(None, &["a"]), &[HOUR], 20 * DAY, &until_then);
-    // Its last match leaves the window later.
-    check(due(Some(HOUR), &[]), &[2 * HOUR], 20 * DAY, &forgotten);
+    // What is remembered of it for an hour wakes it up once more.
+    let flap = Some(Flap { changes: 4, within: secs(HOUR as u64) });
+    check(Rule { flap, ..due(None, &[]) }, &[HOUR], 20 * DAY, &forgotten);
     // A level that begins later is waited for all the same.
     let mut patient = due(None, &[]);
     patient.ladder = [None, Some(Comparison { op: Op::AtLeast, than: (12 * DAY) as f64 }), None];
