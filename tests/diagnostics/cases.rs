@@ -118,7 +118,7 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "bad-key",
         Elsewhere("error"),
-        "A secret of a sink is here and is none: it is empty, more than one word, or has not the form that the peer's keys have.",
+        "A secret of a sink is here and can be none: it is empty, more than one word, has not the form that the peer's keys have, or everybody can replace it.",
         "Look at the variable or the file that is named.",
     ),
     case(

@@ -331,6 +331,10 @@ fn what_this_machine_has_against_a_sink_is_a_warning_with_its_place_and_no_fault
         assert!(shown.contains(words), "{words}: {shown}");
     }
     assert!(!shown.contains("CANARY"), "{shown}");
+    mode(0o602);
+    let shown = sandbox.run(&["check"]).expect(1).answer();
+    assert!(shown.contains("error[bad-key]: cannot read the key file"), "{shown}");
+    assert!(shown.contains("everybody on this machine can replace it"), "{shown}");
     mode(0o600);
     sandbox.write("notify", "#!/bin/sh\n");
     let problems = sandbox.run(&["check", "--json"]).expect(0).json();

@@ -29,13 +29,13 @@ pub fn unfit(sink: &Sink) -> Vec<Unfit> {
     let mut found = Vec::new();
     for secret in &secrets {
         let key = secret.name();
-        match secret.read() {
-            Err(error @ (SecretError::Empty(_) | SecretError::NotAKey(_))) => {
-                found.push(Unfit { id: "bad-key", key, why: error.to_string(), refused: true });
-            }
-            Err(SecretError::NotSet { .. } | SecretError::NoCredentials | SecretError::NotRead { .. })
-            | Ok(_) => {}
-        }
+        let bad = secret.read().err().filter(|error| match error {
+            SecretError::Empty(_) | SecretError::NotAKey(_) => true,
+            // Of another kind are words of the system: it is not here, or is not for who checks.
+            SecretError::NotRead { error, .. } => error.kind() == std::io::ErrorKind::Other,
+            SecretError::NotSet { .. } | SecretError::NoCredentials => false,
+        });
+        found.extend(bad.map(|error| Unfit { id: "bad-key", key, why: error.to_string(), refused: true }));
         found.extend(secret.exposed().map(|why| Unfit { id: "exposed-key", key, why, refused: false }));
     }
     let wrong = read(&secrets).ok().and_then(|known| sink::wrong_secret(&sink.peer, &known));
