@@ -350,6 +350,11 @@ impl Reason {
         Reason::Over,
     ];
 
+    /// True if it says again what was told already, because whoever was told wants that.
+    pub const fn says_again(self) -> bool {
+        matches!(self, Reason::StillOpen | Reason::Flapping)
+    }
+
     /// The words used in JSON and texts.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -240,3 +240,28 @@ fn a_stop_resolves_what_is_open_if_told_so() {
     assert_eq!((&resolved["event_status"], &resolved["alert_key"]), (&"Ok".into(), &raised["alert_key"]));
     assert!(resolved["description"].as_str().unwrap().contains("stopped"), "{resolved}");
 }
+
+#[test]
+fn an_alert_that_stays_open_is_told_again_and_one_that_comes_and_goes_says_so() {
+    let rules = "[[rule]]\nname = 'disk'\nsource = 'app'\nmatch = 'disk bad'\nresolve = 'disk good'\nrenotify = '1s'\n\
+                 [[rule]]\nname = 'link'\nsource = 'app'\nmatch = 'link down'\nresolve = 'link up'\n\
+                 flap = { changes = 4, within = '10m' }\n";
+    let sandbox = sandbox(TO_STDOUT, rules);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk bad\n");
+    assert_eq!(running.tells("disk", "warning")["reason"], "level reached");
+    for _ in 0..2 {
+        let again = running.tells("disk", "warning");
+        assert_eq!((&again["reason"], &again["previous"]), (&"still open".into(), &"warning".into()));
+    }
+    for status in ["warning", "ok", "warning"] {
+        let line = if status == "ok" { "link up\n" } else { "link down\n" };
+        sandbox.append("app.log", line);
+        running.tells("link", status);
+    }
+    sandbox.append("app.log", "link up\n");
+    let kept = running.tells("link", "warning");
+    assert_eq!((&kept["reason"], &kept["labels"]["flapping"]), (&"flapping".into(), &"true".into()));
+    running.stop().expect(0);
+}

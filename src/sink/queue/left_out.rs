@@ -54,7 +54,9 @@ impl Queue {
             // There and back, maybe by way of another episode. After a restart only the row itself tells what the peer
             // shows.
             DeliveryKind::Change
-                if shown.map_or(owed.transition.previous, |(_, status)| status) == owed.transition.status =>
+                if !owed.transition.reason.says_again()
+                    && shown.map_or(owed.transition.previous, |(_, status)| status)
+                        == owed.transition.status =>
             {
                 self.seen.coalesced += 1;
                 return;

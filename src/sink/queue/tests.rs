@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::DeliveryKind::{Change as Update, Raise, Resolve};
 use crate::model::Status::{Critical, Info, Ok as Over, Warning};
-use crate::model::{KeyHash, RuleName, Status};
+use crate::model::{KeyHash, Reason, RuleName, Status};
 use crate::sink::attempt::Outcome;
 use crate::sink::budget::Budget;
 use crate::sink::sample::{change, row};

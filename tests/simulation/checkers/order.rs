@@ -66,7 +66,7 @@ impl Order {
         let orderly = match kind {
             DeliveryKind::Raise => shown.open.is_none() && t.status != Status::Ok,
             DeliveryKind::Change => {
-                let again = matches!(t.reason, Reason::StillOpen | Reason::Flapping);
+                let again = t.reason.says_again();
                 shown.open.is_some_and(|(episode, status)| goes_on(episode) && (status != t.status || again))
                     && t.status != Status::Ok
             }

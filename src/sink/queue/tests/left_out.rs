@@ -41,6 +41,28 @@ fn a_change_back_to_what_was_told_is_dropped() {
 }
 
 #[test]
+fn what_is_said_again_on_purpose_is_told_though_nothing_changed_and_once_for_a_sink_that_was_down() {
+    let again = |seq, step, reason| {
+        let mut row = row(seq, 1, Update, Info, 1, step);
+        if let Content::Alert(_, t) = &mut row.content {
+            (t.previous, t.reason) = (Info, reason);
+        }
+        row
+    };
+    for reason in [Reason::StillOpen, Reason::Flapping] {
+        let mut bench = Bench::wide();
+        bench.push([row(1, 1, Raise, Info, 1, 0)]).plan(0);
+        bench.handle(1, accepted(), 0).queue.committed();
+        bench.push([again(2, 1, reason)]).plan(1);
+        assert_eq!(bench.stored(), [(2, Update, Info, true)], "{reason:?}");
+        bench.push([again(3, 2, reason), again(4, 3, reason)]);
+        assert_eq!(bench.stored(), [(2, Update, Info, true), (4, Update, Info, false)], "{reason:?}");
+        bench.push([row(5, 1, Resolve, Over, 1, 4)]);
+        assert_eq!(bench.stored(), [(2, Update, Info, true), (5, Resolve, Over, false)], "{reason:?}");
+    }
+}
+
+#[test]
 fn a_short_episode_is_told_whole_and_episodes_never_merge() {
     let mut bench = Bench::wide();
     bench.push([
