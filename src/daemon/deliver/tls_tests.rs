@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -313,6 +314,31 @@ async fn connections_are_made_anew_after_five_minutes_so_that_a_new_address_is_f
         let outcomes = done.recv().await.unwrap().outcomes;
         assert!(matches!(outcomes[..], [Outcome::Accepted { .. }]), "{outcomes:?}");
         assert_eq!(seen.counts()[0], connections, "at {at} s");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_swallows_requests_is_left_after_the_first() {
+    let own = Authority::new("own");
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = own.give("localhost", NOW).server();
+    server.alpn_protocols = vec![b"h2".to_vec()];
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(Arc::new(server));
+    tokio::spawn(async move {
+        // The first connection stays open, and nobody reads what comes.
+        let mut deaf = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        deaf.read_u8().await.unwrap();
+        let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        serve_h2(stream, &Seen::default()).await;
+    });
+    let sink = trusting(&own, &dir, &format!("https://localhost:{port}"));
+    let (courier, mut done) = courier(&sink, Duration::from_millis(1_500));
+    for expected in ["[Retry", "[Accepted"] {
+        courier.send(attempt());
+        let outcomes = format!("{:?}", done.recv().await.unwrap().outcomes);
+        assert!(outcomes.starts_with(expected), "{outcomes}");
     }
 }
 

@@ -23,6 +23,11 @@ const RENEW_EVERY: Duration = Duration::from_secs(5 * 60);
 /// Bytes of the head of an answer over HTTP/2, at most.
 const MOST_HEAD: u32 = 32 * 1024;
 
+/// How often a peer is asked over HTTP/2 whether it is there, and how long it may take to say so. A connection is closed
+/// then even if nothing can be written to it: one that was left would otherwise stay for as long as its peer likes.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+
 /// A pool of connections, and the terms on which they are made.
 pub(super) struct Transport {
     sink: Arc<Sink>,
@@ -52,28 +57,38 @@ impl Transport {
     }
 
     /// The connections to use at `now`: after [`RENEW_EVERY`] new ones, by what the files of certificates say then.
-    async fn client(&self, secrets: &Secrets, now: Timestamp) -> Client {
+    async fn pool(&self, secrets: &Secrets, now: Timestamp) -> Pool {
         let pool = || self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         let old = {
             let mut pool = pool();
             if !pool.is_old(now) {
-                return pool.client.clone();
+                return pool.clone();
             }
             // Whoever comes meanwhile uses the old ones.
             pool.made = now;
-            pool.client.clone()
+            pool.clone()
         };
         let (sink, secrets) = (Arc::clone(&self.sink), secrets.clone());
         match tokio::task::spawn_blocking(move || client(&sink, &secrets)).await {
             Ok(Ok(client)) => {
                 pool().client = client.clone();
-                client
+                Pool { client, made: now }
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "connections are not made anew, the ones before are used");
                 old
             }
             Err(_) => old,
+        }
+    }
+
+    /// Leaves connections that gave no answer in time. All requests of a peer that speaks HTTP/2 share one, and it is
+    /// not closed with a request that ran out of time: a way that was cut without a word, as firewalls do, would swallow
+    /// every further attempt. Several that ran out together leave them once.
+    fn leave(&self, tried: &Pool) {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.made == tried.made {
+            pool.made = Timestamp::MIN;
         }
     }
 
@@ -97,15 +112,20 @@ impl Transport {
         most: usize,
     ) -> Result<Answer, reqwest::Error> {
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
-        let client = self.client(unit.secrets, unit.now).await;
-        let mut builder = client.request(method, &request.url).body(request.body.clone());
+        let pool = self.pool(unit.secrets, unit.now).await;
+        let mut builder = pool.client.request(method, &request.url).body(request.body.clone());
         for (name, value) in &request.headers {
             builder = builder.header(*name, value);
         }
         for (name, value) in added {
             builder = builder.header(name, value);
         }
-        let mut response = builder.send().await?;
+        let sent = builder.send().await;
+        let over_tls = || request.url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        if sent.as_ref().is_err_and(|error| error.is_timeout()) && over_tls() {
+            self.leave(&pool);
+        }
+        let mut response = sent?;
         let headers = response
             .headers()
             .iter()
@@ -166,6 +186,9 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         // Over HTTP/1 there is no such choice: it is 100 lines and 400 KiB.
         .http2_max_header_list_size(MOST_HEAD)
         .pool_idle_timeout(Duration::from_secs(60))
+        .http2_keep_alive_interval(PING_EVERY)
+        .http2_keep_alive_timeout(PONG_WITHIN)
+        .http2_keep_alive_while_idle(true)
         .dns_resolver(Resolver(http.clone()));
     builder = if http.ca_only {
         builder.tls_certs_only(own)
