@@ -585,7 +585,7 @@ impl<D: Disk> Core<D> {
 
     /// True if deliveries are owed only to sinks that take none.
     pub fn all_suspended(&self) -> bool {
-        self.reachable().map(Queue::status).all(|status| status.queued == 0 || status.suspended.is_some())
+        self.reachable().all(|queue| queue.owed() == 0 || queue.suspended().is_some())
     }
 
     /// Tries a suspended sink at once: what it was suspended for may be over.
@@ -597,7 +597,7 @@ impl<D: Disk> Core<D> {
 
     /// Deliveries that are still owed to sinks that can be reached.
     pub fn owed(&self) -> usize {
-        self.reachable().map(|queue| queue.status().queued).sum()
+        self.reachable().map(Queue::owed).sum()
     }
 
     fn reachable(&self) -> impl Iterator<Item = &Queue> {

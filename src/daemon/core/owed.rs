@@ -95,13 +95,11 @@ impl<D: Disk> Core<D> {
     pub(super) fn watch_sinks(&mut self, now: Now) {
         let (mut suspended, mut failing) = (BTreeMap::new(), BTreeMap::new());
         for (name, queue) in &self.queues {
-            let status = queue.status();
-            if let Some(why) = status.suspended {
-                suspended.insert(name.clone(), why);
-            } else if status.queued > 0
-                && status.failing_since.is_some_and(|since| now.time >= since.plus(FAILING_AFTER))
-            {
-                failing.insert(name.clone(), status.last_failure.unwrap_or_default());
+            let long = |since: Timestamp| now.time >= since.plus(FAILING_AFTER);
+            if let Some(why) = queue.suspended() {
+                suspended.insert(name.clone(), why.to_owned());
+            } else if queue.owed() > 0 && queue.failing_since().is_some_and(long) {
+                failing.insert(name.clone(), queue.last_failure().unwrap_or_default().to_owned());
             }
         }
         let before = std::mem::take(&mut self.down);

@@ -359,6 +359,21 @@ impl Queue {
         self.lanes.get(subject).is_some_and(|lane| !lane.rows.is_empty())
     }
 
+    /// How many rows are owed.
+    pub fn owed(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Why nothing but probes is sent, until settings change.
+    pub fn suspended(&self) -> Option<&str> {
+        self.seen.suspended.as_deref()
+    }
+
+    /// What the last failed attempt said; `None` once something was accepted after it.
+    pub fn last_failure(&self) -> Option<&str> {
+        self.seen.last_failure.as_deref()
+    }
+
     /// Since when nothing was accepted though it was tried; `None` once something was.
     pub fn failing_since(&self) -> Option<Timestamp> {
         self.seen.failing_since
