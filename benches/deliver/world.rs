@@ -3,53 +3,31 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tripline::config::{self, Text};
 use tripline::daemon::clock::Clock;
-use tripline::daemon::core::{Core, Setup};
+use tripline::daemon::core::{Core, Setup, Step};
 use tripline::daemon::deliver::{Courier, Done, Terms};
-use tripline::model::{
-    AlertKey, DeliveryKind, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName, SourceName, Status,
-    Timestamp, Transition,
-};
-use tripline::settings::{Settings, Sink};
-use tripline::sink::attempt::Attempt;
+use tripline::model::SourceName;
+use tripline::sink::attempt::{Attempt, QueueStatus};
 use tripline::store;
 use tripline::tail::RealDisk;
 
-/// One of each kind that is reached by HTTP, with the least settings.
-pub(crate) const SINKS: [(&str, &str); 8] = [
-    ("flashduty", "[[sink]]\nname = 's'\ntype = 'flashduty'\nintegration_key_env = 'K'\n"),
-    ("pagerduty", "[[sink]]\nname = 's'\ntype = 'pagerduty'\nrouting_key_env = 'K'\n"),
-    ("alertmanager", "[[sink]]\nname = 's'\ntype = 'alertmanager'\nurls = ['http://127.0.0.1:9093']\n"),
-    ("slack", "[[sink]]\nname = 's'\ntype = 'slack'\nurl_env = 'K'\n"),
-    ("feishu", "[[sink]]\nname = 's'\ntype = 'feishu'\nurl_env = 'K'\nsecret_env = 'S'\n"),
-    ("dingtalk", "[[sink]]\nname = 's'\ntype = 'dingtalk'\nurl_env = 'K'\nsecret_env = 'S'\n"),
-    ("wecom", "[[sink]]\nname = 's'\ntype = 'wecom'\nurl_env = 'K'\n"),
-    ("webhook", "[[sink]]\nname = 's'\ntype = 'webhook'\nurl = 'URL'\nsecret_env = 'K'\n"),
-];
+use crate::sample;
 
-/// Fits everywhere: 32 letters and digits, and what signing wants.
-pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// Raised by `disk N bad`, over with `disk N good`.
+pub(crate) const RULE: &str = "[[rule]]\nname = 'disk'\nsource = 'app'\nmatch = 'disk (?<dev>\\d+) bad'\n\
+                               resolve = 'disk (?<dev>\\d+) good'\nby = ['dev']\nseverity = 'critical'\n\
+                               max_keys = 100000\nmax_raises = 'never'\nflap = 'never'\n\
+                               summary = 'disk {dev} of this machine is bad'\n";
 
-const RULE: &str = "[[rule]]\nname = 'disk'\nsource = 'app'\nmatch = 'disk (?<dev>\\d+) bad'\nresolve = 'never so'\n\
-                    by = ['dev']\nseverity = 'critical'\nmax_keys = 100000\nmax_raises = 'never'\n\
-                    summary = 'disk {dev} of this machine is bad'\n";
-
-fn settings(sinks: &str) -> Settings {
-    let text = format!("[admin]\nlisten = 'off'\n[[source]]\nname = 'app'\nfiles = ['/nowhere']\n{sinks}");
-    let (settings, problems) =
-        config::settings(&Text { path: PathBuf::from("/bench/tripline.toml"), text }, &TimeZone::UTC);
-    settings.unwrap_or_else(|_| panic!("{problems:#?}"))
-}
-
-/// The sinks of a configuration.
-pub(crate) fn sinks(text: &str) -> Vec<Sink> {
-    settings(text).sinks
+/// A webhook that may be called as often as there is something to say.
+pub(crate) fn webhook(name: &str, url: &str, more: &str) -> String {
+    format!("[[sink]]\nname = '{name}'\ntype = 'webhook'\nurl = '{url}'\nrate = 'unlimited'\n{more}\n")
 }
 
 /// A machine that reads lines from a pipe.
@@ -64,9 +42,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(sinks: &str) -> World {
-        let settings = settings(sinks);
-        let rules = Text { path: PathBuf::from("/bench/r.toml"), text: RULE.to_owned() };
+    pub(crate) fn new(rules: &str, sinks: &str) -> World {
+        let settings = sample::settings(sinks);
+        let rules = Text { path: PathBuf::from("/bench/r.toml"), text: rules.to_owned() };
         let (ruleset, problems) = config::ruleset(&[rules], Some(&settings.sources), &[], &TimeZone::UTC);
         let ruleset = ruleset.unwrap_or_else(|| panic!("{problems:#?}"));
         let dir = tempfile::tempdir().expect("a directory can be made");
@@ -100,9 +78,8 @@ impl World {
         World { core, courier, clock, inbox, held: Vec::new(), _runtime: runtime, _dir: dir }
     }
 
-    /// Raises an alert for each number.
-    pub(crate) fn raise(&mut self, numbers: std::ops::Range<u64>) {
-        let lines: String = numbers.map(|number| format!("disk {number} bad\n")).collect();
+    /// Hands in lines of the log.
+    pub(crate) fn read(&mut self, lines: &str) {
         let now = self.clock.now();
         self.core.pipe(lines.as_bytes(), now);
     }
@@ -110,9 +87,9 @@ impl World {
     /// Turns without sending until so many deliveries are owed and durable.
     pub(crate) fn hold_until_owed(&mut self, most: usize) {
         while self.core.owed() < most || self.core.is_dirty() {
-            let now = self.clock.now();
             self.core.hurry();
-            self.held.extend(self.core.settle(now).attempts);
+            let step = self.settle();
+            self.held.extend(step.attempts);
         }
     }
 
@@ -122,77 +99,77 @@ impl World {
             self.courier.send(attempt);
         }
         loop {
-            let step = self.core.settle(self.clock.now());
-            step.attempts.into_iter().for_each(|attempt| self.courier.send(attempt));
+            let step = self.settle();
+            self.send(step);
             if over(self) {
                 return;
             }
-            let mut done = self.inbox.recv_timeout(Duration::from_millis(20)).ok();
-            let mut taken = 0;
-            while let Some(Done { attempt, sink, outcomes, .. }) = done {
-                self.core.outcomes(&sink, attempt, outcomes, self.clock.now());
-                taken += 1;
-                done = if taken < 256 { self.inbox.try_recv().ok() } else { None };
+            self.hear(Duration::from_millis(20));
+        }
+    }
+
+    /// From the line to the moment when `sink` is owed nothing, in seconds.
+    pub(crate) fn tell(&mut self, line: &str, sink: &str) -> f64 {
+        let begin = Instant::now();
+        self.read(line);
+        self.deliver_until(|world| world.queue(sink).queued == 0);
+        begin.elapsed().as_secs_f64()
+    }
+
+    /// Turns as the daemon would have meanwhile: takes what came, commits what is due.
+    pub(crate) fn catch_up(&mut self) {
+        loop {
+            let step = self.settle();
+            self.send(step);
+            if !self.hear(Duration::ZERO) {
+                return;
             }
         }
+    }
+
+    fn settle(&mut self) -> Step {
+        self.core.settle(self.clock.now())
+    }
+
+    fn send(&self, step: Step) {
+        step.attempts.into_iter().for_each(|attempt| self.courier.send(attempt));
+    }
+
+    /// Waits for the first outcome, then takes all there are; false if there was none.
+    fn hear(&mut self, wait: Duration) -> bool {
+        let mut done = self.inbox.recv_timeout(wait).ok();
+        let mut taken = 0;
+        while let Some(Done { attempt, sink, outcomes, .. }) = done {
+            self.core.outcomes(&sink, attempt, outcomes, self.clock.now());
+            taken += 1;
+            done = if taken < 256 { self.inbox.try_recv().ok() } else { None };
+        }
+        taken > 0
     }
 
     pub(crate) fn owed(&self) -> usize {
         self.core.owed()
     }
 
-    pub(crate) fn accepted(&self, sink: &str) -> u64 {
-        self.core.queues().find(|(name, _)| name.as_str() == sink).map_or(0, |(_, status)| status.accepted)
+    pub(crate) fn queue(&self, sink: &str) -> QueueStatus {
+        let mut queues = self.core.queues();
+        queues.find(|(name, _)| name.as_str() == sink).expect("the sink is in the settings").1
     }
-}
 
-/// What an alert of a busy machine says.
-pub(crate) fn transition(key: u64) -> Transition {
-    let time = Timestamp(1_700_000_000_000_000);
-    let mut hash = [0; 16];
-    hash[..8].copy_from_slice(&key.to_be_bytes());
-    let labels = [("instance", "web-1"), ("team", "infra"), ("src_ip", "203.0.113.9")];
-    let line =
-        "2026-01-05T10:01:20Z web-1 sshd[812]: Failed password for root from 203.0.113.9 port 40004 ssh2";
-    Transition {
-        time,
-        key: AlertKey { rule: RuleName::new("ssh_bruteforce"), hash: KeyHash(hash) },
-        status: Status::Warning,
-        previous: Status::Ok,
-        reason: Reason::LevelReached,
-        value: Some(5.0),
-        count: 5,
-        total: 5,
-        since: time,
-        episode: Episode(Position { file: FileId(1), offset: key }),
-        step: 0,
-        labels: labels.into_iter().map(|(name, value)| (name.into(), value.to_owned())).collect(),
-        details: Labels::from([("user".into(), "root".to_owned())]),
-        summary: "5 failed logins from 203.0.113.9 in 10m".to_owned(),
-        description: [line; 5].join("\n"),
-        runbook: Some("https://wiki.example.com/ssh".to_owned()),
-        images: Vec::new(),
-        links: Vec::new(),
-        lines: vec![line.to_owned(); 5],
-        last_lines: Vec::new(),
+    pub(crate) fn queues(&self) -> impl Iterator<Item = QueueStatus> {
+        self.core.queues().map(|(_, status)| status)
     }
-}
-
-/// The `turn`th turn of an alert: raised, worse, over, and again.
-pub(crate) fn turn(key: u64, turn: u64, now: Timestamp) -> (DeliveryKind, Transition) {
-    let (kind, status, previous) = match turn % 3 {
-        0 => (DeliveryKind::Raise, Status::Warning, Status::Ok),
-        1 => (DeliveryKind::Change, Status::Critical, Status::Warning),
-        _ => (DeliveryKind::Resolve, Status::Ok, Status::Critical),
-    };
-    let episode = Episode(Position { file: FileId(1), offset: key + turn / 3 * 1_000_000 });
-    let step = u32::try_from(turn % 3).unwrap_or(0);
-    (kind, Transition { time: now, since: now, status, previous, episode, step, ..transition(key) })
 }
 
 pub(crate) fn median(figures: &mut [f64]) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
+}
+
+/// Median and 99th percentile, in milliseconds of the seconds given.
+pub(crate) fn halves_and_tails(mut times: Vec<f64>) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2] * 1e3, times[times.len() * 99 / 100] * 1e3)
 }
 
 /// CPU seconds of this process so far.
