@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tripline::model::{AlertKey, Delivery, DeliveryKind, Episode, Reason, SinkName, Status};
+use tripline::model::{AlertKey, Delivery, DeliveryKind, Episode, SinkName, Status};
 
 use super::super::trace::Failure;
 
