@@ -199,7 +199,7 @@ proxy_url = "http://u:{KEY}@127.0.0.1:1"
     peer.wait_until("every fault, every alert, and all secrets of a webhook and a page", |requests| {
         let asked = |words: &str| requests.iter().any(|request| request.head.contains(words));
         let all = ["POST /hook/", "x-token: ", "authorization: Basic ", "/status-page/", "app_key="];
-        requests.len() >= 24 && all.into_iter().all(asked)
+        requests.len() >= 16 && all.into_iter().all(asked)
     });
     sandbox.append("app.log", "disk sda good\n");
     running.metric("tripline_outbox_deliveries{sink=\"slack\"}", |owed| owed == 0.0);

@@ -155,8 +155,12 @@ command = ["bin/notify", "{}"]
 #[test]
 fn on_a_full_disk_nothing_is_lost_and_no_half_line_stays() {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    /// Bytes.
+    const BEGUN: u64 = 32 << 20;
     let sandbox = Sandbox::new();
     let config = r#"
+state_dir = "state"
 [admin]
 listen = "off"
 [[source]]
@@ -171,15 +175,24 @@ path = "alerts.ndjson"
     sandbox.write("tripline.toml", config);
     sandbox.write("rules/story.toml", STORY);
     sandbox.write("app.log", "load 6\n");
+    // Longer than the state ever is, without taking room: the limit below is for all files, and is met by this one.
+    sandbox.write("alerts.ndjson", "");
+    let appender = sandbox.appender("alerts.ndjson");
+    appender.set_len(BEGUN - 1).expect("a hole takes no room");
+    sandbox.append("alerts.ndjson", "\n");
     let mut running = sandbox.start(&["run"]);
-    let alerts =
-        || if sandbox.path("alerts.ndjson").exists() { sandbox.read("alerts.ndjson") } else { Vec::new() };
+    let alerts = || {
+        let mut file = std::fs::File::open(sandbox.path("alerts.ndjson")).expect("it is there");
+        let mut text = Vec::new();
+        file.seek(SeekFrom::Start(BEGUN)).and_then(|_| file.read_to_end(&mut text)).expect("it can be read");
+        text
+    };
     running.wait_until("the raise", || alerts().ends_with(b"\n"));
     let before = alerts();
     // So many bytes have room, which is less than a line.
     let pid = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
     let room = |bytes: Option<usize>| {
-        let current = bytes.map(|bytes| (before.len() + bytes) as u64);
+        let current = bytes.map(|bytes| BEGUN + (before.len() + bytes) as u64);
         prlimit(pid, Resource::Fsize, Rlimit { current, maximum: None }).expect("it is our child");
     };
     room(Some(100));
