@@ -99,9 +99,10 @@ impl Engine {
     fn apply_set(&mut self, rule: &Rule, time: Timestamp, hit: &Match<'_>) {
         if let Some(clock) = self.clocks.files.get_mut(&hit.at.file) {
             clock.applied = clock.applied.max(Some(time));
+            self.clocks.log = self.clocks.log.map(|log| log.max(time));
         }
         self.expect(true);
-        self.ring_held(hit.at.file, time);
+        self.ring_held(self.clocks.waits_for(hit.at.file), time);
         self.let_go_freed();
         match hit.kind {
             MatchKind::Resolve => {

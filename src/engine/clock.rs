@@ -15,6 +15,9 @@ use crate::rule::Rule;
 use crate::saved::{SavedClock, SavedFlush};
 use crate::scan::stamp::{self, Stamp};
 
+/// What timers wait for while files are one log ([`Clocks::log`]): no file has this id.
+pub(super) const LOG: FileId = FileId(u64::MAX - 1);
+
 /// How far a stamp may lie after the arrival of its line.
 const AHEAD: Duration = Duration::from_secs(5);
 
@@ -109,13 +112,16 @@ pub(super) enum Reading {
 pub(super) struct Clocks {
     pub(super) timings: Vec<Timing>,
     pub(super) files: BTreeMap<FileId, FileClock>,
+    /// While files that are behind are pieces of one finished log: the time up to which it was applied. A piece that was
+    /// read to its end does not stand still while others bring what came after it.
+    pub(super) log: Option<Timestamp>,
     /// Per source: the day of its last warning.
     warned: BTreeMap<SourceName, i64>,
 }
 
 impl Clocks {
     pub(super) fn new(timings: Vec<Timing>, saved: Vec<SavedClock>) -> Clocks {
-        let mut clocks = Clocks { timings, files: BTreeMap::new(), warned: BTreeMap::new() };
+        let mut clocks = Clocks { timings, files: BTreeMap::new(), log: None, warned: BTreeMap::new() };
         for row in saved {
             // Of a source that is gone, nobody says that the file is read: it holds nothing up.
             let Some(source) = clocks.source(&row.source) else { continue };
@@ -249,9 +255,15 @@ impl Clocks {
         self.files.get(&id).map_or(Duration::ZERO, |file| file.lag)
     }
 
-    /// True if the timers of keys with this file wait for it.
+    /// What the timers of keys with this file wait for while it is behind.
+    pub(super) fn waits_for(&self, id: FileId) -> FileId {
+        if self.log.is_some() { LOG } else { id }
+    }
+
+    /// True if the timers of keys with this file wait for it, or for the log.
     pub(super) fn holds(&self, id: FileId) -> bool {
-        self.files.get(&id).is_some_and(FileClock::holds)
+        let in_log = self.log.is_some() && self.files.contains_key(&id);
+        in_log || self.files.get(&id).is_some_and(FileClock::holds)
     }
 
     /// The time of a key of `rule` whose matches came from `files`. What stays away may come from any file of its
@@ -277,6 +289,9 @@ impl Clocks {
     /// The time of a key whose matches came from `files`.
     pub(super) fn reading(&self, files: &[FileId], now: Timestamp) -> Reading {
         let known = || files.iter().filter_map(|id| Some((*id, self.files.get(id)?)));
+        if let Some(time) = self.log.filter(|_| known().next().is_some()) {
+            return Reading::Held(LOG, time);
+        }
         let holder = known().filter(|(_, file)| file.holds()).min_by_key(|(id, file)| (file.time(now), *id));
         if let Some((id, file)) = holder {
             return Reading::Held(id, file.time(now));

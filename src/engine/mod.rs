@@ -51,7 +51,7 @@ use crate::scan::stamp::Stamp;
 use crate::scan::{Captures, KeptMatch, Match, MatchKind};
 
 use alert::Key;
-use clock::Clocks;
+use clock::{Clocks, LOG};
 use merge::{Merge, Timed};
 use orphans::Orphans;
 use silence::Silences;
@@ -390,7 +390,17 @@ impl Engine {
             self.unhold(file);
         }
         self.apply_merged();
+        if self.clocks.log.is_some() && self.clocks.files.values().all(|file| file.phase != Phase::Behind) {
+            self.clocks.log = None;
+            self.unhold(LOG);
+        }
         self.expect(false);
+    }
+
+    /// From now on files that are behind are pieces of one log, until all of them were read to their end: what was read
+    /// in one of them is over when another one says so. For finished logs: no piece grows.
+    pub fn join(&mut self) {
+        self.clocks.log = Some(Timestamp::MIN);
     }
 
     /// Nothing of a file will come any more.
@@ -442,7 +452,16 @@ impl Engine {
         {
             clock.applied = clock.applied.max(clock.newest);
             let upto = clock.applied.unwrap_or(Timestamp::MIN);
-            self.ring_held(read.file, upto);
+            if self.clocks.log.is_none() {
+                self.ring_held(read.file, upto);
+            }
+        }
+        if let Some(log) = self.clocks.log {
+            let behind = self.clocks.files.values().filter(|file| file.phase == Phase::Behind);
+            let read_to = behind.map(|file| file.newest.unwrap_or(Timestamp::MIN)).min();
+            let upto = log.max(read_to.unwrap_or(Timestamp::MIN));
+            self.clocks.log = Some(upto);
+            self.ring_held(LOG, upto);
         }
         // Its keys are due that much sooner. Less than a second is what stamps are off anyway.
         if self.clocks.lag(read.file) + Duration::from_secs(1) < lagged {

@@ -5,6 +5,7 @@ mod by_hand;
 mod change;
 mod deadlines;
 mod few;
+mod joined;
 mod lines;
 mod measures;
 mod orphans;

@@ -34,9 +34,8 @@ impl Timers {
         let due = key.next_due(rule);
         if let (Some(Timer::Held(by, set)), Some(due)) = (key.timer, due)
             && set <= due
-            && key.files.last() == Some(&by)
+            && key.files.last().is_some_and(|file| clocks.waits_for(*file) == by && clocks.holds(*file))
             && !rule.notices_absence()
-            && clocks.holds(by)
         {
             return;
         }

@@ -441,3 +441,40 @@ fn an_alert_that_nothing_ends_is_told_again_up_to_the_end_of_the_log_and_no_furt
         .run(&["replay", "--rules", "rules.toml", "--against", "other.toml", "--tz", "UTC", "a.log"])
         .expect(0);
 }
+
+/// What is told of these rules and these files, the oldest last.
+fn told_of(rules: &str, files: &[(&str, &str)]) -> (String, String) {
+    let sandbox = Sandbox::new();
+    sandbox.write("m.toml", rules);
+    files.iter().for_each(|(name, text)| sandbox.write(name, text));
+    let args = ["replay", "--rules", "m.toml", "--tz", "UTC", "--color", "never"];
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let pieces = sandbox.run(&[&args[..], &names].concat()).expect(0);
+    sandbox.write("whole.log", files.iter().rev().map(|(_, text)| *text).collect::<String>());
+    let whole = sandbox.run(&[&args[..], &["whole.log"]].concat()).expect(0);
+    (pieces.answer(), whole.answer())
+}
+
+#[test]
+fn what_an_older_file_left_open_does_not_outlast_what_a_newer_one_says() {
+    let rules = "[[rule]]\nname = 'db'\nsource = 's'\nmatch = 'down'\nresolve_after = '5m'\nseverity = 'critical'\n\
+                 [[rule]]\nname = 'slow'\nsource = 's'\nmatch = 'slow'\nseverity = 'warning'\n";
+    let files = [("q.log", "2026-11-28T10:30:00Z slow\n"), ("q.log.1", "2026-11-28T10:00:00Z down\n")];
+    for tie in ["unless = 'db'\n", "after = 'db'\n"] {
+        let (pieces, whole) = told_of(&format!("{rules}{tie}"), &files);
+        assert_eq!(pieces, whole, "{tie}");
+        assert!(whole.contains("10:05:00Z  OK") && !whole.contains("not told"), "{tie}: {whole}");
+    }
+}
+
+#[test]
+fn lines_that_rules_of_triplines_own_take_are_no_matches() {
+    let sandbox = Sandbox::new();
+    let rule = "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'from (?<ip>\\S+)'\nby = 'ip'\nmax_keys = 10\n\
+                resolve_after = 'never'\nseverity = 'info'\n";
+    sandbox.write("m.toml", rule);
+    let line = |n| format!("2026-11-28T10:00:00Z from a{n}\n");
+    sandbox.write("a.log", (0..50).map(line).collect::<String>());
+    let finished = sandbox.run(&["replay", "--rules", "m.toml", "a.log"]).expect(0);
+    assert!(finished.talk().contains(" from 50 matches in "), "{}", finished.talk());
+}

@@ -78,6 +78,7 @@ impl Drive {
             let (ruleset, scope) = (Arc::new(ruleset), scene.scope.clone());
             let mut engine = Engine::new(ruleset, scope, vec![timing], &Saved::default(), START);
             engine.tell_matches();
+            engine.join();
             for input in &drive.inputs {
                 engine.opened(input.id, &source, &input.path.to_string_lossy());
                 engine.phase(input.id, Phase::Behind, START);

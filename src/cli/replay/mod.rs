@@ -19,8 +19,9 @@ use jiff::tz::TimeZone;
 
 use super::load::{self, Lines, Wanted};
 use super::{COULD_NOT, Color, Failure, Joined, LineFormat, NO, answer, quiet, render, talk};
+use crate::config::own::OWN_PREFIX;
 use crate::engine::{Output, RuleCounts, Tell};
-use crate::model::{ChangeReport, DeliveryKind};
+use crate::model::{ChangeReport, DeliveryKind, RuleName};
 use crate::rule::{Multiline, Ruleset};
 use crate::sink::stdout;
 use crate::untrusted::Untrusted;
@@ -216,11 +217,13 @@ fn timeline(
     }
     // A line counts for each rule that it fits, in whatever way its window took it.
     let fitted = |counts: RuleCounts| counts.matches + counts.late + counts.overflow;
+    let is_own = |name: &RuleName| name.as_str().starts_with(OWN_PREFIX);
+    let counts = drive.engine(0).rule_counts();
     told.summary.finish(Facts {
         span: drive.began().map(|began| (began, end)),
         files: drive.files(),
         bytes: drive.bytes(),
-        matches: drive.engine(0).rule_counts().map(|(_, counts, _)| fitted(counts)).sum(),
+        matches: counts.filter(|(name, ..)| !is_own(name)).map(|(_, counts, _)| fitted(counts)).sum(),
         open: drive.engine(0).open_alerts().cloned().collect(),
         faults: drive.faults().to_vec(),
     });
