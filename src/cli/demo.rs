@@ -124,6 +124,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     })?;
     let stdout = std::io::stdout();
     let options = Options {
+        blank: Vec::new(),
         believed: (settings, ruleset),
         load: None,
         every: false,

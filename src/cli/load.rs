@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -62,6 +62,8 @@ pub(crate) struct Loaded {
     pub(crate) texts: BTreeMap<PathBuf, String>,
     /// How many rules of the user are in force.
     pub(crate) rules: usize,
+    /// Globs of rule files that something fits.
+    pub(crate) fitted: Vec<PathBuf>,
     /// Globs of rule files that nothing fits.
     pub(crate) blank: Vec<PathBuf>,
 }
@@ -155,6 +157,7 @@ pub(crate) struct Texts {
     rules: Vec<Text>,
     /// What rules look things up in.
     tables: config::csv::Files,
+    fitted: Vec<PathBuf>,
     blank: Vec<PathBuf>,
     unread: Vec<Diagnostic>,
 }
@@ -163,6 +166,11 @@ impl Texts {
     /// True if a rule names its files.
     pub(crate) fn has_files(&self) -> bool {
         !config::inline_sources(&self.rules, &TimeZone::UTC).is_empty()
+    }
+
+    /// The first of the globs that `fitted` once and that no rule file fits any more.
+    pub(crate) fn lost<'g>(&self, fitted: &'g [PathBuf]) -> Option<&'g Path> {
+        fitted.iter().find(|glob| self.blank.contains(glob)).map(PathBuf::as_path)
     }
 
     /// Of all that was read: another digest means that something changed.
@@ -219,13 +227,21 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
         Ok(settings) => settings.rules.clone(),
         Err(draft) => draft.rules.clone(),
     };
-    let (mut rules, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    // A shell lets a glob fit them too.
+    let tests = globs.iter().filter(|glob| named && is_test_file(glob) && !is_glob(glob)).count();
+    let (mut rules, mut fitted, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for glob in &globs {
         let found = expand(glob, false)?;
-        if found.is_empty() && (named || wanted.config.is_some()) {
-            if named {
-                return Err(format!("no rule file fits `{}`: check the path", glob.display()));
+        if !found.is_empty() {
+            fitted.push(glob.clone());
+        } else if named && is_test_file(glob) && !is_glob(glob) {
+            if tests == globs.len() {
+                let path = glob.display();
+                return Err(format!("`{path}` holds tests and no rules: `tripline test {path}` plays them"));
             }
+        } else if named {
+            return Err(format!("no rule file fits `{}`: check the path", glob.display()));
+        } else if wanted.config.is_some() {
             blank.push(glob.clone());
         }
         for path in found {
@@ -247,12 +263,12 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
         texts.insert(place.key().clone(), table.clone().unwrap_or_default());
         place.insert(table);
     }
-    Ok(Texts { settings, diagnostics, all: texts, rules, tables, blank, unread })
+    Ok(Texts { settings, diagnostics, all: texts, rules, tables, fitted, blank, unread })
 }
 
 /// Checks everything that was read for `wanted`, and tries patterns as `probe` does.
 pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded {
-    let Texts { mut settings, mut diagnostics, all, rules, tables, blank, mut unread } = texts;
+    let Texts { mut settings, mut diagnostics, all, rules, tables, fitted, blank, mut unread } = texts;
     if let Ok(settings) = &mut settings {
         anchor(settings, &std::env::current_dir().unwrap_or_default());
     }
@@ -312,7 +328,7 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     if let Some((settings, ruleset)) = &mut believed {
         config::redact(settings, ruleset);
     }
-    Loaded { believed, diagnostics, texts: all, rules, blank }
+    Loaded { believed, diagnostics, texts: all, rules, fitted, blank }
 }
 
 /// A file of configuration, or one that it names, can not be read.
@@ -399,7 +415,7 @@ pub(super) fn read_text(path: &Path) -> Result<Text, String> {
             MOST_TEXT >> 20
         )),
         Ok(text) => Ok(Text { path: path.to_owned(), text }),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
             Err(format!("`{}` is not UTF-8 text: save it as UTF-8", path.display()))
         }
         Err(error) => Err(format!("can not read `{}`: {error}", path.display())),
@@ -412,11 +428,19 @@ pub(super) fn is_test_file(path: &Path) -> bool {
 }
 
 /// The rule files a path or glob names, sorted; with `tests` those that are for tests too.
+///
+/// # Errors
+/// A sentence, if it is no glob, or not all of the directories can be read that it looks into: what is in them may not be
+/// gone.
 pub(super) fn expand(glob: &Path, tests: bool) -> Result<Vec<PathBuf>, String> {
-    if !is_glob(glob) {
-        return if glob.is_dir() { expand(&glob.join("*.toml"), tests) } else { Ok(vec![glob.to_owned()]) };
-    }
-    let mut found = fitting(glob)?;
+    let mut found = if is_glob(glob) {
+        let Fitting { files, unread } = fitting(glob)?;
+        unread.map_or(Ok(files), Err)?
+    } else if glob.is_dir() {
+        return expand(&glob.join("*.toml"), tests);
+    } else {
+        vec![glob.to_owned()]
+    };
     found.retain(|path| tests || !is_test_file(path));
     Ok(found)
 }
@@ -426,11 +450,19 @@ pub(super) fn is_glob(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '[', '{'])
 }
 
-/// The files that fit a glob, sorted; hidden ones fit none.
+/// What fits a glob.
+pub(super) struct Fitting {
+    /// The files, sorted; hidden ones fit none.
+    pub(super) files: Vec<PathBuf>,
+    /// A sentence about the first directory that could not be looked into.
+    pub(super) unread: Option<String>,
+}
+
+/// The files that fit a glob.
 ///
 /// # Errors
 /// A sentence, if it is no glob.
-pub(super) fn fitting(glob: &Path) -> Result<Vec<PathBuf>, String> {
+pub(super) fn fitting(glob: &Path) -> Result<Fitting, String> {
     let text = glob.to_string_lossy();
     let matcher = GlobBuilder::new(&text)
         .literal_separator(true)
@@ -442,26 +474,35 @@ pub(super) fn fitting(glob: &Path) -> Result<Vec<PathBuf>, String> {
         .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
         .collect();
     let depth = if text.contains("**") { 16 } else { glob.components().count() - fixed.components().count() };
-    let mut found = Vec::new();
+    let (mut files, mut unread) = (Vec::new(), None);
     let start = if fixed.as_os_str().is_empty() { PathBuf::from(".") } else { fixed.clone() };
-    walk(&start, depth, &mut |path| {
+    let mut see = |path: &Path| {
         let shown = if fixed.as_os_str().is_empty() { path.strip_prefix(".").unwrap_or(path) } else { path };
         let hidden = shown.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if matcher.is_match(shown) && !hidden {
-            found.push(shown.to_owned());
+            files.push(shown.to_owned());
         }
-    });
-    found.sort();
-    Ok(found)
+    };
+    walk(&start, depth, &mut see, &mut unread);
+    files.sort();
+    Ok(Fitting { files, unread })
 }
 
-fn walk(dir: &Path, depth: usize, see: &mut impl FnMut(&Path)) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
+fn walk(dir: &Path, depth: usize, see: &mut impl FnMut(&Path), unread: &mut Option<String>) {
+    let entries = match std::fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Ok(entries) => entries,
+        // There never was one, or it is gone by now.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return,
+        Err(error) => {
+            unread.get_or_insert_with(|| format!("can not read the directory `{}`: {error}", dir.display()));
+            return;
+        }
+    };
+    for entry in entries {
         let path = entry.path();
         if path.is_dir() {
             if depth > 1 {
-                walk(&path, depth - 1, see);
+                walk(&path, depth - 1, see, unread);
             }
         } else {
             see(&path);

@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use sha2::{Digest as _, Sha256};
 
-use super::load::{self, Lines, Loaded, Wanted};
+use super::load::{self, Lines, Loaded, Texts, Wanted};
 use super::{Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
 use crate::config::probe::Probe;
 use crate::daemon::{self, Believed, Load, Options, Why};
@@ -101,37 +102,43 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     if is_bare && !texts.has_files() {
         return Err(nothing_to_watch());
     }
-    let mut known = Known { last: texts.digest(), seen: None };
-    let loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
+    let first = texts.digest();
+    let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
     show(&loaded, color);
-    let Some(mut believed) = loaded.believed else { return Err(refused(&loaded)) };
+    let Some(mut believed) = loaded.believed.take() else { return Err(refused(&loaded)) };
     apply(&mut believed, &args);
 
+    let mut known = Known { last: first, seen: None, fitted: loaded.fitted };
     let reload_args = Overrides { state_dir: args.state_dir.clone(), listen: args.listen };
     let load: Load = Box::new(move |why| {
-        let texts = match load::read(&wanted) {
-            Ok(texts) => texts,
-            // A file that is being replaced is looked at again in a second.
-            Err(_) if why == Why::Look => return None,
-            Err(error) => {
-                tracing::error!("{error}");
-                return Some(Err(()));
-            }
-        };
+        let texts = load::read(&wanted);
+        let digest = texts.as_ref().map_or_else(|why| Sha256::digest(why).into(), Texts::digest);
         // Nothing is compiled, let alone tried, before it is known that something changed.
-        if !known.is_new(why, texts.digest()) {
+        if !known.is_new(why, digest) {
             return None;
         }
-        let loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
+        let texts = match texts {
+            Ok(texts) => texts,
+            Err(why) => return Some(Err(why)),
+        };
+        if let Some(glob) = texts.lost(&known.fitted) {
+            let glob = glob.display();
+            let way = "put them back, or take it out of `rules` if they are to go";
+            return Some(Err(format!("no rule file fits `{glob}` any more: {way}")));
+        }
+        let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
         show(&loaded, color);
-        Some(loaded.believed.ok_or(()).map(|mut believed| {
-            reload_args.apply(&mut believed);
-            believed
-        }))
+        let Some(mut believed) = loaded.believed.take() else {
+            return Some(Err("the configuration on disk is wrong".to_owned()));
+        };
+        known.fitted = loaded.fitted;
+        reload_args.apply(&mut believed);
+        Some(Ok(believed))
     });
     let stdout = std::io::stdout();
     let options = Options {
         believed,
+        blank: loaded.blank,
         load: Some(load),
         every,
         stdin: stdin.then(|| SourceName::new("files")),
@@ -144,10 +151,12 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     Ok(daemon::run(options)?)
 }
 
-/// What is in force, and what was seen since, as digests of all that was read.
+/// What is in force, and what was seen since, as digests of all that was read or of why it could not be.
 struct Known {
     last: [u8; 32],
     seen: Option<[u8; 32]>,
+    /// The globs of rule files that something fitted when the rules in force were read.
+    fitted: Vec<PathBuf>,
 }
 
 impl Known {
@@ -276,7 +285,7 @@ mod tests {
     #[test]
     fn what_is_written_at_this_moment_is_not_loaded_unless_somebody_asks() {
         let [old, empty, new] = [[0; 32], [1; 32], [2; 32]];
-        let mut known = Known { last: old, seen: None };
+        let mut known = Known { last: old, seen: None, fitted: Vec::new() };
         let looks = [old, empty, new, new, new, old, empty, old, old];
         let loaded = looks.map(|now| known.is_new(Why::Look, now));
         assert_eq!(loaded, [false, false, false, true, false, false, false, false, true]);

@@ -13,6 +13,8 @@ use crate::untrusted::Untrusted;
 
 /// Columns of a terminal that is not asked.
 pub(super) const WIDTH: usize = 80;
+/// Lines of one problem, at most.
+const MOST_LINES: usize = 6;
 /// Digits of an alert key that are shown: enough to name one among a rule's.
 const DIGITS: usize = 8;
 
@@ -59,7 +61,8 @@ fn text(report: &Report, color: bool) -> String {
     if !problems.is_empty() {
         let _ = writeln!(text, "\n{}", plural(problems.len() as u64, "problem"));
         for problem in &problems {
-            let _ = writeln!(text, "  {}", fit(problem, WIDTH - 2));
+            let lines = wrapped(problem, WIDTH - 4);
+            let _ = writeln!(text, "  {}", lines.join("\n    "));
         }
     }
     let open = report.alerts.len() as u64 + report.more_alerts;
@@ -167,6 +170,20 @@ pub(super) fn fit(text: &str, width: usize) -> String {
         return text;
     }
     text.chars().take(width - 1).chain(['…']).collect()
+}
+
+/// Text of whoever, harmless, in lines that are not longer than that, cut between words where there are some.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let text: Vec<char> = Untrusted(text).to_string().chars().collect();
+    let (mut rest, mut lines) = (&text[..], Vec::new());
+    while rest.len() > width && lines.len() < MOST_LINES - 1 {
+        let blank = rest[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > 0);
+        let (line, behind) = rest.split_at(blank.unwrap_or(width));
+        lines.push(line.iter().collect());
+        rest = &behind[usize::from(blank.is_some())..];
+    }
+    lines.push(fit(&rest.iter().collect::<String>(), width));
+    lines
 }
 
 pub(super) fn plural(n: u64, noun: &str) -> String {
@@ -336,6 +353,17 @@ oncall                                 3     1d01h  suspended
             assert!(line.chars().count() <= WIDTH, "{line}");
             assert!(!line.chars().any(char::is_control), "{line:?}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_to_its_end() {
+        let text = "one two three  four";
+        assert_eq!(wrapped(text, 7), ["one two", "three ", "four"]);
+        assert_eq!(wrapped(text, 19), [text]);
+        assert_eq!(wrapped("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("", 4), [""]);
+        let endless = wrapped(&"word ".repeat(100), 10);
+        assert_eq!((endless.len(), endless.last().map(String::as_str)), (MOST_LINES, Some("word word…")));
     }
 
     #[test]

@@ -7,12 +7,11 @@ use tokio::sync::oneshot;
 use super::core::{Core, Now};
 use super::letters;
 use super::view::view;
-use super::{Daemon, Reloads};
+use super::{Daemon, Reloads, users_rules};
 use crate::admin::{
     Answer, End, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Silence, SilenceRow,
     Source,
 };
-use crate::config::own::own_rules;
 use crate::engine::silence::new_terms;
 use crate::http::View;
 use crate::model::{AlertKey, KeyHash, Timestamp, Transition};
@@ -39,8 +38,9 @@ impl Daemon {
     pub(super) fn asked(&mut self, question: Question, reply: oneshot::Sender<Answer>, now: Now) {
         let answer = match question {
             Question::Status => {
-                let view = view(&self.core, &self.settings, now, self.stopping.is_some(), self.reloads);
-                let report = report(&self.core, &self.settings, &view, self.reloads, &self.process, now.time);
+                let view = view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
+                let report =
+                    report(&self.core, &self.settings, &view, &self.reloads, &self.process, now.time);
                 Answer::Status(Box::new(report))
             }
             Question::Rules => Answer::Rules(Box::new(rules(&self.core, &self.process))),
@@ -188,7 +188,7 @@ fn report<D: Disk>(
     core: &Core<D>,
     settings: &Settings,
     view: &View,
-    reloads: Reloads,
+    reloads: &Reloads,
     process: &Process,
     now: Timestamp,
 ) -> Report {
@@ -204,8 +204,12 @@ fn report<D: Disk>(
     });
     let sinks = core.queues().map(|(name, status)| letters::sink(name, &status, settings, now));
     let mut problems = view.problems.clone();
-    if !reloads.last_ok {
-        problems.push("the configuration on disk is wrong: the running one stays".to_owned());
+    if let Some(why) = &reloads.failure {
+        problems.push(format!("the configuration was not loaded, the running one stays: {why}"));
+    }
+    let rules = users_rules(core) as u64;
+    if rules == 0 {
+        problems.push("no rule is in force, so nothing is watched".to_owned());
     }
     Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -213,7 +217,7 @@ fn report<D: Disk>(
         scope: process.scope.clone(),
         at: now,
         started: process.started,
-        rules: core.engine().ruleset().rules.len().saturating_sub(own_rules().len()) as u64,
+        rules,
         problems,
         alerts: open.iter().take(MOST_ALERTS).map(|alert| open_alert(core, alert)).collect(),
         silences: silences(core),

@@ -27,13 +27,14 @@ use self::core::{Core, Now, Remark, Setup, Step};
 use self::deliver::{AttachError, Courier, Done, Terms};
 use self::socket::SocketError;
 use crate::admin::{Answer, Question};
-use crate::model::{SinkName, SourceName, Status, Timestamp};
+use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
+use crate::saved::{Saved, SavedKey};
 use crate::settings::{OnStop, Peer, Settings};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
-use crate::tail::{Note, RealDisk};
+use crate::tail::{Disk, Note, RealDisk};
 use crate::untrusted::Untrusted;
 
 /// Longest wait between two turns, so that `/healthz` and the watchdog can tell a quiet loop from a dead one.
@@ -46,8 +47,8 @@ const BLOCK: usize = 64 * 1024;
 /// Settings and rules that are believed.
 pub type Believed = (Settings, Ruleset);
 
-/// Loads the configuration again; `Err` says that the running one stays, after the problems were shown.
-pub type Load = Box<dyn FnMut(Why) -> Option<Result<Believed, ()>> + Send>;
+/// Loads the configuration again; `Err` says that the running one stays, and why, after the problems were shown.
+pub type Load = Box<dyn FnMut(Why) -> Option<Result<Believed, String>> + Send>;
 
 /// Why the configuration is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub enum Why {
 pub struct Options {
     /// Settings and rules to begin with.
     pub believed: Believed,
+    /// Globs of rule files that nothing fits.
+    pub blank: Vec<PathBuf>,
     /// How to get them anew; `None`: never.
     pub load: Option<Load>,
     /// Rules see every source if theirs is not configured.
@@ -86,6 +89,21 @@ pub enum RunError {
     /// The state can not be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Rules of open alerts are not there, and neither are files that may have held them.
+    #[error(
+        "no rule file fits `{}`, and {} not there: `{rule}`; put the files back, or take it out of `rules` if what is open \
+         is to be resolved",
+        .glob.display(),
+        match alerts { 1 => "1 open alert is of a rule that is".to_owned(), n => format!("{n} open alerts are of rules that are") }
+    )]
+    RulesGone {
+        /// The first glob that nothing fits.
+        glob: PathBuf,
+        /// How many would be resolved.
+        alerts: usize,
+        /// The rule of one of them.
+        rule: RuleName,
+    },
     /// A sink can not be used.
     #[error(transparent)]
     Sink(#[from] AttachError),
@@ -113,7 +131,7 @@ enum Input {
     Signal(Signal),
     /// The command line wants to know, and whom to tell.
     Asked(Question, oneshot::Sender<Answer>),
-    Loaded(Result<Box<Believed>, ()>),
+    Loaded(Result<Box<Believed>, String>),
     /// Bytes, and whom to tell that they were used.
     Stdin(Vec<u8>, SyncSender<()>),
     StdinEnd,
@@ -127,11 +145,12 @@ enum Signal {
 }
 
 /// What the world knows of reloads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 struct Reloads {
     ok: u64,
     failed: u64,
-    last_ok: bool,
+    /// Why the last one failed.
+    failure: Option<String>,
 }
 
 /// Runs until a signal says stop; the answer is the exit code.
@@ -139,7 +158,8 @@ struct Reloads {
 /// # Errors
 /// If it can not start. Once started, it goes on whatever happens.
 pub fn run(options: Options) -> Result<u8, RunError> {
-    let Options { believed, load, every, stdin, dry_run, require_state, readable, color, ends } = options;
+    let Options { believed, blank, load, every, stdin, dry_run, require_state, readable, color, ends } =
+        options;
     let (settings, ruleset) = believed;
     keep_memory_private();
     let clock = Clock::start();
@@ -162,6 +182,12 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         }
     };
 
+    if let Some(glob) = blank.into_iter().next() {
+        let ended = would_end(&saved, &ruleset);
+        if let Some(rule) = ended.first().map(|rule| (*rule).clone()) {
+            return Err(RunError::RulesGone { glob, alerts: ended.len(), rule });
+        }
+    }
     let unknown = |row: &&crate::model::Delivery| settings.sinks.iter().all(|sink| sink.name != row.sink);
     let orphans = saved.outbox.iter().filter(unknown).count();
     if orphans > 0 {
@@ -210,8 +236,13 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         core.open_pipe(source, "stdin", now);
         stdin_reader(inbox.clone())?;
     }
-    let rules = core.engine().rule_counts().count() - crate::config::own::own_rules().len();
-    tracing::info!(rules, sinks = settings.sinks.len(), files = files.len(), dry_run, "started");
+    tracing::info!(
+        rules = users_rules(&core),
+        sinks = settings.sinks.len(),
+        files = files.len(),
+        dry_run,
+        "started"
+    );
     for file in &files {
         tracing::info!(files = %Untrusted(&file.to_string_lossy()), "watching");
     }
@@ -228,7 +259,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         inputs,
         reload,
         show,
-        reloads: Reloads { ok: 0, failed: 0, last_ok: true },
+        reloads: Reloads::default(),
         stopping: None,
         holding: None,
         stdin_waits: None,
@@ -426,20 +457,20 @@ impl Daemon {
         Some(u8::from(unwritten))
     }
 
-    fn adopt(&mut self, result: Result<Box<Believed>, ()>, now: Now) {
-        self.reloads.last_ok = result.is_ok();
-        let Ok(believed) = result else {
-            self.reloads.failed += 1;
-            tracing::error!("the configuration was not loaded: the running one stays");
-            return;
+    fn adopt(&mut self, result: Result<Box<Believed>, String>, now: Now) {
+        let attached = result.and_then(|believed| {
+            self.courier.attach(&believed.0.sinks).map_err(|error| error.to_string())?;
+            Ok(believed)
+        });
+        let (mut settings, ruleset) = match attached {
+            Ok(believed) => *believed,
+            Err(why) => {
+                tracing::error!(why, "the configuration was not loaded: the running one stays");
+                self.reloads.failed += 1;
+                self.reloads.failure = Some(why);
+                return;
+            }
         };
-        let (mut settings, ruleset) = *believed;
-        if let Err(error) = self.courier.attach(&settings.sinks) {
-            self.reloads.failed += 1;
-            self.reloads.last_ok = false;
-            tracing::error!(%error, "the configuration was not loaded: the running one stays");
-            return;
-        }
         if settings.state_dir != self.settings.state_dir
             || settings.admin.listen != self.settings.admin.listen
         {
@@ -452,8 +483,9 @@ impl Daemon {
         self.core.reload(&settings, ruleset, fastrand::u64(..), now);
         self.settings = settings;
         self.reloads.ok += 1;
+        self.reloads.failure = None;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        tracing::info!(rules = self.core.engine().rule_counts().count(), "the configuration was loaded");
+        tracing::info!(rules = users_rules(&self.core), "the configuration was loaded");
     }
 
     /// Does what a step asks for; says when to turn again.
@@ -482,7 +514,7 @@ impl Daemon {
         }
         if now.time.since(self.shown) >= SHOW_EVERY {
             self.shown = now.time;
-            let view = view::view(&self.core, &self.settings, now, self.stopping.is_some(), self.reloads);
+            let view = view::view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
             self.show.send_replace(Arc::new(view));
         }
         step.wake
@@ -543,6 +575,18 @@ impl Daemon {
             self.core.release(&sink, now);
         }
     }
+}
+
+/// How many rules of the user are in force.
+fn users_rules<D: Disk>(core: &Core<D>) -> usize {
+    core.engine().ruleset().rules.len().saturating_sub(crate::config::own::own_rules().len())
+}
+
+/// The rules of the open alerts that a start with these rules would resolve because their rules are not there.
+fn would_end<'s>(saved: &'s Saved, ruleset: &Ruleset) -> Vec<&'s RuleName> {
+    let is_open = |row: &&SavedKey| row.open.as_ref().is_some_and(|last| last.status != Status::Ok);
+    let is_lost = |row: &&SavedKey| row.outlives.is_none() && ruleset.find(row.rule.as_str()).is_none();
+    saved.keys.iter().filter(is_open).filter(is_lost).map(|row| &row.rule).collect()
 }
 
 fn courier(runtime: &Runtime, inbox: &Sender<Input>, terms: Terms) -> Courier {

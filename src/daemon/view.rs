@@ -14,7 +14,7 @@ pub(super) fn view<D: Disk>(
     settings: &Settings,
     now: Now,
     stopping: bool,
-    reloads: Reloads,
+    reloads: &Reloads,
 ) -> View {
     let files = core.files();
     let mut problems: Vec<String> = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn view<D: Disk>(
         sinks: sinks.collect(),
         reloads_ok: reloads.ok,
         reloads_failed: reloads.failed,
-        last_reload_ok: reloads.last_ok,
+        last_reload_ok: reloads.failure.is_none(),
         commits: counts.commits,
         commit_failures: counts.commit_failures,
         problems,

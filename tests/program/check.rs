@@ -379,3 +379,20 @@ fn a_secret_that_is_here_and_can_be_none_is_an_error_and_one_that_is_elsewhere_i
         &["error[bad-key]: `secret` is no secret to sign with", "tripline.toml:12:1"],
     );
 }
+
+#[test]
+fn test_files_that_a_shell_lets_a_glob_fit_are_no_rule_files() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules/a.toml", "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\nseverity = 'info'\n");
+    sandbox.write("rules/a.test.toml", "rules = ['a.toml']\n");
+    for args in
+        [&["check", "rules/a.toml", "rules/a.test.toml"][..], &["check", "rules/*.toml"], &["check", "rules"]]
+    {
+        assert_eq!(sandbox.run(args).expect(0).answer(), "1 rule is right", "{args:?}");
+    }
+    let finished = sandbox.run(&["check", "rules/a.test.toml"]).expect(2);
+    assert!(
+        finished.talk().contains("holds tests and no rules: `tripline test rules/a.test.toml`"),
+        "{finished:?}"
+    );
+}

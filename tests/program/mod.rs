@@ -41,6 +41,8 @@ mod reload;
 mod replay;
 /// `test`: rules and what they are held against.
 mod rule_tests;
+/// Rule files that are not there: a lost mount ends no alert.
+mod rules_lost;
 /// What the public is told, over lost answers and sudden death.
 mod status_page;
 mod tellers;

@@ -12,10 +12,12 @@ use std::time::UNIX_EPOCH;
 use memchr::memchr;
 
 use super::decode::{Decoded, Taken};
-use crate::cli::{Failure, load};
+use crate::cli::load::{self, Fitting};
+use crate::cli::{Failure, talk};
 use crate::daemon::clock::wall;
 use crate::model::{FileId, Timestamp};
 use crate::scan::{Block, Scanned, Scanner, Tail};
+use crate::untrusted::Untrusted;
 
 /// Bytes read at once.
 const BLOCK: usize = 256 * 1024;
@@ -153,11 +155,14 @@ fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             paths.push(argument.clone());
             continue;
         }
-        let found = load::fitting(argument).map_err(Failure)?;
-        if found.is_empty() {
+        let Fitting { files, unread } = load::fitting(argument).map_err(Failure)?;
+        if let Some(unread) = unread {
+            talk(&format!("warning: {}\n", Untrusted(&unread)));
+        }
+        if files.is_empty() {
             return Err(Failure(format!("no file fits `{}`: check the path", argument.display())));
         }
-        paths.extend(found);
+        paths.extend(files);
     }
     Ok(paths)
 }
