@@ -20,11 +20,12 @@ const KEYS: usize = 50_000;
 const FILE: FileId = FileId(1);
 
 /// A name, what the rule says besides, and lines for each key.
-const SHAPES: [(&str, &str, usize); 7] = [
+const SHAPES: [(&str, &str, usize); 8] = [
     ("counted once, no alert", "within = '1h'\nwarning = '>= 1000'", 1),
     ("counted 100 times, no alert", "within = '1h'\nwarning = '>= 1000'", 100),
     ("open alert, one line", "within = '1h'\nwarning = '>= 1'", 1),
     ("open alert, 5 lines", "within = '1h'\nwarning = '>= 1'", 5),
+    ("open alert, 10 lines, all kept", "within = '1h'\nwarning = '>= 1'", 10),
     ("p95 over 100 numbers", "within = '1h'\nmeasure = 'p95(took)'\nwarning = '> 1h'", 100),
     ("p95 over 1000 numbers", "within = '1h'\nmeasure = 'p95(took)'\nwarning = '> 1h'", 1000),
     ("watched for absence", "measure = 'absent'\nwarning = '> 26h'", 1),
