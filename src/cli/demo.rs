@@ -30,7 +30,7 @@ resolve_after = "6s"
 
 [[rule]]
 name     = "ssh_bruteforce"
-match    = 'sshd(?:-session)?\[\d+\]: Failed \S+ for (?:invalid user )?(?<user>\S*) from %{ip:src_ip} port \d+'
+match    = '^%{syslog} sshd(?:-session)?\[\d+\]: Failed \S+ for (?:invalid user )?(?<user>.*) from %{ip:src_ip} port \d+(?: ssh2)?(?:: \S+ \S+)?$'
 by       = ["src_ip"]
 within   = "8s"
 warning  = ">= 5"
@@ -39,15 +39,15 @@ summary  = "{count} failed logins from {src_ip} in {within} (last user {user})"
 
 [[rule]]
 name     = "disk_io"
-match    = 'kernel: .*I/O error, dev (?<dev>\w+), sector'
-resolve  = 'kernel: .*\[(?<dev>\w+)\] Attached SCSI disk'
+match    = '^%{syslog} kernel: (?:\[ *[\d.]+\] )?(?:\w+: )?I/O error, dev (?<dev>\w+), sector'
+resolve  = '^%{syslog} kernel: (?:\[ *[\d.]+\] )?sd \S+ \[(?<dev>\w+)\] Attached SCSI disk$'
 by       = ["dev"]
 severity = "critical"
 summary  = "disk {dev} does not answer"
 
 [[rule]]
 name     = "oom_kill"
-match    = 'Out of memory: Killed process \d+ \((?<process>[^)]+)\)'
+match    = '^%{syslog} kernel: (?:\[ *[\d.]+\] )?Out of memory: Killed process \d+ \((?<process>[^)]+)\)'
 by       = ["process"]
 summary  = "the kernel ended {process} for want of memory"
 "#;

@@ -41,6 +41,16 @@ macro_rules! ipv4 {
         concat!(r"(?-u:\b)", octet!(), r"(?:\.", octet!(), r"){3}(?-u:\b)")
     };
 }
+macro_rules! ts {
+    () => {
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+    };
+}
+macro_rules! syslogts {
+    () => {
+        "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-3][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}"
+    };
+}
 macro_rules! h {
     () => {
         "[0-9A-Fa-f]{1,4}"
@@ -127,17 +137,13 @@ pub const BUILT_IN: &[Macro] = &[
         "a log level",
         "WARNING",
     ),
+    named("ts", ts!(), "a date and time such as RFC 3339", "2026-01-05T10:00:00.123+01:00"),
+    named("syslogts", syslogts!(), "a date and time as syslog writes them", "Jan  5 10:00:00"),
     named(
-        "ts",
-        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?",
-        "a date and time such as RFC 3339",
-        "2026-01-05T10:00:00.123+01:00",
-    ),
-    named(
-        "syslogts",
-        "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 0-3][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}",
-        "a date and time as syslog writes them",
-        "Jan  5 10:00:00",
+        "syslog",
+        concat!("(?:<[0-9]{1,3}>)?(?:", syslogts!(), "|", ts!(), ") [^ ]+"),
+        "the head of a line of syslog: when, old or new, and which host",
+        "2026-01-05T10:00:00.123+01:00 web-1",
     ),
     named("date", "[0-9]{4}-[0-9]{2}-[0-9]{2}", "a date", "2026-01-05"),
     named("time", r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?", "a time of day", "10:00:00.5"),
@@ -455,6 +461,8 @@ mod tests {
             ("method", "get"),
             ("duration", "5"),
             ("httpstatus", "600"),
+            ("syslog", "Jan  5 10:00:00 web-1 cron[1]:"),
+            ("syslog", "web-1 Jan  5 10:00:00 x"),
             ("quoted", "\"a"),
             ("path", "a/b"),
         ] {

@@ -43,7 +43,7 @@ fn a_real_log_leads_to_exactly_these_transitions() {
         "2015-12-10T07:34:10Z warning 123.235.32.19",
         "2015-12-10T08:08:42Z ok 112.95.230.3",
         "2015-12-10T08:14:00Z ok 123.235.32.19",
-        "2015-12-10T08:25:08Z warning 5.188.10.180",
+        "2015-12-10T08:24:58Z warning 5.188.10.180",
         "2015-12-10T09:05:50Z ok 5.188.10.180",
         "2015-12-10T09:08:54Z warning 185.190.58.151",
         "2015-12-10T09:11:34Z warning 103.99.0.122",
@@ -68,13 +68,13 @@ fn a_real_log_leads_to_exactly_these_transitions() {
     let summary = "\
 would have paged 10 times from 2015-12-10 06:55 to 2015-12-10 11:04 (UTC)
   rule            day           pages     matches
-  ssh_bruteforce  2015-12-10       10         521
+  ssh_bruteforce  2015-12-10       10         522
 pages of 9 keys, the most of them of
       2  ssh_bruteforce  src_ip=103.99.0.122  (46 matches)
 ";
     let talk = finished.talk();
     assert!(talk.starts_with(summary), "{talk}");
-    assert!(talk.ends_with("24 transitions from 521 matches in 225216 bytes"), "{talk}");
+    assert!(talk.ends_with("24 transitions from 522 matches in 225216 bytes"), "{talk}");
 }
 
 fn failed(at: DateTime, from: &str) -> String {
