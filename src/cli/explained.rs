@@ -499,7 +499,12 @@ impl Page {
             }
         };
         say("for", Some(rule.hold), "a level has to be true for so long without a break");
-        say("end", rule.resolve_after, "quiet for so long ends the alert (`resolve_after`)");
+        let quiet = if rule.within.is_zero() || rule.latch {
+            "quiet for so long ends the alert (`resolve_after`)"
+        } else {
+            "so long after no level holds any more the alert ends (`resolve_after`)"
+        };
+        say("end", rule.resolve_after, quiet);
         say("expire", rule.expire_after, "without a recovery line it ends after so long (`expire_after`)");
         say("renotify", rule.renotify, "while it is open it is told again so often");
         if rule.resolve_after.is_none() {

@@ -241,7 +241,7 @@ mod tests {
     fn a_name_that_means_nothing_else_is_a_field_wherever_it_stands() {
         let rule = on_json(
             "where = 'a.b >= 5'\nset = { c = 'lower(d)' }\nby = ['e']\nmeasure = 'max(f)'\nwithin = '1m'\nwarning = '> 1'\n\
-             summary = '{g}'\nlabels = { h = '{i}' }\nrunbook = 'https://x/{j}'\nimages = ['{k}']",
+             summary = '{g}'\nlabels = { h = '{i}' }\nrunbook = 'https://x/{j}'\nimages = ['https://y/{k}']",
         );
         let mut fields = names(&rule);
         fields.sort_unstable();

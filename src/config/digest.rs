@@ -269,9 +269,13 @@ mod tests {
         let change = "kind = 'change'\nchange_key = '{a}'\nchange_status = 'Done'";
         let of = |more: &str| digests_of(&format!("match = '(?<a>x)'\n{change}\n{more}"));
         let plain = of("");
-        for rest in
-            ["change_time = '{a}'", "starts = '{a}'", "ends = '{a}'", "link = 'l'", "linked_changes = 'c'"]
-        {
+        for rest in [
+            "change_time = '{a}'",
+            "starts = '{a}'",
+            "ends = '{a}'",
+            "link = 'https://x/'",
+            "linked_changes = 'c'",
+        ] {
             assert_eq!((of(rest).0 == plain.0, of(rest).1 == plain.1), (true, false), "{rest}");
         }
         let other =

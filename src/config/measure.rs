@@ -50,8 +50,10 @@ pub(super) fn parse<'i>(
     let Some(takes) = known.or(percent.map(|_| "a capture")) else {
         let title = format!("`{}` is not a measure", short(name));
         let problem = problems.error("unknown-measure", said.place(problems, &at), title, "unknown measure");
-        problem.help = did_you_mean(name, MEASURES.iter().map(|(name, ..)| *name));
-        problem.note = Some(format!("the measures are {}", listed(MEASURES.iter().map(|(name, ..)| *name))));
+        problem.help =
+            of_a_hundred(name).or_else(|| did_you_mean(name, MEASURES.iter().map(|(name, ..)| *name)));
+        let names = MEASURES.iter().map(|(name, ..)| if *name == "p50" { "p1` to `p99" } else { name });
+        problem.note = Some(format!("the measures are {}", listed(names)));
         return None;
     };
     let wrong = |problems: &mut Problems<'_>, at: Range<usize>, title: String, help: String| {
@@ -101,6 +103,19 @@ pub(super) fn parse<'i>(
         "last" => Measure::Last(value),
         _ => Measure::Percentile(percent.unwrap_or(50), value),
     })
+}
+
+/// What to write for a percentile that there is not.
+fn of_a_hundred(name: &str) -> Option<String> {
+    let number = name.strip_prefix(['p', 'P']).and_then(|percent| percent.parse::<f64>().ok());
+    let way = match (name, number) {
+        ("median", _) => "`p50(…)` is the median",
+        ("p0", _) => "`min(…)` is the lowest",
+        ("p100", _) => "`max(…)` is the highest",
+        (_, Some(_)) => "percentiles are whole, `p1` to `p99`",
+        _ => return None,
+    };
+    Some(way.to_owned())
 }
 
 /// Says that numbers without a unit can not be held against one with a unit, where that can be seen. `compared`: where

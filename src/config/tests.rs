@@ -2,6 +2,7 @@
 
 mod languages;
 mod main_file;
+mod mistakes;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -248,7 +249,7 @@ for      = "1m"
 max_raises = "30/5m"
 flap     = { changes = 6, within = "1h" }
 labels   = { host = "{host}{{" }
-images   = ["https://x/{path}", { src = "y", alt = "z" }]
+images   = ["https://x/{path}", { src = "https://y/", alt = "z" }]
 links    = ["https://x/{path}", { href = "http://y:8/?{path}#x", text = "z {lines}" }]
 lines_kept = { first = 3, last = 0 }
 

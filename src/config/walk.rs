@@ -59,13 +59,40 @@ pub(super) fn parse<'i>(problems: &mut Problems<'i>) -> DeTable<'i> {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().trim_end_matches('.');
         let (title, label) = message.split_once(", ").unwrap_or((message, ""));
-        let help = error
-            .message()
-            .contains("escape")
-            .then(|| "write patterns between single quotes, so that backslashes need no doubling".to_owned());
-        problems.error(SYNTAX, span, title, label).help = help;
+        let escaped =
+            || "write patterns between single quotes, so that backslashes need no doubling".to_owned();
+        let escape = error.message().contains("escape").then(escaped);
+        match bare_word(problems.text, &span).filter(|_| escape.is_none()) {
+            Some((at, way)) => {
+                let title = format!("`{}` is no value", short(&problems.text[at.clone()]));
+                problems.error(SYNTAX, at, title, "a word without quotes").help = Some(way);
+            }
+            None => problems.error(SYNTAX, span, title, label).help = escape,
+        }
     }
     table.into_inner()
+}
+
+/// The word without quotes that a syntax error points at, if it is one that stands for a value, and what to write.
+fn bare_word(text: &str, span: &Range<usize>) -> Option<(Range<usize>, String)> {
+    let before = text.get(..span.start)?;
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    let is_value = before[line..].trim_end().ends_with(['=', '[', ',']);
+    let is_part = |c: char| c.is_alphanumeric() || "_-.%".contains(c);
+    let rest = text.get(span.start..)?;
+    let word = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+    if !is_value || !word.starts_with(char::is_alphanumeric) || !word.contains(char::is_alphabetic) {
+        return None;
+    }
+    let behind = rest[word.len()..].lines().next().unwrap_or_default().trim_start();
+    let is_alone = behind.is_empty() || behind.starts_with(['#', ',', ']', '}']);
+    let way = match word.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "true" => "write `true`".to_owned(),
+        "no" | "off" | "false" => "write `false`".to_owned(),
+        _ if is_alone => format!("write it between quotes: `\"{}\"`", short(word)),
+        _ => "write it between quotes".to_owned(),
+    };
+    Some((span.start..span.start + word.len(), way))
 }
 
 /// Says which keys of `table` are unknown or not yet supported, and which values are not what their key takes.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::alert::CAPTURE_KEPT;
 use super::lines::cut;
 use super::{Engine, Reported, digest};
-use crate::model::{ChangeReport, ChangeStatus, Image, KeyHash, Labels, Timestamp};
-use crate::rule::{Change, ImageTemplate, LinkTemplate, Rule, StatusOf, Template, Value};
+use crate::model::{ChangeReport, ChangeStatus, KeyHash, Labels, Timestamp};
+use crate::rule::{AddressTemplate, Change, Rule, StatusOf, Template, Value};
 use crate::scan::Match;
 
 /// Bytes of a change key, at most: what every peer takes.
@@ -72,8 +72,7 @@ impl Engine {
             _ => self.fill(rule, hit, value, text),
         };
         let fill = |template: &Template| template.render(say);
-        let filled =
-            |template: &Option<Template>| template.as_ref().map(fill).filter(|text| !text.trim().is_empty());
+        let address = |address: &Option<AddressTemplate>| address.as_ref()?.render(say);
         let (mut labels, mut details) = (Labels::new(), Labels::new());
         for (name, template) in &rule.labels {
             let kind = if template.is_constant() { &mut labels } else { &mut details };
@@ -82,12 +81,6 @@ impl Engine {
         if rule.scoped {
             labels.insert("instance".into(), self.scope.clone());
         }
-        let image = |image: &ImageTemplate| Image {
-            src: fill(&image.src),
-            href: image.href.as_ref().map(fill),
-            alt: image.alt.as_ref().map(fill),
-        };
-        let link = |link: &LinkTemplate| link.render(say);
         let linked = change.linked_changes.iter().map(fill);
         let report = ChangeReport {
             time,
@@ -102,13 +95,13 @@ impl Engine {
             details,
             summary: fill(&rule.summary),
             description: fill(&rule.description),
-            link: filled(&change.link),
+            link: address(&change.link),
             starts,
             ends,
             linked_changes: linked.filter(|text| !text.trim().is_empty()).collect(),
-            runbook: filled(&rule.runbook),
-            images: rule.images.iter().map(image).collect(),
-            links: rule.links.iter().filter_map(link).collect(),
+            runbook: address(&rule.runbook),
+            images: rule.images.iter().filter_map(|image| image.render(say)).collect(),
+            links: rule.links.iter().filter_map(|link| link.render(say)).collect(),
         };
         (report, unread)
     }

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use crate::model::{FileId, Image, Labels, Transition, duration_text};
-use crate::rule::{ImageTemplate, LinkTemplate, Rule, Template, Value, number_text};
+use crate::model::{FileId, Labels, Transition, duration_text};
+use crate::rule::{Rule, Template, Value};
 
 use super::alert::Key;
 
@@ -35,17 +35,12 @@ impl Scene<'_> {
         if self.rule.scoped {
             labels.insert("instance".into(), self.instance.to_owned());
         }
-        let image = |image: &ImageTemplate| Image {
-            src: fill(&image.src),
-            href: image.href.as_ref().map(fill),
-            alt: image.alt.as_ref().map(fill),
-        };
         let summary = fill(&self.rule.summary);
         let description = fill(&self.rule.description);
-        let runbook = self.rule.runbook.as_ref().map(fill);
-        let images = self.rule.images.iter().map(image).collect();
-        let link = |link: &LinkTemplate| link.render(|value, text| self.fill(key, transition, value, text));
-        let links = self.rule.links.iter().filter_map(link).collect();
+        let say = |value: &Value, text: &mut String| self.fill(key, transition, value, text);
+        let runbook = self.rule.runbook.as_ref().and_then(|runbook| runbook.render(say));
+        let images = self.rule.images.iter().filter_map(|image| image.render(say)).collect();
+        let links = self.rule.links.iter().filter_map(|link| link.render(say)).collect();
         transition.labels = labels;
         transition.details = details;
         transition.summary = summary;
@@ -75,7 +70,7 @@ impl Scene<'_> {
             Value::Count => write!(text, "{}", transition.count),
             Value::Total => write!(text, "{}", transition.total),
             Value::Value => match transition.value {
-                Some(value) => write!(text, "{}", number_text(value, self.rule.unit)),
+                Some(value) => write!(text, "{}", self.rule.number_text(value)),
                 None => write!(text, "-"),
             },
             Value::Within => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Template;
+use super::{AddressTemplate, Template};
 use crate::model::ChangeStatus;
 
 /// `kind = "change"`: each match says of one change how far it has come.
@@ -19,7 +19,7 @@ pub struct Change {
     /// A stamp of when it is planned to end.
     pub ends: Option<Template>,
     /// Where more is to be seen.
-    pub link: Option<Template>,
+    pub link: Option<AddressTemplate>,
     /// What else belongs to it.
     pub linked_changes: Vec<Template>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Filter, Unit, Value};
+use super::{Comparison, Filter, Unit, Value};
 use crate::model::duration_text;
 
 /// What is computed of the matches in a window.
@@ -60,8 +60,18 @@ impl Measure {
     }
 }
 
+/// More digits behind the point say nothing: no log writes so many.
+const MOST_DECIMALS: usize = 9;
+
 /// A number of that unit as people read it: `3.2%`, `1.5s`, `512MB`, `17`.
 pub fn number_text(value: f64, unit: Unit) -> String {
+    compared_text(value, unit, &[])
+}
+
+/// The same beside what it is compared with, where as many digits are shown as it takes: 99.96 % is not 100 %, and
+/// what is below 99.9 % does not look like it.
+pub(super) fn compared_text(value: f64, unit: Unit, with: &[Comparison]) -> String {
+    let whole = value;
     let (value, name) = match unit {
         Unit::One => (value, ""),
         Unit::Share => (value * 100.0, "%"),
@@ -78,7 +88,20 @@ pub fn number_text(value: f64, unit: Unit) -> String {
         small if small >= 1.0 => 2,
         _ => 3,
     };
-    let text = format!("{value:.decimals$}");
+    let size = if value == 0.0 { 1.0 } else { whole / value };
+    let differs = |text: &str| {
+        let shown = text.parse::<f64>().unwrap_or(value);
+        let turns = |level: &Comparison| {
+            // What is written at the level itself is read back as exactly the level.
+            let than = level.than / size;
+            let shown = if (shown - than).abs() <= 1e-12 * than.abs() { level.than } else { shown * size };
+            level.holds(shown) != level.holds(whole)
+        };
+        (shown.fract() == 0.0 && value.fract() != 0.0 && unit == Unit::Share) || with.iter().any(turns)
+    };
+    let texts = (decimals..=MOST_DECIMALS.max(decimals)).map(|decimals| format!("{value:.decimals$}"));
+    let text = texts.clone().find(|text| !differs(text)).or(texts.clone().next()).unwrap_or_default();
+    let decimals = text.find('.').map_or(0, |point| text.len() - point - 1);
     let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{name}")
 }
@@ -102,6 +125,7 @@ fn scaled(value: f64, units: &[(&'static str, f64)]) -> (f64, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Op;
 
     #[test]
     fn numbers_are_shown_with_three_digits_and_a_unit() {
@@ -112,6 +136,8 @@ mod tests {
             (2.0 / 3.0, Unit::One, "0.667"),
             (-12.34, Unit::One, "-12.3"),
             (0.032, Unit::Share, "3.2%"),
+            (0.9996, Unit::Share, "99.96%"),
+            (1.0 / 3.0, Unit::Share, "33.3%"),
             (1.0, Unit::Share, "100%"),
             (1.5, Unit::Time, "1.5s"),
             (0.25, Unit::Time, "250ms"),
@@ -125,6 +151,25 @@ mod tests {
             (0.0, Unit::Size, "0B"),
         ] {
             assert_eq!(number_text(value, unit), text);
+        }
+    }
+
+    #[test]
+    fn a_number_never_looks_as_if_it_were_on_the_other_side_of_a_level() {
+        for (op, than, value, unit, text) in [
+            (Op::Below, 0.9999, 0.9996, Unit::Share, "99.96%"),
+            (Op::Below, 0.999, 0.9988, Unit::Share, "99.88%"),
+            (Op::AtLeast, 0.02, 0.019_999, Unit::Share, "1.9999%"),
+            (Op::AtLeast, 0.02, 0.02, Unit::Share, "2%"),
+            (Op::Above, 0.5, 0.500_3, Unit::Time, "500.3ms"),
+            (Op::Above, 500.0, 500.3, Unit::One, "500.3"),
+            (Op::Above, 500.0, 512.73, Unit::One, "513"),
+            (Op::AtMost, 5e8, 5e8, Unit::Size, "500MB"),
+            (Op::AtMost, 5e8, 500_100_000.0, Unit::Size, "500.1MB"),
+            (Op::Below, 1.0 / 3.0, 1.0 / 3.0, Unit::One, "0.333"),
+        ] {
+            let level = Comparison { op, than };
+            assert_eq!(compared_text(value, unit, &[level]), text, "{value} {op:?} {than}");
         }
     }
 }

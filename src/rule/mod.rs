@@ -28,6 +28,7 @@ pub use comparison::{Comparison, Op};
 pub use condition::{Condition, NotComparable, Number, Word};
 pub use days::Days;
 pub use deadline::{Deadline, Deadlines};
+use measure::compared_text;
 pub use measure::{Measure, number_text};
 pub use multiline::{Bound, Multiline, Preset};
 pub(crate) use quantity::number_len;
@@ -36,7 +37,7 @@ pub use redact::Redaction;
 pub use restraint::{After, Flap, MaxRaises};
 pub use rewrite::{Edit, Rewrite, Table, Text};
 pub use schedule::{Hours, Schedule};
-pub use template::{ImageTemplate, LinkTemplate, Segment, Template};
+pub use template::{AddressTemplate, ImageTemplate, LinkTemplate, Segment, Template};
 pub use when::{About, When};
 
 use crate::model::{RuleName, Severity, SinkName, SourceName, Timestamp};
@@ -171,7 +172,7 @@ pub struct Rule {
     /// More lines.
     pub description: Template,
     /// A link for the one who is called.
-    pub runbook: Option<Template>,
+    pub runbook: Option<AddressTemplate>,
     /// Pictures.
     pub images: Vec<ImageTemplate>,
     /// Where more is to be read.
@@ -307,6 +308,12 @@ impl Rule {
             }
         }
         Some(at)
+    }
+
+    /// A value of its measure as people read it, beside what it is compared with.
+    pub fn number_text(&self, value: f64) -> String {
+        let levels: Vec<Comparison> = self.ladder.iter().chain([&self.clear]).flatten().copied().collect();
+        compared_text(value, self.unit, &levels)
     }
 
     /// The largest count any comparison needs; windows must remember at least so many matches exactly.

@@ -47,6 +47,10 @@ const UNITS: &[(&[&str], Unit, f64)] = &[
     (&["%"], Unit::Share, 0.01),
 ];
 
+/// Parts of a unit and how the point is moved for them: no binary number is a hundredth, so 70 of them would be a
+/// little more than 0.7.
+const PARTS: [(f64, &str); 4] = [(1e-2, "e-2"), (1e-3, "e-3"), (1e-6, "e-6"), (1e-9, "e-9")];
+
 impl Unit {
     /// What a unit of that name counts, and how many seconds, bytes or parts of one it is.
     pub fn named(name: &str) -> Option<(Unit, f64)> {
@@ -88,7 +92,12 @@ fn part(text: &str) -> Option<(f64, Unit, &str)> {
         return rest.is_empty().then_some((value, Unit::One, rest));
     }
     let (unit, factor) = Unit::named(name)?;
-    Some((value * factor, unit, behind))
+    let moved = PARTS.iter().find(|(part, _)| *part == factor && !number.contains(['e', 'E']));
+    let value = match moved {
+        Some((_, exponent)) => format!("{number}{exponent}").parse().ok()?,
+        None => value * factor,
+    };
+    Some((value, unit, behind))
 }
 
 /// How long the decimal number is that `text` begins with.
@@ -131,7 +140,7 @@ mod tests {
         check("1.5s", Some((1.5, Unit::Time)));
         check("250ms", Some((0.25, Unit::Time)));
         check("250 ms", Some((0.25, Unit::Time)));
-        check("5 µs", Some((5.0 * 1e-6, Unit::Time)));
+        check("5 µs", Some((5e-6, Unit::Time)));
         check("1h2m3.5s", Some((3723.5, Unit::Time)));
         check("-2m30s", Some((-150.0, Unit::Time)));
         check("3 days", Some((259_200.0, Unit::Time)));
@@ -140,6 +149,9 @@ mod tests {
         check("2G", Some((2_147_483_648.0, Unit::Size)));
         check("10B", Some((10.0, Unit::Size)));
         check("2%", Some((0.02, Unit::Share)));
+        check("70%", Some((0.7, Unit::Share)));
+        check("99.99%", Some((0.9999, Unit::Share)));
+        check("7ns", Some((7e-9, Unit::Time)));
     }
 
     #[test]

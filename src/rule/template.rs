@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Value;
-use crate::model::Link;
+use crate::model::{Image, Link};
 use crate::untrusted::percent_encode;
 
 /// Text with `{name}` places, parsed and checked: every name is known.
@@ -43,40 +43,64 @@ impl Template {
     }
 }
 
+/// An address of the web whose scheme and host are constant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressTemplate(pub Template);
+
+impl AddressTemplate {
+    /// Most bytes of an address.
+    const MOST: usize = 2048;
+
+    /// Fills the places by asking `fill` for each; what it says is one part that opens no other. `None`: the address is
+    /// too long, and cut it would lead elsewhere.
+    pub fn render(&self, mut fill: impl FnMut(&Value, &mut String)) -> Option<String> {
+        let address = self.0.render(|value, address| {
+            let mut part = String::new();
+            fill(value, &mut part);
+            address.push_str(&percent_encode(&part));
+        });
+        (address.len() <= Self::MOST).then_some(address)
+    }
+}
+
 /// A picture whose address and words may have places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageTemplate {
-    /// See [`crate::model::Image::src`].
-    pub src: Template,
-    /// See [`crate::model::Image::href`].
-    pub href: Option<Template>,
-    /// See [`crate::model::Image::alt`].
+    /// See [`Image::src`].
+    pub src: AddressTemplate,
+    /// See [`Image::href`].
+    pub href: Option<AddressTemplate>,
+    /// See [`Image::alt`].
     pub alt: Option<Template>,
+}
+
+impl ImageTemplate {
+    /// Fills the places by asking `fill` for each. `None`: its address is too long.
+    pub fn render(&self, mut fill: impl FnMut(&Value, &mut String)) -> Option<Image> {
+        Some(Image {
+            src: self.src.render(&mut fill)?,
+            href: self.href.as_ref().and_then(|href| href.render(&mut fill)),
+            alt: self.alt.as_ref().map(|alt| alt.render(&mut fill)),
+        })
+    }
 }
 
 /// A link whose address and words may have places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkTemplate {
-    /// The address. Scheme and host are constant.
-    pub href: Template,
+    /// The address.
+    pub href: AddressTemplate,
     /// See [`Link::text`].
     pub text: Option<Template>,
 }
 
 impl LinkTemplate {
-    /// Most bytes of an address.
-    const ADDRESS: usize = 2048;
     /// Most characters of its words.
     const WORDS: usize = 255;
 
-    /// Fills the places by asking `fill` for each; in the address what it says is one part that opens no other. `None`:
-    /// the address is too long, and cut it would lead elsewhere.
+    /// Fills the places by asking `fill` for each. `None`: its address is too long.
     pub fn render(&self, mut fill: impl FnMut(&Value, &mut String)) -> Option<Link> {
-        let href = self.href.render(|value, address| {
-            let mut part = String::new();
-            fill(value, &mut part);
-            address.push_str(&percent_encode(&part));
-        });
+        let href = self.href.render(&mut fill)?;
         let text = self.text.as_ref().map(|text| {
             let text = text.render(&mut fill);
             match text.char_indices().nth(Self::WORDS) {
@@ -84,7 +108,7 @@ impl LinkTemplate {
                 None => text,
             }
         });
-        (href.len() <= Self::ADDRESS).then_some(Link { href, text })
+        Some(Link { href, text })
     }
 }
 
@@ -100,7 +124,10 @@ mod tests {
             Segment::Text("?q=".into()),
             value(),
         ]);
-        let link = LinkTemplate { href, text: Some(Template(vec![Segment::Text("of ".into()), value()])) };
+        let link = LinkTemplate {
+            href: AddressTemplate(href),
+            text: Some(Template(vec![Segment::Text("of ".into()), value()])),
+        };
         let found = link.render(|_, text| text.push_str(said));
         let found = found.as_ref().map(|link| (link.href.as_str(), link.text.as_deref().unwrap_or_default()));
         assert_eq!(found, expected, "{said}");

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::model::{ChangeReport, Labels, Status, Timestamp, Transition, duration_text};
-use crate::rule::{Rule, number_text};
+use crate::rule::Rule;
 
 /// What is expected. What is `None` or empty may be anything.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,7 +114,7 @@ impl Sent {
     pub(super) fn new(start: Timestamp, now: Timestamp, transition: Transition, rule: Option<&Rule>) -> Sent {
         let by = |name: &str| Some((name.to_owned(), transition.labels.get(name)?.clone()));
         let by = rule.into_iter().flat_map(|rule| &rule.by).filter_map(|part| by(&part.name)).collect();
-        let value = rule.and_then(|rule| Some(number_text(transition.value?, rule.unit)));
+        let value = rule.and_then(|rule| Some(rule.number_text(transition.value?)));
         Sent { at: now.since(start), by, value, what: What::Alert(transition) }
     }
 }

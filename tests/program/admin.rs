@@ -146,7 +146,7 @@ fn what_a_reload_will_do_is_told_before_it_is_done() {
     assert!(nothing.contains("would change\n  nothing\n3 rules stay as before"), "{nothing}");
     // A file that no glob of the configuration takes in: looked at, and not in force.
     let new = DISK.replace("bad'", "broken'")
-        + &DISK.replace("\"disk\"", "\"same\"").replace("critical", "critical\"\nrunbook = \"x");
+        + &DISK.replace("\"disk\"", "\"same\"").replace("critical", "critical\"\nrunbook = \"https://x/");
     sandbox.write("new.toml", &new);
     let shown = plan(&["--rules", "new.toml"]);
     for line in [

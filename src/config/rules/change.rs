@@ -14,6 +14,7 @@ use super::super::walk::{Fields, Said, Value, parse, require, said};
 use super::super::{Diagnostic, Text};
 use super::Reader;
 use super::captures::check_captured;
+use super::links;
 use crate::model::ChangeStatus;
 use crate::rule::{Change, StatusOf, Template};
 use crate::settings::Sink;
@@ -106,7 +107,7 @@ impl Reader<'_, '_> {
         let is_read = problems.errors() == errors;
         let [time, starts, ends] =
             ["change_time", "starts", "ends"].map(|key| text(problems, key, of_its_line));
-        let link = text(problems, "link", *names);
+        let link = own.text("link").map(|said| links::address(problems, &said, *names));
         let linked = own.texts("linked_changes");
         let linked_changes = linked.iter().map(|said| template::parse(problems, said, *names)).collect();
         if let Some(key) = key.as_ref().filter(|_| is_read) {
@@ -320,7 +321,7 @@ mod tests {
         check_deploy(words, &[("bad-choice", "'Begun'")]);
         check_deploy("change_status = { phase = { started = 7 } }", &[("wrong-type", "7")]);
         check_deploy("change_status = { phase = ['Done'] }", &[("wrong-type", "['Done']")]);
-        check_deploy(&format!("{status}\nlink = '{{ap}}'"), &[("unknown-name", "ap")]);
+        check_deploy(&format!("{status}\nlink = 'https://x/{{ap}}'"), &[("unknown-name", "ap")]);
         check_deploy(&format!("{status}\nlinked_changes = ['{{app}}', 5]"), &[("wrong-type", "5")]);
         check_deploy(&format!("{status}\nstarts = '{{status}}'"), &[("unknown-name", "status")]);
         check_deploy(&format!("{status}\nsummary = '{{status}} {{time}} {{line}} {{app}}'"), &[]);
@@ -340,7 +341,8 @@ mod tests {
                 ("alert-only", "measure"),
             ],
         );
-        let text = "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nchange_key = '{line}'\nlink = 'l'\n";
+        let text =
+            "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nchange_key = '{line}'\nlink = 'https://x/'\n";
         let (_, problems) =
             ruleset(&[Text { path: "r".into(), text: text.into() }], None, &[], &TimeZone::UTC);
         let told: Vec<_> = problems.iter().map(|told| (told.id, &text[told.span.clone()])).collect();

@@ -82,6 +82,12 @@ impl Reader<'_, '_> {
             return if missed && by.is_empty() { vec![Vec::new()] } else { Vec::new() };
         };
         let Some(table) = value.get_ref().as_table() else { return Vec::new() };
+        if table.is_empty() {
+            let title = "`expect` is empty";
+            problems.error("empty-table", value.span(), title, "nothing is expected").help =
+                Some("name the values of `by`, or leave it out".to_owned());
+            return Vec::new();
+        }
         if !missed {
             let title = "`expect` has no effect without `measure = \"absent\"`";
             let problem =
@@ -100,6 +106,13 @@ impl Reader<'_, '_> {
             if own.value(&by.name).is_none() {
                 let title = format!("`expect` does not say which `{}`", by.name);
                 problems.error("missing-key", value.span(), title, "a key needs each name of `by`");
+            }
+            let list = own
+                .value(&by.name)
+                .filter(|value| value.get_ref().as_array().is_some_and(|all| all.is_empty()));
+            if let Some(list) = list {
+                let title = format!("`expect` names no `{}`", by.name);
+                problems.error("empty-list", list.span(), title, "nothing is expected");
             }
             let with = |known: &Vec<Box<str>>, said: &Said<'_>| {
                 known.iter().cloned().chain([said.text.into()]).collect()

@@ -6,7 +6,7 @@ use super::super::diagnostic::{Problems, short};
 use super::super::template::{self, Names};
 use super::super::walk::{Fields, Said, few_lines, said};
 use super::Reader;
-use crate::rule::{LinesKept, LinkTemplate, Segment, Template};
+use crate::rule::{AddressTemplate, LinesKept, LinkTemplate, Segment, Template};
 use crate::untrusted::is_hostile;
 
 /// Most links of a rule.
@@ -36,9 +36,7 @@ impl Reader<'_, '_> {
                 template::parse_line(problems, &text, names)
             });
             if let Some(said) = href {
-                let href = template::parse_line(problems, &said, names);
-                check_address(problems, &said, &href);
-                links.push(LinkTemplate { href, text });
+                links.push(LinkTemplate { href: address(problems, &said, names), text });
             }
         }
         links
@@ -60,11 +58,21 @@ impl Reader<'_, '_> {
     }
 }
 
+/// Reads an address of the web, and says what is wrong with it.
+pub(super) fn address(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'_>) -> AddressTemplate {
+    let errors = problems.errors();
+    let address = template::parse_line(problems, said, names);
+    if problems.errors() == errors {
+        check_address(problems, said, &address);
+    }
+    AddressTemplate(address)
+}
+
 /// Says what is wrong with an address: where it leads is the author's to say and never a line's.
 fn check_address(problems: &mut Problems<'_>, said: &Said<'_>, href: &Template) {
     if said.text.len() > ADDRESS {
         let label = format!("at most {ADDRESS} bytes");
-        problems.error("out-of-range", said.span.clone(), "a link's `href` is too long", label);
+        problems.error("out-of-range", said.span.clone(), "an address is too long", label);
         return;
     }
     let begin = match href.0.first() {
@@ -86,7 +94,7 @@ fn check_address(problems: &mut Problems<'_>, said: &Said<'_>, href: &Template) 
         let at = said.text.find('{').unwrap_or(0);
         let close = said.text[at..].find('}').map_or(said.text.len(), |length| at + length + 1);
         let span = said.place(problems, &(at..close));
-        let title = "the host of a link cannot come from a line";
+        let title = "the host of an address cannot come from a line";
         problems.error("bad-link", span, title, "a place in the host").help =
             Some("places may stand behind the host: `https://wiki.example.com/{name}`".to_owned());
         return;
@@ -182,6 +190,22 @@ mod tests {
     }
 
     #[test]
+    fn wherever_an_address_stands_it_is_one_of_the_web_and_its_authors() {
+        let change = "kind = 'change'\nchange_key = '{a}'\nchange_status = 'Done'\nlink = ";
+        for key in ["runbook = ", "images = [SAID]", "images = [{ src = 'https://x/', href = SAID }]", change]
+        {
+            let lines = |said: &str| match key.contains("SAID") {
+                true => key.replace("SAID", said),
+                false => format!("{key}{said}"),
+            };
+            good(&lines("'https://x.example/{a}?b={a}'"));
+            check_wrong(&lines("'{a}'"), &[("bad-link", "'{a}'")]);
+            check_wrong(&lines("'https://{a}/x'"), &[("bad-link", "{a}")]);
+            check_wrong(&lines("'javascript:alert(1)'"), &[("bad-link", "'javascript:alert(1)'")]);
+        }
+    }
+
+    #[test]
     fn links_are_few_and_short() {
         let many = |n: usize| format!("links = [{}]", "'https://x/',".repeat(n));
         good(&many(10));
@@ -224,11 +248,11 @@ mod tests {
 
     #[test]
     fn lines_are_lines_in_a_description_and_a_number_where_one_line_is_wanted() {
-        let rule = good("summary = '{lines}'\ndescription = '{lines}'\nrunbook = '{lines}'");
+        let rule = good("summary = '{lines}'\ndescription = '{lines}'\nrunbook = 'https://x/{lines}'");
         let only = |value: Value| vec![Segment::Value(value)];
         assert_eq!(rule.description.0, only(Value::Lines));
         assert_eq!(rule.summary.0, only(Value::Count));
-        assert_eq!(rule.runbook.expect("it is written").0, only(Value::Count));
+        assert_eq!(rule.runbook.expect("it is written").0.0[1..], only(Value::Count));
         assert_eq!(good("").description.0, only(Value::Lines));
     }
 }

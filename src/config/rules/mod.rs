@@ -234,6 +234,8 @@ impl<'t> Reader<'t, '_> {
 
         let built_in = if self.of_changes { template::OF_A_CHANGE } else { template::BUILT_IN };
         let known = template::Names { captured: &captured, built_in };
+        let sinks = self.fields.texts("sinks");
+        self.not_empty(problems, "sinks", sinks.is_empty(), "leave it out for all of them");
         let block = |problems: &mut Problems<'_>, key: &str| {
             self.fields.text(key).map(|said| template::parse(problems, &said, known))
         };
@@ -250,7 +252,7 @@ impl<'t> Reader<'t, '_> {
         let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
         let description = block(problems, "description")
             .unwrap_or_else(|| default(if self.of_changes { "{line}" } else { "{lines}" }));
-        let runbook = text(problems, "runbook");
+        let runbook = self.fields.text("runbook").map(|said| links::address(problems, &said, known));
         let labels = self.labels(problems, around, &sources, known);
         let images = self.images(problems, known);
         let links = self.links(problems, known);
@@ -315,7 +317,7 @@ impl<'t> Reader<'t, '_> {
             after,
             raise_remembered: std::time::Duration::ZERO,
             change,
-            sinks: self.fields.texts("sinks").iter().map(|said| SinkName::new(said.text)).collect(),
+            sinks: sinks.iter().map(|said| SinkName::new(said.text)).collect(),
             labels,
             summary,
             description,
@@ -441,11 +443,11 @@ impl<'t> Reader<'t, '_> {
                 }
                 _ => [said(item), None, None],
             };
-            let mut text =
-                |said: Option<Said<'_>>| said.map(|said| template::parse_line(problems, &said, names));
-            if let Some(src) = text(src) {
-                images.push(ImageTemplate { src, href: text(href), alt: text(alt) });
-            }
+            let mut address =
+                |said: Option<Said<'_>>| said.map(|said| links::address(problems, &said, names));
+            let (src, href) = (address(src), address(href));
+            let alt = alt.map(|said| template::parse_line(problems, &said, names));
+            images.extend(src.map(|src| ImageTemplate { src, href, alt }));
         }
         images
     }

@@ -64,7 +64,7 @@ fn texts_are_checked_at_the_character() {
     check_rule("match = '(?<user>x)'\nsummary = 'a {usr}'", &[("unknown-name", "usr")]);
     check_rule("match = 'x'\nsummary = \"\\t{ a\"", &[("bad-template", "{")]);
     check_rule("match = 'x'\nlabels = { a = '{nobody}' }", &[("unknown-name", "nobody")]);
-    check_rule("match = 'x'\nimages = [{ src = 'x', alt = '}' }]", &[("bad-template", "}")]);
+    check_rule("match = 'x'\nimages = [{ src = 'https://x/', alt = '}' }]", &[("bad-template", "}")]);
     let (_, problems) = rules("[[rule]]\nname='r'\nsource='s'\nmatch='(?<user>x)'\nrunbook='{usr}'\n");
     assert_eq!(problems[0].help.as_deref(), Some("did you mean `user`?"));
 }

@@ -66,8 +66,8 @@ fn keys_and_values_of_rules_are_checked() {
     check_rule("match = []", &[("empty-list", "[]")]);
     check_rule("match = 'x'\nresolve = []", &[("empty-list", "[]")]);
     check_rule(
-        "match = 'x'\nimages = [5, { href = 'x' }]",
-        &[("wrong-type", "5"), ("missing-key", "{ href = 'x' }")],
+        "match = 'x'\nimages = [5, { href = 'https://x/' }]",
+        &[("wrong-type", "5"), ("missing-key", "{ href = 'https://x/' }")],
     );
     check_rules("[[rule]]\n", &[("missing-key", "[[rule]]"); 3]);
     check_rules("[rule]\nname = 'x'\n", &[("wrong-type", "[rule]")]);
@@ -377,7 +377,7 @@ fn only_what_decides_enters_the_digest() {
         "summary='y'",
         "labels={a='b'}",
         "max_keys=7",
-        "runbook='z'",
+        "runbook='https://z/'",
         "severity='warning'",
     ] {
         assert_eq!(digest(same), plain, "{same}");

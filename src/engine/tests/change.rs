@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::ChangeStatus;
-use crate::rule::{Change as ChangeRule, StatusOf};
+use crate::rule::{AddressTemplate, Change as ChangeRule, StatusOf};
 
 /// A rule with the captures `app`, `phase` and `when`: `app` is the key, `phase` decides.
 fn deploys() -> Rule {
@@ -14,7 +14,7 @@ fn deploys() -> Rule {
         time: Some(Template(vec![capture(2)])),
         starts: Some(Template(vec![capture(2)])),
         ends: None,
-        link: Some(Template(vec![Segment::Value(Value::Time)])),
+        link: Some(AddressTemplate(Template(vec![Segment::Value(Value::Time)]))),
         linked_changes: vec![Template(vec![capture(0)]), Template(vec![capture(2)])],
     };
     Rule {
@@ -70,7 +70,7 @@ fn a_match_says_of_one_change_how_far_it_has_come() {
     assert_eq!((said.time, said.seen, said.starts), (at(NOW - 5), at(NOW - 5), None));
     assert_eq!(
         (said.summary.as_str(), said.link.as_deref()),
-        ("Processing of api", Some("2026-01-05T09:59:55Z"))
+        ("Processing of api", Some("2026-01-05T09%3A59%3A55Z"))
     );
     assert_eq!(said.description, format!("line at {}", NOW - 5));
     assert_eq!(said.linked_changes, ["api"], "an empty one is left out");

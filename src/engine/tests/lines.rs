@@ -1,8 +1,8 @@
 //! What an alert remembers of its lines, and the links that are made of them.
 
 use super::*;
-use crate::model::Link;
-use crate::rule::{LinesKept, LinkTemplate};
+use crate::model::{Image, Link};
+use crate::rule::{AddressTemplate, ImageTemplate, LinesKept, LinkTemplate};
 
 /// A rule of which `lines` are told as a description.
 fn keeps(first: usize, last: usize) -> Rule {
@@ -100,11 +100,14 @@ fn a_secret_in_a_line_is_not_kept() {
 fn links_are_made_of_what_was_captured_and_stay_as_they_were_told() {
     let place = || Segment::Value(Value::Capture(0));
     let link = |path: &str| LinkTemplate {
-        href: Template(vec![Segment::Text(format!("https://wiki/{path}").into()), place()]),
+        href: AddressTemplate(Template(vec![Segment::Text(format!("https://wiki/{path}").into()), place()])),
         text: Some(Template(vec![Segment::Text("of ".into()), place()])),
     };
     let links = vec![link("a/"), link(&"x".repeat(2048))];
-    let rule = Rule { links, resolve_after: Some(secs(10)), ..rule("r", 1, 0, None) };
+    let runbook = Some(AddressTemplate(Template(vec![Segment::Text("https://wiki/?".into()), place()])));
+    let image = |path: &str| ImageTemplate { src: link(path).href, href: Some(link(path).href), alt: None };
+    let images = vec![image("b/"), image(&"x".repeat(2048))];
+    let rule = Rule { links, runbook, images, resolve_after: Some(secs(10)), ..rule("r", 1, 0, None) };
     let mut bench = Bench::new(vec![rule.clone()]);
     bench.engine.phase(FILE, Phase::AtEnd, at(0));
     let hit = bench.hit(FILE, MatchKind::Match, 1, "../@evil b");
@@ -113,7 +116,11 @@ fn links_are_made_of_what_was_captured_and_stay_as_they_were_told() {
     // One that is too long is left out.
     let href = "https://wiki/a/..%2F%40evil%20b".to_owned();
     let expected = [Link { href, text: Some("of ../@evil b".to_owned()) }];
-    assert_eq!(bench.engine.take().transitions[0].transition.links, expected);
+    let told = bench.engine.take().transitions[0].transition.clone();
+    assert_eq!(told.links, expected);
+    assert_eq!(told.runbook.as_deref(), Some("https://wiki/?..%2F%40evil%20b"));
+    let src = "https://wiki/b/..%2F%40evil%20b".to_owned();
+    assert_eq!(told.images, [Image { href: Some(src.clone()), src, alt: None }]);
     bench.collect();
     let mut bench = Bench::resume(vec![Rule { links: Vec::new(), ..rule }], bench.rows, at(5));
     bench.engine.phase(FILE, Phase::AtEnd, at(5));
