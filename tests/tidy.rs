@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("route", &["model", "rule", "saved", "engine"]),
     ("scenario", &["model", "rule", "saved", "scan", "engine", "route"]),
     ("config", &["model", "untrusted", "rule", "settings", "scan", "scenario"]),
-    ("tail", &["model", "settings", "saved"]),
+    ("tail", &["model", "settings", "saved", "scan"]),
     ("sink", &["model", "untrusted", "settings", "saved"]),
     ("store", &["model", "saved"]),
     ("http", &["model"]),
@@ -78,6 +78,7 @@ const PURE: &[&str] = &[
     "src/sink/",
     "src/tail/evidence.rs",
     "src/tail/follow.rs",
+    "src/tail/start.rs",
     "src/untrusted.rs",
 ];
 

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::load::{self, Lines, Loaded, Texts, Wanted};
 use super::{Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
 use crate::config::probe::Probe;
+use crate::config::units::parse_start;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::SourceName;
 use crate::rule::Multiline;
@@ -21,9 +22,9 @@ pub(super) struct RunArgs {
     /// Log files to watch instead of the configured sources; `-` reads stdin
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where FILEs that are there already are begun
-    #[arg(long, value_enum, default_value_t)]
-    start: From,
+    /// Where FILEs that are there already are begun: `end`, `beginning`, `last:1MiB`, `since:15m`
+    #[arg(long, value_name = "WHERE", default_value = "end", value_parser = start)]
+    start: Start,
     /// What the lines of FILEs are made of
     #[arg(long, value_enum, default_value_t)]
     format: LineFormat,
@@ -50,13 +51,8 @@ pub(super) struct RunArgs {
     log_format: LogFormat,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum From {
-    /// Only what is written from now on
-    #[default]
-    End,
-    /// All of it
-    Beginning,
+fn start(text: &str) -> Result<Start, String> {
+    parse_start(text).map_err(|wrong| wrong.why)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -86,11 +82,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     for file in &files {
         check_argument(file)?;
     }
-    let start = match args.start {
-        From::End => Start::End,
-        From::Beginning => Start::Beginning,
-    };
-    let lines = if args.files.is_empty() { Lines::Configured } else { Lines::Files(files, start) };
+    let lines = if args.files.is_empty() { Lines::Configured } else { Lines::Files(files, args.start) };
     let every = !args.files.is_empty();
     if every && args.from.rules.is_empty() && config.is_none() {
         return Err(Failure("no rules: name a rule file with `--rules`".to_owned()));

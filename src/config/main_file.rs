@@ -15,6 +15,7 @@ use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::main_file::{ADMIN, ADMIN_LATER, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURCE_LATER};
 use super::macros::Macros;
 use super::pattern::{self, Budget};
+use super::units::parse_start;
 use super::walk::{Fields, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, multiline, zone};
 use crate::model::{Format, SinkName, SourceName};
@@ -204,10 +205,7 @@ fn read_source(
         name: SourceName::new(fields.text("name")?.text),
         files,
         exclude: fields.texts("exclude").iter().map(|glob| glob.text.to_owned()).collect(),
-        start: match fields.text("start") {
-            Some(word) if word.text == "beginning" => Start::Beginning,
-            _ => Start::End,
-        },
+        start: fields.text("start").and_then(|said| parse_start(said.text).ok()).unwrap_or(Start::End),
         tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local)),
         max_age: fields.duration("max_age").unwrap_or(Duration::from_secs(15 * 60)),
         flush: match &multiline {

@@ -142,6 +142,7 @@ fn value(kind: Kind) -> Value {
             let names = Preset::ALL.map(Preset::as_str);
             json!({ "anyOf": [{ "enum": names }, table(&[MULTILINE], &[])] })
         }
+        Kind::Start => fits("^(end|beginning|last:[0-9]+ *([KM]i)?B?|since:[0-9a-z]+)$"),
         Kind::Rate => fits("^([0-9]+/[0-9a-z]+|unlimited)$"),
         Kind::Codes => list(json!({ "type": "integer", "minimum": 200, "maximum": 599 })),
         Kind::Headers => object(text()),

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::rule::{Quantity, Unit, number_len};
+use crate::settings::Start;
 
 /// Units of a duration, from large to small, with their length in milliseconds.
 const UNITS: [(&str, u64); 6] =
@@ -53,6 +54,29 @@ pub(super) fn parse_rate(text: &str) -> Result<Option<(u32, Duration)>, Misread>
         Ok(per) => Ok(Some((count, per))),
         Err(wrong) => Err(Misread::new(from + wrong.at.start..from + wrong.at.end, wrong.why)),
     }
+}
+
+/// Reads where a file that is there at first sight is begun: `end`, `beginning`, `last:1MiB`, `since:15m`.
+///
+/// # Errors
+/// The place of what is wrong, and what is wrong with it.
+pub fn parse_start(text: &str) -> Result<Start, Misread> {
+    let behind = |at: usize, wrong: Misread| Misread::new(at + wrong.at.start..at + wrong.at.end, wrong.why);
+    let (word, rest) = text.split_at(text.find(':').map_or(text.len(), |colon| colon + 1));
+    let start = match word {
+        "end" => Ok(Start::End),
+        "beginning" => Ok(Start::Beginning),
+        "last:" => parse_size(rest).map(Start::Last),
+        "since:" => parse_duration(rest).map(Start::Since),
+        _ => {
+            let at = 0..text.len();
+            return Err(Misread::new(
+                at,
+                "expected `end`, `beginning`, `last:` and a size, or `since:` and a time",
+            ));
+        }
+    };
+    start.map_err(|wrong| behind(word.len(), wrong))
 }
 
 /// Reads a duration: whole numbers with the units `w d h m s ms`, from large to small, without spaces; at most 100
@@ -178,6 +202,26 @@ mod tests {
         }
     }
     use proptest::prelude::*;
+
+    #[test]
+    fn a_start_is_a_word_or_a_word_with_a_size_or_a_time() {
+        assert_eq!(parse_start("end"), Ok(Start::End));
+        assert_eq!(parse_start("beginning"), Ok(Start::Beginning));
+        assert_eq!(parse_start("last:1MiB"), Ok(Start::Last(1 << 20)));
+        assert_eq!(parse_start("since:1h30m"), Ok(Start::Since(Duration::from_secs(5400))));
+        for (text, place) in [
+            ("", 0..0),
+            ("middle", 0..6),
+            ("end:", 0..4),
+            ("last", 0..4),
+            ("last:", 5..5),
+            ("last:5kb", 6..8),
+            ("since:5", 6..7),
+            ("since:5mm", 7..9),
+        ] {
+            assert_eq!(parse_start(text).unwrap_err().at, place, "{text}");
+        }
+    }
 
     #[test]
     fn durations_are_read_and_written_back() {

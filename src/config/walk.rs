@@ -16,7 +16,7 @@ use super::keys::{Key, Kind, MOST};
 use super::ladder;
 use super::place::typed;
 use super::rules::{MOST_LINKS, parse_max_raises};
-use super::units::{parse_duration, parse_rate, parse_size};
+use super::units::{parse_duration, parse_rate, parse_size, parse_start};
 use crate::model::{ChangeStatus, ComponentStatus, MOST_LINES, Severity};
 use crate::rule::Preset;
 
@@ -323,6 +323,14 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 let span = inside(problems, value, &wrong.at);
                 problems.error("bad-rate", span, title, wrong.why).help =
                     Some(format!("`{}` takes {}", key.name, key.kind.describe()));
+            }
+        }
+        (Kind::Start, DeValue::String(text)) => {
+            if let Err(wrong) = parse_start(text) {
+                let title = format!("`{}` cannot be `{}`", key.name, short(text));
+                let span = inside(problems, value, &wrong.at);
+                problems.error("bad-source-start", span, title, wrong.why).help =
+                    did_you_mean(text, ["end", "beginning"]);
             }
         }
         (Kind::Codes, DeValue::Array(list)) => {

@@ -20,6 +20,7 @@ pub(crate) mod samples;
 mod sieve;
 mod spelled;
 pub mod stamp;
+pub mod stamps;
 pub mod why;
 
 use std::ops::Range;

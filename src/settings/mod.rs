@@ -109,4 +109,8 @@ pub enum Start {
     End,
     /// All of it.
     Beginning,
+    /// From the first line on that begins within so many bytes before its end.
+    Last(u64),
+    /// From the first line on that was written at most so long ago.
+    Since(Duration),
 }

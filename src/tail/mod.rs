@@ -11,13 +11,16 @@
 //! [`FileId`] of its own per source. Only a name that is provably absent starts an end; whatever cannot be looked
 //! at is kept. A file whose name is gone is read on until it has been quiet for 30 s.
 //!
-//! Deliberately absent: opening fewer files than are followed, compressed files, seeking by time.
+//! Deliberately absent: opening fewer files than are followed, compressed files.
 
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
 #[rustfmt::skip] // Steps read as a sentence; one to a line they are a thousand lines.
 mod cases;
+#[cfg(test)]
+#[rustfmt::skip]
+mod cases_start;
 pub mod disk;
 mod evidence;
 pub mod fake;
@@ -28,6 +31,7 @@ mod missed;
 mod note;
 #[cfg(test)]
 mod random;
+mod start;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};

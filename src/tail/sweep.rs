@@ -11,10 +11,9 @@ use super::disk::{Disk, Fault, Kind};
 use super::evidence::{self, Evidence};
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
-use super::{Backoff, Followed, Note, PathFault, SWEEP, Tail, originals};
+use super::{Backoff, Followed, Note, PathFault, SWEEP, Tail, originals, start};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, SavedSource};
-use crate::settings::Start;
 
 /// How far a birth may seem to lie before its time: file systems stamp with a coarse clock.
 const BIRTH_GRAIN: Duration = Duration::from_secs(1);
@@ -412,8 +411,10 @@ impl<D: Disk> Tail<D> {
         let older = facts.born.is_none_or(|born| born < watched.first_seen);
         let mut from = 0;
         if fresh {
-            if older && watched.settings.start == Start::End {
-                from = facts.size;
+            if older {
+                let disk = &mut self.disk;
+                let read = |offset: u64, buf: &mut [u8]| disk.read_at(&handle, offset, buf);
+                from = start::begin(&watched.settings, facts.size, facts.modified, self.wall, read)?;
             }
         } else {
             let (held, quiet) = (now.since(held_since), self.wall.since(facts.modified));

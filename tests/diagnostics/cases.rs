@@ -194,6 +194,12 @@ pub(crate) const CASES: &[Case] = &[
         "A whole number of bytes, or one with `B`, `KiB` or `MiB`.",
     ),
     case(
+        "bad-source-start",
+        Main("[[source]]\nname = 'a'\nfiles = ['/l']\nstart = 'last:5kb'"),
+        "Where a file is begun can not be read.",
+        "Write `end`, `beginning`, `last:1MiB` or `since:15m`.",
+    ),
+    case(
         "bad-start",
         Test("rules = ['r.toml']\nstart = 'soon'\n[[test]]\nname = 'a'\nsent = []"),
         "The time at which a test begins is no date and time.",

@@ -24,6 +24,22 @@ fn what_was_there_before_the_start_is_history() {
 }
 
 #[test]
+fn a_file_that_is_there_is_begun_where_the_command_line_says() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    for dev in ["sda", "sdb", "sdc"] {
+        sandbox.append("app.log", format!("disk {dev} bad\n"));
+    }
+    // Two lines, and the last byte of the one before.
+    let mut running = sandbox.start(&["run", "--rules", "rules/r.toml", "--start", "last:27", "app.log"]);
+    for dev in ["sdb", "sdc"] {
+        assert_eq!(running.tells("disk", "critical")["labels"]["dev"], dev);
+    }
+    assert_eq!(running.stop().expect(0).stdout.len(), 2);
+    let wrong = sandbox.run(&["run", "--rules", "rules/r.toml", "--start", "last:27kb", "app.log"]).expect(2);
+    assert!(wrong.talk().contains("expected `B`, `KiB` or `MiB`"), "{}", wrong.talk());
+}
+
+#[test]
 fn a_last_line_without_its_end_is_seen_and_counts_once() {
     let sandbox = sandbox(&TO_STDOUT.replace("files =", "flush = \"50ms\"\nfiles ="), DISK);
     let mut running = sandbox.watch("tripline.toml");

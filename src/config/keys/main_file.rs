@@ -68,12 +68,7 @@ pub const SOURCE: &[Key] = &[
         "[]",
         "Globs of files to leave out; one without `/` is held against the name alone.",
     ),
-    key(
-        "start",
-        Kind::Choice(&["end", "beginning"]),
-        "\"end\"",
-        "Where a file that is there at first sight is begun.",
-    ),
+    key("start", Kind::Start, "\"end\"", "Where a file that is there at first sight is begun."),
     key("tz", Kind::Text, "\"local\"", "Zone of stamps that name none: \"local\", \"UTC\" or an IANA name."),
     key("max_age", A_SECOND, "\"15m\"", "How far a stamp may lie before the arrival of its line."),
     key("flush", A_MOMENT, "\"5s\"", "Quiet after which an unterminated last line is matched as it is."),

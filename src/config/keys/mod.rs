@@ -102,6 +102,8 @@ pub enum Kind {
     Flap,
     /// The name of a [`crate::rule::Preset`], or a table with [`main_file::MULTILINE`] keys.
     Multiline,
+    /// `end`, `beginning`, `last:1MiB` or `since:15m`.
+    Start,
     /// So many in so much time, as `10/s`, or `unlimited`.
     Rate,
     /// A list of HTTP codes.
@@ -166,6 +168,9 @@ impl Kind {
             Kind::Flap => "a table such as `{ changes = 6, within = \"1h\" }`, or \"never\"",
             Kind::Multiline => {
                 "`\"java\"`, `\"python\"`, `\"go\"`, `\"indented\"`, or a table such as `{ start = '^\\d{4}-' }`"
+            }
+            Kind::Start => {
+                "\"end\", \"beginning\", a size such as \"last:1MiB\", or a time such as \"since:15m\""
             }
             Kind::Rate => "a number and a time such as \"10/s\" or \"100/1m\", or \"unlimited\"",
             Kind::Codes => "a list of HTTP codes such as `[200, 202]`",
