@@ -42,6 +42,24 @@ impl fmt::Display for Untrusted<'_> {
     }
 }
 
+/// JSON in one or several lines with every hostile character of its texts as `\uXXXX`: to whoever parses it it is the
+/// same, and a terminal that it is shown on is not steered.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Within a text a line break is escaped already.
+        if c == '\n' || !is_hostile(c) {
+            out.push(c);
+        } else {
+            // Writing to a String can not fail.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
 /// Everything but RFC 3986's unreserved characters as `%XX`: one part of an address, which opens no other.
 pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -88,6 +106,19 @@ mod tests {
         check("ad\u{200b}min\u{feff}", r"ad\u{200b}min\u{feff}");
         check("a\u{2028}b\u{2066}c\u{2069}", r"a\u{2028}b\u{2066}c\u{2069}");
         check("\u{e0041}\u{ad}", r"\u{e0041}\xad");
+    }
+
+    #[test]
+    fn json_means_the_same_and_holds_nothing_hostile() {
+        assert_eq!(
+            json("{\"a\":\"é\u{9b}b\u{202e}c\u{e0041}\u{7f}\\n\"}\n"),
+            "{\"a\":\"é\\u009bb\\u202ec\\udb40\\udc41\\u007f\\n\"}\n"
+        );
+        let all: String = (0..=0x0010_ffff).filter_map(char::from_u32).collect();
+        let text = serde_json::to_string(&all).expect("a text has a JSON form");
+        let shown = json(&text);
+        assert!(!shown.chars().any(is_hostile));
+        assert_eq!(serde_json::from_str::<String>(&shown).ok(), Some(all));
     }
 
     #[test]

@@ -23,7 +23,9 @@ fn top() -> &'static Path {
 
 #[test]
 fn the_copies_in_the_docs_are_those_of_the_code() {
-    for (name, schema) in [("rules", schema::rules()), ("config", schema::config())] {
+    for (name, schema) in
+        [("rules", schema::rules()), ("config", schema::config()), ("tests", schema::tests())]
+    {
         let place = top().join(format!("docs/schema/{name}.json"));
         let text = format!("{schema:#}\n");
         if std::env::var_os("TRIPLINE_UPDATE").is_some() {
@@ -50,7 +52,7 @@ fn examples() -> Vec<(PathBuf, String)> {
     for path in files.filter(|path| path.is_file()) {
         let text = std::fs::read_to_string(&path).expect("text");
         let name = path.to_string_lossy().into_owned();
-        if name.ends_with(".toml") && !name.ends_with(".test.toml") {
+        if name.ends_with(".toml") {
             examples.push((path, text));
         } else if name.ends_with(".md") {
             let blocks = text.split("```toml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
@@ -74,13 +76,18 @@ fn examples() -> Vec<(PathBuf, String)> {
 #[test]
 fn every_example_fits_its_schema() {
     let (rules, config) = (schema::rules(), schema::config());
-    let (mut of_rules, mut of_config) = (0, 0);
+    let of_tests = schema::tests();
+    let (mut of_rules, mut of_config, mut test_files) = (0, 0, 0);
     for (path, text) in examples() {
         // A piece of a rule, or of a scenario, is not a file.
         let Ok(table) = text.parse::<toml::Table>() else { continue };
         let has = |names: &[&str]| names.iter().any(|name| table.contains_key(*name));
         let schema = match () {
-            () if has(&["line", "test"]) => continue,
+            () if has(&["line", "test"]) && has(&["rules"]) => {
+                test_files += 1;
+                &of_tests
+            }
+            () if has(&["line", "test"]) && !has(&["rule"]) => continue,
             () if has(&["rule", "defaults", "patterns", "lookup"]) => {
                 of_rules += 1;
                 &rules
@@ -96,7 +103,27 @@ fn every_example_fits_its_schema() {
         found.retain(|misfit| !misfit.ends_with("is missing"));
         assert_eq!(found, Vec::<String>::new(), "{}\n{text}", path.display());
     }
-    assert!(of_rules >= 5 && of_config >= 3, "{of_rules} and {of_config} examples were found");
+    assert!(
+        of_rules >= 5 && of_config >= 3 && test_files >= 2,
+        "{of_rules} and {of_config} examples were found"
+    );
+}
+
+#[test]
+fn wrong_test_files_do_not_fit() {
+    let fits = |text: &str| of_text(&schema::tests(), text).is_empty();
+    assert!(fits(
+        "rules = 'r.toml'\ntz = 'UTC'\nformat = { app = 'json' }\n[[line]]\nsource = 'app'\nformat = 'json'\n"
+    ));
+    for text in [
+        "tz = 'UTC'",
+        "rules = 5",
+        "rules = 'r'\nformat = 'xml'",
+        "rules = 'r'\nformat = { app = 'xml' }",
+        "rules = 'r'\nrule = 5",
+    ] {
+        assert!(!fits(text), "{text}");
+    }
 }
 
 #[test]

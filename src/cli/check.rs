@@ -1,18 +1,22 @@
 //! `tripline check`: the problems of a configuration, and what its rules cost.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::load::{self, Lines, Wanted};
 use super::{Color, ConfigArgs, Failure, LineFormat, NO, cost, plan, render};
 use crate::config::Severity;
 use crate::config::probe::Probe;
+use crate::daemon::deliver::missing;
 use crate::settings::Peer;
+use crate::untrusted::Untrusted;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     from: ConfigArgs,
-    /// Rule files to check by themselves, without a configuration
+    /// Rule files to check by themselves, without the configuration unless it is named
     #[arg(value_name = "RULES")]
     files: Vec<std::path::PathBuf>,
     /// What the lines are made of that rules without a configuration see
@@ -43,7 +47,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     rules.extend(args.files.iter().cloned());
     let config = match &args.from.config {
         Some(path) => Some(path.clone()),
-        None if rules.is_empty() => load::default_config(),
+        None if args.files.is_empty() => load::default_config(),
         None => None,
     };
     if config.is_none() && rules.is_empty() {
@@ -63,6 +67,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     loaded.diagnostics.extend(here);
     for glob in &loaded.blank {
         super::talk(&format!("warning: no rule file fits `{}`\n", glob.display()));
+        if args.against_running {
+            super::talk("warning: if one did before, a reload is refused, and the running rules stay\n");
+        }
     }
     if loaded.believed.is_some() && loaded.rules == 0 {
         super::talk("warning: no rule is in force, so nothing is watched\n");
@@ -73,6 +80,13 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
             "note: whether the page of sink `{}` has its `components` shows when the first incident is told: `check` asks nobody\n",
             sink.of
         ));
+    }
+    let sinks = loaded.believed.iter().flat_map(|(settings, _)| &settings.sinks);
+    let absent = sinks.flat_map(|sink| missing(sink).into_iter().map(|why| (sink.of.as_str(), why)));
+    // A sink may be several queues, all with its secrets.
+    for (sink, why) in absent.collect::<BTreeSet<_>>() {
+        let why = Untrusted(&why);
+        super::talk(&format!("note: sink `{sink}` needs what is not here: {why}\n"));
     }
     let costs = match loaded.believed.as_ref().filter(|_| args.cost) {
         Some((_, ruleset)) => {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, json_line};
 use crate::config::probe::{LINE, Probe};
 use crate::rule::Ruleset;
 use crate::scan::plan::{PatternPlan, Tally, Tier, Tried, Watch};
@@ -231,9 +231,7 @@ fn cut(text: &str, most: usize) -> String {
 impl Costs {
     /// One JSON object per pattern and line.
     pub(super) fn json(&self) -> String {
-        let row = |row: &Row| {
-            serde_json::to_string(row).expect("a struct of strings and numbers always serializes") + "\n"
-        };
+        let row = |row: &Row| json_line(row);
         self.rows.iter().map(row).collect()
     }
 

@@ -16,6 +16,7 @@ use crate::model::SourceName;
 use crate::rule::{Multiline, Rule};
 use crate::scan::records;
 use crate::settings::Source;
+use crate::untrusted::Untrusted;
 
 /// Bytes of a line that are read, at most: more than any source matches.
 const MOST_LINE: usize = (1 << 20) + 2;
@@ -54,8 +55,7 @@ pub(super) struct ExplainArgs {
 pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
     let config = match &args.from.config {
         Some(path) => Some(path.clone()),
-        None if args.from.rules.is_empty() => load::default_config(),
-        None => None,
+        None => load::default_config(),
     };
     if config.is_none() && args.from.rules.is_empty() {
         let way = "name a configuration with `--config` or rule files with `--rules`";
@@ -162,6 +162,14 @@ fn text(said: &str, alone: bool) -> Result<(Vec<u8>, String), Failure> {
         return Ok((text, String::new()));
     }
     let place = said.rsplit_once(':').and_then(|(path, number)| Some((path, number.parse::<u64>().ok()?)));
+    if let Some((path, _)) =
+        place.filter(|(path, _)| !Path::new(path).exists() && !path.contains([' ', '\t']))
+    {
+        talk(&format!(
+            "note: there is no file `{}`, so this is taken for the line itself\n",
+            Untrusted(path)
+        ));
+    }
     let Some((path, number)) = place.filter(|(path, _)| Path::new(path).is_file()) else {
         return Ok((said.as_bytes().to_vec(), String::new()));
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
+use super::json_line;
 use super::restrained::{self, Step};
 use crate::config::template::BUILT_IN;
 use crate::engine::explain::{Counts, Explained, Fit, Outcome, Part, When, is_ignored};
@@ -91,7 +92,7 @@ impl Answer<'_> {
         let rules: Vec<Json> = self.judged.iter().map(|judged| judged.json(self.line)).collect();
         let all =
             json!({ "line": lossy(self.line), "taken": self.is_taken(), "stamp": stamp, "rules": rules });
-        format!("{all}\n")
+        json_line(&all)
     }
 }
 
@@ -125,6 +126,9 @@ impl Judged<'_> {
         let line = &line[..line.len().min(self.max_line)];
         let wanted = explained.tried.iter().filter(|tried| !tried.fits && tried.role != Role::Ignore);
         let whys: Vec<Why> = wanted.map(|tried| why::why(tried.pattern, line)).collect();
+        if whys.iter().any(|why| why.line_end) {
+            return format!("does not fit: {LINE_END}");
+        }
         if let Some(near) = whys.iter().flat_map(|why| &why.near).next() {
             return format!("does not fit, but nearly: {}", near_text(*near));
         }
@@ -272,7 +276,7 @@ fn tried_json(tried: &Tried<'_>, line: &[u8]) -> Json {
     let mut all =
         json!({ "key": role_text(tried.role), "pattern": &*tried.pattern.text, "fits": tried.fits });
     if !tried.fits && tried.role != Role::Ignore {
-        let Why { head, missing, near } = why::why(tried.pattern, line);
+        let Why { head, missing, line_end, near } = why::why(tried.pattern, line);
         if let Some(head) = head {
             all["fits_up_to"] = head.to.into();
             all["head"] = head.pattern.into();
@@ -280,6 +284,9 @@ fn tried_json(tried: &Tried<'_>, line: &[u8]) -> Json {
         }
         if let Some(missing) = missing {
             all["missing"] = lossy(&missing).into();
+        }
+        if line_end {
+            all["wants_line_end"] = true.into();
         }
         let near: Vec<&str> = near.iter().map(|near| near_text(*near)).collect();
         all["near"] = near.into();
@@ -328,6 +335,9 @@ impl Page {
         }
         if let Some(missing) = &why.missing {
             self.step("", &format!("    `{}` does not stand in the line", shown(missing)));
+        }
+        if why.line_end {
+            self.step("", &format!("    {LINE_END}"));
         }
         for near in &why.near {
             self.step("", &format!("    {}", near_text(*near)));
@@ -477,7 +487,7 @@ impl Page {
             let state = match counts.value {
                 Some(value) if rule.notices_few() => format!(
                     "it is {}, and is compared once it was seen for {}",
-                    number_text(value, rule.unit),
+                    rule.number_text(value),
                     duration_text(rule.within)
                 ),
                 _ if counts.pending.contains(&severity) => {
@@ -485,7 +495,7 @@ impl Page {
                 }
                 None if rule.min_lines > 1 => format!("nothing to measure before {} matches", rule.min_lines),
                 None => "nothing to measure yet".to_owned(),
-                Some(value) => format!("not yet: it is {}", number_text(value, rule.unit)),
+                Some(value) => format!("not yet: it is {}", rule.number_text(value)),
             };
             self.step(severity.as_str(), &format!("{}: {state}", comparison_text(rule, level)));
         }
@@ -567,6 +577,9 @@ fn role_text(role: Role) -> &'static str {
         Role::MatchAll => "match_all",
     }
 }
+
+const LINE_END: &str =
+    "it wants the end of a line inside, and lines are one by one: `multiline` of the source joins them";
 
 fn near_text(near: Near) -> &'static str {
     match near {

@@ -69,7 +69,7 @@ enum Command {
     Sinks(sinks::SinksArgs),
     /// Show what is owed to sinks and what was given up; owe it again or forget it
     Outbox(outbox::OutboxArgs),
-    /// Print the JSON Schema of rule files or of tripline.toml, for editors
+    /// Print the JSON Schema of rule files, of their tests, or of tripline.toml, for editors
     Schema(schema::SchemaArgs),
     /// Watch a living log for half a minute: alerts raised, escalated and resolved
     Demo(demo::DemoArgs),
@@ -81,7 +81,7 @@ struct ConfigArgs {
     /// Configuration file [default: ./tripline.toml, else /etc/tripline/tripline.toml]
     #[arg(long, short, env = "TRIPLINE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Rule file or glob of rule files; may be given several times; replaces `rules` of the configuration
+    /// Rule file or glob of rule files; may be given several times; replaces `rules` of the configuration, if there is one
     #[arg(long, short, value_name = "FILE")]
     rules: Vec<PathBuf>,
 }
@@ -176,6 +176,12 @@ impl<E: std::error::Error> From<E> for Failure {
         }
         Failure(text)
     }
+}
+
+/// A line of JSON.
+fn json_line(of: &impl serde::Serialize) -> String {
+    let text = serde_json::to_string(of).expect("texts, numbers and tables of them have a JSON form");
+    crate::untrusted::json(&text) + "\n"
 }
 
 /// Writes to stderr. That nobody listens is no reason to end.

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::ask::{AskArgs, unexpected};
 use super::status::{WIDTH, fit, plural, whole_seconds};
-use super::{Failure, NO, answer, talk};
+use super::{Failure, NO, answer, json_line, talk};
 use crate::admin::outbox::{Letters, Outbox, Owed, Which};
 use crate::admin::{Answer, Question};
 
@@ -55,7 +55,7 @@ pub(super) fn outbox(args: &OutboxArgs) -> Result<u8, Failure> {
 
 fn list(args: &AskArgs) -> Result<u8, Failure> {
     let Answer::Outbox(outbox) = args.ask(&Question::Outbox)? else { return Err(unexpected("no outbox")) };
-    answer(&if args.json { format!("{}\n", serde_json::to_string(&outbox)?) } else { text(&outbox) })?;
+    answer(&if args.json { json_line(&outbox) } else { text(&outbox) })?;
     Ok(0)
 }
 
@@ -63,7 +63,7 @@ fn letters(args: &LettersArgs, ask: impl Fn(Which) -> Question, done: &str) -> R
     let which = Which { numbers: args.numbers.clone(), sink: args.sink.clone(), all: args.all };
     let Answer::Letters(letters) = args.asked.ask(&ask(which))? else { return Err(unexpected("no letters")) };
     if args.asked.json {
-        answer(&format!("{}\n", serde_json::to_string(&letters)?))?;
+        answer(&json_line(&letters))?;
     }
     let Letters { done: numbers, refused } = letters;
     if !args.asked.json && !numbers.is_empty() {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ask::{ask, unexpected};
 use super::status::{alert_lines, plural};
-use super::{Failure, talk};
+use super::{Failure, json_line, talk};
 use crate::admin::{Answer, Open, OpenRow, Question, RuleRow, Rules};
 use crate::config::own::OWN_PREFIX;
 use crate::engine::plan::{Fate, OpenKey, Outline, Planned, plan};
@@ -91,8 +91,7 @@ impl Against {
             let (kept, resolved) = (self.alerts(kept), self.alerts(resolved));
             let kept_open = self.alerts(orphaned);
             let line = Line { rule: rule.as_str(), plan, renamed_to, kept, kept_open, resolved };
-            text.push_str(&serde_json::to_string(&line).expect("texts and numbers have a JSON form"));
-            text.push('\n');
+            text.push_str(&json_line(&line));
         }
         text
     }

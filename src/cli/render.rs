@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
+use super::json_line;
 use crate::config::keys::sinks::{PEERS, SINK_LATER};
 use crate::config::keys::{Key, Kind};
 use crate::config::{Diagnostic, Severity};
@@ -70,10 +71,7 @@ pub fn json(diagnostics: &[Diagnostic], texts: &BTreeMap<PathBuf, String>) -> St
             note: problem.note.as_deref(),
             help: problem.help.as_deref(),
         };
-        out.push_str(
-            &serde_json::to_string(&line).expect("a struct of strings and numbers always serializes"),
-        );
-        out.push('\n');
+        out.push_str(&json_line(&line));
     }
     out
 }

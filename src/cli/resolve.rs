@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::ask::{AskArgs, unexpected};
 use super::status::alert_lines;
-use super::{Failure, NO, answer, talk};
+use super::{Failure, NO, answer, json_line, talk};
 use crate::admin::{Answer, Question, Resolve};
 
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(super) fn resolve(args: &ResolveArgs) -> Result<u8, Failure> {
     let which = Resolve { which: args.which.clone(), labels: args.labels.clone(), all: args.all };
     let answered = args.asked.ask(&Question::Resolve(which))?;
     if args.asked.json {
-        answer(&format!("{}\n", serde_json::to_string(&answered)?))?;
+        answer(&json_line(&answered))?;
     }
     match answered {
         Answer::Resolved(alerts) if alerts.is_empty() => {

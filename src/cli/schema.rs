@@ -17,6 +17,8 @@ pub(super) struct SchemaArgs {
 enum Of {
     /// Rule files
     Rules,
+    /// Test files, whose names end in `.test.toml`
+    Tests,
     /// tripline.toml
     Config,
 }
@@ -24,6 +26,7 @@ enum Of {
 pub(super) fn schema(args: &SchemaArgs) -> Result<u8, Failure> {
     let schema = match args.of {
         Of::Rules => schema::rules(),
+        Of::Tests => schema::tests(),
         Of::Config => schema::config(),
     };
     super::answer(&format!("{schema:#}\n"))?;

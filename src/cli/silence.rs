@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::ask::{AskArgs, WhichArgs, unexpected};
 use super::status::{WIDTH, fit, plural, span};
-use super::{Failure, NO, answer, talk};
+use super::{Failure, NO, answer, json_line, talk};
 use crate::admin::{Answer, End, Question, Silence, SilenceRow};
 use crate::config::units::parse_duration;
 use crate::daemon::clock::wall;
@@ -102,7 +102,7 @@ fn add(args: &AddArgs) -> Result<u8, Failure> {
     if args.asked.json {
         let made =
             serde_json::json!({ "silence": silence, "told": told, "covers": covers, "doubts": doubts });
-        answer(&format!("{made}\n"))?;
+        answer(&json_line(&made))?;
         return Ok(0);
     }
     let mut text = format!("silence {} until {}\n", silence.id, silence.until);
@@ -119,7 +119,7 @@ fn list(args: &AskArgs) -> Result<u8, Failure> {
     let answered = args.ask(&Question::Silences)?;
     let Answer::Silences { silences, at } = answered else { return Err(unexpected("no silences")) };
     if args.json {
-        answer(&format!("{}\n", serde_json::json!({ "silences": silences })))?;
+        answer(&json_line(&serde_json::json!({ "silences": silences })))?;
         return Ok(0);
     }
     let text = if silences.is_empty() { "no silence\n".to_owned() } else { silence_lines(&silences, at) };

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::ask::{AskArgs, unexpected};
 use super::status::{WIDTH, fit, span};
-use super::{Failure, NO, answer, load, talk};
+use super::{Failure, NO, answer, json_line, load, talk};
 use crate::admin::outbox::SinkDetail;
 use crate::admin::{Answer, Question};
 use crate::daemon::clock::wall;
@@ -62,7 +62,7 @@ pub(super) fn sinks(args: &SinksArgs) -> Result<u8, Failure> {
 fn list(args: &AskArgs) -> Result<u8, Failure> {
     let Answer::Sinks(sinks) = args.ask(&Question::Sinks)? else { return Err(unexpected("no sinks")) };
     if args.json {
-        answer(&format!("{}\n", serde_json::json!({ "sinks": sinks })))?;
+        answer(&json_line(&serde_json::json!({ "sinks": sinks })))?;
     } else {
         answer(&sinks.iter().map(text).collect::<String>())?;
     }

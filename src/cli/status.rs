@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::ask::{AskArgs, unexpected};
 use super::silence::silence_lines;
-use super::{Color, Failure, answer};
+use super::{Color, Failure, answer, json_line};
 use crate::admin::{Answer, Open, Question, Report, Sink, Source};
 use crate::untrusted::Untrusted;
 
@@ -31,11 +31,8 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
     let Answer::Status(report) = args.asked.ask(&Question::Status)? else {
         return Err(unexpected("no status"));
     };
-    let shown = if args.asked.json {
-        format!("{}\n", serde_json::to_string(&report)?)
-    } else {
-        text(&report, args.color.on(&std::io::stdout()))
-    };
+    let shown =
+        if args.asked.json { json_line(&report) } else { text(&report, args.color.on(&std::io::stdout())) };
     answer(&shown)?;
     Ok(0)
 }

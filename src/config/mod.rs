@@ -8,6 +8,7 @@
 //!
 //! A file with one error changes nothing: the answer is then `None` and the running rules stay.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,6 +133,12 @@ pub fn place_in_sink(main: &Text, sink: &SinkName, keys: &[&str]) -> Range<usize
 /// If one of them is an error: what is known all the same, so that what it speaks of can be looked at too.
 pub fn tests(text: &Text, is_pack: bool) -> (Result<Suite, Suite>, Vec<Diagnostic>) {
     scenario::read(text, is_pack)
+}
+
+/// Which sources of tests no rule sees: `known` are those that rules see. Nothing could come of their lines, whatever is
+/// expected.
+pub fn unseen_sources(text: &Text, known: &BTreeSet<&str>) -> Vec<Diagnostic> {
+    scenario::unseen_sources(text, known)
 }
 
 /// The sources that rules are by themselves, because they name `files`: named after the rules, sorted by name. Those of

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use regex_automata::meta::Regex;
 use regex_syntax::ast::{self, Ast};
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::Hir;
 
 use super::diagnostic::{Problems, short};
 use super::macros::{Expanded, Macros};
@@ -216,19 +216,6 @@ pub(super) fn compile(
         most_repeated,
         also: Vec::new(),
     })
-}
-
-/// True if nothing fits but what has the end of a line in it.
-pub(super) fn wants_line_end(hir: &Hir) -> bool {
-    match hir.kind() {
-        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
-        HirKind::Class(class) => class.literal().is_some_and(|literal| literal.contains(&b'\n')),
-        HirKind::Repetition(repetition) => repetition.min > 0 && wants_line_end(&repetition.sub),
-        HirKind::Capture(capture) => wants_line_end(&capture.sub),
-        HirKind::Concat(all) => all.iter().any(wants_line_end),
-        HirKind::Alternation(all) => all.iter().all(wants_line_end),
-        HirKind::Empty | HirKind::Look(_) => false,
-    }
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.

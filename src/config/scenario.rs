@@ -1,6 +1,6 @@
 //! Test files, and the tests that stand in rule files → [`Suite`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,15 @@ use jiff::tz::TimeZone;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Problems, short};
+use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::scenario::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::walk::{Fields, Said, Value, check, parse, require, said};
 use super::{Diagnostic, Severity, Text, multiline, zone};
 use crate::model::{Format, SourceName, Timestamp};
 use crate::rule::Multiline;
 use crate::scenario::{
-    Expected, Feed, Happens, LineTest, Lines, MAX_LINE, MOST_TURNS, Number, OpenAt, Scenario, Suite, Takes,
+    Expected, Feed, Formats, Happens, LineTest, Lines, MAX_LINE, MOST_TURNS, Number, OpenAt, Scenario, Suite,
+    Takes,
 };
 
 /// Reads the tests of a file. `is_pack`: it is a rule file, whose rules are said elsewhere; else a test file. See
@@ -29,7 +30,8 @@ pub(super) fn read(text: &Text, is_pack: bool) -> (Result<Suite, Suite>, Vec<Dia
     let base = text.path.parent().unwrap_or(Path::new("")).to_owned();
     let fields = Fields { table: &document, defaults: None };
     let multiline = multiline::read(&mut problems, fields, MAX_LINE);
-    let file = File { base, fields, multiline };
+    let formats = if is_pack { Formats::default() } else { formats(fields).unwrap_or_default() };
+    let file = File { base, fields, formats, multiline };
     let suite = file.read(&mut problems, is_pack);
     // What is wrong with rules of a pack is said when these are read.
     let diagnostics = problems.finish();
@@ -43,9 +45,30 @@ pub(super) fn has_tests(text: &str) -> bool {
     ["line", "test"].iter().any(|key| table.get_ref().contains_key(*key))
 }
 
+/// See [`super::unseen_sources`].
+pub(super) fn unseen_sources(text: &Text, known: &BTreeSet<&str>) -> Vec<Diagnostic> {
+    let mut problems = Problems::new(&text.path, &text.text);
+    let document = parse(&mut Problems::new(&text.path, &text.text));
+    let tables = |table, key| (Fields { table, defaults: None }).tables(key);
+    let tests = tables(&document, "test");
+    let feeds = tests.iter().flat_map(|(_, test)| tables(test, "feed"));
+    let all = tables(&document, "line").into_iter().chain(feeds.collect::<Vec<_>>()).chain(tests);
+    for said in all.filter_map(|(_, table)| (Fields { table, defaults: None }).text("source")) {
+        if !known.contains(said.text) {
+            let title = format!("no rule sees source `{}`", short(said.text));
+            let problem = problems.error("unknown-source", said.span, title, "unknown source");
+            problem.help = did_you_mean(said.text, known.iter().copied());
+            problem.note = Some(format!("rules see {}", listed(known.iter().copied())));
+        }
+    }
+    problems.finish()
+}
+
 struct File<'t, 'i> {
     base: PathBuf,
     fields: Fields<'t, 'i>,
+    /// What lines are made of where a test does not say it.
+    formats: Formats,
     /// How lines are joined where a test does not say it.
     multiline: Option<Multiline>,
 }
@@ -58,11 +81,10 @@ impl<'t, 'i> File<'t, 'i> {
                 Some("name the rule files: `rules = [\"rules.toml\"]`".to_owned());
         }
         let rules = if is_pack { Vec::new() } else { self.paths(self.fields, "rules") };
-        let format = self.format();
         let tables = |key| self.fields.tables(key);
         let lines =
             tables("line").into_iter().filter_map(|(header, table)| self.line(problems, header, table));
-        let lines = lines.collect();
+        let lines: Vec<LineTest> = lines.collect();
         let mut tests: Vec<Scenario> = Vec::new();
         for (header, table) in tables("test") {
             let Some(test) = self.test(problems, header.clone(), table) else { continue };
@@ -72,7 +94,10 @@ impl<'t, 'i> File<'t, 'i> {
             }
             tests.push(test);
         }
-        Suite { rules, format, lines, tests }
+        let formats =
+            tests.iter().flat_map(|test| test.formats.all()).chain(lines.iter().map(|line| line.format));
+        let format = formats.chain(self.formats.all()).find(|format| *format != Format::Plain);
+        Suite { rules, format: format.unwrap_or_default(), lines, tests }
     }
 
     /// How lines are joined, as a table or else the file says it.
@@ -81,14 +106,6 @@ impl<'t, 'i> File<'t, 'i> {
         match own.value("multiline") {
             Some(_) => multiline::read(problems, own, MAX_LINE),
             None => self.multiline.clone(),
-        }
-    }
-
-    fn format(&self) -> Format {
-        match self.fields.text("format").map(|word| word.text) {
-            Some("json") => Format::Json,
-            Some("logfmt") => Format::Logfmt,
-            _ => Format::Plain,
         }
     }
 
@@ -140,7 +157,17 @@ impl<'t, 'i> File<'t, 'i> {
         }
         let source = SourceName::new(fields.text("source").filter(|_| source)?.text);
         let multiline = self.multiline(problems, table);
-        Some(LineTest { multiline, end: end(table, &header), header, source, from: from?, takes, places })
+        let format = fields.text("format").map_or_else(|| self.formats.of(&source), |word| format(word.text));
+        Some(LineTest {
+            format,
+            multiline,
+            end: end(table, &header),
+            header,
+            source,
+            from: from?,
+            takes,
+            places,
+        })
     }
 
     fn lines(
@@ -226,7 +253,7 @@ impl<'t, 'i> File<'t, 'i> {
             start,
             tz,
             scope: fields.text("host").map_or("h1", |said| said.text).to_owned(),
-            format: self.format(),
+            formats: formats(own).unwrap_or_else(|| self.formats.clone()),
             multiline: self.multiline(problems, table),
             own_stamps: own.text("stamps").is_some_and(|word| word.text == "log"),
             feed,
@@ -314,6 +341,23 @@ fn start(problems: &mut Problems<'_>, value: Value<'_, '_>, tz: &TimeZone) -> Op
         problems.error("bad-start", value.span(), title, "takes 2026-01-05T10:00:00Z");
     }
     found.map(|found| Timestamp(found.as_microsecond()))
+}
+
+/// What a table says of what lines are made of.
+fn formats(fields: Fields<'_, '_>) -> Option<Formats> {
+    let word = |value: Value<'_, '_>| value.get_ref().as_str().map(format).unwrap_or_default();
+    let value = fields.value("format")?;
+    let named = value.get_ref().as_table().into_iter().flat_map(|words| words.iter());
+    let named = named.map(|(name, value)| (SourceName::new(&**name.get_ref()), word(value)));
+    Some(Formats { others: word(value), named: named.collect() })
+}
+
+fn format(word: &str) -> Format {
+    match word {
+        "json" => Format::Json,
+        "logfmt" => Format::Logfmt,
+        _ => Format::Plain,
+    }
 }
 
 /// A list of what is expected. `leaves`: it has a time at which it leaves.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::main_file::{ADMIN, HEARTBEAT, MAIN, MULTILINE, SOURCE};
 use super::keys::rules::{CHANGE, DEFAULTS, FLAP, IMAGE, LINES_KEPT, LINK, RULE_FILE, RULE_OWN};
-use super::keys::scenario::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST};
+use super::keys::scenario::{EXPECTED, FEED, FORMATS, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::keys::sinks::{BATCH, PEERS};
 use super::keys::{Key, Kind};
 use super::measure::MEASURES;
@@ -25,6 +25,11 @@ const LABEL: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Of a rule file.
 pub fn rules() -> Value {
     whole("tripline rules", table(&[RULE_FILE], &[]))
+}
+
+/// Of a test file, whose name ends in `.test.toml`.
+pub fn tests() -> Value {
+    whole("tripline tests", table(&[TEST_FILE], &["rules"]))
 }
 
 /// Of `tripline.toml`.
@@ -143,6 +148,7 @@ fn value(kind: Kind) -> Value {
             json!({ "anyOf": [{ "enum": names }, table(&[MULTILINE], &[])] })
         }
         Kind::Start => fits("^(end|beginning|last:[0-9]+ *([KM]i)?B?|since:[0-9a-z]+)$"),
+        Kind::Formats => json!({ "anyOf": [{ "enum": FORMATS }, object(json!({ "enum": FORMATS }))] }),
         Kind::Rate => fits("^([0-9]+/[0-9a-z]+|unlimited)$"),
         Kind::Codes => list(json!({ "type": "integer", "minimum": 200, "maximum": 599 })),
         Kind::Headers => object(text()),

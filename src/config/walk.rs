@@ -12,6 +12,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 use super::diagnostic::{Diagnostic, Problems, SYNTAX, did_you_mean, listed, short};
 use super::keys::main_file::MULTILINE;
 use super::keys::rules::{FLAP, IMAGE, LINES_KEPT, LINK};
+use super::keys::scenario::FORMATS;
 use super::keys::{Key, Kind, MOST};
 use super::ladder;
 use super::place::typed;
@@ -245,6 +246,15 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
                 let span = inside(problems, value, &wrong.at);
                 let title = format!("`{}` is not a comparison", key.name);
                 problems.error("bad-comparison", span, title, wrong.label).help = wrong.help;
+            }
+        }
+        (Kind::Formats, DeValue::String(_)) => check_choice(problems, key, FORMATS, value),
+        (Kind::Formats, DeValue::Table(words)) => {
+            for (_, word) in words.iter() {
+                match word.get_ref() {
+                    DeValue::String(_) => check_choice(problems, key, FORMATS, word),
+                    _ => wrong_type(problems, key, word),
+                }
             }
         }
         (Kind::Choice(words), DeValue::String(_)) => check_choice(problems, key, words, value),

@@ -49,6 +49,8 @@ pub struct Why {
     pub head: Option<Head>,
     /// The first text that the pattern wants, whatever else it wants, and that does not stand in the line.
     pub missing: Option<Vec<u8>>,
+    /// True if it wants the end of a line inside, and there is none: lines are joined by `multiline` only.
+    pub line_end: bool,
     /// Changes of which each by itself would make it fit.
     pub near: Vec<Near>,
 }
@@ -106,7 +108,25 @@ pub fn why(pattern: &Pattern, line: &[u8]) -> Why {
     let missing = wanted.into_iter().find(|text| memmem::find(line, text).is_none()).map(<[u8]>::to_vec);
     let mut near = vec![Near::Case, Near::Blanks, Near::Anchors];
     near.retain(|near| search.find(near.loosen(&pattern.hir)).is_some());
-    Why { head, missing, near }
+    // Another blank would make it fit, but then it is another pattern.
+    let line_end = wants_line_end(&pattern.hir) && !line.contains(&b'\n');
+    if line_end {
+        near.clear();
+    }
+    Why { head, missing, line_end, near }
+}
+
+/// True if nothing fits but what has the end of a line in it.
+pub fn wants_line_end(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.contains(&b'\n'),
+        HirKind::Class(class) => class.literal().is_some_and(|literal| literal.contains(&b'\n')),
+        HirKind::Repetition(repetition) => repetition.min > 0 && wants_line_end(&repetition.sub),
+        HirKind::Capture(capture) => wants_line_end(&capture.sub),
+        HirKind::Concat(all) => all.iter().any(wants_line_end),
+        HirKind::Alternation(all) => all.iter().all(wants_line_end),
+        HirKind::Empty | HirKind::Look(_) => false,
+    }
 }
 
 /// Texts that every match holds, in the order in which they stand there.

@@ -31,13 +31,34 @@ pub const MOST_TURNS: u64 = 1_000_000;
 /// What a test may send, at most: all of it is kept.
 pub const MOST_SENT: usize = 100_000;
 
+/// What lines are made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Formats {
+    /// Those of sources that are not named.
+    pub others: Format,
+    /// Those of these sources.
+    pub named: BTreeMap<SourceName, Format>,
+}
+
+impl Formats {
+    /// What the lines of a source are made of.
+    pub fn of(&self, source: &SourceName) -> Format {
+        self.named.get(source).copied().unwrap_or(self.others)
+    }
+
+    /// All that occur.
+    pub fn all(&self) -> impl Iterator<Item = Format> {
+        self.named.values().copied().chain([self.others])
+    }
+}
+
 /// All tests of one file.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
     /// Globs of the rule files that are tested, absolute or relative to where the program stands; empty: the rules that
     /// stand in the file itself.
     pub rules: Vec<PathBuf>,
-    /// What all their lines are.
+    /// What their rules are read for: if lines of any test have fields, rules may name fields.
     pub format: Format,
     /// `[[line]]`.
     pub lines: Vec<LineTest>,
@@ -52,6 +73,8 @@ pub struct LineTest {
     pub header: Range<usize>,
     /// The source it comes from.
     pub source: SourceName,
+    /// What they are made of.
+    pub format: Format,
     /// How they are joined to records.
     pub multiline: Option<Multiline>,
     /// Which lines.
@@ -95,8 +118,8 @@ pub struct Scenario {
     pub tz: TimeZone,
     /// The observer's scope.
     pub scope: String,
-    /// What all its lines are.
-    pub format: Format,
+    /// What its lines are made of.
+    pub formats: Formats,
     /// How they are joined to records.
     pub multiline: Option<Multiline>,
     /// Whether the log's own stamps count; else a line is of the moment at which it comes.

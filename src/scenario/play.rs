@@ -129,13 +129,8 @@ impl LineVerdict {
 }
 
 /// Asks which rules take the lines of a test, each by itself. `sample`: what its file holds.
-pub fn lines(
-    ruleset: &Arc<Ruleset>,
-    format: Format,
-    test: &LineTest,
-    sample: Option<&str>,
-) -> Vec<LineVerdict> {
-    let judge = Judge::new(ruleset.clone(), &test.source, format, test.multiline.as_ref());
+pub fn lines(ruleset: &Arc<Ruleset>, test: &LineTest, sample: Option<&str>) -> Vec<LineVerdict> {
+    let judge = Judge::new(ruleset.clone(), &test.source, test.format, test.multiline.as_ref());
     let Lines::Text(text) = &test.from else { return judge.sample(sample.unwrap_or_default()) };
     let mut expected = test.takes.clone();
     expected.sort_by(|a, b| a.rule.cmp(&b.rule));
@@ -344,9 +339,9 @@ pub fn play(
                     continue;
                 }
                 seen(&force, source, line);
-                let judge = judges
-                    .entry(source)
-                    .or_insert_with(|| Judge::new(Arc::clone(&force), source, scenario.format, multiline));
+                let judge = judges.entry(source).or_insert_with(|| {
+                    Judge::new(Arc::clone(&force), source, scenario.formats.of(source), multiline)
+                });
                 let text = String::from_utf8_lossy(line).into_owned();
                 if judge.took(&text).is_empty() && unknown.insert(text.clone()) {
                     untaken.push(text);

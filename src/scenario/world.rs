@@ -120,7 +120,8 @@ impl<'a> World<'a> {
         let scanner = |name: SourceName| {
             let sees = |rule: &Rule| rule.sources.contains(&name);
             let multiline = self.scenario.multiline.as_ref();
-            let scanner = Scanner::joining(&ruleset, sees, MAX_LINE, self.scenario.format, multiline);
+            let format = self.scenario.formats.of(&name);
+            let scanner = Scanner::joining(&ruleset, sees, MAX_LINE, format, multiline);
             (name, scanner)
         };
         self.scanners = names.into_iter().map(scanner).collect();

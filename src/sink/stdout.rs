@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
 
 use crate::model::{ChangeReport, Content, Image, Labels, Link, Status, Timestamp, Transition};
-use crate::untrusted::Untrusted;
+use crate::untrusted::{self, Untrusted};
 
 /// The shape of a JSON line. Fields are only ever added, at the end.
 #[derive(Serialize)]
@@ -159,7 +159,9 @@ pub fn content_json(content: &Content) -> String {
 }
 
 fn object(line: &impl Serialize) -> String {
-    serde_json::to_string(line).expect("a struct of texts and numbers always has a JSON form")
+    untrusted::json(
+        &serde_json::to_string(line).expect("a struct of texts and numbers always has a JSON form"),
+    )
 }
 
 fn all_labels<'a>(labels: &'a Labels, details: &'a Labels) -> BTreeMap<&'a str, &'a str> {
@@ -308,9 +310,9 @@ mod tests {
 
     #[test]
     fn a_json_line_is_one_line_whatever_the_log_says() {
-        let summary = "a\nb\r\u{2028}\"}\\\x1b[0m".to_owned();
+        let summary = "a\nb\r\u{2028}\"}\\\x1b[0m\u{9b}31m\u{202e}".to_owned();
         let text = json(&Transition { summary: summary.clone(), ..sample::transition() });
-        assert!(!text.contains(['\n', '\r', '\x1b']));
+        assert!(!text.contains(untrusted::is_hostile), "{text}");
         let back: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(back["summary"], *summary);
     }

@@ -396,3 +396,23 @@ fn test_files_that_a_shell_lets_a_glob_fit_are_no_rule_files() {
         "{finished:?}"
     );
 }
+
+#[test]
+fn a_key_that_is_not_here_is_noted_and_nothing_is_wrong() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules/a.toml", "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\nseverity = 'info'\n");
+    let sink = "[[source]]\nname = 's'\nfiles = ['x']\n[[sink]]\nname = 'oncall'\ntype = 'flashduty'\n";
+    for (key, says) in [
+        ("integration_key_env = 'TRIPLINE_NO_SUCH_KEY'", "`TRIPLINE_NO_SUCH_KEY`"),
+        ("integration_key_file = 'no-key'", "no-key"),
+    ] {
+        sandbox.write("tripline.toml", format!("{sink}{key}\n"));
+        let finished = sandbox.run(&["check"]).expect(0);
+        let talk = finished.talk();
+        assert!(
+            talk.starts_with("note: sink `oncall` needs what is not here: ") && talk.contains(says),
+            "{talk}"
+        );
+        assert_eq!((finished.answer().as_str(), talk.lines().count()), ("1 rule is right", 1), "{talk}");
+    }
+}

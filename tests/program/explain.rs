@@ -294,3 +294,46 @@ fn lines_that_are_one_record_are_explained_together() {
     assert_eq!(output.status.code(), Some(0), "{answer}");
     assert!(answer.contains("frame = `shop.book`"), "{answer}");
 }
+
+#[test]
+fn rules_that_are_named_are_explained_and_checked_by_the_configuration_that_is_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tripline.toml", "[[source]]\nname = 'app'\nfiles = ['x']\nformat = 'json'\n");
+    sandbox.write("r.toml", "[[rule]]\nname = 'r'\nsource = 'app'\nwhere = 'status >= 500'\n");
+    sandbox.run(&["check", "-r", "r.toml"]).expect(0);
+    sandbox.run(&["explain", "-r", "r.toml", "{\"status\":503}"]).expect(0);
+    // By themselves nobody knows.
+    sandbox.run(&["check", "r.toml"]).expect(1);
+    sandbox.run(&["check", "--format", "json", "r.toml"]).expect(0);
+    sandbox.write("other.toml", "[[rule]]\nname = 'r'\nsource = 'nope'\nmatch = 'x'\n");
+    assert!(sandbox.run(&["check", "-r", "other.toml"]).expect(1).answer().contains("unknown-source"));
+    assert!(sandbox.run(&["explain", "-r", "other.toml", "x"]).expect(2).talk().contains("unknown-source"));
+    sandbox.run(&["check", "other.toml"]).expect(0);
+}
+
+#[test]
+fn what_looks_like_a_place_in_a_file_that_is_not_there_is_said_to_be_a_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write("r.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\n");
+    let explain = |line| sandbox.run(&["explain", "-r", "r.toml", line]).expect(0).talk();
+    assert!(explain("xa.log:3").contains("note: there is no file `xa.log`"));
+    for line in ["x y:3", "x", "x:y"] {
+        assert_eq!(explain(line), "", "{line}");
+    }
+}
+
+#[test]
+fn a_pattern_over_several_lines_does_not_fit_for_want_of_multiline() {
+    let sandbox = Sandbox::new();
+    sandbox.write("r.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = '^ERROR x$\\n'\n");
+    let explain =
+        |args: &[&str]| sandbox.run(&[&["explain", "-r", "r.toml"], args].concat()).expect(1).answer();
+    for args in [&["ERROR x"][..], &["--rule", "r", "ERROR x"]] {
+        let answer = explain(args);
+        assert!(
+            answer.contains("it wants the end of a line inside") && !answer.contains("blanks"),
+            "{answer}"
+        );
+    }
+    assert!(explain(&["--json", "ERROR x"]).contains("\"wants_line_end\":true"));
+}

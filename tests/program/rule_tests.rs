@@ -274,3 +274,46 @@ fn a_test_that_would_take_for_ever_is_refused_or_given_up() {
     let json = sandbox.run(&["test", "--json"]).expect(1).json();
     assert_eq!((&json[0]["passed"], &json[0]["differences"]), (&false.into(), &serde_json::json!([])));
 }
+
+/// A pack carries tests of its lines with fields, and one test has sources of several kinds.
+#[test]
+fn each_test_and_each_source_says_what_its_lines_are() {
+    let sandbox = Sandbox::new();
+    let fields = "[[rule]]\nname='slow'\nsource='app'\nwhere='status >= 500'\nseverity='info'\n";
+    let text = "[[rule]]\nname='disk'\nsource='kern'\nmatch='disk bad'\nseverity='info'\n";
+    let line = "[[line]]\nsource='app'\nformat='json'\ntext='{\"status\":503}'\nrule='slow'\n";
+    let test = "[[test]]\nname='both'\nformat={ app='json' }\nfeed=[{ source='app', text='{\"status\":503}' }, { at='1s', \
+                source='kern', text='disk bad' }]\nsent=[{ at='0s', rule='slow' }, { at='1s', rule='disk' }]\nuntil='1s'\n";
+    sandbox.write("pack.toml", [fields, text, line, test].concat());
+    sandbox.run(&["test", "--strict", "pack.toml"]).expect(0);
+    sandbox.write("plain.toml", [fields, &line.replace("format='json'\n", "")].concat());
+    let finished = sandbox.run(&["test", "plain.toml"]).expect(2);
+    assert!(finished.talk().contains("for tests their `format`"), "{finished:?}");
+    sandbox.write("wrong.toml", [fields, &line.replace("'json'", "'jsn'")].concat());
+    assert!(sandbox.run(&["test", "wrong.toml"]).expect(2).talk().contains("bad-choice"));
+}
+
+#[test]
+fn a_source_that_no_rule_sees_is_a_slip_of_the_pen() {
+    for (tests, place) in [
+        (TESTS.replace("source = \"app\"\ntext", "source = \"ap\"\ntext"), ":5:10"),
+        (TESTS.replace("source = \"app\"\nfeed", "source = \"ap\"\nfeed"), ":11:10"),
+        (TESTS.replace("{ text = \"disk sda bad\" }", "{ source = \"ap\", text = \"x\" }"), ":13:14"),
+    ] {
+        let finished = sandbox(&tests).run(&["test"]).expect(2);
+        let talk = finished.talk();
+        assert!(talk.contains("error[unknown-source]: no rule sees source `ap`"), "{talk}");
+        assert!(
+            talk.contains(&format!("r.test.toml{place}")) && talk.contains("did you mean `app`"),
+            "{talk}"
+        );
+    }
+}
+
+#[test]
+fn a_directory_without_rules_says_so() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("empty")).expect("the sandbox can be written");
+    let finished = sandbox.run(&["test", "empty"]).expect(2);
+    assert!(finished.talk().contains("`empty` holds no file that ends in `.toml`"), "{finished:?}");
+}

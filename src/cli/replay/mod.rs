@@ -237,7 +237,7 @@ fn timeline(
     if let Some((page, story)) = page {
         page.write(&html::page(story, &summary))?;
     }
-    if args.summary && !quiet(writeln!(out, "{}", summary.json()))? {
+    if args.summary && !quiet(write!(out, "{}", summary.json()))? {
         return Ok(0);
     }
     if !quiet(out.flush())? {

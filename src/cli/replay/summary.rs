@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::pager::Pager;
+use crate::cli::json_line;
 use crate::engine::{Emitted, Tell};
 use crate::model::{AlertKey, DeliveryKind, Labels, RuleName, Status, Timestamp, Transition};
 use crate::rule::{RuleIx, Ruleset};
@@ -366,7 +367,7 @@ impl Summary {
             changes: self.changes,
         };
         let summary = BTreeMap::from([("summary", summary)]);
-        serde_json::to_string(&summary).expect("a struct of texts and numbers always has a JSON form")
+        json_line(&summary)
     }
 }
 

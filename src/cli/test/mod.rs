@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use super::{COULD_NOT, Color, Failure, NO, answer, load, render as diagnostics, talk};
 use crate::config::probe::Probe;
 use crate::config::{self, Diagnostic, Severity, Sources, Text};
-use crate::model::Format;
+use crate::model::{Format, SourceName};
 use crate::rule::Ruleset;
 use crate::scenario::{self, Coverage, LineVerdict, Lines, Scenario, Suite, Verdict};
 
@@ -117,7 +117,7 @@ fn play<'a>(loaded: &'a Loaded, args: &TestArgs, coverage: &mut Coverage) -> Pla
             Lines::Sample(path) => loaded.samples.get(path).map(String::as_str),
             Lines::Text(_) => None,
         };
-        let verdicts = scenario::lines(&loaded.ruleset, loaded.suite.format, test, sample);
+        let verdicts = scenario::lines(&loaded.ruleset, test, sample);
         for verdict in &verdicts {
             coverage.see(&loaded.ruleset, &test.source, verdict.text.as_bytes());
         }
@@ -146,6 +146,9 @@ fn wanted(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for glob in &globs {
         let paths = load::expand(glob, true).map_err(Failure)?;
+        if paths.is_empty() && glob.is_dir() {
+            return Err(Failure(format!("`{}` holds no file that ends in `.toml`", glob.display())));
+        }
         if paths.is_empty() && !named.is_empty() {
             return Err(Failure(format!("no file fits `{}`: check the path", glob.display())));
         }
@@ -223,6 +226,11 @@ impl Reader {
             }
         }
         let (ruleset, reloads) = ruleset.zip(reloads.into_iter().collect::<Option<Vec<_>>>())?;
+        let rules = reloads.iter().flatten().chain([&ruleset]).flat_map(|ruleset| &ruleset.rules);
+        let known: BTreeSet<&str> = rules.flat_map(|rule| &rule.sources).map(SourceName::as_str).collect();
+        let unseen = config::unseen_sources(&text, &known);
+        let sound = sound && unseen.is_empty();
+        self.say(unseen);
         sound.then_some(Loaded { text, suite, ruleset, samples, reloads })
     }
 

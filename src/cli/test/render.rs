@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use super::Played;
+use crate::cli::json_line;
 use crate::model::duration_text;
 use crate::scenario::{Coverage, Difference, LineVerdict, MOST_SENT, MOST_TURNS, Row, Takes};
 use crate::untrusted::Untrusted;
@@ -182,10 +183,7 @@ fn line_of(text: &str, at: usize) -> usize {
 /// One object for each test: `file`, `line`, `name` or `text`, `passed`, and what is wrong; and then the sums.
 pub(super) fn json(played: &[Played<'_>], coverage: &Coverage) -> String {
     let mut out = String::new();
-    let mut write = |value: serde_json::Value| {
-        out.push_str(&value.to_string());
-        out.push('\n');
-    };
+    let mut write = |value: serde_json::Value| out.push_str(&json_line(&value));
     for played in played {
         let (path, text) = (played.loaded.text.path.display().to_string(), &played.loaded.text.text);
         for (test, verdicts) in played.loaded.suite.lines.iter().zip(&played.lines) {

@@ -61,6 +61,8 @@ pub enum Kind {
     NamesOrIds,
     /// A table from severities to what components of a status page show.
     ComponentStatus,
+    /// What lines are made of: one of [`scenario::FORMATS`], or a table from sources to such words.
+    Formats,
     /// How far a change has come: a word of [`crate::model::ChangeStatus`], or a table from values of a capture to such
     /// words, or a table from the capture's name to that table.
     ChangeStatus,
@@ -171,6 +173,9 @@ impl Kind {
             }
             Kind::Start => {
                 "\"end\", \"beginning\", a size such as \"last:1MiB\", or a time such as \"since:15m\""
+            }
+            Kind::Formats => {
+                "`\"plain\"`, `\"json\"` or `\"logfmt\"`, or a table such as `{ app = \"json\" }`"
             }
             Kind::Rate => "a number and a time such as \"10/s\" or \"100/1m\", or \"unlimited\"",
             Kind::Codes => "a list of HTTP codes such as `[200, 202]`",

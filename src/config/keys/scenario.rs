@@ -3,6 +3,9 @@
 use super::{ANY_COUNT, ANY_TIME, Key, Kind, key};
 use crate::model::Reason;
 
+/// What lines may be made of.
+pub const FORMATS: &[&str] = &["plain", "json", "logfmt"];
+
 /// Top level of a test file.
 pub const TEST_FILE: &[Key] = &[
     key("rules", Kind::Globs, "", "Globs of the rule files that are tested, relative to this file."),
@@ -11,9 +14,9 @@ pub const TEST_FILE: &[Key] = &[
     key("host", Kind::Text, "\"h1\"", "The observer's scope."),
     key(
         "format",
-        Kind::Choice(&["plain", "json", "logfmt"]),
+        Kind::Formats,
         "\"plain\"",
-        "What the lines of all sources are, as `format` of a source says it.",
+        "What the lines of all sources are, or of each, as `format` of a source says it.",
     ),
     key(
         "multiline",
@@ -32,6 +35,7 @@ pub const LINE_TEST: &[Key] = &[
     key("log", Kind::Text, "", "Instead of `text`: a sample whose lines say above them what takes them."),
     key("rule", Kind::Any, "", "The rule that takes it, a list of all that do, or `false`."),
     key("captures", Kind::Any, "{}", "What it captures, after `set`; others may be anything."),
+    key("format", Kind::Choice(FORMATS), "that of the file", "What the line is made of."),
     key("multiline", Kind::Multiline, "that of the file", "How lines are joined to records."),
 ];
 
@@ -57,6 +61,7 @@ pub const TEST: &[Key] = &[
     key("start", Kind::Any, "that of the file", "When it begins."),
     key("tz", Kind::Text, "that of the file", "Zone of stamps that name none."),
     key("host", Kind::Text, "that of the file", "The observer's scope."),
+    key("format", Kind::Formats, "that of the file", "What the lines of all its sources are, or of each."),
     key(
         "multiline",
         Kind::Multiline,

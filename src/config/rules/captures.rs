@@ -9,6 +9,7 @@ use super::super::walk::{Fields, Said, is_identifier, missing};
 use super::{Around, Reader};
 use crate::config::Sources;
 use crate::rule::{By, Redaction, Rewrite, Value};
+use crate::scan::why::wants_line_end;
 use crate::settings::Source;
 use std::collections::BTreeSet;
 
@@ -87,7 +88,7 @@ impl<'t> Reader<'t, '_> {
         let allowed = self.fields.switch("allow_slow").unwrap_or(false);
         around.probe.judge(problems, said, &compiled, allowed);
         let is_asked = matches!(key, "match" | "match_all" | "ignore" | "resolve");
-        if is_asked && pattern::wants_line_end(&compiled.hir) && self.lines_are_alone(around.sources) {
+        if is_asked && wants_line_end(&compiled.hir) && self.lines_are_alone(around.sources) {
             let title = format!("a pattern of `{key}` can never fit");
             let problem =
                 problems.warning("line-end", said.span.clone(), title, "it wants the end of a line inside");

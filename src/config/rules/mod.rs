@@ -482,7 +482,7 @@ fn without_match(formats: &[(&str, Format)]) -> String {
     let plain = formats.iter().find(|(_, format)| *format == Format::Plain).map(|(source, _)| *source);
     match plain {
         Some("") => format!(
-            "only lines with fields need none: those of a source with {fielded}; for files on the command line `--format` says it"
+            "only lines with fields need none: those of a source with {fielded}; for files on the command line `--format` says it, for tests their `format`"
         ),
         Some(source) => {
             format!(

@@ -27,7 +27,7 @@ use crate::sink::alertmanager::{self, Heard};
 use crate::sink::attempt::{Attempt, Outcome};
 use crate::sink::{self, Secrets, Unit, stdout};
 use file::Lines;
-pub use fit::{Unfit, unfit};
+pub use fit::{Unfit, missing, unfit};
 use page::Page;
 use transport::Transport;
 

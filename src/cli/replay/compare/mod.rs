@@ -10,6 +10,7 @@ use serde::Serialize;
 pub(super) use change::Changes;
 
 use super::summary::{counted, labels_text};
+use crate::cli::json_line;
 use crate::model::{AlertKey, DeliveryKind, Labels, RuleName, Status, Timestamp, Transition, duration_text};
 use crate::untrusted::Untrusted;
 
@@ -279,7 +280,7 @@ fn difference(rules: bool, against: bool) -> &'static str {
 }
 
 fn object(line: &impl Serialize) -> String {
-    serde_json::to_string(line).expect("a struct of texts always has a JSON form") + "\n"
+    json_line(line)
 }
 
 /// By how much a moment is another one.
