@@ -4,6 +4,7 @@
 //! (see `store`), so a change of a field is a change of the format version.
 
 mod component;
+mod encoding;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use component::ComponentStatus;
+pub use encoding::Encoding;
 
 /// An instant in microseconds since 1970-01-01T00:00:00Z. Range: what an `i64` holds, about ±292 000 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

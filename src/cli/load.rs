@@ -366,6 +366,7 @@ fn take_arguments(
         flush: multiline.map_or(std::time::Duration::from_secs(5), |multiline| multiline.flush),
         multiline: multiline.cloned(),
         max_line: 64 * 1024,
+        encoding: None,
         format,
         repeats: false,
         labels: Vec::new(),

@@ -18,7 +18,7 @@ use super::pattern::{self, Budget};
 use super::units::parse_start;
 use super::walk::{Fields, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, multiline, zone};
-use crate::model::{Format, SinkName, SourceName};
+use crate::model::{Encoding, Format, SinkName, SourceName};
 use crate::rule::Redaction;
 use crate::settings::{Admin, Heartbeat, OnStop, Peer, Settings, Sink, Source, Start};
 
@@ -214,6 +214,12 @@ fn read_source(
         },
         multiline,
         max_line,
+        encoding: match fields.text("encoding").map(|word| word.text) {
+            Some("utf-8") => Some(Encoding::Utf8),
+            Some("utf-16le") => Some(Encoding::Utf16Le),
+            Some("utf-16be") => Some(Encoding::Utf16Be),
+            _ => None,
+        },
         repeats: fields.switch("repeats").unwrap_or(false),
         format: match fields.text("format").map(|word| word.text) {
             Some("json") => Format::Json,

@@ -5,6 +5,7 @@
 //! was not consumed, followed by what came since.
 
 mod backtrack;
+mod decode;
 mod fields;
 mod found;
 mod frame;
@@ -27,6 +28,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
+pub use decode::Decoded;
 use found::Hit;
 pub use found::{Captures, KeptMatch, Match, MatchKind, Scanned, Span};
 use frame::LINE_END;

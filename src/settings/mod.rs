@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Format, SinkName, SourceName};
+use crate::model::{Encoding, Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
 pub use sink::{
     Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, GroupBy, Http, PagerDuty, Peer,
@@ -92,6 +92,8 @@ pub struct Source {
     pub multiline: Option<Multiline>,
     /// Bytes of a line that are matched; 1 KiB to 1 MiB, 64 KiB unless said.
     pub max_line: usize,
+    /// How its files are written; `None`: as their first bytes say, else UTF-8.
+    pub encoding: Option<Encoding>,
     /// What its lines are made of: whether they have fields.
     pub format: Format,
     /// Whether `message repeated 5 times: [ X ]` is five lines with X.

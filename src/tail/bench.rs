@@ -21,6 +21,7 @@ pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
         flush: Duration::from_secs(5),
         max_line: 64 * 1024,
         multiline: None,
+        encoding: None,
         format: crate::model::Format::Plain,
         repeats: false,
         labels: Vec::new(),

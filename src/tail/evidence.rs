@@ -7,6 +7,7 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
+use crate::model::Encoding;
 use crate::saved::{Guard, SavedFile};
 
 /// Bytes of the head that are digested.
@@ -24,6 +25,8 @@ impl<F: FnMut(u64, &mut [u8]) -> io::Result<usize>> ReadAt for F {}
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     head: Head,
+    /// The first bytes of all, as far as they are needed to tell how the content is written.
+    start: Vec<u8>,
     /// In the order of their ends; the last one is nearest to the read position.
     guards: VecDeque<Guard>,
     /// The bytes under the last guard.
@@ -49,7 +52,12 @@ impl Evidence {
     /// Takes the evidence for the bytes before `offset` from the file itself.
     pub(crate) fn take(mut read: impl ReadAt, offset: u64) -> io::Result<Evidence> {
         let mut evidence = Evidence::default();
-        evidence.grow_head(&fetch(&mut read, 0, before(offset, HEAD))?);
+        if offset > 0 {
+            let len = before(offset, HEAD);
+            let head = fetch(&mut read, 0, len.max(Encoding::MARK))?;
+            evidence.begin(&head, 0);
+            evidence.grow_head(&head[..len.min(head.len())]);
+        }
         let len = before(offset, NEAR);
         let near = fetch(&mut read, offset - len as u64, len)?;
         if !near.is_empty() {
@@ -93,6 +101,32 @@ impl Evidence {
     /// Whether the first bytes are the same.
     pub(crate) fn head_holds(&self, mut read: impl ReadAt) -> io::Result<bool> {
         holds(&self.head(), &mut read)
+    }
+
+    /// Takes in bytes from the beginning of the content. So many of them are a mark and will never be handed out.
+    pub(crate) fn begin(&mut self, bytes: &[u8], mark: usize) {
+        self.start = bytes[..bytes.len().min(Encoding::MARK)].to_vec();
+        if self.head().end == 0 && mark > 0 {
+            self.grow_head(&bytes[..mark]);
+            self.guards.push_back(guard(mark as u64, &bytes[..mark]));
+            self.near = bytes[..mark].to_vec();
+        }
+    }
+
+    /// The first bytes of the content, up to [`Encoding::MARK`] of them; none if they are not known.
+    pub(crate) fn start(&self) -> &[u8] {
+        &self.start
+    }
+
+    /// Scanning has consumed these bytes.
+    pub(crate) fn took(&mut self, offset: u64, bytes: &[u8]) {
+        if let Head::Growing(head) = &self.head
+            && head.len() as u64 == offset
+        {
+            self.grow_head(&bytes[..bytes.len().min(HEAD - head.len())]);
+        }
+        self.offer(offset, bytes);
+        self.consumed(offset + bytes.len() as u64);
     }
 
     /// Looks at a block that is handed out for scanning. It will be consumed to the end of its last line, or as a

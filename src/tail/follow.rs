@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Turn;
-use crate::model::Timestamp;
+use crate::model::{Encoding, Timestamp};
 
 /// How long a file whose name is gone must stay quiet before it has ended. Each late write starts it again.
 pub(crate) const QUIET: Duration = Duration::from_secs(30);
@@ -208,10 +208,17 @@ impl Progress {
         self.position.max(self.nuls)
     }
 
-    /// What a read at [`Progress::read_from`] gave, and whether it filled its buffer. NUL bytes at the beginning
-    /// of a line are a hole that a writer left behind; they are passed over once something follows them.
+    /// What a read at [`Progress::read_from`] gave, and whether it filled its buffer. NULs at the beginning of a line
+    /// are a hole that a writer left behind; they are passed over once something follows them, as is the mark that a
+    /// file begins with, of so many bytes.
     /// Returns how many bytes of the block to drop, and the turn, if there is anything to scan.
-    pub(crate) fn block(&mut self, block: &[u8], full: bool, now: Timestamp) -> (usize, Option<Turn>) {
+    pub(crate) fn block(
+        &mut self,
+        block: &[u8],
+        (encoding, mark): (Encoding, usize),
+        full: bool,
+        now: Timestamp,
+    ) -> (usize, Option<Turn>) {
         let from = self.read_from();
         let end = from + block.len() as u64;
         if end > self.size {
@@ -221,7 +228,7 @@ impl Progress {
             self.size = end;
             self.due = TailKind::Wait;
         }
-        let holes = if self.skipping { 0 } else { block.iter().take_while(|byte| **byte == 0).count() };
+        let holes = if self.skipping { 0 } else { mark + encoding.nuls(from + mark as u64, &block[mark..]) };
         if holes == block.len() {
             self.nuls = end;
             self.offered = end;
@@ -238,6 +245,7 @@ impl Progress {
             offset,
             carried: None,
             len: block.len() - holes,
+            encoding,
             skipping: self.skipping,
             tail,
             arrival: self.live.map(|live| live.latest).or(self.rest_came),
@@ -248,13 +256,14 @@ impl Progress {
     }
 
     /// Gives out a rest of so many bytes that is kept elsewhere, for the last time.
-    pub(crate) fn last(&mut self, len: usize) -> Turn {
+    pub(crate) fn last(&mut self, len: usize, encoding: Encoding) -> Turn {
         let (offset, end) = (self.position, self.position + len as u64);
         self.out = Some(Out { offset, end, tail: TailKind::Final });
         Turn {
             offset,
             carried: None,
             len,
+            encoding,
             skipping: false,
             tail: TailKind::Final,
             arrival: self.rest_came,
@@ -297,6 +306,7 @@ mod tests {
     use super::*;
 
     const FLUSH: Duration = Duration::from_secs(5);
+    const UTF_8: (Encoding, usize) = (Encoding::Utf8, 0);
 
     fn at(ms: i64) -> Timestamp {
         Timestamp(ms * 1000)
@@ -311,7 +321,7 @@ mod tests {
     /// Reads all there is; `rest` bytes stay.
     fn read(file: &mut Progress, rest: usize, now: Timestamp) -> Turn {
         let block = vec![b'x'; usize::try_from(file.size - file.position).unwrap()];
-        let turn = file.block(&block, true, now).1.unwrap();
+        let turn = file.block(&block, UTF_8, true, now).1.unwrap();
         file.consumed(block.len() - rest, false);
         turn
     }
@@ -363,22 +373,22 @@ mod tests {
         assert_eq!(read(&mut file, 2, at(60_998)).tail, TailKind::Flush);
         assert!(!judge(&mut file, at(60_999)), "a rest is read before the end");
         let block = [b'x'; 2];
-        assert_eq!(file.block(&block, false, at(60_999)).1.unwrap().tail, TailKind::Final);
+        assert_eq!(file.block(&block, UTF_8, false, at(60_999)).1.unwrap().tail, TailKind::Final);
         assert!(file.consumed(2, false));
     }
 
     #[test]
     fn holes_are_passed_over_when_something_follows() {
         let mut file = Progress::found(0, false, 9, at(0), at(0));
-        assert_eq!(file.block(&[0; 4], true, at(0)), (4, None));
+        assert_eq!(file.block(&[0; 4], UTF_8, true, at(0)), (4, None));
         assert!(file.wants());
         assert_eq!(file.read_from(), 4);
-        let (drop, turn) = file.block(b"\0\0\0a\n", true, at(0));
+        let (drop, turn) = file.block(b"\0\0\0a\n", UTF_8, true, at(0));
         let turn = turn.unwrap();
         assert_eq!((drop, turn.offset, turn.len, turn.to_end), (3, 7, 2, true));
         file.consumed(2, false);
         file.looked(12, at(1), at(1));
-        assert_eq!(file.block(&[0; 3], true, at(1)), (3, None));
+        assert_eq!(file.block(&[0; 3], UTF_8, true, at(1)), (3, None));
         assert!(
             !file.wants() && !judge(&mut file, at(9000)) && !file.wants(),
             "nothing but zeros is no line"

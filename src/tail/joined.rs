@@ -12,7 +12,7 @@ use super::disk::Disk;
 use super::evidence::{NEAR, ReadAt, fetch};
 use super::missed::is_rotation_of;
 use super::{Followed, Tail, Watched, originals};
-use crate::model::{FileId, Position, Timestamp};
+use crate::model::{Encoding, FileId, Position, Timestamp};
 
 impl<D: Disk> Tail<D> {
     /// Finds out what had the names of files before them, for those of which nothing is consumed yet.
@@ -84,7 +84,11 @@ impl<D: Disk> Tail<D> {
         let first =
             file.before.filter(|_| file.progress.position == 0).and_then(|first| self.files.get(&first));
         let begins_here = first.is_none_or(|first| first.ended || first.rest.is_empty());
-        !file.ended && file.progress.at_end() && file.rest.ends_with(b"\n") && begins_here
+        // What begins with a mark of its own is another text.
+        let said = self.sources.get(&file.source).and_then(|watched| watched.settings.encoding);
+        let (encoding, _) = Encoding::of(said, file.evidence.start());
+        let whole = encoding == Encoding::Utf8 && file.rest.ends_with(b"\n");
+        !file.ended && file.progress.at_end() && whole && begins_here
     }
 
     /// True if what is left of a file may go on in its successor, of which something is there and nothing is consumed.
@@ -99,9 +103,8 @@ impl<D: Disk> Tail<D> {
     pub(super) fn went_on(&mut self, id: FileId, bytes: usize, now: Timestamp) {
         let Some(file) = self.files.get_mut(&id).filter(|file| !file.ended) else { return };
         let bytes = bytes.min(file.rest.len());
-        file.evidence.offer(file.progress.position, &file.rest[..bytes]);
+        file.evidence.took(file.progress.position, &file.rest[..bytes]);
         file.progress.went_on(bytes);
-        file.evidence.consumed(file.progress.position);
         file.rest.drain(..bytes);
         self.settle(id, now);
     }

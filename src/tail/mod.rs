@@ -22,6 +22,8 @@ mod cases;
 #[rustfmt::skip]
 mod cases_start;
 pub mod disk;
+#[cfg(test)]
+mod encodings_tests;
 mod evidence;
 pub mod fake;
 mod follow;
@@ -45,7 +47,7 @@ pub use follow::TailKind;
 pub use note::{FileStatus, Note, Phase, Ready, Turn};
 pub use sweep::REMEMBER;
 
-use crate::model::{FileId, SourceName, Timestamp};
+use crate::model::{Encoding, FileId, SourceName, Timestamp};
 use crate::saved::{Locator, Saved, SavedFile};
 use crate::settings::Source;
 use evidence::Evidence;
@@ -83,8 +85,8 @@ struct Followed<F> {
     handle: Option<F>,
     progress: Progress,
     evidence: Evidence,
-    /// The block that is being scanned, of a source whose lines are joined: how far it will be consumed, only scanning
-    /// can tell.
+    /// The block that is being scanned, where only scanning can tell how far it will be consumed: of a source whose lines
+    /// are joined, or whose line ends are not told by a byte.
     block: Vec<u8>,
     /// Bytes from the position on that were offered and may go on, of such a source.
     rest: Vec<u8>,
@@ -320,11 +322,13 @@ impl<D: Disk> Tail<D> {
     pub fn read(&mut self, id: FileId, buf: &mut [u8], now: Timestamp) -> Option<Turn> {
         let carried = self.carry(id, buf)?;
         let file = self.files.get_mut(&id).filter(|file| file.wants())?;
-        let joins = self.sources.get(&file.source).is_some_and(Watched::joins);
+        let watched = self.sources.get(&file.source)?;
+        let (joins, said) = (watched.joins(), watched.settings.encoding);
         if file.leftover {
             buf[..file.rest.len()].copy_from_slice(&file.rest);
             self.turns_out.insert(id);
-            let turn = file.progress.last(file.rest.len());
+            let (encoding, _) = Encoding::of(said, file.evidence.start());
+            let turn = file.progress.last(file.rest.len(), encoding);
             self.refresh(id);
             return Some(turn);
         }
@@ -370,16 +374,24 @@ impl<D: Disk> Tail<D> {
                 None
             }
             Ok(true) => {
-                let (holes, mut turn) = file.progress.block(&behind[..len], len == behind.len(), now);
+                let (encoding, mark) = if from == 0 {
+                    let (encoding, mark) = Encoding::of(said, &behind[..len]);
+                    file.evidence.begin(&behind[..len], mark);
+                    (encoding, mark)
+                } else {
+                    (Encoding::of(said, file.evidence.start()).0, 0)
+                };
+                let (holes, mut turn) =
+                    file.progress.block(&behind[..len], (encoding, mark), len == behind.len(), now);
                 behind.copy_within(holes..len, 0);
                 if let Some(turn) = &mut turn {
-                    if joins {
+                    if joins || encoding.unit() > 1 {
                         file.block.extend_from_slice(&behind[..turn.len]);
                     } else {
                         file.evidence.offer(turn.offset, &behind[..turn.len]);
                     }
-                    // Behind a hole nothing goes on.
-                    if holes == 0 {
+                    // Behind a hole or a mark nothing goes on.
+                    if holes == 0 && encoding == Encoding::Utf8 {
                         (turn.carried, file.carried) = (carried, before);
                         turn.len += before;
                     } else {
@@ -404,12 +416,13 @@ impl<D: Disk> Tail<D> {
         let bytes = bytes - of_others;
         let block = std::mem::take(&mut file.block);
         if !block.is_empty() {
-            file.evidence.offer(file.progress.position, &block[..bytes.min(block.len())]);
+            file.evidence.took(file.progress.position, &block[..bytes.min(block.len())]);
         }
         let at_its_end = file.progress.consumed(bytes, skipping);
         file.evidence.consumed(file.progress.position);
         file.rest.clear();
-        if file.progress.at_end() && !skipping {
+        let joins = self.sources.get(&file.source).is_some_and(Watched::joins);
+        if joins && file.progress.at_end() && !skipping {
             file.rest.extend_from_slice(block.get(bytes..).unwrap_or_default());
         }
         let (ended, leftover, before) = (file.ended, file.leftover, file.before);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::follow::TailKind;
-use crate::model::{FileId, Position, SourceName, Timestamp};
+use crate::model::{Encoding, FileId, Position, SourceName, Timestamp};
 use crate::saved::SavedSource;
 
 /// Something that happened to a file or a name, once per change.
@@ -134,6 +134,8 @@ pub struct Turn {
     pub carried: Option<(Position, usize)>,
     /// Its bytes, with what is carried; 1 or more.
     pub len: usize,
+    /// How its bytes are written.
+    pub encoding: Encoding,
     /// It begins in the rest of an over-long line.
     pub skipping: bool,
     /// What a rest without a line end, or a record that may go on, is at the end of the block.

@@ -1,6 +1,9 @@
 //! What stands in files: ends of lines, bytes, lengths, names.
 
+use std::io::Write as _;
+
 use super::{DISK, TO_STDOUT, sandbox};
+use crate::support::sandbox::Running;
 
 #[test]
 fn a_file_that_appears_later_is_read_from_its_beginning() {
@@ -98,6 +101,60 @@ fn a_line_over_the_limit_is_matched_by_its_head_and_the_next_is_whole() {
     assert_eq!(running.tells("disk", "critical")["labels"]["dev"], "sdb");
     running.metric("tripline_cut_lines_total{source=\"app\"}", |lines| lines == 1.0);
     assert_eq!(running.stop().expect(0).stdout.len(), 2);
+}
+
+#[test]
+fn case_41_and_42_a_line_of_gigabytes_costs_no_memory_and_the_next_is_whole() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    // What fills the first blocks is no longer counted as growth.
+    let junk = [&b"\xff\xfe\x1b[2J\xc3"[..], &vec![0xe9; 3_000_000], b"\ndisk sda bad\n"].concat();
+    sandbox.append("app.log", junk);
+    running.tells("disk", "critical");
+    let most = |running: &Running| -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", running.id())).expect("it is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    let before = most(&running);
+    // Two gigabytes that no disk has to hold.
+    let mut file = sandbox.appender("app.log");
+    file.write_all(b"disk sdb bad, x").expect("the sandbox can be written");
+    file.set_len(2 << 30).expect("the sandbox can be written");
+    file.write_all(b"disk sdz bad\ndisk sdc bad\n").expect("the sandbox can be written");
+    assert_eq!(running.tells("disk", "critical")["labels"]["dev"], "sdb");
+    assert_eq!(running.tells("disk", "critical")["labels"]["dev"], "sdc");
+    running.metric("tripline_cut_lines_total{source=\"app\"}", |lines| lines == 2.0);
+    let grown = most(&running) - before;
+    assert!(grown < 8 * 1024, "{grown} KiB on top of {before}");
+    assert_eq!(running.stop().expect(0).stdout.len(), 3);
+}
+
+#[test]
+fn case_43_files_in_utf_16_are_read_and_go_on_after_a_stop() {
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let sandbox = sandbox(&TO_STDOUT.replace("\"app.log\"", "\"logs/*.log\""), WHOLE);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("no file fits yet");
+    sandbox.write("logs/a.log", utf_16("\u{feff}say ünö\r\nsay t"));
+    sandbox.write("logs/b.log", "\u{feff}say uno\n");
+    let mut words = [0; 2].map(|_| running.tells("whole", "warning")["labels"]["word"].clone());
+    words.sort_by_key(|word| word.to_string());
+    assert_eq!(words, ["uno", "ünö"]);
+    running.stop().expect(0);
+    sandbox.append("logs/a.log", &utf_16("wö\n")[..1]);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("logs/a.log", &utf_16("wö\nsay 三\n")[1..]);
+    assert_eq!(running.tells("whole", "warning")["labels"]["word"], "twö");
+    assert_eq!(running.tells("whole", "warning")["labels"]["word"], "三");
+    running.stop().expect(0);
+    let log = "2026-01-05T10:00:00Z disk ßda bad\n2026-01-05T10:00:01Z disk ßdb bad\n";
+    sandbox.write("old.log", utf_16(&format!("\u{feff}{log}")));
+    sandbox.write("rules/disk.toml", DISK);
+    let shown = sandbox.run(&["replay", "--rules", "rules/disk.toml", "old.log"]).expect(0).answer();
+    assert!(shown.contains("dev=ßda") && shown.contains("dev=ßdb"), "{shown}");
 }
 
 #[test]

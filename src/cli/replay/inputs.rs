@@ -9,14 +9,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use memchr::memchr;
-
-use super::decode::{Decoded, Taken};
+use super::decode::{Decoded as Unpacked, Taken};
 use crate::cli::load::{self, Fitting};
 use crate::cli::{Failure, talk};
 use crate::daemon::clock::wall;
-use crate::model::{FileId, Timestamp};
-use crate::scan::{Block, Scanned, Scanner, Tail};
+use crate::model::{Encoding, FileId, Timestamp};
+use crate::scan::{Block, Decoded, Scanned, Scanner, Tail};
 use crate::untrusted::Untrusted;
 
 /// Bytes read at once.
@@ -34,11 +32,13 @@ pub(super) struct Input {
     /// Bytes of the file, compressed as it may be; `None`: nobody knows.
     pub(super) size: Option<u64>,
     pub(super) taken: Arc<Taken>,
-    from: Decoded,
+    from: Unpacked,
     /// Offset of the first byte of `rest`.
     pub(super) offset: u64,
     /// What was read and not yet used up: the beginning of a line.
     rest: Vec<u8>,
+    /// How it is written, by the mark it begins with.
+    encoding: Encoding,
     skipping: bool,
     /// True once its first line was read.
     begun: bool,
@@ -52,6 +52,8 @@ pub(super) struct Lane {
     buf: Vec<u8>,
     /// Bytes of `buf` that were scanned.
     len: usize,
+    /// Their text; `None`: they are that themselves.
+    decoded: Option<Decoded>,
     pub(super) scanned: Vec<Scanned>,
     /// Bytes that were used up.
     pub(super) consumed: usize,
@@ -62,7 +64,7 @@ pub(super) struct Lane {
 impl Lane {
     /// What was scanned.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buf[..self.len]
+        self.decoded.as_ref().map_or(&self.buf[..self.len], Decoded::text)
     }
 }
 
@@ -75,20 +77,45 @@ impl Input {
             lane.buf.resize(room, 0);
         }
         lane.buf[..before].copy_from_slice(&self.rest);
-        let result = self.from.read(&mut lane.buf[before..room]);
-        let filled = before + *result.as_ref().unwrap_or(&0);
-        self.done = filled == before;
+        let mut filled = before;
+        let result = loop {
+            let result = self.from.read(&mut lane.buf[filled..room]);
+            let came = *result.as_ref().unwrap_or(&0);
+            filled += came;
+            self.done = came == 0;
+            if self.done || self.begun || filled >= Encoding::MARK {
+                break result;
+            }
+        };
+        if !self.begun {
+            let (encoding, mark) = Encoding::of(None, &lane.buf[..filled]);
+            lane.buf.copy_within(mark..filled, 0);
+            filled -= mark;
+            self.offset = mark as u64;
+            self.encoding = encoding;
+        }
         // A line that breaks off with what it stands in is no line.
         let tail = if self.done && result.is_ok() { Tail::Final } else { Tail::Wait };
         lane.failed = result.err();
-        let first = (!self.begun).then(|| memchr(b'\n', &lane.buf[..filled])).flatten();
-        lane.len = first.map_or(filled, |newline| newline + 1);
+        let first = (!self.begun).then(|| self.encoding.line_end(&lane.buf[..filled])).flatten();
+        lane.len = first.unwrap_or(filled);
         self.begun = true;
         let bytes = &lane.buf[..lane.len];
         let block = Block { file: self.id, offset: self.offset, bytes, skipping: self.skipping, tail };
         lane.scanned.resize_with(scanners.len(), Scanned::default);
+        lane.decoded = match self.encoding {
+            Encoding::Utf8 => None,
+            encoding => {
+                let mut decoded = lane.decoded.take().unwrap_or_default();
+                decoded.decode(encoding, block.offset, bytes);
+                Some(decoded)
+            }
+        };
         for (scanner, scanned) in scanners.iter().zip(&mut lane.scanned) {
-            scanner.scan(block, scanned);
+            match &lane.decoded {
+                Some(decoded) => scanner.scan_decoded(block, decoded, scanned),
+                None => scanner.scan(block, scanned),
+            }
         }
         // Where lines end does not depend on rules.
         let [scanned, ..] = &lane.scanned[..] else { return };
@@ -135,10 +162,11 @@ pub(super) fn open(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
             place,
             modified,
             size: meta.is_file().then_some(meta.len()),
-            from: Decoded::new(Box::new(file), taken.clone()),
+            from: Unpacked::new(Box::new(file), taken.clone()),
             taken,
             offset: 0,
             rest: Vec::new(),
+            encoding: Encoding::Utf8,
             skipping: false,
             begun: false,
             done: false,

@@ -74,6 +74,12 @@ pub const SOURCE: &[Key] = &[
     key("flush", A_MOMENT, "\"5s\"", "Quiet after which an unterminated last line is matched as it is."),
     key("max_line", Kind::Size(1024, 1024 * 1024), "\"64KiB\"", "Bytes of a line that are matched."),
     key(
+        "encoding",
+        Kind::Choice(&["auto", "utf-8", "utf-16le", "utf-16be"]),
+        "\"auto\"",
+        "How its files are written: \"auto\" goes by the mark that a file begins with, else it is UTF-8.",
+    ),
+    key(
         "format",
         Kind::Choice(&["plain", "json", "logfmt"]),
         "\"plain\"",
@@ -91,7 +97,7 @@ pub const SOURCE: &[Key] = &[
 ];
 
 /// Keys of [`SOURCE`] that a later version will have.
-pub const SOURCE_LATER: &[&str] = &["time", "encoding", "journal", "syslog"];
+pub const SOURCE_LATER: &[&str] = &["time", "journal", "syslog"];
 
 /// `multiline` as a table. One of the first three has to be there.
 pub const MULTILINE: &[Key] = &[

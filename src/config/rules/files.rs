@@ -71,6 +71,7 @@ pub(in super::super) fn sources(texts: &[Text], local: &TimeZone) -> Vec<Source>
             max_age: std::time::Duration::from_secs(15 * 60),
             flush: std::time::Duration::from_secs(5),
             max_line: 64 * 1024,
+            encoding: None,
             format: Format::Plain,
             repeats: false,
             multiline: None,

@@ -5,8 +5,8 @@
 
 use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
-use crate::model::FileId;
-use crate::scan::{self, Block, Scanned, Scanner};
+use crate::model::{Encoding, FileId};
+use crate::scan::{self, Block, Decoded, Scanned, Scanner};
 use crate::tail::{TailKind, Turn};
 
 /// Fewer bytes are scanned at once: to hand them over would take as long.
@@ -16,6 +16,7 @@ const WORTH_A_THREAD: usize = 32 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     pub(super) buf: Vec<u8>,
+    decoded: Decoded,
     pub(super) scanned: Scanned,
     /// What was read.
     pub(super) turn: Option<Turn>,
@@ -30,9 +31,12 @@ pub(super) struct Lanes {
 }
 
 impl Lane {
-    /// The bytes that were read.
+    /// The bytes that were scanned: those that were read, or their text.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buf[..self.turn.as_ref().map_or(0, |turn| turn.len)]
+        match &self.turn {
+            Some(turn) if turn.encoding != Encoding::Utf8 => self.decoded.text(),
+            turn => &self.buf[..turn.as_ref().map_or(0, |turn| turn.len)],
+        }
     }
 
     fn scan(&mut self, file: FileId, scanner: &Scanner) {
@@ -44,6 +48,10 @@ impl Lane {
         };
         let (offset, bytes) = (turn.offset, &self.buf[..turn.len]);
         let block = Block { file, offset, bytes, skipping: turn.skipping, tail };
+        if turn.encoding != Encoding::Utf8 {
+            self.decoded.decode(turn.encoding, offset, bytes);
+            return scanner.scan_decoded(block, &self.decoded, &mut self.scanned);
+        }
         match turn.carried {
             Some((from, len)) => scanner.scan_on(from, len, block, &mut self.scanned),
             None => scanner.scan(block, &mut self.scanned),
@@ -82,7 +90,7 @@ impl Lanes {
             Some(pool) if files.len() > 1 => pool.in_place_scope(|scope| {
                 for (lane, file) in lanes {
                     let Some(scanner) = fill(lane, *file) else { continue };
-                    if lane.bytes().len() < WORTH_A_THREAD {
+                    if lane.turn.as_ref().is_none_or(|turn| turn.len < WORTH_A_THREAD) {
                         lane.scan(*file, scanner);
                     } else {
                         scope.spawn(|_| lane.scan(*file, scanner));
@@ -128,6 +136,7 @@ mod tests {
                         carried: None,
                         to_end: true,
                         len: text.len(),
+                        encoding: Encoding::Utf8,
                         skipping: false,
                         tail: TailKind::Wait,
                         arrival: None,

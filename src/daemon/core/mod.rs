@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use crate::engine::{Emitted, Engine, OddStamp, Reported, Timing};
 use crate::model::{
-    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, Episode, FileId, Labels, Position, Reason,
-    RuleName, SinkName, SourceName, Status, Timestamp, Transition,
+    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, Encoding, Episode, FileId, Labels, Position,
+    Reason, RuleName, SinkName, SourceName, Status, Timestamp, Transition,
 };
 use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
@@ -337,7 +337,10 @@ impl<D: Disk> Core<D> {
             .collect();
         self.sources.clone_from(&settings.sources);
         // A block always holds a whole line or record, so that reading gets on.
-        let of = |source: &Source| Scanner::longest(source.max_line, source.multiline.as_ref());
+        let of = |source: &Source| {
+            let longest = Scanner::longest(source.max_line, source.multiline.as_ref());
+            if source.encoding == Some(Encoding::Utf8) { longest } else { Scanner::longest_encoded(longest) }
+        };
         let longest = settings.sources.iter().map(of).max().unwrap_or(0);
         let threads = settings.threads.unwrap_or(self.cores).max(1);
         self.lanes.resize(threads, BLOCK.max(longest));
