@@ -38,7 +38,8 @@ pub struct Limits {
     /// the oldest first. Rows that may not be dropped stay, at most three for each alert that is open, so the queue has
     /// a bound however long the peer is away. 10 000.
     pub max_rows: usize,
-    /// Failures in a row after which only single probes are sent. 5.
+    /// Failures in a row after which only single probes are sent; what fails together, or within the longest wait of a row
+    /// after so many failures, is one. 5, which takes 15 s at the least.
     pub breaker_after: u32,
     /// What was over so long ago and was never attempted is given up: nobody wants to be woken by it. What the peer may
     /// know of is owed for ever. 24 h.

@@ -81,7 +81,10 @@ pub struct Queue {
     hold: Timestamp,
     /// How much of the beginning of a half hour is left out, for peers that want it so.
     shunned: Duration,
+    /// Failures in a row, and what may be the next one: an attempt of that number or a later one that fails at that
+    /// time or later. What fails together fails once.
     failures: u32,
+    next_failure: (u64, Timestamp),
     breaker: bool,
     probe_at: Timestamp,
     last_probe: u64,
@@ -117,6 +120,7 @@ impl Queue {
             shunned: Duration::from_micros(shunned),
             waits: 0,
             failures: 0,
+            next_failure: (0, Timestamp::MIN),
             breaker: false,
             probe_at: Timestamp::MIN,
             last_probe: 0,

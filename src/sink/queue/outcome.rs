@@ -85,14 +85,26 @@ impl Queue {
             self.failures = 0;
             self.seen.failing_since = None;
             self.probe_at = now;
+        } else if self.seen.suspended.is_some() {
+            self.probe_at = now.plus(self.limits.probe_every.max(LEAST_WAIT));
         } else {
-            self.failures = self.failures.saturating_add(1);
-            if self.seen.suspended.is_some() {
-                self.probe_at = now.plus(self.limits.probe_every.max(LEAST_WAIT));
-            } else if self.failures >= self.limits.breaker_after.max(1) {
-                self.breaker = true;
-                self.probe_at = now.plus(self.jitter(self.failures));
-            }
+            self.count_failure(attempt, now);
+        }
+    }
+
+    /// Counts a failure, unless it is one with the last: of an attempt that was under way then, or within the wait that
+    /// a row has after so many failures. Else every row of a burst would count, and a peer that is away for a second would
+    /// be left alone for as long as one that is away for a minute.
+    fn count_failure(&mut self, attempt: u64, now: Timestamp) {
+        let (next, from) = self.next_failure;
+        if attempt < next || (now < from && self.failures > 0 && !self.breaker) {
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.next_failure = (self.next_attempt, now.plus(self.most_wait(self.failures)));
+        if self.failures >= self.limits.breaker_after.max(1) {
+            self.breaker = true;
+            self.probe_at = now.plus(self.jitter(self.failures));
         }
     }
 
@@ -210,9 +222,13 @@ impl Queue {
 
     /// Full jitter: anything up to base × 2^(failures − 1), at most the cap.
     fn jitter(&mut self, failures: u32) -> Duration {
+        let most = micros(self.most_wait(failures)).unsigned_abs();
+        Duration::from_micros(self.rng.u64(0..=most)).max(LEAST_WAIT)
+    }
+
+    /// The most that is waited after so many failures.
+    fn most_wait(&self, failures: u32) -> Duration {
         let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-        let most = self.limits.retry_base.saturating_mul(factor).min(self.limits.retry_cap);
-        let drawn = Duration::from_micros(self.rng.u64(0..=micros(most).unsigned_abs()));
-        drawn.max(LEAST_WAIT)
+        self.limits.retry_base.saturating_mul(factor).min(self.limits.retry_cap)
     }
 }

@@ -63,18 +63,28 @@ fn a_peer_that_goes_on_asking_is_left_alone_for_longer_and_not_longer_after_it_t
     assert!(!bench.plan(now + 30).is_empty());
 }
 
+/// Fails whatever is sent from `now` on until only probes are sent, and gives the time.
+fn fail_until_closed(bench: &mut Bench, mut now: Timestamp) -> Timestamp {
+    loop {
+        for attempt in bench.queue.plan(now, &mut bench.changes) {
+            bench.queue.handle(attempt.id, vec![retry()], now, &mut bench.changes);
+        }
+        if bench.queue.status().breaker_open {
+            return now;
+        }
+        now = bench.queue.next_wake().unwrap();
+    }
+}
+
 #[test]
 fn after_five_failures_single_probes_go_round_until_one_is_accepted() {
     let limits = Limits { concurrency: 5, ..Limits::default() };
     let mut bench =
         Bench::new(limits, (1..=5).map(|n| row(n, u8::try_from(n).unwrap(), Raise, Info, n, 0)).collect());
-    let attempts = bench.plan(0);
-    for attempt in attempts {
-        assert!(!bench.queue.status().breaker_open);
-        bench.handle(attempt.id, retry(), 0);
-    }
+    let closed = fail_until_closed(&mut bench, at(0));
+    assert!((at(15)..at(40)).contains(&closed), "{closed}: five in a row wait 1, 2, 4 and 8 s");
     bench.push([row(6, 6, Raise, Info, 6, 0)]);
-    assert!(bench.queue.status().breaker_open && bench.plan(0).is_empty());
+    assert!(bench.queue.plan(closed, &mut bench.changes).is_empty());
     for oldest in [1, 2, 3] {
         let wake = bench.queue.next_wake().unwrap();
         let probes = bench.queue.plan(wake, &mut bench.changes);
@@ -84,11 +94,64 @@ fn after_five_failures_single_probes_go_round_until_one_is_accepted() {
         bench.queue.handle(probes[0].id, vec![retry()], wake, &mut bench.changes);
         assert!(bench.queue.next_wake().unwrap() > wake);
     }
+    assert_eq!(bench.queue.failures, 8, "each probe is a failure of its own");
     let wake = bench.queue.next_wake().unwrap();
     let probe = bench.queue.plan(wake, &mut bench.changes).remove(0);
     bench.queue.handle(probe.id, vec![accepted()], wake, &mut bench.changes);
     assert!(!bench.queue.status().breaker_open);
     assert_eq!(bench.queue.plan(wake, &mut bench.changes).len(), 5, "what waited for the peer goes at once");
+}
+
+#[test]
+fn what_fails_together_is_one_failure_however_much_it_is() {
+    let mut bench = Bench::wide();
+    bench.push((1..=100).map(raised));
+    let first = bench.plan(0);
+    let last = first.len() - 1;
+    // One of them gets no answer for long.
+    for attempt in &first[..last] {
+        bench.handle(attempt.id, retry(), 0);
+    }
+    assert_eq!(bench.queue.failures, 1);
+    bench.handle(first[last].id, retry(), 15);
+    assert_eq!(bench.queue.failures, 1, "it was under way with the others");
+    let second = bench.plan(15);
+    bench.handle(second[0].id, retry(), 15).handle(second[1].id, retry(), 16);
+    assert_eq!(bench.queue.failures, 2, "two seconds more are waited before the next one counts");
+    let third = bench.plan(18);
+    bench.handle(third[0].id, accepted(), 18).handle(third[1].id, retry(), 18);
+    assert_eq!(bench.queue.failures, 1, "the row is broken");
+}
+
+#[test]
+fn a_peer_that_is_away_for_a_moment_is_told_everything_soon_and_what_is_new_at_once() {
+    for seed in 0..200 {
+        let limits = Limits { concurrency: 8, ..Limits::default() };
+        let queue = Queue::new(SinkName::new("oncall"), limits, seed, Vec::new());
+        let mut bench = Bench { queue, changes: Vec::new() };
+        bench.push((1..=8).map(raised));
+        let back = Timestamp(1_300_000);
+        let (mut now, mut news, mut closed) = (at(0), false, false);
+        loop {
+            let attempts = bench.queue.plan(now, &mut bench.changes);
+            assert!(now != back || attempts.iter().any(|one| one.deliveries[0].seq == 9), "{seed}");
+            for attempt in attempts {
+                let outcome = if now < back { retry() } else { accepted() };
+                bench.queue.handle(attempt.id, vec![outcome], now, &mut bench.changes);
+            }
+            closed |= bench.queue.status().breaker_open;
+            bench.queue.committed();
+            let Some(wake) = bench.queue.next_wake() else { break };
+            now = now.max(wake);
+            if !news && now >= back {
+                (now, news) = (back, true);
+                bench.push([raised(9)]);
+            }
+        }
+        assert_eq!((bench.queue.owed(), news), (0, true));
+        // A row that drew short waits may have failed five times by then, and waits for 16 s at the most.
+        assert!(now < at(18) && !closed, "{seed}: the last was taken at {now}");
+    }
 }
 
 #[test]
