@@ -286,6 +286,22 @@ fn row(n: usize, texts: &[String; 5], what: usize) -> Delivery {
     )
 }
 
+#[test]
+fn a_change_of_which_everything_is_long_is_within_the_limit() {
+    let long = ["s", "d", "v", "https://example.com/", "k"].map(|text| text.repeat(3_000));
+    let short = ["s", "d", "v", "https://example.com/", "k"].map(|text| text.repeat(20));
+    for n in 0..10 {
+        // All of them are long, or one is not.
+        let texts = std::array::from_fn(|at| if at == n { short[at].clone() } else { long[at].clone() });
+        let rows = [row(0, &texts, 4)];
+        for (shrink, most) in [(false, 2_048), (true, 1_024)] {
+            let text = text(&sent(&chat(ChatService::WeCom, Some(&"K".repeat(64))), &rows, shrink));
+            assert!(text.len() <= most, "{n} {shrink}: {} in {text}", text.len());
+            assert!(text.contains("\nbelongs to: ") && text.contains("\nrule: "), "{text}");
+        }
+    }
+}
+
 fn rows() -> impl Strategy<Value = Vec<Delivery>> {
     let texts = [hostile(), hostile(), hostile(), hostile(), hostile()];
     proptest::collection::vec((texts, 0..5_usize), 1..50)

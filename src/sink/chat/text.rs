@@ -19,6 +19,9 @@ const MARK: &str = "…";
 /// Bytes of one label's value; the whole of it is in the log.
 const LABEL_VALUE: usize = 256;
 
+/// Bytes that are kept for how many labels were left out.
+const LEFT_OUT: usize = 40;
+
 /// How a service is written to.
 pub(super) struct Pen<'a> {
     /// Bytes of a text, escapes included; at least 1 000.
@@ -159,7 +162,9 @@ impl Pen<'_> {
     fn change(&self, r: &ChangeReport, shrink: bool) -> String {
         let mark = format!("{} Change {}: ", Stand::Change.sign(), r.status.as_str());
         let mut text = self.title(&mark, &title(&r.summary, &r.rule));
-        text.push_str(&format!("\n{} at {}.", self.fit(&plain(&r.change_key), LABEL_VALUE), r.time));
+        // Half is the title's, and links and labels have to find room too.
+        let fact = LABEL_VALUE.min(self.most / 8);
+        text.push_str(&format!("\n{} at {}.", self.fit(&plain(&r.change_key), fact), r.time));
         for (word, time) in [("Begins", r.starts), ("Ends", r.ends)] {
             if let Some(time) = time {
                 text.push_str(&format!(" {word} {time}."));
@@ -167,7 +172,7 @@ impl Pen<'_> {
         }
         if !r.linked_changes.is_empty() {
             let linked = plain(&r.linked_changes.join(", "));
-            text.push_str(&format!("\nbelongs to: {}", self.fit(&linked, LABEL_VALUE)));
+            text.push_str(&format!("\nbelongs to: {}", self.fit(&linked, fact)));
         }
         let mut links = links(r.runbook.as_deref(), if shrink { &[] } else { &r.images });
         links.splice(0..0, r.link.as_deref().and_then(|address| link("Link", address)));
@@ -185,19 +190,20 @@ impl Pen<'_> {
         description: &str,
         shrink: bool,
     ) -> String {
-        // A quarter for links, and one for labels; what they leave is the description's.
+        text.push_str(&format!("\nrule: {rule}"));
+        // A quarter for links, and one for labels, as far as there is that much; what they leave is the description's.
+        let left = self.most.saturating_sub(text.len() + LEFT_OUT);
         let mut ways = String::new();
         for link in links {
             let line = self.fit(link, usize::MAX);
-            if ways.len() + line.len() < self.most / 4 {
+            if ways.len() + line.len() < left.min(self.most / 4) {
                 ways.push('\n');
                 ways.push_str(&line);
             }
         }
-        text.push_str(&format!("\nrule: {rule}"));
         let details = details.iter().filter(|(name, _)| !shrink && !labels.contains_key(*name));
         let mut named = labels.iter().chain(details).filter(|(_, value)| !value.is_empty()).peekable();
-        let until = text.len() + self.most / 4;
+        let until = text.len() + (left - ways.len()).min(self.most / 4);
         while let Some((name, value)) = named.peek() {
             let line = format!("\n{}: {}", self.fit(name, LABEL_VALUE), self.fit(&plain(value), LABEL_VALUE));
             if text.len() + line.len() > until {
