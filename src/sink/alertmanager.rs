@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::{Outcome, Purpose};
 use super::text::{cut, lines, plain, words};
 use super::{Answer, Request, Unit};
-use crate::model::{AlertKey, Delivery, DeliveryKind, Status, Timestamp, Transition};
+use crate::model::{AlertKey, Delivery, DeliveryKind, Reason, Status, Timestamp, Transition};
 use crate::settings;
 
 /// For how long the end of an alert is told again, as Prometheus does.
@@ -33,6 +33,8 @@ pub const OVER_FOR: Duration = Duration::from_secs(15 * 60);
 pub const MOST_ALERTS: usize = 256;
 /// How often an alert may be missed before it is over.
 const MISSED: u32 = 4;
+/// A stamp may lie 5 s ahead of its line, and times in answers are of whole seconds.
+const DOUBT: Duration = Duration::from_secs(10);
 /// After it was told anew that an alert fires, its end waits so long for the notification.
 const NOTICED: Duration = Duration::from_secs(2);
 
@@ -59,6 +61,22 @@ struct State {
     uptime: String,
 }
 
+/// A life of an instance, from one start to the next.
+#[derive(Debug, Default)]
+pub struct Life {
+    /// When it began, as it says; empty if it can not be read, which is then taken for one long life.
+    began: String,
+    /// For how long it has lasted by the clock of its host, taken from now; `None` if the answer does not tell.
+    since: Option<Timestamp>,
+}
+
+impl Life {
+    /// True if it had begun before that, for sure.
+    fn is_older_than(&self, time: Timestamp) -> bool {
+        self.since.is_some_and(|since| since.plus(DOUBT) < time)
+    }
+}
+
 /// Which alerts the present life of an instance was told of as firing.
 #[derive(Debug, Default)]
 pub struct Heard {
@@ -67,11 +85,17 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// Those rows that end alerts of which this life of the instance has not heard that they fire. What is over for it
-    /// is not asked about again.
-    pub fn unheard<'d>(&self, unit: Unit<'d>, began: &str) -> Vec<&'d Delivery> {
+    /// Those rows that end alerts of which this life of the instance may not have heard that they fire. What is over for
+    /// it is not asked about again.
+    ///
+    /// What another process of ours told it is not known here. But an end is only sent after its beginning was taken, so
+    /// a life that is older than the alert has taken it.
+    pub fn unheard<'d>(&self, unit: Unit<'d>, life: &Life) -> Vec<&'d Delivery> {
         let unheard = |row: &&Delivery| match row.alert() {
-            Some((DeliveryKind::Resolve, t)) => self.by.get(&t.key).is_none_or(|known| known != began),
+            Some((DeliveryKind::Resolve, t)) => match self.by.get(&t.key) {
+                Some(known) => *known != life.began,
+                None => !life.is_older_than(t.since),
+            },
             _ => false,
         };
         let asked = unit.rows.iter().filter(|_| unit.purpose == Purpose::Owed);
@@ -79,19 +103,19 @@ impl Heard {
     }
 
     /// It took these as they are. What is over need not be known any longer.
-    pub fn took(&mut self, rows: &[Delivery], began: &str) {
+    pub fn took(&mut self, rows: &[Delivery], life: &Life) {
         for (kind, t) in rows.iter().filter_map(Delivery::alert) {
             match kind {
                 DeliveryKind::Resolve => self.by.remove(&t.key),
-                _ => self.by.insert(t.key.clone(), began.to_owned()),
+                _ => self.by.insert(t.key.clone(), life.began.clone()),
             };
         }
     }
 
     /// It was told once more that these fire.
-    pub fn took_anew(&mut self, rows: &[&Delivery], began: &str) {
+    pub fn took_anew(&mut self, rows: &[&Delivery], life: &Life) {
         let keys = rows.iter().filter_map(|row| row.alert());
-        self.by.extend(keys.map(|(_, t)| (t.key.clone(), began.to_owned())));
+        self.by.extend(keys.map(|(_, t)| (t.key.clone(), life.began.clone())));
     }
 }
 
@@ -100,11 +124,15 @@ pub fn ask(settings: &settings::Alertmanager, unit: Unit<'_>) -> Request {
     Request { method: "GET", url: url(settings, STATUS), headers: headers(settings, unit), body: Vec::new() }
 }
 
-/// When it began, as it says; empty if it can not be read, which is then taken for one long life.
-pub fn began(answer: &Answer) -> String {
+/// Its present life, by what it says of itself at `now`.
+pub fn life(answer: &Answer, now: Timestamp) -> Life {
     let state =
         (answer.whole && answer.status == 200).then(|| serde_json::from_slice::<State>(&answer.body).ok());
-    state.flatten().map(|state| state.uptime).unwrap_or_default()
+    let Some(State { uptime: began }) = state.flatten() else { return Life::default() };
+    // Both are of its own clock, so it does not matter how wrong that is.
+    let at = began.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_microsecond()));
+    let age = answer.date().zip(at).filter(|(date, at)| at <= date).map(|(date, at)| date.since(at));
+    Life { began, since: age.map(|age| now.minus(age)) }
 }
 
 /// The request that tells it of a unit.
@@ -117,7 +145,7 @@ pub fn request(settings: &settings::Alertmanager, unit: Unit<'_>) -> Request {
 pub fn request_anew(settings: &settings::Alertmanager, unit: Unit<'_>, rows: &[&Delivery]) -> Request {
     let firing = |row: &&Delivery| {
         let (_, t) = row.alert()?;
-        let firing = Transition { status: t.previous, ..t.clone() };
+        let firing = Transition { status: t.previous, reason: Reason::StillOpen, ..t.clone() };
         Some(alert(settings, unit, &firing, t.previous, ends(settings, unit)))
     };
     let alerts: Vec<Alert> = rows.iter().filter_map(firing).collect();
@@ -126,7 +154,7 @@ pub fn request_anew(settings: &settings::Alertmanager, unit: Unit<'_>, rows: &[&
 
 /// What becomes of ends whose beginnings were told anew: they come a little later.
 pub fn put_off() -> Outcome {
-    let why = "the instance has begun anew: it was told again that this fires, and hears of the end next";
+    let why = "the instance may not know of it: it was told again that this fires, and hears of the end next";
     Outcome::Retry { after: Some(NOTICED), why: why.to_owned() }
 }
 

@@ -117,17 +117,18 @@ fn before_a_stop_the_end_lies_further_away_and_clocks_may_be_left_out_of_it() {
 
 #[test]
 fn an_end_waits_until_this_life_of_the_instance_has_heard_of_the_beginning() {
+    let of = |began: &str| Life { began: began.to_owned(), since: None };
     let mut heard = Heard::default();
     let (raise, over) = ([sample::raise(transition())], [resolve()]);
     let unheard =
-        |heard: &Heard, purpose, began| with(&over, purpose, |unit| heard.unheard(unit, began).len());
+        |heard: &Heard, purpose, began| with(&over, purpose, |unit| heard.unheard(unit, &of(began)).len());
     assert_eq!(unheard(&heard, Purpose::Owed, "monday"), 1, "nobody knows what was before us");
-    heard.took(&raise, "monday");
+    heard.took(&raise, &of("monday"));
     assert_eq!(unheard(&heard, Purpose::Owed, "monday"), 0);
     assert_eq!(unheard(&heard, Purpose::Owed, "tuesday"), 1, "it was killed in between");
-    heard.took_anew(&[&over[0]], "tuesday");
+    heard.took_anew(&[&over[0]], &of("tuesday"));
     assert_eq!(unheard(&heard, Purpose::Owed, "tuesday"), 0);
-    heard.took(&over, "tuesday");
+    heard.took(&over, &of("tuesday"));
     assert_eq!(unheard(&heard, Purpose::Again, "wednesday"), 0, "an end that was heard is only told again");
     assert!(heard.by.is_empty(), "what is over is not remembered");
 
@@ -138,6 +139,31 @@ fn an_end_waits_until_this_life_of_the_instance_has_heard_of_the_beginning() {
         (&anew[0]["endsAt"], &anew[0]["annotations"]["severity"]),
         (&"2015-12-10T09:18:10Z".into(), &"warning".into())
     );
+    assert_eq!(anew[0]["annotations"]["reason"], "still open");
+}
+
+#[test]
+fn an_end_of_what_another_process_told_goes_alone_to_a_life_that_is_older_than_the_alert() {
+    let over = [resolve()];
+    // The alert began a minute ago, as all clocks but that of the instance have it: that one is three hours behind.
+    for (uptime, date, unheard) in [
+        ("2015-12-10T06:12:00.123Z", "Thu, 10 Dec 2015 06:14:10 GMT", 0),
+        ("2015-12-10T06:13:05.000Z", "Thu, 10 Dec 2015 06:14:10 GMT", 1),
+        ("2015-12-10T06:13:40.000Z", "Thu, 10 Dec 2015 06:14:10 GMT", 1),
+        ("2015-12-10T06:18:00.000Z", "Thu, 10 Dec 2015 06:14:10 GMT", 1),
+        ("2015-12-10T06:12:00.123Z", "today", 1),
+        ("today", "Thu, 10 Dec 2015 06:14:10 GMT", 1),
+    ] {
+        let headers = vec![("date".to_owned(), date.to_owned())];
+        let body = json!({ "uptime": uptime }).to_string().into_bytes();
+        let life = life(&Answer { status: 200, headers, body, whole: true }, NOW);
+        let mut heard = Heard::default();
+        let count = |heard: &Heard| with(&over, Purpose::Owed, |unit| heard.unheard(unit, &life).len());
+        assert_eq!(count(&heard), unheard, "{uptime} {date}");
+        // What this process knows counts for more.
+        heard.by.insert(transition().key, "another life".to_owned());
+        assert_eq!(count(&heard), 1);
+    }
 }
 
 fn class(status: u16, body: &str) -> char {
@@ -178,7 +204,7 @@ fn every_answer_has_its_class() {
 #[test]
 fn when_it_began_is_read_where_it_can_be() {
     let state = |status, body: &str, whole| {
-        began(&Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec(), whole })
+        life(&Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec(), whole }, NOW).began
     };
     assert_eq!(
         state(200, r#"{"cluster":{},"uptime":"2026-11-28T10:00:00.000Z"}"#, true),
@@ -228,6 +254,6 @@ proptest! {
         let answer = Answer { status, headers: Vec::new(), body, whole: true };
         let rows = [resolve()];
         prop_assert_eq!(with(&rows, Purpose::Owed, |unit| classify(unit, &answer)).len(), 1);
-        began(&answer);
+        life(&answer, NOW);
     }
 }

@@ -218,9 +218,20 @@ impl Answer {
         if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
         }
-        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-        Some(Timestamp(date.as_microsecond()).since(now))
+        Some(http_date(value)?.since(now))
     }
+
+    /// What time it is at the peer, as its answer says.
+    pub fn date(&self) -> Option<Timestamp> {
+        let (_, value) = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("date"))?;
+        http_date(value.trim())
+    }
+}
+
+/// A time as HTTP writes it.
+fn http_date(value: &str) -> Option<Timestamp> {
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(Timestamp(date.as_microsecond()))
 }
 
 fn scrub(text: &str, secret: &SecretString) -> String {

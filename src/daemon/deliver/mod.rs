@@ -418,7 +418,7 @@ async fn push_unit(push: &Push, attempt: &Attempt, unit: Unit<'_>, terms: &Terms
     outcomes
 }
 
-/// Tells an instance of Alertmanager of a unit. One that has begun anew hears first that what is over has fired.
+/// Tells an instance of Alertmanager of a unit. One that may have begun anew hears first that what is over has fired.
 async fn tell_instance(
     push: &Push,
     settings: &settings::Alertmanager,
@@ -428,13 +428,13 @@ async fn tell_instance(
 ) -> Vec<Outcome> {
     let asked = push.transport.exchange(&alertmanager::ask(settings, unit), &[], unit).await;
     // What is wrong with it is found out by what follows.
-    let began = asked.map(|answer| alertmanager::began(&answer)).unwrap_or_default();
+    let life = asked.map(|answer| alertmanager::life(&answer, (terms.now)())).unwrap_or_default();
     let heard = || push.heard.lock().unwrap_or_else(PoisonError::into_inner);
-    let unheard: Vec<_> = heard().unheard(unit, &began).into_iter().cloned().collect();
+    let unheard: Vec<_> = heard().unheard(unit, &life).into_iter().cloned().collect();
     if unheard.is_empty() {
         let outcomes = push_unit(push, attempt, unit, terms).await;
         if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted { .. })) {
-            heard().took(unit.rows, &began);
+            heard().took(unit.rows, &life);
         }
         return outcomes;
     }
@@ -442,8 +442,8 @@ async fn tell_instance(
     let request = alertmanager::request_anew(settings, unit, &rows);
     match push.transport.exchange(&request, &[], unit).await {
         Ok(answer) if (200..300).contains(&answer.status) => {
-            heard().took_anew(&rows, &began);
-            tracing::info!(sink = %attempt.sink, alerts = rows.len(), "an instance has begun anew and is told again");
+            heard().took_anew(&rows, &life);
+            tracing::info!(sink = %attempt.sink, alerts = rows.len(), "an instance may not know of alerts that are over: it is told again that they fire, then of their ends");
             same(unit.rows.len(), &alertmanager::put_off())
         }
         Ok(answer) => alertmanager::classify(unit, &answer),
