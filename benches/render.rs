@@ -110,7 +110,11 @@ impl Way<'_> {
             match change {
                 Change::Put(row) => batch.put_delivery(row),
                 Change::Remove(seq) => batch.remove_delivery(*seq),
-                Change::Dead(_) | Change::Stand(_) | Change::Unstand(..) => {}
+                Change::Dead(_)
+                | Change::Stand(_)
+                | Change::Unstand(..)
+                | Change::Refused(_)
+                | Change::Unrefused(..) => {}
             }
         }
         self.queue.committed();

@@ -327,6 +327,10 @@ pub struct Sink {
     pub oldest_seconds: f64,
     /// True if it was removed from the configuration.
     pub removed: bool,
+    /// True if that was before this process began: nobody knows how to reach it, so what it is owed waits until it is
+    /// configured again.
+    #[serde(default)]
+    pub waits: bool,
     /// Why nothing but probes is sent.
     pub suspended: Option<String>,
     /// What the last attempt said, if it failed.

@@ -234,6 +234,18 @@ pub struct SavedStanding {
     pub until: Timestamp,
 }
 
+/// The beginning of an alert that a sink refused for good. Unless the sink takes something of the episode after all, it
+/// is not told of the end, even if nobody keeps the dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Who refused.
+    pub sink: SinkName,
+    /// Of which alert.
+    pub key: AlertKey,
+    /// In which episode.
+    pub episode: Episode,
+}
+
 /// What a notice on a status page is about; it also names the notice.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum NoticeOf {
@@ -315,6 +327,8 @@ pub struct Saved {
     pub dead: Vec<DeadLetter>,
     /// What is told again and again.
     pub standing: Vec<SavedStanding>,
+    /// What was refused, of alerts that are not over for the sinks.
+    pub refused: Vec<Refused>,
     /// What stands on status pages.
     pub notices: Vec<Notice>,
     /// What is silent.

@@ -20,6 +20,8 @@ pub struct SinkDetail {
     pub in_flight: u64,
     /// Seconds since nothing was accepted any more though it was tried; `None`: all is well.
     pub failing_seconds: Option<f64>,
+    /// Seconds until it is tried next; `None`: at once, or nothing is owed, or an answer has to come first.
+    pub next_seconds: Option<f64>,
     /// Seconds since something was accepted last.
     pub accepted_seconds: Option<f64>,
     /// What the peer said then.

@@ -72,8 +72,9 @@ fn list(args: &AskArgs) -> Result<u8, Failure> {
 /// A few lines for each sink.
 fn text(detail: &SinkDetail) -> String {
     let sink = &detail.sink;
-    let kind = if detail.kind.is_empty() { "not configured any more" } else { &detail.kind };
+    let kind = if detail.kind.is_empty() { "removed" } else { &detail.kind };
     let state = match (&sink.suspended, detail.failing_seconds) {
+        _ if sink.waits => "waits, not configured".to_owned(),
         (Some(_), _) => "suspended".to_owned(),
         (None, Some(seconds)) => format!("failing for {}", span(seconds)),
         (None, None) => "ok".to_owned(),
@@ -90,6 +91,9 @@ fn text(detail: &SinkDetail) -> String {
     );
     if let Some(why) = sink.suspended.as_ref().or(sink.failure.as_ref()) {
         let _ = writeln!(text, "    because   {}", fit(why, WIDTH - 14));
+    }
+    if let Some(seconds) = detail.next_seconds.filter(|seconds| *seconds > 0.0 && !sink.waits) {
+        let _ = writeln!(text, "    next      in {}", span(seconds));
     }
     if let Some(seconds) = detail.accepted_seconds {
         let note = detail.accepted_note.as_deref().unwrap_or("");

@@ -100,6 +100,7 @@ fn sink_line(text: &mut String, sink: &Sink) {
     let name = fit(&sink.name, 31);
     let oldest = if sink.queued == 0 { "-".to_owned() } else { span(sink.oldest_seconds) };
     let state = match sink {
+        Sink { waits: true, .. } => "waits, not configured",
         Sink { removed: true, .. } => "removed, told the rest",
         Sink { suspended: Some(_), .. } => "suspended",
         Sink { failure: Some(_), .. } => "failing, tried again",

@@ -202,7 +202,7 @@ fn report<D: Disk>(
         lag_seconds: source.lag_seconds,
         problems: source.problems.clone(),
     });
-    let sinks = core.queues().map(|(name, status)| letters::sink(name, &status, settings, now));
+    let sinks = core.queues().map(|(name, status)| letters::sink(core, name, &status, settings, now));
     let mut problems = view.problems.clone();
     if let Some(why) = &reloads.failure {
         problems.push(format!("the configuration was not loaded, the running one stays: {why}"));

@@ -10,12 +10,19 @@ use crate::sink::attempt::QueueStatus;
 use crate::tail::Disk;
 
 /// A sink as `tripline status` shows it.
-pub(super) fn sink(name: &SinkName, status: &QueueStatus, settings: &Settings, now: Timestamp) -> Sink {
+pub(super) fn sink<D: Disk>(
+    core: &Core<D>,
+    name: &SinkName,
+    status: &QueueStatus,
+    settings: &Settings,
+    now: Timestamp,
+) -> Sink {
     Sink {
         name: name.to_string(),
         queued: status.queued as u64,
         oldest_seconds: status.oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()),
         removed: settings.sinks.iter().all(|sink| sink.name != *name),
+        waits: core.is_unreachable(name),
         suspended: status.suspended.clone(),
         failure: status.last_failure.clone(),
         dead: status.dead,
@@ -31,6 +38,7 @@ pub(super) fn sinks<D: Disk>(core: &Core<D>, settings: &Settings, now: Timestamp
             kind: configured.map_or_else(String::new, |sink| sink.peer.kind().to_owned()),
             in_flight: status.in_flight as u64,
             failing_seconds: status.failing_since.map(|since| now.since(since).as_secs_f64()),
+            next_seconds: status.next_attempt.map(|at| at.since(now).as_secs_f64()),
             accepted_seconds: accepted_at.map(|at| now.since(at).as_secs_f64()),
             accepted_note: accepted_note.filter(|note| !note.is_empty()),
             accepted: status.accepted,
@@ -41,7 +49,7 @@ pub(super) fn sinks<D: Disk>(core: &Core<D>, settings: &Settings, now: Timestamp
             expired: status.expired,
             late: core.late_changes(name),
             letters: core.dead().filter(|letter| letter.delivery.sink == *name).count() as u64,
-            sink: sink(name, &status, settings, now),
+            sink: sink(core, name, &status, settings, now),
         }
     };
     core.queues().map(detail).filter(|detail| !detail.kind.is_empty() || detail.sink.queued > 0).collect()

@@ -21,6 +21,14 @@ pub(super) fn view<D: Disk>(
     if core.store_failed() {
         problems.push("the state can not be written: reading is paused".to_owned());
     }
+    for (name, status) in
+        core.queues().filter(|(name, status)| status.queued > 0 && core.is_unreachable(name))
+    {
+        let owed = status.queued;
+        problems.push(format!(
+            "sink `{name}` is not configured any more: what it is owed ({owed}) waits until it is again"
+        ));
+    }
     let sources = settings.sources.iter().map(|source| {
         let mine = || files.iter().filter(|file| file.source == source.name);
         let counts = core.source_counts(&source.name);

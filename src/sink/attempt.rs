@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::standing::Resend;
 use crate::model::{AlertKey, Delivery, SinkName, Timestamp};
-use crate::saved::{DeadLetter, Notice, SavedStanding};
+use crate::saved::{DeadLetter, Notice, Refused, SavedStanding};
 
 /// What a queue may do, per peer.
 #[derive(Clone, Debug)]
@@ -179,6 +179,10 @@ pub enum Change {
     Stand(SavedStanding),
     /// This alert is told to this sink again no longer.
     Unstand(SinkName, AlertKey),
+    /// The beginning of this alert was refused for good: its end is not told.
+    Refused(Refused),
+    /// That is of no account any more.
+    Unrefused(SinkName, AlertKey),
 }
 
 /// What a sink's part of the status page shows. Counts are since the start of the process.
@@ -194,6 +198,9 @@ pub struct QueueStatus {
     pub suspended: Option<String>,
     /// True while only single probes are sent because the peer failed too often.
     pub breaker_open: bool,
+    /// When it is tried next, if that is not now: it waits after a failure, for as long as the peer asked, or for its
+    /// rate. `None` too if nothing is owed, or an answer has to come first.
+    pub next_attempt: Option<Timestamp>,
     /// What the last failed attempt said; `None` once something was accepted after it.
     pub last_failure: Option<String>,
     /// Since when nothing was accepted though it was tried; `None` once something was.

@@ -30,7 +30,7 @@ pub use error::StoreError;
 pub use rows::{Batch, Table};
 
 /// The format of the rows. A change of any struct in [`crate::saved`] is a change of it.
-pub const FORMAT: u32 = 10;
+pub const FORMAT: u32 = 11;
 
 /// Bytes of pages kept in memory. The engine holds everything anyway; this is for the inner pages of commits.
 const CACHE: usize = 8 << 20;

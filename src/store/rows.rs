@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, SinkName, Status, Timestamp};
 use crate::saved::{
-    DeadLetter, Entry, Notice, NoticeOf, Saved, SavedClock, SavedFile, SavedKey, SavedSilence, SavedSource,
-    SavedStanding, Stage, Told, ToldChange,
+    DeadLetter, Entry, Notice, NoticeOf, Refused, Saved, SavedClock, SavedFile, SavedKey, SavedSilence,
+    SavedSource, SavedStanding, Stage, Told, ToldChange,
 };
 
 /// The kinds of rows; each is a table of the database. The order is the order in which a commit writes them.
@@ -45,11 +45,13 @@ pub enum Table {
     ToldChange,
     /// [`Notice`] by sink and what it is about.
     Notice,
+    /// [`Refused`] by sink and alert key.
+    Refused,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 13] = [
+    pub const ALL: [Table; 14] = [
         Table::Meta,
         Table::Source,
         Table::File,
@@ -63,6 +65,7 @@ impl Table {
         Table::Standing,
         Table::ToldChange,
         Table::Notice,
+        Table::Refused,
     ];
 
     /// The name inside the database; part of the format.
@@ -81,6 +84,7 @@ impl Table {
             Table::Standing => "standing",
             Table::ToldChange => "told_change",
             Table::Notice => "notice",
+            Table::Refused => "refused",
         }
     }
 
@@ -221,6 +225,16 @@ impl Batch {
         self.remove(Table::Standing, sink_key(sink, key));
     }
 
+    /// A sink refused the beginning of an alert.
+    pub fn put_refused(&mut self, refused: &Refused) {
+        self.put(Table::Refused, refused_key(refused), refused);
+    }
+
+    /// The alert is over for the sink, or it took something of it after all.
+    pub fn remove_refused(&mut self, sink: &SinkName, key: &AlertKey) {
+        self.remove(Table::Refused, sink_key(sink, key));
+    }
+
     /// What stands on a status page. What is [`Stage::Past`] removes the row.
     pub fn put_notice(&mut self, notice: &Notice) {
         let key = notice_key(notice);
@@ -280,6 +294,10 @@ fn chunk_key(rule: &RuleName, hash: KeyHash, number: u64) -> Vec<u8> {
 
 fn told_key(told: &Told) -> Vec<u8> {
     sink_key(&told.sink, &told.key)
+}
+
+fn refused_key(refused: &Refused) -> Vec<u8> {
+    sink_key(&refused.sink, &refused.key)
 }
 
 fn told_change_key(told: &ToldChange) -> Vec<u8> {
@@ -344,6 +362,7 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
             saved.silences.push(keyed(key, value, |silence: &SavedSilence| seq_key(silence.id))?);
         }
         Table::Notice => saved.notices.push(keyed(key, value, notice_key)?),
+        Table::Refused => saved.refused.push(keyed(key, value, refused_key)?),
     }
     Ok(())
 }
@@ -525,6 +544,11 @@ pub(super) mod samples {
                 until: Timestamp(2),
                 comment: "c".to_owned(),
             }],
+            refused: vec![Refused {
+                sink: SinkName::new("oncall"),
+                key: AlertKey { rule: rule(), hash: HASH },
+                episode: transition().episode,
+            }],
             notices: vec![Notice {
                 sink: SinkName::new("page"),
                 about: NoticeOf::Change("api-1".to_owned()),
@@ -557,6 +581,7 @@ pub(super) mod samples {
         saved.silences.iter().for_each(|silence| batch.put_silence(silence));
         saved.standing.iter().for_each(|standing| batch.put_standing(standing));
         saved.notices.iter().for_each(|notice| batch.put_notice(notice));
+        saved.refused.iter().for_each(|refused| batch.put_refused(refused));
         batch.put_next(saved.next_file, saved.next_seq, saved.swept_to);
         batch
     }
@@ -658,6 +683,11 @@ mod tests {
                     "047061676502056170692d31bccfc9b4ddce02017478010530314b43330103737368",
                     "abababababababababababababababab0200",
                 ),
+            ),
+            (
+                "refused",
+                "6f6e63616c6c0073736800abababababababababababababababab",
+                "066f6e63616c6c03737368abababababababababababababababab03f0a204",
             ),
         ];
         let batch = samples::batch();

@@ -54,6 +54,56 @@ fn a_dead_letter_is_shown_and_owed_again_while_it_is_true_and_can_be_dropped() {
 }
 
 #[test]
+fn the_end_of_a_refused_beginning_is_not_sent_after_a_restart_though_its_letter_was_dropped() {
+    let peer = Peer::new([Step::json(400, REFUSED)]);
+    let sandbox = sandbox(&config(&peer.url()), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    running.says("lies in the dead letters");
+    sandbox.run(&["outbox", "drop", "--all", "--state-dir", "state"]).expect(0);
+    assert_eq!(running.kill().code, None);
+
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    // An end goes before a beginning.
+    sandbox.append("app.log", "disk sda good\ndisk sdb bad\n");
+    peer.wait_until("the next alert", |requests| requests.len() >= 2);
+    running.stop().expect(0);
+    let told: Vec<_> = peer.received().iter().map(told).collect();
+    let told: Vec<_> = told.iter().map(|one| (&one["event_status"], &one["labels"]["dev"])).collect();
+    assert_eq!(told, [(&"Critical".into(), &"sda".into()), (&"Critical".into(), &"sdb".into())]);
+}
+
+#[test]
+fn a_sink_that_was_removed_before_the_start_is_a_problem_while_it_is_owed_something() {
+    let busy = (0..50).map(|_| Step::json(503, "{}"));
+    let peer = Peer::new([Step::accept()].into_iter().chain(busy));
+    let with = config(&peer.url());
+    let (without, _) = with.split_once("[[sink]]").expect("a sink");
+    let sandbox = sandbox(&with, DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    running.says("delivery accepted");
+    sandbox.append("app.log", "disk sda good\n");
+    running.says("delivery put off by the peer");
+    assert_eq!(running.kill().code, None);
+
+    sandbox.write("tripline.toml", without);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    let shown = sandbox.run(&["sinks", "--state-dir", "state"]).expect(0).answer();
+    assert!(shown.contains("oncall  (removed)  waits, not configured"), "{shown}");
+    let status = sandbox.run(&["status", "--state-dir", "state"]).expect(0).answer();
+    assert!(status.contains("waits, not configured"), "{status}");
+    let status = parse(&sandbox.run(&["status", "--state-dir", "state", "--json"]).expect(0).answer());
+    let problem = "sink `oncall` is not configured any more: what it is owed (1) waits until it is again";
+    assert_eq!(status["problems"], serde_json::json!([problem]));
+    running.stop().expect(0);
+}
+
+#[test]
 fn sinks_show_their_state_and_what_the_peer_said_last() {
     let peer = Peer::new([Step::accept(), Step::json(400, BAD_KEY), Step::json(400, BAD_KEY)]);
     let sandbox = sandbox(&config(&peer.url()), DISK);

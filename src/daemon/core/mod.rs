@@ -279,6 +279,7 @@ impl<D: Disk> Core<D> {
             let mut queue = Queue::new(sink.clone(), Limits::default(), seed, mine);
             let standing = saved.standing.iter().filter(|row| row.delivery.sink == sink);
             queue.stand(standing.cloned().collect());
+            queue.refuse(saved.refused.iter().filter(|row| row.sink == sink).cloned().collect());
             core.queues.insert(sink.clone(), queue);
             core.unreachable.insert(sink);
         }
@@ -636,6 +637,11 @@ impl<D: Disk> Core<D> {
     /// The queue of each sink.
     pub fn queues(&self) -> impl Iterator<Item = (&SinkName, QueueStatus)> {
         self.queues.iter().map(|(name, queue)| (name, queue.status()))
+    }
+
+    /// True of a sink that was removed before this process began: what it is owed waits until it is configured again.
+    pub fn is_unreachable(&self, sink: &SinkName) -> bool {
+        self.unreachable.contains(sink)
     }
 
     /// Counters.

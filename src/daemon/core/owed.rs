@@ -72,6 +72,8 @@ impl<D: Disk> Core<D> {
                 attempt::Change::Remove(seq) => self.batch.remove_delivery(seq),
                 attempt::Change::Stand(row) => self.batch.put_standing(&row),
                 attempt::Change::Unstand(sink, key) => self.batch.remove_standing(&sink, &key),
+                attempt::Change::Refused(row) => self.batch.put_refused(&row),
+                attempt::Change::Unrefused(sink, key) => self.batch.remove_refused(&sink, &key),
                 attempt::Change::Dead(letter) => {
                     self.batch.remove_delivery(letter.delivery.seq);
                     self.batch.put_dead(&letter);

@@ -63,7 +63,8 @@ impl Queue {
             }
             DeliveryKind::Resolve if shown == Some((episode, Status::Ok)) => {
                 self.seen.skipped += 1;
-                lane.shown = lane.shown.filter(|_| !lane.rows.is_empty());
+                let shown = lane.shown.filter(|_| !lane.rows.is_empty());
+                lane.show(shown, &self.name, &owed.transition.key, changes);
                 return;
             }
             _ => {}

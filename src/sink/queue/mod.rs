@@ -30,9 +30,9 @@ use super::attempt::{Attempt, Before, Change, Limits, Purpose, QueueStatus};
 use super::budget::Meter;
 use super::standing::{Resend, Standing};
 use crate::model::{
-    AlertKey, ChangeStatus, Content, Delivery, DeliveryKind, SinkName, Subject, Timestamp, micros,
+    AlertKey, ChangeStatus, Content, Delivery, DeliveryKind, SinkName, Status, Subject, Timestamp, micros,
 };
-use crate::saved::SavedStanding;
+use crate::saved::{Refused, SavedStanding};
 use left_out::Alert;
 use row::{Lane, Row, bytes_of};
 
@@ -140,6 +140,14 @@ impl Queue {
     /// Goes on with what the peer is told again.
     pub fn stand(&mut self, rows: Vec<SavedStanding>) {
         self.standing.restore(rows);
+    }
+
+    /// Goes on with what the peer refused.
+    pub fn refuse(&mut self, refused: Vec<Refused>) {
+        for Refused { key, episode, .. } in refused {
+            let lane = self.lanes.entry(Subject::Alert(key)).or_insert_with(Lane::new);
+            lane.shown = Some((episode, Status::Ok));
+        }
     }
 
     /// Owes `delivery`; `seq` must be higher than any before. What makes an earlier row of the same episode
@@ -390,6 +398,7 @@ impl Queue {
             in_flight: self.in_flight.len(),
             oldest: self.rows.first_key_value().map(|(_, row)| row.delivery.time()),
             breaker_open: self.breaker,
+            next_attempt: self.next_wake().filter(|wake| !self.rows.is_empty() && *wake > self.clock),
             ..self.seen.clone()
         }
     }

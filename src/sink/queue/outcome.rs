@@ -139,7 +139,8 @@ impl Queue {
         if let Content::Alert(kind, t) = &row.delivery.content
             && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
         {
-            lane.shown = (*kind != DeliveryKind::Resolve).then_some((t.episode, t.status));
+            let shown = (*kind != DeliveryKind::Resolve).then_some((t.episode, t.status));
+            lane.show(shown, &self.name, &t.key, changes);
         }
         changes.push(Change::Remove(seq));
         self.seen.accepted += 1;
@@ -148,25 +149,26 @@ impl Queue {
     fn give_up(&mut self, seq: u64, why: String, now: Timestamp, changes: &mut Vec<Change>) {
         let row = self.finish(seq);
         self.seen.dead += 1;
-        if let Content::Alert(kind, Transition { episode, .. }) = row.delivery.content
+        if let Content::Alert(kind, Transition { episode, ref key, .. }) = row.delivery.content
             && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
         {
-            lane.shown = match kind {
+            let mut shown = match kind {
                 DeliveryKind::Resolve => None,
                 _ if row.unsure => None,
                 DeliveryKind::Raise => Some((episode, Status::Ok)),
                 DeliveryKind::Change | DeliveryKind::Beat => lane.shown,
             };
-            if lane.shown == Some((episode, Status::Ok))
+            if shown == Some((episode, Status::Ok))
                 && let Some(&next) = lane.rows.front()
                 && self.rows[&next].does(DeliveryKind::Resolve, episode)
             {
                 lane.rows.pop_front();
-                lane.shown = None;
+                shown = None;
                 self.rows.remove(&next);
                 changes.push(Change::Remove(next));
                 self.seen.skipped += 1;
             }
+            lane.show(shown, &self.name, key, changes);
         }
         changes.push(Change::Dead(DeadLetter { delivery: row.delivery, at: now, why }));
     }

@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
-use crate::model::{Content, Delivery, DeliveryKind, Episode, Severity, Status, Timestamp};
-use crate::sink::attempt::Limits;
+use crate::model::{
+    AlertKey, Content, Delivery, DeliveryKind, Episode, Severity, SinkName, Status, Timestamp,
+};
+use crate::saved::Refused;
+use crate::sink::attempt::{Change, Limits};
 use crate::sink::stdout::content_json;
 
 /// Something that is owed.
@@ -83,5 +86,24 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new() -> Lane {
         Lane { rows: VecDeque::new(), busy: false, settling: false, not_before: Timestamp::MIN, shown: None }
+    }
+
+    /// What the peer shows of the lane's alert from now on. That it refused a beginning has to last.
+    pub(super) fn show(
+        &mut self,
+        shown: Option<(Episode, Status)>,
+        sink: &SinkName,
+        key: &AlertKey,
+        changes: &mut Vec<Change>,
+    ) {
+        let refused = |shown| matches!(shown, Some((_, Status::Ok)));
+        let before = std::mem::replace(&mut self.shown, shown);
+        match shown {
+            Some((episode, Status::Ok)) => {
+                changes.push(Change::Refused(Refused { sink: sink.clone(), key: key.clone(), episode }));
+            }
+            _ if refused(before) => changes.push(Change::Unrefused(sink.clone(), key.clone())),
+            _ => {}
+        }
     }
 }

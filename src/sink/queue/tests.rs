@@ -91,7 +91,7 @@ impl Bench {
                 Change::Dead(letter) => {
                     rows.remove(&letter.delivery.seq);
                 }
-                Change::Stand(_) | Change::Unstand(..) => {}
+                Change::Stand(_) | Change::Unstand(..) | Change::Refused(_) | Change::Unrefused(..) => {}
             }
         }
         rows.into_values().collect()

@@ -107,6 +107,7 @@ fn what_was_over_a_day_ago_and_was_never_attempted_is_given_up_and_the_rest_is_o
         .iter()
         .filter_map(|change| match change {
             Change::Put(_) | Change::Stand(_) | Change::Unstand(..) => None,
+            Change::Refused(_) | Change::Unrefused(..) => None,
             Change::Remove(seq) => Some((*seq, false)),
             Change::Dead(letter) => Some((letter.delivery.seq, letter.why.starts_with("expired"))),
         })

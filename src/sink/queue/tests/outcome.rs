@@ -212,6 +212,67 @@ fn a_dead_row_leaves_as_a_dead_letter_and_the_resolve_of_a_refused_raise_is_skip
 }
 
 #[test]
+fn what_was_refused_is_known_after_a_restart_until_the_alert_is_over_or_something_of_it_was_taken() {
+    let refusals = |changes: &[Change]| {
+        changes.iter().fold(Vec::new(), |mut kept: Vec<Refused>, change| {
+            match change {
+                Change::Refused(row) => kept.push(row.clone()),
+                Change::Unrefused(_, key) => kept.retain(|row| row.key != *key),
+                _ => {}
+            }
+            kept
+        })
+    };
+    let mut bench = Bench::wide();
+    bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]).plan(0);
+    bench.handle(1, refused(), 5).handle(2, refused(), 5).queue.committed();
+    let kept = refusals(&bench.changes);
+    assert_eq!(kept.len(), 2);
+
+    let restart = || {
+        let mut bench = Bench::wide();
+        bench.queue.refuse(kept.clone());
+        bench.changes.extend(kept.iter().cloned().map(Change::Refused));
+        bench
+    };
+    let mut bench = restart();
+    bench.push([row(3, 1, Resolve, Over, 1, 1)]);
+    assert_eq!((bench.stored(), bench.queue.status().skipped), (Vec::new(), 1));
+    assert_eq!(refusals(&bench.changes), [kept[1].clone()], "what is over is not remembered");
+    bench.push([row(4, 1, Raise, Info, 9, 0)]);
+    assert_eq!(bench.seqs(6), [[4]]);
+    // Somebody owes the letter again, and this time it is taken.
+    bench.push([row(5, 2, Raise, Info, 2, 0)]);
+    assert_eq!(bench.seqs(6), [[5]]);
+    bench.handle(2, accepted(), 6).queue.committed();
+    assert_eq!(refusals(&bench.changes), []);
+    bench.push([row(6, 2, Resolve, Over, 2, 1)]);
+    assert_eq!(bench.seqs(6), [[6]]);
+    // Or it gets worse, and that is taken.
+    let mut bench = restart();
+    bench.push([row(7, 2, Update, Warning, 2, 1)]);
+    assert_eq!(bench.seqs(6), [[7]]);
+    bench.push([row(8, 2, Resolve, Over, 2, 2)]);
+    bench.handle(1, accepted(), 6).queue.committed();
+    assert_eq!(bench.seqs(6), [[8]]);
+}
+
+#[test]
+fn a_queue_says_when_it_is_tried_next_if_that_is_not_now() {
+    let mut bench = Bench::wide();
+    let next = |bench: &Bench| bench.queue.status().next_attempt;
+    assert_eq!(next(&bench), None);
+    bench.push([row(1, 1, Raise, Info, 1, 0)]).plan(100);
+    let after = Some(Duration::from_secs(99_999_999_999));
+    bench.handle(1, Outcome::Retry { after, why: "busy".to_owned() }, 100);
+    assert_eq!(next(&bench), Some(at(3_700)), "an hour is the most that is believed");
+    bench.plan(3_700);
+    assert_eq!(next(&bench), None, "it is being tried");
+    bench.handle(2, accepted(), 3_700);
+    assert_eq!(next(&bench), None);
+}
+
+#[test]
 fn the_resolve_of_a_raise_that_may_have_arrived_is_sent() {
     let mut bench = Bench::wide();
     bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 1, Resolve, Over, 1, 1)]).plan(0);

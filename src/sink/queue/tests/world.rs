@@ -59,6 +59,7 @@ struct Durable {
     alerts: BTreeMap<u8, Alert>,
     outbox: BTreeMap<u64, Delivery>,
     dead: Vec<Delivery>,
+    refused: BTreeMap<AlertKey, Refused>,
     next_seq: u64,
 }
 
@@ -80,6 +81,8 @@ impl Durable {
                     self.outbox.remove(&letter.delivery.seq);
                     self.dead.push(letter.delivery.clone());
                 }
+                Change::Refused(row) => drop(self.refused.insert(row.key.clone(), row.clone())),
+                Change::Unrefused(_, key) => drop(self.refused.remove(key)),
                 Change::Stand(_) | Change::Unstand(..) => {}
             }
         }
@@ -266,6 +269,12 @@ impl World {
 
     fn arrive(&mut self, row: &Delivery) {
         let Some((kind, t)) = row.alert() else { return };
+        let refused = self.durable.refused.get(&t.key);
+        assert!(
+            kind != DeliveryKind::Resolve || refused.is_none_or(|row| row.episode != t.episode),
+            "the end of what was refused: {}",
+            row.id()
+        );
         let shown = self.peer.entry(t.key.clone()).or_default();
         let id = (t.episode, t.step);
         assert!(
@@ -303,6 +312,7 @@ impl World {
         self.next_seq = self.durable.next_seq;
         let rows = self.durable.outbox.values().cloned().collect();
         self.queue = Queue::new(SinkName::new("oncall"), self.limits.clone(), self.next_seq, rows);
+        self.queue.refuse(self.durable.refused.values().cloned().collect());
         self.seen = self.queue.rows.keys().map(|seq| (*seq, Timestamp::MIN)).collect();
     }
 

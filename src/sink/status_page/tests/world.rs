@@ -211,6 +211,7 @@ impl World {
                 Change::Put(row) => drop(self.committed.rows.insert(row.seq, row)),
                 Change::Remove(seq) => drop(self.committed.rows.remove(&seq)),
                 Change::Stand(_) | Change::Unstand(..) => panic!("a page remembers"),
+                Change::Refused(_) | Change::Unrefused(..) => {}
                 Change::Dead(letter) => {
                     self.committed.rows.remove(&letter.delivery.seq);
                     self.dead.push(letter.why);
