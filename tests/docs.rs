@@ -78,7 +78,7 @@ fn takes(kind: Kind) -> String {
         Kind::Choice(words) => {
             words.iter().map(|word| code(&format!("{word:?}"))).collect::<Vec<_>>().join(", ")
         }
-        Kind::Duration(least) if !least.is_zero() => {
+        Kind::Duration(least) | Kind::DurationOrNever(least) if !least.is_zero() => {
             format!("{}, at least {}", kind.describe(), code(&duration_text(least)))
         }
         Kind::Size(least, most) => format!("{}, {least} to {most} bytes", kind.describe()),

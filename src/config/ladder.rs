@@ -106,6 +106,9 @@ fn misfit(
             _ if !clears && rises && op.holds(0.0, than.value) => {
                 wrong(than_at, "is always true", "holds for a share of 0", "")
             }
+            _ if somewhere(Some(measure), &[written.comparison()]).is_none() => {
+                wrong(op_at, "is never true", "a share lies between 0 and 1", "write `>=` or `<=`")
+            }
             _ => None,
         };
     }
@@ -113,6 +116,9 @@ fn misfit(
         if than.unit != Unit::One {
             let label = "expected a number such as `3`, for three times as many";
             return wrong(than_at, "compares a factor with something else", label, "");
+        }
+        if somewhere(Some(measure), &[written.comparison()]).is_none() {
+            return wrong(than_at, "is never true", "a factor is 0 or more", "");
         }
         return None;
     }
@@ -201,6 +207,7 @@ pub(super) fn read(
         Some(defaults) if !mentioned(fields.own()) => Fields { table: defaults, defaults: None },
         _ => fields.own(),
     };
+    let errors = problems.errors();
     let mut ladder = Ladder::default();
     let mut each: Vec<(&str, Said<'_>, Written)> = Vec::new();
     for (word, fields) in WORDS.map(|word| (word, own)).into_iter().chain([("clear", fields.own())]) {
@@ -274,7 +281,70 @@ pub(super) fn read(
         ladder.unit = Some(Unit::Time);
     }
     order(problems, own, &ladder, measure, seconds);
+    if !deadline && problems.errors() == errors {
+        check_clear(problems, fields.own(), own, &ladder, measure);
+    }
     ladder
+}
+
+/// A value of the measure for which all of these hold, if there is one.
+fn somewhere(measure: Option<&Measure>, all: &[Comparison]) -> Option<f64> {
+    let (low, high) = match measure {
+        Some(Measure::Ratio(_)) => (0.0, 1.0),
+        None
+        | Some(Measure::Count | Measure::Rate | Measure::Distinct(_) | Measure::Spike | Measure::Absent) => {
+            (0.0, f64::INFINITY)
+        }
+        _ => (f64::NEG_INFINITY, f64::INFINITY),
+    };
+    let whole = matches!(measure, None | Some(Measure::Count | Measure::Distinct(_)));
+    // What holds changes only where something is compared with, so it is enough to look there, and right beside it. The
+    // first that is found is shown: those that are easy to read come first.
+    let mut points: Vec<f64> = all.iter().map(|one| one.than).collect();
+    points.sort_by(f64::total_cmp);
+    let between = points.windows(2).map(|pair| f64::midpoint(pair[0], pair[1]));
+    let beside = points.iter().flat_map(|than| [than + 1.0, than - 1.0, than.next_up(), than.next_down()]);
+    let near =
+        points.iter().flat_map(|than| [than.floor(), than.ceil(), than.floor() - 1.0, than.ceil() + 1.0]);
+    let each: Vec<f64> = if whole {
+        near.collect()
+    } else {
+        between.chain(points.iter().copied()).chain(beside).chain([low, high]).collect()
+    };
+    let can_be = |value: &f64| value.is_finite() && (low..=high).contains(value);
+    each.into_iter().filter(can_be).find(|value| all.iter().all(|one| one.holds(*value)))
+}
+
+/// Says that `clear` ends what a level has just begun, or that it never ends anything. `levels`: where the levels are.
+fn check_clear(
+    problems: &mut Problems<'_>,
+    fields: Fields<'_, '_>,
+    levels: Fields<'_, '_>,
+    ladder: &Ladder,
+    measure: Option<&Measure>,
+) {
+    let (Some(said), Some(clear)) = (fields.text("clear"), ladder.clear) else { return };
+    if matches!(measure, Some(Measure::Absent)) {
+        return;
+    }
+    if somewhere(measure, &[clear]).is_none() {
+        let title = "`clear` can never be true";
+        problems.warning("never-ends", said.span, title, "the alert would never end").help =
+            Some("compare it with a value that there can be".to_owned());
+        return;
+    }
+    let each = WORDS.iter().zip(ladder.levels);
+    let both = each.filter_map(|(word, level)| Some((*word, somewhere(measure, &[level?, clear])?))).next();
+    if let Some((word, value)) = both {
+        let title = format!("`clear` and `{word}` can be true at once");
+        let value = crate::rule::number_text(value, ladder.unit.unwrap_or(Unit::One));
+        let problem = problems.warning("clear-overlaps", said.span, title, format!("both are for {value}"));
+        problem.help = Some(format!("write what is well again, on the other side of `{word}`"));
+        let file = problem.file.clone();
+        let level = levels.text(word).or_else(|| levels.text("severity"));
+        problem.second =
+            level.map(|level| super::Second { file, span: level.span, label: "begins here".to_owned() });
+    }
 }
 
 fn mentioned(fields: Fields<'_, '_>) -> bool {

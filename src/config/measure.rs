@@ -2,14 +2,11 @@
 
 use std::ops::Range;
 
-use regex_syntax::hir::{Class, Hir, HirKind};
-
 use super::condition;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::pattern::Compiled;
 use super::tokens::{Compile, Names};
 use super::walk::Said;
-use crate::rule::{Filter, Measure, Unit, Value};
+use crate::rule::{Filter, Measure, Value};
 
 /// Every measure: its name, what it takes between brackets, and what it is.
 pub const MEASURES: &[(&str, &str, &str)] = &[
@@ -118,53 +115,10 @@ fn of_a_hundred(name: &str) -> Option<String> {
     Some(way.to_owned())
 }
 
-/// Says that numbers without a unit can not be held against one with a unit, where that can be seen. `compared`: where
-/// the comparison is.
-pub(super) fn check_unit(
-    problems: &mut Problems<'_>,
-    compared: Range<usize>,
-    unit: Unit,
-    capture: &str,
-    matches: &[Compiled],
-) {
-    let each = matches.iter().flat_map(|pattern| std::iter::once(pattern).chain(&pattern.also));
-    let groups: Vec<&Hir> = each.filter_map(|pattern| group(&pattern.hir, capture)).collect();
-    if unit != Unit::One && !groups.is_empty() && groups.iter().all(|group| is_bare(group)) {
-        let title = format!("`{}` has no unit to compare with", short(capture));
-        let label = "compares a number with a unit";
-        let problem = problems.error("unit-mismatch", compared, title, label);
-        problem.note = Some(format!("`{}` captures digits only", short(capture)));
-        problem.help = Some("compare with a bare number, or capture the unit too".to_owned());
-    }
-}
-
-/// What a named group holds.
-fn group<'h>(hir: &'h Hir, name: &str) -> Option<&'h Hir> {
-    match hir.kind() {
-        HirKind::Capture(capture) if capture.name.as_deref() == Some(name) => Some(&capture.sub),
-        HirKind::Capture(capture) => group(&capture.sub, name),
-        HirKind::Repetition(repetition) => group(&repetition.sub, name),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().find_map(|part| group(part, name))
-        }
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => None,
-    }
-}
-
-/// True if it fits nothing but what numbers are made of.
-fn is_bare(hir: &Hir) -> bool {
-    let number = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => true,
-        HirKind::Literal(literal) => literal.0.iter().all(|byte| number(*byte)),
-        HirKind::Class(Class::Bytes(class)) => {
-            class.iter().all(|range| (range.start()..=range.end()).all(number))
-        }
-        HirKind::Class(Class::Unicode(class)) => {
-            class.iter().all(|range| (range.start()..=range.end()).all(|c| u8::try_from(c).is_ok_and(number)))
-        }
-        HirKind::Repetition(repetition) => is_bare(&repetition.sub),
-        HirKind::Capture(capture) => is_bare(&capture.sub),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().all(is_bare),
-    }
+/// Says that numbers without a unit can not be held against one with a unit. `compared`: where the comparison is.
+pub(super) fn no_unit(problems: &mut Problems<'_>, compared: Range<usize>, capture: &str) {
+    let title = format!("`{}` has no unit to compare with", short(capture));
+    let problem = problems.error("unit-mismatch", compared, title, "compares a number with a unit");
+    problem.note = Some(format!("`{}` captures digits only", short(capture)));
+    problem.help = Some("compare with a bare number, or capture the unit too".to_owned());
 }

@@ -38,6 +38,7 @@ mod multiline;
 pub mod own;
 mod pattern;
 mod place;
+mod possible;
 pub mod probe;
 pub mod rewrite;
 mod rules;

@@ -200,6 +200,7 @@ pub(super) fn compile(
             "fits the empty line, so it fits all",
         );
     }
+    say_idiom(problems, said);
     let Survey { hir, width, repeated, .. } = survey;
     let most_repeated = repeated
         .filter(|(most, _)| *most >= SPOKEN_OF)
@@ -216,6 +217,29 @@ pub(super) fn compile(
         most_repeated,
         also: Vec::new(),
     })
+}
+
+/// Words that mean something in patterns of fail2ban, and what to write here.
+const IDIOMS: [(&str, &str); 8] = [
+    ("<HOST>", "`%{ip:host}`"),
+    ("<ADDR>", "`%{ip:host}`"),
+    ("<IP4>", "`%{ipv4:host}`"),
+    ("<IP6>", "`%{ipv6:host}`"),
+    ("<F-USER>", "`(?<user>…)`"),
+    ("<F-ID>", "`(?<id>…)`"),
+    ("<SKIPLINES>", "one rule for each line, and `after`"),
+    ("%(__prefix_line)s", "`^%{syslog} `"),
+];
+
+/// Says that a word of others is only a text here.
+fn say_idiom(problems: &mut Problems<'_>, said: &Said<'_>) {
+    let found = IDIOMS.iter().find_map(|(word, way)| Some((said.text.find(word)?, word, way)));
+    if let Some((at, word, way)) = found {
+        let span = said.place(problems, &(at..at + word.len()));
+        let title = format!("`{word}` stands for nothing");
+        problems.warning("other-idiom", span, title, "fits this very text").help =
+            Some(format!("write {way}"));
+    }
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.

@@ -104,7 +104,7 @@ fn value(kind: Kind) -> Value {
         Kind::RuleName => rule_name(),
         Kind::RuleNames => one_or_list(rule_name()),
         Kind::Duration(_) => fits(DURATION),
-        Kind::DurationOrNever => never(fits(DURATION)),
+        Kind::DurationOrNever(_) => never(fits(DURATION)),
         Kind::Size(least, most) => json!({ "anyOf": [
             { "type": "integer", "minimum": least, "maximum": most },
             { "type": "string", "pattern": "^[0-9]+(B|KiB|MiB)?$" },

@@ -84,11 +84,38 @@ pub(super) enum Piece {
 /// Reads a text.
 pub(super) fn parse(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'_>) -> Template {
     let pieces = pieces(problems, said).into_iter();
+    say_idiom(problems, said, names);
     let segments = pieces.filter_map(|piece| match piece {
         Piece::Text(text) => Some(Segment::Text(text.into())),
         Piece::Place(at) => name_value(problems, said, at, names).map(Segment::Value),
     });
     Template(segments.collect())
+}
+
+/// Says that a place of others, `{{ $labels.user }}` or `$user`, is only a text here.
+fn say_idiom(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'_>) {
+    let text = said.text;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let doubled = text.match_indices("{{").find_map(|(at, _)| {
+        let inner = text[at + 2..].split_once("}}")?.0;
+        inner.trim_start().starts_with(['$', '.']).then_some((at..at + inner.len() + 4, inner))
+    });
+    let known = names.captured.known().unwrap_or_default();
+    let dollar = text.match_indices('$').find_map(|(at, _)| {
+        let rest = &text[at + 1..];
+        let name = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+        // Who says it in our way too means both.
+        let meant = known.iter().any(|known| **known == *name) && !text.contains(&format!("{{{name}}}"));
+        meant.then_some((at..at + 1 + name.len(), name))
+    });
+    if let Some((at, inner)) = doubled.or(dollar) {
+        let last = inner.trim().rsplit(['$', '.']).next().unwrap_or_default();
+        let name = if !last.is_empty() && last.chars().all(is_part) { last } else { "name" };
+        let title = format!("`{}` stands for nothing", short(&text[at.clone()]));
+        let span = said.place(problems, &at);
+        problems.warning("other-idiom", span, title, "told as it is written").help =
+            Some(format!("write `{{{name}}}`"));
+    }
 }
 
 /// Takes a text apart, and says which braces are wrong.

@@ -240,7 +240,7 @@ match_all = ['from (?<ip>\S+)', 'port']
 set      = { path = 'lower(mask(first(path, 20)))', new = 'replace(path, "x+", "y")', host = 'lookup(hosts, path, "?")' }
 where    = 'status >= 500 and (path =~ "^/pay" or not status in [503, 504]) and file != "x"'
 by       = ["path"]
-measure  = "ratio(status >= 500 or took > 1.5s)"
+measure  = "ratio(status >= 500 or took > 1500)"
 within   = "1h30m"
 warning  = ">= 2%"
 critical = "> 0.5"

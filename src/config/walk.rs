@@ -166,7 +166,7 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
             }
         }
         (Kind::Name | Kind::RuleName, DeValue::String(_)) => check_text(problems, key, value),
-        (Kind::Duration(_) | Kind::DurationOrNever, DeValue::String(text)) => {
+        (Kind::Duration(_) | Kind::DurationOrNever(_), DeValue::String(text)) => {
             check_duration(problems, key, &Said::new(text, value.span()));
         }
         (Kind::Size(least, most), DeValue::String(_) | DeValue::Integer(_)) => match size(value) {
@@ -429,7 +429,9 @@ fn wrong_type(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
     let title = format!("`{}` takes {}", key.name, key.kind.describe());
     let help = match (key.kind, value.get_ref()) {
-        (Kind::Duration(_) | Kind::DurationOrNever, DeValue::Integer(n)) => Some(format!("write `\"{n}s\"`")),
+        (Kind::Duration(_) | Kind::DurationOrNever(_), DeValue::Integer(n)) => {
+            Some(format!("write `\"{n}s\"`"))
+        }
         (Kind::Comparison, DeValue::Integer(n)) => Some(format!("write `\">= {n}\"`")),
         (Kind::Tables, DeValue::Table(_)) => Some(format!("write `[[{}]]`, with two brackets", key.name)),
         (Kind::Labels, DeValue::Integer(n)) => Some(format!("write `\"{n}\"`, in quotes")),
@@ -439,11 +441,11 @@ fn wrong_type(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
 }
 
 fn check_duration(problems: &mut Problems<'_>, key: &Key, said: &Said<'_>) {
-    let never = key.kind == Kind::DurationOrNever && said.text == "never";
+    let never = matches!(key.kind, Kind::DurationOrNever(_)) && said.text == "never";
     match parse_duration(said.text) {
         _ if never => {}
         Ok(span) => {
-            if let Kind::Duration(least) = key.kind
+            if let Kind::Duration(least) | Kind::DurationOrNever(least) = key.kind
                 && span < least
             {
                 let title = format!("`{}` is too short", key.name);
@@ -484,6 +486,11 @@ fn check_text(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         Kind::Globs if text.is_empty() => {
             let title = format!("`{}` holds an empty glob", key.name);
             problems.error("bad-glob", value.span(), title, "names no file");
+        }
+        Kind::Globs if text.starts_with("~/") => {
+            let title = format!("`{}` begins with `~`", short(text));
+            problems.error("bad-glob", value.span(), title, "no home is put in its place").help =
+                Some("write the whole path".to_owned());
         }
         Kind::Globs => {
             if let Err(error) = globset::GlobBuilder::new(text).literal_separator(true).build() {

@@ -200,6 +200,14 @@ pub(crate) const CASES: &[Case] = &[
         "Write `end`, `beginning`, `last:1MiB` or `since:15m`.",
     ),
     case(
+        "bad-stamp",
+        Rule(
+            "kind = 'change'\nmatch = '(?<a>\\w+)'\nchange_key = '{a}'\nchange_status = 'Planned'\nstarts = 'tomorrow'",
+        ),
+        "A time of a change is the same for every line, and is none.",
+        "Write a place for what a line says, or a stamp.",
+    ),
+    case(
         "bad-start",
         Test("rules = ['r.toml']\nstart = 'soon'\n[[test]]\nname = 'a'\nsent = []"),
         "The time at which a test begins is no date and time.",
@@ -258,6 +266,12 @@ pub(crate) const CASES: &[Case] = &[
         "Add a `[[sink]]` that does, such as one of type \"stdout\".",
     ),
     case(
+        "clear-overlaps",
+        Rule("match = '(?<n>\\d+)'\nmeasure = 'last(n)'\nwarning = '> 80'\nclear = '< 90'"),
+        "A value can begin a level and satisfy `clear` at once.",
+        "`clear` lies on the other side of the level: `< 70` for `> 80`.",
+    ),
+    case(
         "conflict",
         Test("rules = ['r.toml']\n[[line]]\nsource = 's'\ntext = 'x'\nlog = 'x.log'\nrule = false"),
         "Two keys of a test say the same thing differently.",
@@ -304,7 +318,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "expect-without-absent",
-        Rule("match = '(?<job>x)'\nby = ['job']\nexpect = { job = 'a' }"),
+        Rule("match = '(?<job>\\w)'\nby = ['job']\nexpect = { job = 'a' }"),
         "`expect` names what is missed, and the rule does not miss anything.",
         "Write `measure = \"absent\"`, or compare a count with `<`.",
     ),
@@ -360,13 +374,13 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "measure-without-level",
-        Rule("match = '(?<n>x)'\nwithin = '5m'\nmeasure = 'avg(n)'"),
+        Rule("match = '(?<n>\\d+)'\nwithin = '5m'\nmeasure = 'avg(n)'"),
         "A number is measured, and it is not said what is too much.",
         "Write a level such as `warning = \"> 500\"`.",
     ),
     case(
         "measure-without-window",
-        Rule("match = '(?<n>x)'\nmeasure = 'avg(n)'\nwarning = '> 5'"),
+        Rule("match = '(?<n>\\d+)'\nmeasure = 'avg(n)'\nwarning = '> 5'"),
         "A measure of many lines has no window.",
         "Give the rule a `within`.",
     ),
@@ -378,15 +392,33 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "mixed-units",
-        Rule("match = '(?<n>x)'\nwithin = '1m'\nmeasure = 'avg(n)'\nwarning = '> 5ms'\ncritical = '> 1'"),
+        Rule("match = '(?<n>\\S+)'\nwithin = '1m'\nmeasure = 'avg(n)'\nwarning = '> 5ms'\ncritical = '> 1'"),
         "The levels of a rule count different things.",
         "Give all of them units of the same kind.",
+    ),
+    case(
+        "never-a-number",
+        Rule("match = '(?<a>[a-z]+)'\nwhere = 'a > 5'"),
+        "What is compared or measured as a number is captured without a digit.",
+        "Capture the number, or compare with a text between quotes.",
     ),
     case(
         "never-ends",
         Rule("match = 'x'\nresolve_after = 'never'"),
         "Nothing ends the alert but somebody by hand.",
         "Write a `resolve`, or a time.",
+    ),
+    case(
+        "never-equal",
+        Rule("match = '(?<a>\\d+)'\nwhere = 'a == \"abc\"'"),
+        "A capture is compared with a text that its group can not fit, or a key with such a value is expected.",
+        "Write what the group can capture, or another group.",
+    ),
+    case(
+        "never-fits",
+        Rule("match = 'ERROR$ x'"),
+        "A pattern fits no line, or only lines that `ignore` or `resolve` takes.",
+        "`^` and `$` are the ends of the whole line; write what tells the lines of both patterns apart.",
     ),
     case(
         "never-told",
@@ -453,6 +485,12 @@ pub(crate) const CASES: &[Case] = &[
         ),
         "Two rules look at each other by values of `by`, and have no name in common.",
         "Give the captures the same name, if they are the same thing.",
+    ),
+    case(
+        "other-idiom",
+        Rule("match = '<HOST> failed'"),
+        "A word of fail2ban or a place as Prometheus writes it is only a text here.",
+        "Patterns have `%{ip:host}`, texts `{name}`; the text itself is written `[<]HOST>`.",
     ),
     case(
         "out-of-range",
@@ -578,7 +616,7 @@ pub(crate) const CASES: &[Case] = &[
     ),
     case(
         "unknown-measure",
-        Rule("match = '(?<n>x)'\nwithin = '5m'\nmeasure = 'averag(n)'\nwarning = '> 5'"),
+        Rule("match = '(?<n>\\d+)'\nwithin = '5m'\nmeasure = 'averag(n)'\nwarning = '> 5'"),
         "There is no such measure.",
         "See the [measures](rules.md#what-is-measured).",
     ),
@@ -629,6 +667,12 @@ pub(crate) const CASES: &[Case] = &[
         Unreadable,
         "A file that was named can not be read.",
         "Its mode, its encoding (UTF-8) and its path are what is wrong.",
+    ),
+    case(
+        "unused-capture",
+        Rule("match = 'bad (?<h>\\w+)'\nby = 'h'\nresolve = 'ok (?<host>\\w+)'"),
+        "`resolve` captures what is used nowhere, so it ends alerts of more keys than may be meant.",
+        "Give it the name that stands in `by`, or write `(?:…)`.",
     ),
     case(
         "wrong-type",

@@ -45,8 +45,8 @@ pub enum Kind {
     RuleName,
     /// A duration of at least this.
     Duration(Duration),
-    /// A duration, or `never`.
-    DurationOrNever,
+    /// A duration of at least this, or `never`.
+    DurationOrNever(Duration),
     /// Bytes, between these.
     Size(u64, u64),
     /// A whole number, between these.
@@ -137,7 +137,7 @@ impl Kind {
             Kind::Names => "a name or a list of names, each of 1 to 64 letters `a-z`, digits, `_` and `-`",
             Kind::RuleName => "a name of 1 to 64 letters `a-z`, digits and `_`",
             Kind::Duration(_) => "a duration such as \"10m\"",
-            Kind::DurationOrNever => "a duration such as \"10m\", or \"never\"",
+            Kind::DurationOrNever(_) => "a duration such as \"10m\", or \"never\"",
             Kind::Size(..) => "a size such as \"64KiB\"",
             Kind::Count(least, most) => return format!("a whole number from {least} to {most}").into(),
             Kind::Switch => "`true` or `false`",

@@ -1,5 +1,7 @@
 //! Keys of rule files: rules, and what stands beside them.
 
+use std::time::Duration;
+
 use super::{A_MOMENT, A_SECOND, ANY_COUNT, ANY_TIME, Key, Kind, key};
 
 /// Top level of a rule file.
@@ -149,13 +151,13 @@ pub const DEFAULTS: &[Key] = &[
     key("for", ANY_TIME, "\"0s\"", "How long a comparison must be true without a break."),
     key(
         "resolve_after",
-        Kind::DurationOrNever,
+        Kind::DurationOrNever(Duration::ZERO),
         "\"30m\"; \"never\" with `resolve`",
         "Quiet that ends the alert.",
     ),
     key(
         "expire_after",
-        Kind::DurationOrNever,
+        Kind::DurationOrNever(Duration::ZERO),
         "\"7d\" with `resolve`",
         "Ends an alert that no recovery line ended.",
     ),
@@ -176,7 +178,7 @@ pub const DEFAULTS: &[Key] = &[
     ),
     key(
         "renotify",
-        Kind::DurationOrNever,
+        Kind::DurationOrNever(Duration::from_secs(1)),
         "\"never\"",
         "An alert that is still open is told again so often.",
     ),

@@ -3,6 +3,7 @@
 use super::super::captured::{Captured, bare};
 use super::super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::super::pattern::{self, Compiled};
+use super::super::possible;
 use super::super::rewrite;
 use super::super::tokens::Names;
 use super::super::walk::{Fields, Said, is_identifier, missing};
@@ -87,6 +88,14 @@ impl<'t> Reader<'t, '_> {
         let compiled = pattern::compile(problems, key, said, self.macros, rule, &mut around.budget)?;
         let allowed = self.fields.switch("allow_slow").unwrap_or(false);
         around.probe.judge(problems, said, &compiled, allowed);
+        if !possible::can_fit(&compiled.hir) {
+            let title = format!("a pattern of `{key}` can never fit");
+            let label = "wants something before the beginning, behind the end, or in no text";
+            problems.warning("never-fits", said.span.clone(), title, label).help = Some(
+                "`^` and `$` are the beginning and the end of the line; a `$` by itself is written `\\$`"
+                    .to_owned(),
+            );
+        }
         let is_asked = matches!(key, "match" | "match_all" | "ignore" | "resolve");
         if is_asked && wants_line_end(&compiled.hir) && self.lines_are_alone(around.sources) {
             let title = format!("a pattern of `{key}` can never fit");

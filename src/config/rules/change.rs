@@ -2,21 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex_syntax::hir::literal::Extractor;
-use regex_syntax::hir::{Hir, HirKind};
 use toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::super::keys::rules::{ALERT_ONLY, CHANGE};
 use super::super::pattern::Compiled;
+use super::super::possible;
 use super::super::template::{self, Names};
 use super::super::walk::{Fields, Said, Value, parse, require, said};
 use super::super::{Diagnostic, Text};
 use super::Reader;
 use super::captures::check_captured;
 use super::links;
+use super::never::Known;
 use crate::model::ChangeStatus;
 use crate::rule::{Change, StatusOf, Template};
+use crate::scan::stamp;
 use crate::settings::Sink;
 
 /// What may stand in a key or a stamp: neither how far the change has come nor when.
@@ -107,6 +108,14 @@ impl Reader<'_, '_> {
         let is_read = problems.errors() == errors;
         let [time, starts, ends] =
             ["change_time", "starts", "ends"].map(|key| text(problems, key, of_its_line));
+        for key in ["change_time", "starts", "ends"] {
+            let Some(said) = own.text(key).filter(|said| !said.text.contains('{')) else { continue };
+            if stamp::find(said.text.trim().as_bytes()).is_none() {
+                let title = format!("`{key}` is no time");
+                problems.error("bad-stamp", said.span, title, "the same for every line, and no stamp").help =
+                    Some("write a place for what a line says: `\"{start}\"`".to_owned());
+            }
+        }
         let link = own.text("link").map(|said| links::address(problems, &said, *names));
         let linked = own.texts("linked_changes");
         let linked_changes = linked.iter().map(|said| template::parse(problems, said, *names)).collect();
@@ -164,7 +173,23 @@ impl Reader<'_, '_> {
                 if !set.contains(&known.text) && !captured.is_only_field(known.text) {
                     check_captured(problems, &known, matches, &captured.note(known.text));
                 }
-                (known.text, words.get_ref().as_table()?)
+                let groups = Known { matches, captured, set }.groups(known.text);
+                let words = words.get_ref().as_table()?;
+                for (word, _) in words.iter().filter(|(word, _)| !possible::can_be(&groups, word.get_ref())) {
+                    let title = format!("`{}` is never `{}`", short(name.get_ref()), short(word.get_ref()));
+                    let values: Option<Vec<BTreeSet<Vec<u8>>>> =
+                        matches.iter().map(|one| possible::values(one, name.get_ref())).collect();
+                    let values = values
+                        .into_iter()
+                        .flatten()
+                        .flatten()
+                        .filter_map(|value| String::from_utf8(value).ok());
+                    let values: Vec<String> = values.collect();
+                    problems
+                        .warning("never-equal", word.span(), title, "no line makes a change by it")
+                        .help = did_you_mean(word.get_ref(), values.iter().map(String::as_str));
+                }
+                (known.text, words)
             }
             _ => {
                 let title = "`change_status` names more than one capture";
@@ -205,7 +230,8 @@ impl Reader<'_, '_> {
         }
         let names: BTreeSet<&str> = matches.iter().flat_map(Compiled::names).collect();
         let fits = |name: &&str| {
-            let of_each: Option<Vec<BTreeSet<Vec<u8>>>> = matches.iter().map(|m| values(m, name)).collect();
+            let of_each: Option<Vec<BTreeSet<Vec<u8>>>> =
+                matches.iter().map(|m| possible::values(m, name)).collect();
             let is_all = |of_each: Vec<BTreeSet<Vec<u8>>>| {
                 of_each.into_iter().flatten().collect::<BTreeSet<_>>() == words
             };
@@ -232,34 +258,6 @@ impl Reader<'_, '_> {
         problems.error("change-status-unclear", value.span(), title, label).help =
             Some(format!("name the capture: `{{ {name} = {{ {word} = \"{status}\", … }} }}`"));
         None
-    }
-}
-
-/// The values that a pattern's capture can have; nothing if it has no such capture. `None`: they are not a few words.
-fn values(pattern: &Compiled, name: &str) -> Option<BTreeSet<Vec<u8>>> {
-    let mut all = BTreeSet::new();
-    let mut groups = Vec::new();
-    for pattern in std::iter::once(pattern).chain(&pattern.also) {
-        groups_of(&pattern.hir, name, &mut groups);
-    }
-    for group in groups {
-        let words = Extractor::new().extract(group);
-        let exact = words.is_exact();
-        all.extend(words.literals().filter(|_| exact)?.iter().map(|word| word.as_bytes().to_vec()));
-    }
-    Some(all)
-}
-
-/// What stands inside of the groups of that name.
-fn groups_of<'h>(hir: &'h Hir, name: &str, groups: &mut Vec<&'h Hir>) {
-    match hir.kind() {
-        HirKind::Capture(capture) if capture.name.as_deref() == Some(name) => groups.push(&capture.sub),
-        HirKind::Capture(capture) => groups_of(&capture.sub, name, groups),
-        HirKind::Repetition(repetition) => groups_of(&repetition.sub, name, groups),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().for_each(|part| groups_of(part, name, groups));
-        }
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
     }
 }
 

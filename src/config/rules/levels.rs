@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 
 use super::super::diagnostic::{Problems, did_you_mean, short};
 use super::super::ladder::{self, Ladder};
-use super::super::pattern::Compiled;
+use super::super::possible;
 use super::super::tokens::Names;
 use super::super::walk::{Fields, Said};
 use super::super::{Second, condition, deadline, measure};
-use super::{Around, Reader};
-use crate::rule::{By, Deadlines, Filter, Measure, Value};
+use super::{Around, Reader, never};
+use crate::rule::{By, Deadlines, Filter, Measure, Unit, Value};
 
 /// How long an alert stays open that nothing ends, unless something else is said.
 const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -180,7 +180,7 @@ impl Reader<'_, '_> {
         problems: &mut Problems<'_>,
         measure: &Measure,
         ladder: &Ladder,
-        matches: &[Compiled],
+        known: &never::Known<'_>,
         captures: &[Arc<str>],
     ) {
         let own = self.fields.own();
@@ -212,10 +212,16 @@ impl Reader<'_, '_> {
                 Some("say from which value on: `warning = \"> …\"`".to_owned());
         }
         let is_number = !matches!(measure, Measure::Distinct(_));
-        if let (Some(Value::Capture(capture)), true, Some(unit), Some(span)) =
-            (measure.of(), is_number, ladder.unit, &ladder.written)
-        {
-            measure::check_unit(problems, span.clone(), unit, &captures[*capture], matches);
+        if let Some(Value::Capture(capture)) = measure.of().filter(|_| is_number) {
+            let groups = known.groups(&captures[*capture]);
+            if !possible::can_be_number(&groups) {
+                never::never_a_number(problems, said.span.clone(), &captures[*capture]);
+            } else if ladder.unit.is_some_and(|unit| unit != Unit::One)
+                && possible::are_bare(&groups)
+                && let Some(span) = &ladder.written
+            {
+                measure::no_unit(problems, span.clone(), &captures[*capture]);
+            }
         }
     }
 

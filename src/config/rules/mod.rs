@@ -5,6 +5,7 @@ mod change;
 mod files;
 mod levels;
 mod links;
+mod never;
 mod restraints;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use captures::{OF_A_MATCH, Patterns, of_a_match};
 pub(super) use change::untold;
 pub(super) use files::sources;
 pub(super) use links::MOST_LINKS;
+use never::Known;
 pub(super) use restraints::parse_max_raises;
 use restraints::{Reference, Restraints};
 
@@ -207,6 +209,21 @@ impl<'t> Reader<'t, '_> {
         let names = Names { find: &find, all, note: &|name| captured.note(name) };
         let filter = self.filter(problems, around, &names);
         let measure = self.measure(problems, around, &names);
+        let sure =
+            Known { matches: matches.as_deref().unwrap_or_default(), captured: &captured, set: &set_names };
+        self.check_taken(
+            problems,
+            sure.matches,
+            ignore.as_deref().unwrap_or_default(),
+            resolve.as_deref().unwrap_or_default(),
+        );
+        self.check_recoveries(problems, resolve.as_deref().unwrap_or_default(), &by, &sure);
+        let ratio = if let Some(Measure::Ratio(of)) = &measure { Some(of) } else { None };
+        for (key, condition) in [("where", filter.as_ref()), ("measure", ratio)] {
+            if let Some((said, condition)) = self.fields.own().text(key).zip(condition) {
+                self.check_condition(problems, &said, &condition.condition, &sure);
+            }
+        }
         let deadlines = self.deadlines(problems, around.local);
         // What stays away is measured by itself, whatever the defaults say of windows.
         let absent = matches!(measure, Some(Measure::Absent));
@@ -219,11 +236,12 @@ impl<'t> Reader<'t, '_> {
         let hold = self.fields.duration("for").unwrap_or_default();
         let has_resolve = self.fields.table.contains_key("resolve");
         let expect = self.expect(problems, absent || few, &by, max_keys);
+        self.check_expected(problems, &by, &sure);
         let resolve_after = self.resolve_after(problems, has_resolve, measure.as_ref(), few);
         let expire_after = self.expire_after(problems, has_resolve);
         if let Some(measure) = &measure {
             let captures = captured.known().unwrap_or_default();
-            self.check_measure(problems, measure, &ladder, matches.as_deref().unwrap_or_default(), &captures);
+            self.check_measure(problems, measure, &ladder, &sure, &captures);
         }
         if few {
             self.check_few(problems);

@@ -155,10 +155,10 @@ fn measures_are_checked_at_the_character() {
         check_rule(&rule(lines), &[(id, place)]);
     }
     check_rule(
-        "match = '(?<n>x)'\nmeasure = 'avg(n)'\nwarning = '> 5'",
+        "match = '(?<n>\\d+)'\nmeasure = 'avg(n)'\nwarning = '> 5'",
         &[("measure-without-window", "'avg(n)'")],
     );
-    check_rule("match = '(?<n>x)'\nmeasure = 'last(n)'\nwarning = '> 5'\nfor = '1m'", &[]);
+    check_rule("match = '(?<n>\\d+)'\nmeasure = 'last(n)'\nwarning = '> 5'\nfor = '1m'", &[]);
     check_rule("match = 'x'\nmin_lines = 5", &[("no-effect", "5")]);
     let absent = |lines: &str| {
         format!("match = '(?<job>\\w+) (?<host>\\w+)'\nby = ['job', 'host']\nmeasure = 'absent'\n{lines}")
@@ -191,7 +191,7 @@ fn measures_are_checked_at_the_character() {
         check_rule(&absent(lines), expected);
     }
     check_rule(
-        "match = '(?<job>x)'\nby = ['job']\nexpect = { job = 'a' }",
+        "match = '(?<job>\\w)'\nby = ['job']\nexpect = { job = 'a' }",
         &[("expect-without-absent", "{ job = 'a' }")],
     );
     check_rules(

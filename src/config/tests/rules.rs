@@ -159,7 +159,7 @@ fn what_cannot_work_together_is_said() {
         &[("ladder-order", "'> 4'")],
     );
     check_rule("match = 'x'\nresolve_after = 'never'", &[("never-ends", "'never'")]);
-    let last = "match = '(?<n>x)'\nmeasure = 'last(n)'\nwarning = '< 7'\nresolve_after = 'never'";
+    let last = "match = '(?<n>\\d+)'\nmeasure = 'last(n)'\nwarning = '< 7'\nresolve_after = 'never'";
     check_rule(last, &[]);
     check_rule("match = 'x'\nexpire_after = '1d'", &[("no-effect", "'1d'")]);
     check_rule("match = '(?<user>x)'\nby = ['usr']", &[("by-not-captured", "'usr'")]);
@@ -383,8 +383,8 @@ fn only_what_decides_enters_the_digest() {
         assert_eq!(digest(same), plain, "{same}");
     }
     let others = [
-        "ignore='x'",
-        "resolve='x'",
+        "ignore='y'",
+        "resolve='y'",
         "within='1m'",
         "severity='critical'",
         "resolve_after='1m'",
