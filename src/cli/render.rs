@@ -15,6 +15,7 @@ use super::json_line;
 use crate::config::keys::sinks::{PEERS, SINK_LATER};
 use crate::config::keys::{Key, Kind};
 use crate::config::{Diagnostic, Severity};
+use crate::settings::{is_path, is_variable};
 
 /// The diagnostics with the lines they speak of, and a sentence of how many there are. Empty if there are none.
 ///
@@ -211,12 +212,31 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     let mut in_sink = false;
     let mut table = table_at(text, 0);
+    // Of lists and tables that began on a line before.
+    let mut inside: Option<Listed> = None;
     let ends = |c: char| c.is_whitespace() || "&\"'#".contains(c);
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim_start();
         if trimmed.starts_with('[') {
             in_sink = trimmed.trim_start_matches(['[', ' ']).starts_with("sink");
             table = table_at(text, at);
+            inside = (in_sink && trimmed.contains("headers")).then_some(Listed::Headers);
+        } else if let Some(listed) = inside {
+            found.extend(listed.hidden(text, at + line.len() - trimmed.len(), at + line.trim_end().len()));
+        }
+        if in_sink || line.contains("sink") {
+            let listed = Listed::ALL.into_iter().find_map(|listed| Some((listed, listed.value(line)?)));
+            if let Some((listed, value)) = listed {
+                found.extend(listed.hidden(text, at + value, at + line.trim_end().len()));
+                let part = &line[value..];
+                let opens = part.contains(['[', '{']) && !part.contains([']', '}'])
+                    || part.contains("\"\"\"")
+                    || part.contains("'''");
+                inside = opens.then_some(listed);
+            }
+        }
+        if trimmed.starts_with([']', '}']) {
+            inside = None;
         }
         let starts = line.match_indices(['{', ',', '[']).map(|(comma, _)| comma + 1);
         for start in std::iter::once(0).chain(starts) {
@@ -251,6 +271,75 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     apart
 }
 
+/// A key of a sink whose value is a list or a table, in which secrets may stand.
+#[derive(Clone, Copy)]
+enum Listed {
+    /// `headers`: each may be a secret.
+    Headers,
+    /// `env`: names of variables, and what is none.
+    Variables,
+}
+
+impl Listed {
+    const ALL: [Listed; 2] = [Listed::Headers, Listed::Variables];
+
+    /// Where its value begins on the line, if it is set there.
+    fn value(self, line: &str) -> Option<usize> {
+        let name = match self {
+            Listed::Headers => "headers",
+            Listed::Variables => "env",
+        };
+        line.match_indices(name).find_map(|(at, _)| {
+            let before = line[..at].trim_end_matches(['"', '\'']);
+            let begins =
+                before.ends_with(|c: char| c.is_whitespace() || ",{[.".contains(c)) || before.is_empty();
+            let behind = line[at + name.len()..].trim_start_matches(['"', '\'']);
+            let equals = line.len() - behind.len() + behind.find('=')?;
+            // `headers.name = …` too.
+            let key = behind[..behind.find('=')?].trim();
+            let value = equals + 1 + (line[equals + 1..].len() - line[equals + 1..].trim_start().len());
+            (begins && (key.is_empty() || key.starts_with('.'))).then_some(value)
+        })
+    }
+
+    /// What is not to be shown of `from..to`, which holds its value or a part of it and is of one line.
+    fn hidden(self, text: &str, from: usize, to: usize) -> Vec<Range<usize>> {
+        match self {
+            Listed::Headers => values(text, from, to),
+            Listed::Variables => {
+                let names = text[from..to].split(|c: char| c.is_whitespace() || "[],\"'".contains(c));
+                let fine = names.filter(|name| !name.is_empty()).all(is_variable);
+                if fine { Vec::new() } else { std::iter::once(from..to).collect() }
+            }
+        }
+    }
+}
+
+/// The values of `{ name = "value", … }`, and all from where it is not written like that.
+fn values(text: &str, from: usize, to: usize) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = from;
+    loop {
+        at += text[at..to].len() - text[at..to].trim_start_matches(['{', '}', ',', ' ', '\t']).len();
+        if at == to {
+            return found;
+        }
+        let value = value_of(text, at).filter(|(key, value)| !key.is_empty() && value.end < to);
+        let Some((_, value)) = value.filter(|(_, value)| text[value.end..to].starts_with(['"', '\''])) else {
+            found.push(at..to);
+            return found;
+        };
+        at = value.end + 1;
+        found.push(value);
+        // What follows without a comma is not what it seems.
+        let behind = text[at..to].trim_start();
+        if !(behind.is_empty() || behind.starts_with([',', '}', '#'])) {
+            found.push(at..to);
+            return found;
+        }
+    }
+}
+
 /// The table whose first line begins at `at`, up to where another begins.
 fn table_at(text: &str, at: usize) -> &str {
     let mut end = at;
@@ -265,6 +354,16 @@ fn table_at(text: &str, at: usize) -> &str {
 
 /// The value of `key = …` at `at`, if the key is called like a secret in this table.
 fn secret_value(text: &str, at: usize, in_sink: bool, table: &str) -> Option<Range<usize>> {
+    let (key, value) = value_of(text, at)?;
+    // A key may have been pasted where the name of its variable or its file is wanted.
+    let pasted = in_sink
+        && (key.ends_with("_env") && !is_variable(&text[value.clone()])
+            || key.ends_with("_file") && !is_path(&text[value.clone()]));
+    (pasted || is_secret_name(key, in_sink, table)).then_some(value)
+}
+
+/// The key and the value of `key = …` at `at`.
+fn value_of(text: &str, at: usize) -> Option<(&str, Range<usize>)> {
     let blank = |at: usize| at + text[at..].len() - text[at..].trim_start_matches([' ', '\t']).len();
     let from = blank(at);
     let key_end = text[from..]
@@ -272,7 +371,7 @@ fn secret_value(text: &str, at: usize, in_sink: bool, table: &str) -> Option<Ran
         .map_or(text.len(), |length| from + length);
     let key = text[from..key_end].rsplit('.').next()?.trim_matches(['"', '\'']);
     let equals = blank(key_end);
-    if !text[equals..].starts_with('=') || !is_secret_name(key, in_sink, table) {
+    if !text[equals..].starts_with('=') {
         return None;
     }
     let value = blank(equals + 1);
@@ -288,11 +387,12 @@ fn secret_value(text: &str, at: usize, in_sink: bool, table: &str) -> Option<Ran
         });
         value + start..value + closing.map_or(limit, |(offset, _)| start + offset)
     };
-    Some(match ["\"\"\"", "'''", "\"", "'"].iter().find(|quote| rest.starts_with(**quote)) {
+    let value = match ["\"\"\"", "'''", "\"", "'"].iter().find(|quote| rest.starts_with(**quote)) {
         Some(quote) if quote.len() == 3 => inner(quote, rest.len()),
         Some(quote) => inner(quote, line_end),
         None => value..value + line_end,
-    })
+    };
+    Some((key, value))
 }
 
 fn is_secret_name(name: &str, in_sink: bool, table: &str) -> bool {
@@ -358,6 +458,26 @@ mod tests {
             "url = \"https://h/x?a=b&integration_key=S3CRET&c=d\"",
             "url = \"https://h/x?app_key=S3CRET\"",
             "url = \"https://me:S3CRET@h/x\"",
+            "headers = { Authorization = \"Bearer S3CRET\" }",
+            "headers = { X-A = 'b', \"Cookie\" = 'sid=S3CRET; S3CRET' }",
+            "headers.Cookie = 'sid=S3CRET'",
+            "\"headers\" = { Cookie = 'sid=S3CRET",
+            "headers = ['Authorization: Bearer S3CRET']",
+            "headers = { X-A = 'b', Authorization: 'Bearer S3CRET' }",
+            "headers = { Cookie = 'a=1' S3CRET = 'x' }",
+            "headers = { Cookie = 'a, S3CRET=' }",
+            "headers = { Cookie = S3CRET }",
+            "headers.Cookie = '''\nS3CRET'''",
+            "headers = [\n'Authorization: Bearer S3CRET',\n]",
+            "headers = {\nX-A = 'b',\nCookie = 'sid=S3CRET',\n}",
+            "[sink.headers]\nX-A = 'b'\nCookie = 'sid=S3CRET'",
+            "env = ['TOKEN=S3CRET']",
+            "env = [\n'TOKEN=S3CRET',\n]",
+            "routing_key_env = 'S3CRET0123456789abcdef0123456789'",
+            "routing_key_env = 'S3CRET-1'",
+            "routing_key_file = 'S3CRET0123456789abcdef0123456789'",
+            "url_env = \"https://hooks.slack.com/services/S3CRET\"",
+            "url_file = \"https://hooks.slack.com/services/S3CRET\"",
         ] {
             let file = format!("[[sink]]\nname = 'a'\n{line}\nother = 1\n");
             for at in 0..file.len() {
@@ -393,6 +513,9 @@ mod tests {
             "integration_key_env = 'VISIBLE'",
             "match = 'password=VISIBLE'",
             "max_keys = 'VISIBLE'",
+            "[[sink]]\nheaders = { VISIBLE = 'x' }",
+            "[[sink]]\nheaders = { X-A = 'x, y', \"VISIBLE\" = 'y' }",
+            "[[sink]]\nenv = ['VISIBLE']\nroutng_key_env = 'VISIBLE'\nroutng_key_file = 'keys/VISIBLE'",
         ] {
             let shown = rendered(line, one(0..line.len()));
             assert!(shown.contains("VISIBLE"), "{shown}");

@@ -1,5 +1,6 @@
 //! What `tripline.toml` says besides rules, checked. Plain data; `config` makes it, the daemon wires by it.
 
+mod pasted;
 mod sink;
 mod webhook;
 
@@ -11,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Encoding, Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
+pub use pasted::{is_path, is_variable};
 pub use sink::{
     Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, GroupBy, Http, PagerDuty, Peer,
     Proxy, SecretFrom, Sink, StatusPage,

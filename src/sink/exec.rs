@@ -45,8 +45,8 @@ impl Ended {
     }
 }
 
-/// What that means; `said` is what the program wrote, hostile as log text is.
-pub fn outcome(ended: &Ended, said: &str) -> Outcome {
+/// What that means; `said` is what the program wrote, hostile as log text is. `secrets` are not in the reason.
+pub fn outcome(ended: &Ended, said: &str, secrets: &Secrets) -> Outcome {
     let cause = match ended {
         Ended::Code(code) => format!("exit code {code}"),
         Ended::Signal(signal) => format!("ended by signal {signal}"),
@@ -55,7 +55,7 @@ pub fn outcome(ended: &Ended, said: &str) -> Outcome {
     };
     let said = said.trim();
     let why = if said.is_empty() { cause } else { format!("{cause}: {said}") };
-    let why = words(&why, &Secrets::default());
+    let why = words(&why, secrets);
     match ended {
         Ended::Code(0) => Outcome::Accepted { note: String::new() },
         // EX_USAGE, EX_NOPERM, EX_CONFIG; what a shell could not run or find.
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     fn check(ended: &Ended, said: &str, expected: &str) {
-        let shown = format!("{:?}", outcome(ended, said));
+        let shown = format!("{:?}", outcome(ended, said, &Secrets::default()));
         assert!(shown.contains(expected), "{ended:?}: {shown}");
     }
 
@@ -109,7 +109,9 @@ mod tests {
     #[test]
     fn what_a_program_says_is_cleaned_and_cut() {
         let said = format!("\u{1b}[31mno\nroute\u{202e}{}", "x".repeat(4_000));
-        let Outcome::Retry { why, .. } = outcome(&Ended::Code(1), &said) else { panic!("1 may pass") };
+        let Outcome::Retry { why, .. } = outcome(&Ended::Code(1), &said, &Secrets::default()) else {
+            panic!("1 may pass")
+        };
         assert!(why.starts_with("exit code 1:  [31mno route x") && why.chars().count() == 300, "{why}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::walk::missing;
 use super::Reading;
-use crate::settings::{Exec, Peer};
+use crate::settings::{Exec, Peer, is_variable};
 
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
     let fields = reading.fields;
@@ -43,8 +43,7 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
         Some(_) => {}
     }
     for name in fields.texts("env") {
-        let sound = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.text.is_empty() || !name.text.chars().all(sound) {
+        if !is_variable(name.text) {
             let title = "`env` takes names of variables";
             reading.problems.error("bad-name", name.span, title, "not a name").help =
                 Some("the value is that of tripline's own environment".to_owned());
@@ -96,6 +95,8 @@ mod tests {
         check("type='exec'\ncommand='notify --now'", &[("bad-command", "'notify --now'")]);
         check("type='exec'\ncommand=[\"a\\u0000b\"]", &[("bad-text", "\"a\\u0000b\"")]);
         check("type='exec'\ncommand='n'\nenv='TOKEN=x'", &[("bad-name", "'TOKEN=x'")]);
+        let key = "'R0ABCDEFGHIJ0123456789abcdef0123'";
+        check(&format!("type='exec'\ncommand='n'\nenv=[{key}]"), &[("bad-name", key)]);
         check("type='exec'\ncommand='n'\ntimeout='0s'", &[("out-of-range", "'0s'")]);
     }
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::super::diagnostic::Second;
 use super::Reading;
-use crate::settings::SecretFrom;
+use crate::settings::{SecretFrom, is_path, is_variable};
 
 /// A secret of a peer.
 #[derive(Clone, Copy)]
@@ -50,11 +50,7 @@ impl Reading<'_, '_, '_, '_> {
         found.extend(pasted.map(|(span, secret)| (span, SecretFrom::Inline(secret))));
         let place = |key: &str| self.fields.key_span(key, self.header);
         if let Some(name) = self.fields.text(env) {
-            let sound = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if name.text.is_empty()
-                || name.text.starts_with(|c: char| c.is_ascii_digit())
-                || !name.text.chars().all(sound)
-            {
+            if !is_variable(name.text) {
                 // Not shown: it may be the secret itself.
                 let title = format!("`{env}` is not the name of a variable");
                 self.problems.error("bad-name", name.span.clone(), title, "not a name").help = Some(format!(
@@ -63,7 +59,13 @@ impl Reading<'_, '_, '_, '_> {
             }
             found.push((place(env), SecretFrom::Env(name.text.to_owned())));
         }
-        if let Some(path) = self.path(file) {
+        if let (Some(path), Some(said)) = (self.path(file), self.fields.text(file)) {
+            if !is_path(said.text) {
+                let title = format!("`{file}` is not the path of a file");
+                self.problems.error("bad-name", said.span, title, "not a path").help = Some(format!(
+                    "write the path of the file that holds the {called}; with a `/` at its beginning it may be any"
+                ));
+            }
             found.push((place(file), SecretFrom::File(path)));
         }
         if let Some(secret) = self.fields.text(key) {

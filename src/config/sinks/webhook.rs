@@ -171,7 +171,10 @@ fn headers(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, String)> {
         } else if headers.iter().any(|(known, _)| *known == lower) {
             let title = format!("the header `{shown}` is there twice");
             problems.error("bad-header", span, title, "given again, in other letters");
-        } else if ["auth", "key", "password", "secret", "token"].iter().any(|word| lower.contains(word)) {
+        } else if ["auth", "cookie", "key", "password", "secret", "token"]
+            .iter()
+            .any(|word| lower.contains(word))
+        {
             let title = format!("the header `{shown}` stands in the configuration");
             problems
                 .warning("inline-secret", span, title, "whoever reads this file can send in our name")

@@ -270,3 +270,24 @@ fn a_status_page_is_checked() {
     assert!(!page.notify_subscribers && !page.send_description && page.group_by == GroupBy::Rule);
     assert_eq!(page.url, "https://api.flashcat.cloud");
 }
+
+#[test]
+fn a_key_where_a_name_or_a_path_is_wanted_is_refused_and_never_said() {
+    let key = "R0ABCDEFGHIJ0123456789abcdef0123";
+    let address = "https://hooks.slack.com/services/T0/B0/R0ABCDEFGHIJ";
+    let pagerduty = |line: String| format!("[[sink]]\nname='p'\ntype='pagerduty'\n{line}\n");
+    let slack = |line: String| format!("[[sink]]\nname='p'\ntype='slack'\n{line}\n");
+    for (text, pasted) in [
+        (pagerduty(format!("routing_key_env='{key}'")), key),
+        (pagerduty(format!("routing_key_file='{key}'")), key),
+        (pagerduty(format!("routing_key_env='K'\nproxy_url_file='{address}'")), address),
+        (slack(format!("url_env='{address}'")), address),
+        (slack(format!("url_file='{address}'")), address),
+    ] {
+        check_main(&text, &[("bad-name", &format!("'{pasted}'"))]);
+        let file = Text { path: "tripline.toml".into(), text: text.clone() };
+        let said = format!("{:?}", settings(&file, &TimeZone::UTC).1);
+        assert!(!said.contains("R0ABC"), "{said}");
+    }
+    check_main(&pagerduty("routing_key_file='secrets/pagerduty'".to_owned()), &[]);
+}

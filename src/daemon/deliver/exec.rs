@@ -6,17 +6,22 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 use crate::model::Delivery;
 use crate::settings::Exec;
+use crate::sink::Secrets;
 use crate::sink::attempt::Outcome;
 use crate::sink::exec::{ENVIRONMENT, Ended, ID, MOST_SAID, outcome};
 use crate::sink::stdout;
 
 /// How long the pipes of a program that has ended are read.
 const PIPES: Duration = Duration::from_millis(200);
+
+/// Characters from which on the value of a variable is taken for a secret: `on` or `80` is none.
+const LEAST_SECRET: usize = 4;
 
 /// Tells of one row; what that means, and how the program ended.
 pub(super) async fn tell(settings: &Exec, row: &Delivery) -> (Outcome, Ended) {
@@ -35,7 +40,8 @@ pub(super) async fn tell(settings: &Exec, row: &Delivery) -> (Outcome, Ended) {
             }
         }
     };
-    (outcome(&ended, &said.text()), ended)
+    let secrets = secrets(settings);
+    (outcome(&ended, &said.text(&secrets), &secrets.0), ended)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a program sees a part of our environment")]
@@ -50,6 +56,19 @@ fn command(settings: &Exec, row: &Delivery) -> Command {
     // Who stops tripline stops it too; the row is owed and told again.
     command.process_group(0).kill_on_drop(true);
     command
+}
+
+/// What the variables of `env` hold, line by line, and the bytes of the longest: a program that fails likes to say what it called, token and all.
+#[expect(clippy::disallowed_methods, reason = "a program sees a part of our environment")]
+fn secrets(settings: &Exec) -> (Secrets, usize) {
+    let values = settings.env.iter().filter_map(std::env::var_os);
+    let values: Vec<String> = values.map(|value| value.to_string_lossy().into_owned()).collect();
+    let mut lines: Vec<&str> = values.iter().flat_map(|value| value.lines()).map(str::trim).collect();
+    lines.retain(|line| line.chars().count() >= LEAST_SECRET);
+    // One may be the beginning of another.
+    lines.sort_unstable_by_key(|line| std::cmp::Reverse(line.len()));
+    let longest = lines.first().map_or(0, |line| line.len());
+    (Secrets::new(lines.into_iter().map(|line| ("env", SecretString::from(line))).collect()), longest)
 }
 
 /// Why this machine would not run the program of a sink; `None`: it would, as far as can be seen without running it.
@@ -110,26 +129,43 @@ async fn run(child: &mut Child, line: String, said: &mut Said) -> std::io::Resul
 /// The last bytes of what a program wrote.
 #[derive(Default)]
 struct Said {
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+    stdout: Kept,
+    stderr: Kept,
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// There was something before.
+    cut: bool,
+}
+
+impl Kept {
+    fn text(&self, secrets: &Secrets, longest: usize) -> String {
+        let text = secrets.scrub(&String::from_utf8_lossy(&self.bytes));
+        // The rest of a secret whose beginning was cut off would not be recognised; percent-encoded it is longer.
+        let unsure = if self.cut { text.ceil_char_boundary(3 * longest) } else { 0 };
+        text[unsure..].trim().to_owned()
+    }
 }
 
 impl Said {
     /// What went wrong, if it says so, else what it says at all.
-    fn text(&self) -> String {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        let errors = text(&self.stderr);
-        if errors.is_empty() { text(&self.stdout) } else { errors }
+    fn text(&self, (secrets, longest): &(Secrets, usize)) -> String {
+        let errors = self.stderr.text(secrets, *longest);
+        if errors.is_empty() { self.stdout.text(secrets, *longest) } else { errors }
     }
 }
 
 /// Reads to the end, so that the program is never held up by a full pipe, and keeps little.
-async fn hear(from: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
+async fn hear(from: Option<impl AsyncRead + Unpin>, kept: &mut Kept) {
     let Some(mut from) = from else { return };
     let mut bytes = [0; MOST_SAID];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
-        kept.extend_from_slice(&bytes[..read]);
-        kept.drain(..kept.len().saturating_sub(MOST_SAID));
+        kept.bytes.extend_from_slice(&bytes[..read]);
+        let over = kept.bytes.len().saturating_sub(MOST_SAID);
+        kept.cut |= over > 0;
+        kept.bytes.drain(..over);
     }
 }
 

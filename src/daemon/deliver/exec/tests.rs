@@ -150,3 +150,15 @@ async fn a_program_that_is_not_there_is_refused_before_anything_is_sent() {
     assert!(attach("/bin/sh", true).is_ok());
     assert!(attach("/none/notify", false).is_ok(), "a rehearsal runs nothing");
 }
+
+#[tokio::test]
+async fn what_a_variable_holds_is_not_said_again() {
+    // The variable is `CARGO_PKG_NAME`.
+    check("echo \"401 for https://h/?token=$CARGO_PKG_NAME\" >&2; exit 77", "https://h/?token=***\"").await;
+    check("echo at $CARGO_PKG_NAME; exit 1", "exit code 1: at ***\"").await;
+    // Of one that was cut off nothing is recognised any more.
+    let cut = "printf %s x$CARGO_PKG_NAME; head -c 4090 /dev/zero | tr '\\0' '-'; exit 1";
+    let outcome = outcome_of(cut, AMPLE).await;
+    let Outcome::Retry { why, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(why.starts_with("exit code 1: ---") && !why.contains("line"), "{why}");
+}
