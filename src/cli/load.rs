@@ -17,7 +17,7 @@ use crate::daemon::clock::worked;
 use crate::daemon::deliver::{Unfit, unfit};
 use crate::model::{Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
-use crate::settings::{Admin, SecretFrom, Settings, Source, Start};
+use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
 
 /// Where a machine keeps its configuration.
 const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
@@ -320,6 +320,14 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         }
         Err(_) => {}
     }
+    if let (Ok(settings), Some(config), true) = (&settings, &wanted.config, configured) {
+        let main = Text { path: config.clone(), text: all.get(config).cloned().unwrap_or_default() };
+        let wrong = config::sinks_among(&main, settings);
+        let unknown = ruleset.iter().flat_map(|ruleset| config::unknown_in_when(&main, settings, ruleset));
+        let unknown: Vec<Diagnostic> = unknown.collect();
+        ruleset = ruleset.filter(|_| wrong.is_empty());
+        diagnostics.extend(wrong.into_iter().chain(unknown));
+    }
     let whole = unread.is_empty();
     diagnostics.append(&mut unread);
     let own = config::own::own_rules().len();
@@ -393,7 +401,11 @@ fn anchor(settings: &mut Settings, here: &Path) {
             SecretFrom::Env(_) | SecretFrom::Inline(_) => None,
         });
         let cert = sink.http.client_cert.iter_mut().flat_map(|(cert, key)| [cert, key]);
-        secrets.chain(&mut sink.http.ca_file).chain(cert)
+        let written = match &mut sink.peer {
+            Peer::File(file) => Some(&mut file.path),
+            _ => None,
+        };
+        secrets.chain(&mut sink.http.ca_file).chain(cert).chain(written)
     });
     for path in files.chain(secrets).chain(&mut settings.state_dir) {
         // A variable such as `$CREDENTIALS_DIRECTORY` stands for an absolute path.

@@ -202,5 +202,16 @@ pub fn untold(texts: &[Text], sinks: &[settings::Sink]) -> Vec<Diagnostic> {
     rules::untold(texts, sinks)
 }
 
+/// What is wrong with how the sinks of `tripline.toml` stand to its sources and to each other: file sinks that write what
+/// a source reads, or one file. In the order of sinks.
+pub fn sinks_among(main: &Text, settings: &Settings) -> Vec<Diagnostic> {
+    sinks::among::files(main, settings)
+}
+
+/// Which `when` of sinks speak of rules and labels that there are not.
+pub fn unknown_in_when(main: &Text, settings: &Settings, ruleset: &Ruleset) -> Vec<Diagnostic> {
+    sinks::among::unknown_names(main, settings, ruleset)
+}
+
 #[cfg(test)]
 mod tests;

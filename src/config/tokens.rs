@@ -168,6 +168,8 @@ fn token(text: &str, first: char) -> Result<(Token<'_>, usize), Wrong> {
             let at = 0..other.len_utf8();
             let wrong = Wrong::new(at, "this has no meaning in a condition", "not expected here");
             Err(match other {
+                '=' if text.starts_with("=>") => wrong.help("write `>=`"),
+                '=' if text.starts_with("=<") => wrong.help("write `<=`"),
                 '=' => wrong.help("write `==`"),
                 '&' => wrong.help("write `and`"),
                 '|' => wrong.help("write `or`"),

@@ -329,6 +329,12 @@ pub(crate) const CASES: &[Case] = &[
         "`chmod 600` the file.",
     ),
     case(
+        "feeds-itself",
+        Elsewhere("error"),
+        "A source reads the file that a sink writes, so each alert would be a line, and perhaps another alert.",
+        "Write it where no source looks, or name it in `exclude` of the source.",
+    ),
+    case(
         "for-without-window",
         Rule("match = 'x'\nfor = '1m'"),
         "A line is one moment, so nothing can be true for a while.",
@@ -560,6 +566,7 @@ pub(crate) const CASES: &[Case] = &[
         "`severity` is short for a ladder of one level, and there is a ladder.",
         "Leave one of them.",
     ),
+    case("shared-file", Elsewhere("error"), "Two file sinks write one file.", "Give each a file of its own."),
     case(
         "slow-pattern",
         Slow(r"match = '\w{1000}'", 60),
@@ -673,6 +680,12 @@ pub(crate) const CASES: &[Case] = &[
         Rule("match = 'bad (?<h>\\w+)'\nby = 'h'\nresolve = 'ok (?<host>\\w+)'"),
         "`resolve` captures what is used nowhere, so it ends alerts of more keys than may be meant.",
         "Give it the name that stands in `by`, or write `(?:…)`.",
+    ),
+    case(
+        "when-unknown",
+        Elsewhere("warning"),
+        "`when` of a sink speaks of a rule or a label that no rule has.",
+        "Write it as the rule does, or leave it out.",
     ),
     case(
         "wrong-type",

@@ -65,6 +65,12 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
     let mut instances: Vec<(String, Peer)> = Vec::new();
     for said in &said {
         let Some(Address { url, host, .. }) = reading.address(said, FORM) else { continue };
+        if url.trim_end_matches('/').ends_with("/api/v1/alerts") {
+            let title = "no Alertmanager takes alerts at `/api/v1/alerts` any more";
+            reading.problems.error("bad-url", said.span.clone(), title, "not taken there").help =
+                Some("leave the path out: alerts go to `/api/v2/alerts`".to_owned());
+            continue;
+        }
         let name = format!("/{host}");
         if instances.iter().any(|(known, _)| *known == name) {
             let title = format!("`{}` is named twice", short(&host));

@@ -1,7 +1,7 @@
 //! `type = "slack"`, `"feishu"`, `"dingtalk"` and `"wecom"`.
 
 use super::Reading;
-use super::address::Form;
+use super::address::{Address, Form};
 use super::secret::Asked;
 use crate::settings::{Chat, ChatService, Peer};
 
@@ -40,6 +40,29 @@ fn address(example: &'static str) -> Asked {
     }
 }
 
+/// Why no group of this service is there, as far as an address shows it. Groups of other hosts are behind a relay.
+fn misplaced(service: ChatService, address: &Address) -> Option<String> {
+    let (_, rest) = address.url.split_once("://")?;
+    let path = rest.strip_prefix(address.host.as_str())?;
+    let has = |parameter: &str| {
+        path.contains(&format!("?{parameter}=")) || path.contains(&format!("&{parameter}="))
+    };
+    let of = match address.host.as_str() {
+        "hooks.slack.com" => ChatService::Slack,
+        "open.feishu.cn" | "open.larksuite.com" => ChatService::Feishu,
+        "oapi.dingtalk.com" => ChatService::DingTalk,
+        "qyapi.weixin.qq.com" => ChatService::WeCom,
+        _ => return None,
+    };
+    match of {
+        other if other != service => Some("`url` is an address of another service".to_owned()),
+        ChatService::DingTalk if !has("access_token") => Some("`url` has no `access_token`".to_owned()),
+        ChatService::WeCom if !has("key") => Some("`url` has no `key`".to_owned()),
+        _ if path.trim_matches('/').is_empty() => Some("`url` has no path".to_owned()),
+        _ => None,
+    }
+}
+
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>, service: ChatService) -> Vec<(String, Peer)> {
     let fields = reading.fields;
     let (form, asked) = match service {
@@ -55,10 +78,12 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>, service: ChatService) 
         }
     };
     // One that comes from elsewhere is looked at when it is read.
-    if let Some(said) = fields.text("url")
-        && reading.address(&said, form).is_none()
-    {
-        return Vec::new();
+    if let Some(said) = fields.text("url") {
+        let Some(address) = reading.address(&said, form) else { return Vec::new() };
+        if let Some(title) = misplaced(service, &address) {
+            reading.problems.error("bad-url", said.span.clone(), title, "not the address of a group").help =
+                Some(format!("write it like `\"{}\"`{}", form.example, form.or));
+        }
     }
     reading.not_blank(&["keyword"]);
     if let Some(said) = fields.text("keyword").filter(|said| said.text.len() > KEYWORD) {

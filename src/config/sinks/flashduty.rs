@@ -1,5 +1,6 @@
 //! `type = "flashduty"`.
 
+use super::super::walk::Said;
 use super::Reading;
 use super::address::{Address, Form};
 use super::secret::Asked;
@@ -43,12 +44,12 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
     let fields = reading.fields;
     reading.not_blank(&["title_rule"]);
     let base = match fields.text("url") {
-        Some(said) => reading.address(&said, FORM),
+        Some(said) => taken(reading, &said, FORM, "/event/push/change/", "`change_url`"),
         None => Some(given(URL)),
     };
     let Some(Address { url, pasted, .. }) = base else { return Vec::new() };
     let changes = match fields.text("change_url") {
-        Some(said) => reading.address(&said, CHANGE_FORM),
+        Some(said) => taken(reading, &said, CHANGE_FORM, "/event/push/alert/", "`url`"),
         // A whole push URL is that of alerts.
         None if url.contains("/event/push/") => Some(given(origin(&url))),
         None => Some(given(&url)),
@@ -66,6 +67,29 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
         peers.push((suffix.to_owned(), Peer::FlashdutyChanges(FlashdutyChanges { url: changes.url })));
     }
     peers
+}
+
+/// The address, unless it is one of what `instead` takes, or of another peer.
+fn taken(
+    reading: &mut Reading<'_, '_, '_, '_>,
+    said: &Said<'_>,
+    form: Form,
+    others: &str,
+    instead: &str,
+) -> Option<Address> {
+    let address = reading.address(said, form)?;
+    let key = form.key;
+    let (title, help) = match () {
+        () if address.url.contains(others) => {
+            (format!("`{key}` is an address for something else"), format!("write it as {instead}"))
+        }
+        () if address.host.ends_with("pagerduty.com") => {
+            (format!("`{key}` is an address of PagerDuty"), "write `type = \"pagerduty\"`".to_owned())
+        }
+        () => return Some(address),
+    };
+    reading.problems.error("bad-url", said.span.clone(), title, "not taken there").help = Some(help);
+    None
 }
 
 /// The scheme and host of an address.

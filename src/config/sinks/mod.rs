@@ -3,6 +3,7 @@
 
 mod address;
 mod alertmanager;
+pub(super) mod among;
 mod chat;
 mod exec;
 mod file;
@@ -123,7 +124,7 @@ pub(super) fn check_fallbacks(problems: &mut Problems<'_>, fields: Fields<'_, '_
             }
             _ => continue,
         };
-        let names = sinks.iter().filter(|sink| sink.peer.takes_beats() && sink.of.as_str() != name.text);
+        let names = sinks.iter().filter(|sink| sink.peer.takes_beats() && sink.of.as_str() != fallback.text);
         let names: Vec<&str> = names.map(|sink| sink.of.as_str()).collect();
         let problem = problems.error("bad-fallback", fallback.span, title, "not a fallback");
         problem.help = did_you_mean(fallback.text, names.iter().copied());

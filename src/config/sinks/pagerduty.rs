@@ -26,6 +26,12 @@ const KEY: Asked = Asked {
 /// Severities there, from the lowest to the highest.
 const SEVERITIES: [&str; 4] = ["info", "warning", "error", "critical"];
 
+/// Without what stands behind it where it is pasted from the peer's pages.
+fn base(url: &str) -> &str {
+    let url = url.trim_end_matches('/');
+    url.strip_suffix("/v2/enqueue").or_else(|| url.strip_suffix("/v2/change/enqueue")).unwrap_or(url)
+}
+
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)> {
     let fields = reading.fields;
     let region = fields.text("region").map(|said| said.text);
@@ -35,7 +41,7 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
         reading.problems.error("conflict", said.span.clone(), title, "leave one of them out");
     }
     let url = match &said {
-        Some(said) => reading.address(said, FORM).map(|address| address.url),
+        Some(said) => reading.address(said, FORM).map(|address| base(&address.url).to_owned()),
         None if region == Some("eu") => Some("https://events.eu.pagerduty.com".to_owned()),
         None => Some(FORM.example.to_owned()),
     };

@@ -291,3 +291,48 @@ fn a_key_where_a_name_or_a_path_is_wanted_is_refused_and_never_said() {
     }
     check_main(&pagerduty("routing_key_file='secrets/pagerduty'".to_owned()), &[]);
 }
+
+#[test]
+fn an_address_is_that_of_the_peer_as_it_is_pasted_from_there() {
+    let sink = |lines: &str| format!("[[sink]]\nname='p'\n{lines}\n");
+    let flashduty = "type='flashduty'\nintegration_key_env='K'\nchange_integration_key_env='C'\n";
+    for (lines, url) in [
+        (format!("{flashduty}url="), "https://api.flashcat.cloud/event/push/change/standard"),
+        (format!("{flashduty}change_url="), "https://api.flashcat.cloud/event/push/alert/standard"),
+        (format!("{flashduty}url="), "https://events.pagerduty.com/v2/enqueue"),
+        ("type='alertmanager'\nurls=".to_owned(), "http://127.0.0.1:9093/api/v1/alerts"),
+    ] {
+        check_main(&sink(&format!("{lines}'{url}'")), &[("bad-url", &format!("'{url}'"))]);
+    }
+    for (kind, url) in [
+        ("slack", "https://open.feishu.cn/open-apis/bot/v2/hook/X"),
+        ("slack", "https://hooks.slack.com"),
+        ("dingtalk", "https://oapi.dingtalk.com/robot/send"),
+        ("wecom", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?x=1"),
+    ] {
+        let said = [("inline-secret", "url"), ("bad-url", &*format!("'{url}'"))];
+        check_main(&sink(&format!("type='{kind}'\nurl='{url}'")), &said);
+    }
+    for path in ["", "/", "/v2/enqueue", "/v2/change/enqueue/"] {
+        let text = sink(&format!("type='pagerduty'\nrouting_key_env='K'\nurl='https://h/x{path}'"));
+        let (found, _) = main_file(&text);
+        let Peer::PagerDuty(peer) = &found.unwrap().sinks[0].peer else { panic!("another peer") };
+        assert_eq!(peer.url, "https://h/x", "{path}");
+    }
+}
+
+#[test]
+fn a_way_out_is_none_that_is_wrong_itself() {
+    let helps = |text: &str| -> Vec<Option<String>> {
+        let file = Text { path: "tripline.toml".into(), text: text.to_owned() };
+        let problems = settings(&file, &TimeZone::UTC).1.into_iter();
+        problems.filter(|problem| problem.id != "no-source").map(|problem| problem.help).collect()
+    };
+    let when = |when: &str| helps(&format!("[[sink]]\nname='a'\ntype='stdout'\nwhen='{when}'\n"));
+    assert_eq!(when("severity => warning"), [Some("write `>=`".to_owned())]);
+    assert_eq!(when("severity =< warning"), [Some("write `<=`".to_owned())]);
+    assert_eq!(when("severity = warning"), [Some("write `==`".to_owned())]);
+    let circle = "[[sink]]\nname='s'\ntype='stdout'\nfallback='t'\n\
+                  [[sink]]\nname='t'\ntype='file'\npath='x'\nfallback='s'\n";
+    assert!(helps(circle).iter().flatten().all(|help| !help.contains("did you mean")), "{:?}", helps(circle));
+}

@@ -1,0 +1,218 @@
+//! How sinks stand to sources, to rules and to each other: a file that feeds itself, two that write the same file, a
+//! `when` that nothing can make true because it speaks of what there is not.
+
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+
+use super::super::diagnostic::{Problems, did_you_mean, short};
+use super::super::{Diagnostic, Text, main_file};
+use crate::model::SinkName;
+use crate::rule::{About, Condition, Number, Ruleset, Word};
+use crate::settings::{Peer, Settings, Sink, Source};
+
+/// Labels that alerts have without anybody giving them.
+const BUILT_IN: [&str; 2] = ["instance", "flapping"];
+
+/// Says which file sinks write what a source reads, and which write one file. Paths are compared as they are written.
+pub(in crate::config) fn files(main: &Text, settings: &Settings) -> Vec<Diagnostic> {
+    let mut problems = Problems::new(&main.path, &main.text);
+    let mut known: Vec<(&SinkName, PathBuf)> = Vec::new();
+    for sink in &settings.sinks {
+        let Peer::File(file) = &sink.peer else { continue };
+        let path = plain(&file.path);
+        let span = main_file::place_in_sink(main, &sink.of, &["path"]);
+        let of = short(sink.of.as_str());
+        if let Some(source) = settings.sources.iter().find(|source| reads(source, &path)) {
+            let source = short(source.name.as_str());
+            let title = format!("the source `{source}` reads what the sink `{of}` writes");
+            problems.error("feeds-itself", span.clone(), title, "each alert would be a new line").help =
+                Some("write it elsewhere, or name it in `exclude` of the source".to_owned());
+        }
+        if let Some((other, _)) = known.iter().find(|(_, known)| *known == path) {
+            let title = format!("the sinks `{}` and `{of}` write one file", short(other.as_str()));
+            problems.error("shared-file", span, title, "written by another sink too").help =
+                Some("give each a file of its own".to_owned());
+        }
+        known.push((&sink.of, path));
+    }
+    problems.finish()
+}
+
+/// Warns of each `when` that speaks of rules and labels that no rule has.
+pub(in crate::config) fn unknown_names(
+    main: &Text,
+    settings: &Settings,
+    ruleset: &Ruleset,
+) -> Vec<Diagnostic> {
+    let mut problems = Problems::new(&main.path, &main.text);
+    let rules: Vec<&str> = ruleset.rules.iter().map(|rule| rule.name.as_str()).collect();
+    let given = settings.sources.iter().flat_map(|source| &source.labels).chain(&settings.labels);
+    let of_rules = ruleset.rules.iter().flat_map(|rule| {
+        rule.by.iter().map(|by| &*by.name).chain(rule.labels.iter().map(|(name, _)| &**name))
+    });
+    let labels: Vec<&str> = given.map(|(name, _)| &**name).chain(of_rules).chain(BUILT_IN).collect();
+    let mut seen: Vec<&SinkName> = Vec::new();
+    for Sink { of, when, .. } in &settings.sinks {
+        let Some(when) = when.as_ref().filter(|_| !seen.contains(&of)) else { continue };
+        // A sink may be several queues.
+        seen.push(of);
+        let mut named = Named::default();
+        named.look_at(&when.condition);
+        let span = main_file::place_in_sink(main, of, &["when"]);
+        for (what, names, known) in [("rule", &named.rules, &rules), ("label", &named.labels, &labels)] {
+            for name in names.iter().filter(|name| !known.contains(name)) {
+                let title = match what {
+                    "rule" => format!("`when` speaks of a rule `{}` that there is not", short(name)),
+                    _ => format!("`when` speaks of a label `{}` that no rule has", short(name)),
+                };
+                problems.warning("when-unknown", span.clone(), title, format!("unknown {what}")).help =
+                    did_you_mean(name, known.iter().copied());
+            }
+        }
+    }
+    problems.finish()
+}
+
+/// What a condition names.
+#[derive(Default)]
+struct Named<'c> {
+    rules: Vec<&'c str>,
+    labels: Vec<&'c str>,
+}
+
+impl<'c> Named<'c> {
+    fn look_at(&mut self, condition: &'c Condition<About>) {
+        match condition {
+            Condition::Not(one) => self.look_at(one),
+            Condition::All(all) | Condition::Any(all) => all.iter().for_each(|one| self.look_at(one)),
+            Condition::Compared(left, _, right) => {
+                for side in [left, right] {
+                    if let Number::Of(about) = side {
+                        self.take(about);
+                    }
+                }
+            }
+            Condition::Same(left, right) => {
+                for (side, other) in [(left, right), (right, left)] {
+                    match (side, other) {
+                        (Word::Of(About::Rule), Word::Is(name)) => self.rules.push(name),
+                        (Word::Of(about), _) => self.take(about),
+                        (Word::Is(_), _) => {}
+                    }
+                }
+            }
+            Condition::OneOf(About::Rule, names) => self.rules.extend(names.iter().map(|name| &**name)),
+            Condition::OneOf(about, _) | Condition::OneOfNumbers(about, _) | Condition::Fits(about, ..) => {
+                self.take(about);
+            }
+        }
+    }
+
+    fn take(&mut self, about: &'c About) {
+        if let About::Label(name) = about {
+            self.labels.push(name);
+        }
+    }
+}
+
+/// Without `.` between its parts.
+fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// True if the names of a source mean this path.
+fn reads(source: &Source, path: &Path) -> bool {
+    let fits = |glob: &str, name: &Path| {
+        let glob = GlobBuilder::new(glob).literal_separator(true).build();
+        glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
+    };
+    let excluded = |glob: &String| match path.file_name() {
+        Some(name) if !glob.contains('/') => fits(glob, Path::new(name)),
+        _ => fits(glob, path),
+    };
+    let named = |file: &PathBuf| {
+        let file = plain(file);
+        file == path || fits(&file.to_string_lossy(), path)
+    };
+    source.files.iter().any(named) && !source.exclude.iter().any(excluded)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::super::{ruleset, settings};
+    use super::*;
+
+    fn check(main: &str, rules: &str, expected: &[(&str, &str)]) {
+        let main = Text { path: "/etc/tripline/tripline.toml".into(), text: main.to_owned() };
+        let (found, problems) = settings(&main, &TimeZone::UTC);
+        let found = found.unwrap_or_else(|_| panic!("{problems:#?}"));
+        let rules = Text { path: "r.toml".into(), text: rules.to_owned() };
+        let (rules, problems) = ruleset(&[rules], Some(&found.sources), &found.labels, &TimeZone::UTC);
+        let rules = rules.unwrap_or_else(|| panic!("{problems:#?}"));
+        let mut said = files(&main, &found);
+        said.extend(unknown_names(&main, &found, &rules));
+        let said: Vec<_> = said.iter().map(|said| (said.id, &main.text[said.span.clone()])).collect();
+        assert_eq!(said, expected, "{}", main.text);
+    }
+
+    const RULE: &str = "[[rule]]\nname = 'disk'\nsource = 's'\nmatch = 'disk (?<dev>\\S+)'\nby = ['dev']\n\
+                        labels = { team = 'db' }\n";
+
+    #[test]
+    fn a_file_that_a_source_reads_or_another_sink_writes_is_told_of() {
+        let of = |source: &str, paths: &[&str]| {
+            let sinks = paths.iter().enumerate();
+            let sinks = sinks.map(|(n, path)| format!("[[sink]]\nname='f{n}'\ntype='file'\npath='{path}'\n"));
+            format!("[[source]]\nname='s'\n{source}\n{}", sinks.collect::<String>())
+        };
+        for (source, path) in [
+            ("files=['*.log']", "alerts.log"),
+            ("files=['./*.log']", "/etc/tripline/alerts.log"),
+            ("files=['a.log']", "./a.log"),
+            ("files=['/etc/**/*.log']", "alerts.log"),
+            ("files=['/etc/{tripline,x}/*']", "out.ndjson"),
+        ] {
+            check(&of(source, &[path]), RULE, &[("feeds-itself", "path")]);
+        }
+        for (source, path) in [
+            ("files=['*.log']", "alerts.ndjson"),
+            ("files=['*.log']", "out/alerts.log"),
+            ("files=['*.log']\nexclude=['alerts.*']", "alerts.log"),
+            ("files=['*.log']\nexclude=['/etc/tripline/alerts.*']", "alerts.log"),
+        ] {
+            check(&of(source, &[path]), RULE, &[]);
+        }
+        check(&of("files=['a']", &["x", "./x"]), RULE, &[("shared-file", "path")]);
+        check(&of("files=['a']", &["x", "y"]), RULE, &[]);
+    }
+
+    #[test]
+    fn a_when_that_speaks_of_what_there_is_not_is_told_of() {
+        let of = |when: &str| {
+            format!(
+                "[labels]\ncluster='nj'\n[[source]]\nname='s'\nfiles=['x']\nlabels={{ app='shop' }}\n\
+                 [[sink]]\nname='o'\ntype='stdout'\nwhen='{when}'\n"
+            )
+        };
+        for when in [
+            "severity >= warning and team == \"db\"",
+            "dev =~ \"^sd\" or cluster == \"nj\" or app == \"shop\" or instance == \"web\"",
+            "rule == \"disk\" or rule in [\"disk\", \"tripline_dead_letter\"]",
+            "rule =~ \"^ssh\"",
+        ] {
+            check(&of(when), RULE, &[]);
+        }
+        for when in [
+            "taem == \"db\"",
+            "severty >= 3",
+            "not rule == \"nope\"",
+            "rule in [\"disk\", \"nope\"]",
+            "team == \"db\" and (other =~ \"x\" or team == \"x\")",
+        ] {
+            check(&of(when), RULE, &[("when-unknown", "when")]);
+        }
+    }
+}
