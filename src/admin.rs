@@ -310,10 +310,29 @@ pub struct Source {
     pub behind_files: u64,
     /// Bytes written and not read.
     pub unread_bytes: u64,
-    /// Seconds since that file grew that has waited longest; 0 if all is read.
+    /// Age of the oldest unread byte in seconds; 0 if all is read.
     pub lag_seconds: f64,
+    /// Bytes that were gone before they could be read, since the process began.
+    #[serde(default)]
+    pub lost_bytes: u64,
+    /// Those of its files that are behind or have lost bytes: the worst, of bounded number.
+    #[serde(default)]
+    pub worst: Vec<WorstFile>,
     /// What is wrong with it, each in one sentence.
     pub problems: Vec<String>,
+}
+
+/// A file that is behind or has lost bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorstFile {
+    /// Its name, harmless.
+    pub path: String,
+    /// Bytes written and not read.
+    pub unread_bytes: u64,
+    /// Age of the oldest of them in seconds.
+    pub lag_seconds: f64,
+    /// Bytes that were gone before they could be read, since the process began.
+    pub lost_bytes: u64,
 }
 
 /// A sink.

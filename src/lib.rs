@@ -29,7 +29,7 @@
 //! ```
 //!
 //! `admin model rule settings saved untrusted scan engine config route sink`, and of `tail` what decides (`follow`,
-//! `evidence`, `start`), are pure: no file, socket, thread, environment, randomness or clock. Time is an argument. Clippy
+//! `evidence`, `lag`, `start`), are pure: no file, socket, thread, environment, randomness or clock. Time is an argument. Clippy
 //! refuses the calls (`.clippy.toml` gives the reasons), and `tests/tidy.rs` the names. So the same input gives the
 //! same output, one seed replays a failure, and others can embed the parts.
 //!

@@ -78,6 +78,7 @@ const PURE: &[&str] = &[
     "src/sink/",
     "src/tail/evidence.rs",
     "src/tail/follow.rs",
+    "src/tail/lag.rs",
     "src/tail/start.rs",
     "src/untrusted.rs",
 ];

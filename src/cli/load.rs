@@ -17,7 +17,7 @@ use crate::daemon::clock::worked;
 use crate::daemon::deliver::{Unfit, unfit};
 use crate::model::{Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
-use crate::settings::{Admin, Peer, SecretFrom, Settings, Source, Start};
+use crate::settings::{Admin, OwnAlerts, Peer, SecretFrom, Settings, Source, Start};
 
 /// Where a machine keeps its configuration.
 const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
@@ -379,6 +379,7 @@ fn take_arguments(
         repeats: false,
         labels: Vec::new(),
         redact: Redaction { defaults: false, own: Vec::new() },
+        own: OwnAlerts::default(),
     };
     settings.sources = vec![source];
     if !has_config {

@@ -15,6 +15,8 @@ use crate::untrusted::Untrusted;
 pub(super) const WIDTH: usize = 80;
 /// Lines of one problem, at most.
 const MOST_LINES: usize = 6;
+/// Files of one source that are shown.
+const WORST: usize = 3;
 /// Digits of an alert key that are shown: enough to name one among a rule's.
 const DIGITS: usize = 8;
 
@@ -78,8 +80,11 @@ fn text(report: &Report, color: bool) -> String {
         text.push_str(&silence_lines(&report.silences, report.at));
     }
     if !report.sources.is_empty() {
-        let _ =
-            writeln!(text, "\n{:<32}{:>8}{:>8}{:>14}{:>10}", "source", "files", "behind", "unread", "lag");
+        let _ = writeln!(
+            text,
+            "\n{:<28}{:>8}{:>8}{:>13}{:>10}{:>13}",
+            "source", "files", "behind", "unread", "lag", "lost"
+        );
         report.sources.iter().for_each(|source| source_line(&mut text, source));
     }
     if !report.sinks.is_empty() {
@@ -90,10 +95,31 @@ fn text(report: &Report, color: bool) -> String {
 }
 
 fn source_line(text: &mut String, source: &Source) {
-    let name = fit(&source.name, 31);
+    let name = fit(&source.name, 27);
     let lag = if source.behind_files == 0 { "-".to_owned() } else { span(source.lag_seconds) };
     let unread = bytes(source.unread_bytes);
-    let _ = writeln!(text, "{name:<32}{:>8}{:>8}{unread:>14}{lag:>10}", source.files, source.behind_files);
+    let lost = lost(source.lost_bytes);
+    let (files, behind) = (source.files, source.behind_files);
+    let _ = writeln!(text, "{name:<28}{files:>8}{behind:>8}{unread:>13}{lag:>10}{lost:>13}");
+    for file in source.worst.iter().take(WORST) {
+        let lag = if file.unread_bytes == 0 { "-".to_owned() } else { span(file.lag_seconds) };
+        let (name, unread) = (fit_end(&file.path, 41), bytes(file.unread_bytes));
+        let lost = self::lost(file.lost_bytes);
+        let _ = writeln!(text, "  {name:<42}{unread:>13}{lag:>10}{lost:>13}");
+    }
+}
+
+fn lost(n: u64) -> String {
+    if n == 0 { "-".to_owned() } else { bytes(n) }
+}
+
+/// The end of a path of whoever, harmless and not longer than that.
+fn fit_end(path: &str, width: usize) -> String {
+    let path = Untrusted(path).to_string();
+    match path.chars().count().checked_sub(width) {
+        None | Some(0) => path,
+        Some(more) => std::iter::once('…').chain(path.chars().skip(more + 1)).collect(),
+    }
 }
 
 fn sink_line(text: &mut String, sink: &Sink) {
@@ -214,6 +240,7 @@ fn bytes(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::WorstFile;
     use crate::model::Timestamp;
 
     fn alert(status: &str, summary: &str) -> Open {
@@ -257,8 +284,8 @@ tripline 0.1.0 on web-1, 42 rules, up 3h12m, process 4711
 
 no open alert
 
-source                             files  behind        unread       lag
-auth                                   2       0           0 B         -
+source                         files  behind       unread       lag         lost
+auth                               2       0          0 B         -            -
 
 sink                              queued    oldest  state
 oncall                                 0         -  ok
@@ -274,6 +301,13 @@ oncall                                 0         -  ok
             behind_files: 1,
             unread_bytes: 5 << 20,
             lag_seconds: 75.0,
+            lost_bytes: 2048,
+            worst: vec![WorstFile {
+                path: "/var/log/a/very/deep/directory/of/files/secure.log".to_owned(),
+                unread_bytes: 5 << 20,
+                lag_seconds: 75.0,
+                lost_bytes: 2048,
+            }],
             problems: vec!["`/var/log/secure`: permission denied".to_owned()],
         }];
         let sinks = vec![Sink {
@@ -299,8 +333,9 @@ tripline 0.1.0 on web-1, 42 rules, up 3h12m, process 4711
             5 failed logins from 192.0.2.7 in 10m (level reached)
   and 7 more
 
-source                             files  behind        unread       lag
-auth                                   2       1       5.0 MiB     1m15s
+source                         files  behind       unread       lag         lost
+auth                               2       1      5.0 MiB     1m15s      2.0 KiB
+  …/very/deep/directory/of/files/secure.log       5.0 MiB     1m15s      2.0 KiB
 
 sink                              queued    oldest  state
 oncall                                 3     1d01h  suspended
@@ -341,7 +376,9 @@ oncall                                 3     1d01h  suspended
     fn no_line_is_longer_than_a_terminal_and_nothing_steers_it() {
         let long = "\u{1b}[2J".to_owned() + &"é\n".repeat(300);
         let problems = vec![long.clone()];
-        let sources = vec![Source { name: long.clone(), problems: vec![long.clone()], ..Source::default() }];
+        let worst = vec![WorstFile { path: long.clone(), lost_bytes: 1 << 50, ..WorstFile::default() }];
+        let (name, problems_of) = (long.clone(), vec![long.clone()]);
+        let sources = vec![Source { name, problems: problems_of, worst, ..Source::default() }];
         let sinks =
             vec![Sink { name: long.clone(), failure: Some(long.clone()), dead: u64::MAX, ..Sink::default() }];
         let alerts = vec![alert("warning", &long)];

@@ -20,7 +20,7 @@ use super::walk::{Fields, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, multiline, zone};
 use crate::model::{Encoding, Format, SinkName, SourceName};
 use crate::rule::Redaction;
-use crate::settings::{Admin, Heartbeat, OnStop, Peer, Settings, Sink, Source, Start};
+use crate::settings::{Admin, Heartbeat, OnStop, OwnAlerts, Peer, Settings, Sink, Source, Start};
 
 /// The files that sinks take their bodies from.
 pub(super) fn body_files(text: &Text) -> Vec<PathBuf> {
@@ -201,6 +201,7 @@ fn read_source(
     {
         problems.error("empty-list", value.span(), "`files` is empty", "a source without files has no line");
     }
+    let own = OwnAlerts::default();
     Some(Source {
         name: SourceName::new(fields.text("name")?.text),
         files,
@@ -228,6 +229,11 @@ fn read_source(
         },
         labels: labels(fields),
         redact: redact(problems, fields, false),
+        own: OwnAlerts {
+            blind_after: fields.duration_or_never("blind_after").unwrap_or(own.blind_after),
+            lagging_after: fields.duration_or_never("lagging_after").unwrap_or(own.lagging_after),
+            lost_bytes: fields.switch("tell_lost").unwrap_or(own.lost_bytes),
+        },
     })
 }
 

@@ -11,6 +11,9 @@ use crate::rule::{By, Comparison, Op, Rule, Segment, Template, Value};
 /// Names that only tripline's own rules have.
 pub const OWN_PREFIX: &str = "tripline_";
 
+/// The label that names the source an alert is about.
+pub const OF_SOURCE: &str = "source";
+
 /// How long an alert about something that nothing will ever take back stays open.
 const FACT: Duration = Duration::from_secs(24 * 3600);
 
@@ -88,6 +91,24 @@ pub fn own_rules() -> Vec<Rule> {
                 line(),
             ],
         ),
+        rule(
+            "tripline_source_blind",
+            Some(OF_SOURCE),
+            Severity::Warning,
+            vec![constant("source "), key(), constant(" is blind: "), line()],
+        ),
+        rule(
+            "tripline_lagging",
+            Some(OF_SOURCE),
+            Severity::Warning,
+            vec![constant("source "), key(), constant(" is written faster than it is read: "), line()],
+        ),
+        fact(rule(
+            "tripline_lost_bytes",
+            Some(OF_SOURCE),
+            Severity::Warning,
+            vec![constant("source "), key(), constant(" has lost bytes before they were read: "), line()],
+        )),
         fact(rule(
             "tripline_key_overflow",
             Some("rule_name"),
@@ -114,6 +135,9 @@ mod tests {
             ("tripline_sink_suspended", true, false),
             ("tripline_sink_failing", true, false),
             ("tripline_storm", true, false),
+            ("tripline_source_blind", true, false),
+            ("tripline_lagging", true, false),
+            ("tripline_lost_bytes", false, true),
             ("tripline_key_overflow", false, true),
         ];
         assert_eq!(told, expected.map(|(name, latches, quiet)| (name.to_owned(), latches, quiet)));

@@ -217,6 +217,9 @@ summary  = "{count} failed logins from {src_ip} in {within}"
             "tripline_sink_suspended",
             "tripline_sink_failing",
             "tripline_storm",
+            "tripline_source_blind",
+            "tripline_lagging",
+            "tripline_lost_bytes",
             "tripline_key_overflow"
         ]
     );

@@ -10,10 +10,10 @@ use super::view::view;
 use super::{Daemon, Reloads, users_rules};
 use crate::admin::{
     Answer, End, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Silence, SilenceRow,
-    Source,
+    Source, WorstFile,
 };
 use crate::engine::silence::new_terms;
-use crate::http::View;
+use crate::http::{FileView, View};
 use crate::model::{AlertKey, KeyHash, Timestamp, Transition};
 use crate::saved::SavedSilence;
 use crate::settings::Settings;
@@ -184,6 +184,11 @@ fn open_alert<D: Disk>(core: &Core<D>, alert: &Transition) -> Open {
     Open { held, silence, untold, orphan, ..Open::from(alert) }
 }
 
+fn worst_file(file: &FileView) -> WorstFile {
+    let FileView { path, unread_bytes, lag_seconds, lost_bytes } = file.clone();
+    WorstFile { path, unread_bytes, lag_seconds, lost_bytes }
+}
+
 fn report<D: Disk>(
     core: &Core<D>,
     settings: &Settings,
@@ -200,6 +205,8 @@ fn report<D: Disk>(
         behind_files: source.behind_files,
         unread_bytes: source.unread_bytes,
         lag_seconds: source.lag_seconds,
+        lost_bytes: source.lost_bytes.values().sum(),
+        worst: source.worst.iter().map(worst_file).collect(),
         problems: source.problems.clone(),
     });
     let sinks = core.queues().map(|(name, status)| letters::sink(core, name, &status, settings, now));

@@ -739,7 +739,9 @@ fn say_note(note: &Note) {
         Note::Opened { path, from, .. } => {
             tracing::info!(path = %Untrusted(&path.to_string_lossy()), from, "following");
         }
-        Note::Truncated { lost, .. } => tracing::warn!(lost_bytes = lost, "a file was truncated or replaced"),
+        Note::Truncated { lost, .. } | Note::CutShort { lost, .. } => {
+            tracing::warn!(lost_bytes = lost, "a file was truncated or replaced");
+        }
         Note::Unreadable { path, error, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), error, "can not be read");
         }
@@ -751,6 +753,9 @@ fn say_note(note: &Note) {
         }
         Note::Lost { path, from, why, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), read_to = from, why, "what came after is lost");
+        }
+        Note::GivenUp { path, lost, .. } => {
+            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), lost_bytes = lost, "was deleted and is given up unread");
         }
         note => tracing::debug!(note = %Untrusted(&format!("{note:?}")), "tail"),
     }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use super::Reloads;
 use super::core::{Core, Now};
-use crate::http::{RuleView, SinkView, SourceView, View};
+use crate::http::{FileView, RuleView, SinkView, SourceView, View};
 use crate::model::{RuleName, Status};
 use crate::settings::Settings;
-use crate::tail::{Disk, Phase};
+use crate::tail::{Disk, FileStatus, Loss, Phase};
+use crate::untrusted::Untrusted;
+
+/// Files and problems of one source that are shown: more are a sign of one cause.
+const MOST_WORST: usize = 20;
 
 pub(super) fn view<D: Disk>(
     core: &Core<D>,
@@ -33,19 +37,34 @@ pub(super) fn view<D: Disk>(
         let mine = || files.iter().filter(|file| file.source == source.name);
         let counts = core.source_counts(&source.name);
         let behind = || mine().filter(|file| file.phase == Phase::Behind);
-        let oldest = behind().map(|file| now.time.since(file.grown).as_secs_f64()).fold(0.0, f64::max);
+        let age =
+            |file: &FileStatus| file.unread_since.map_or(0.0, |since| now.time.since(since).as_secs_f64());
+        let mut worst: Vec<&FileStatus> = mine().filter(|file| file.lag > 0 || file.lost > 0).collect();
+        worst.sort_by_key(|file| std::cmp::Reverse((file.lag, file.lost)));
+        let shown = |file: &&FileStatus| FileView {
+            path: Untrusted(&file.path.to_string_lossy()).to_string(),
+            unread_bytes: file.lag,
+            lag_seconds: age(file),
+            lost_bytes: file.lost,
+        };
+        let blind = core.faults().filter(|(of, ..)| **of == source.name);
+        let blind =
+            blind.map(|(_, path, error)| format!("`{}`: {error}", Untrusted(&path.to_string_lossy())));
         SourceView {
             name: source.name.clone(),
             files: mine().count() as u64,
             behind_files: behind().count() as u64,
             unread_bytes: mine().map(|file| file.lag).sum(),
             read_bytes: counts.bytes,
-            lag_seconds: oldest,
-            lost_bytes: counts.lost_bytes,
+            lag_seconds: behind().map(age).fold(0.0, f64::max),
+            lost_bytes: Loss::ALL.map(|loss| (loss.as_str(), counts.lost_bytes[loss as usize])).into(),
+            truncations: counts.truncations,
+            lost_files: counts.lost_files,
+            worst: worst.iter().take(MOST_WORST).map(shown).collect(),
             cut_lines: counts.cut_lines,
             cut_records: counts.cut_records,
             unparsed_lines: counts.unparsed_lines,
-            problems: mine().filter_map(|file| file.problem.clone()).collect(),
+            problems: blind.take(MOST_WORST).collect(),
         }
     });
     let mut open: BTreeMap<(RuleName, Status), u64> = BTreeMap::new();

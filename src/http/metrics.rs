@@ -11,7 +11,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::{RuleView, SinkView, SourceView, View};
+use super::{FileView, RuleView, SinkView, SourceView, View};
 use crate::model::Timestamp;
 
 /// Prometheus refuses text whose type it does not know.
@@ -127,10 +127,26 @@ impl Scrape {
         to.gauge("source_files", "Files that are followed", each(view, |s| s.files))?;
         to.gauge("source_files_behind", "Files with unread bytes", each(view, |s| s.behind_files))?;
         to.gauge("source_unread_bytes", "Bytes written and not read", each(view, |s| s.unread_bytes))?;
-        to.gauge("source_lag_seconds", "Now minus the time of the source", each(view, |s| s.lag_seconds))?;
+        to.gauge("source_lag_seconds", "Age of the oldest unread byte", each(view, |s| s.lag_seconds))?;
         to.gauge("source_problems", "Problems of the source", each(view, |s| s.problems.len()))?;
         to.counter("read_bytes", "Bytes read", each(view, |s| s.read_bytes))?;
-        to.counter("lost_bytes", "Bytes gone before they could be read", each(view, |s| s.lost_bytes))?;
+        let lost = view.sources.iter().flat_map(|source| {
+            let labels = |reason| [("source", source.name.as_str()), ("reason", reason)];
+            source.lost_bytes.iter().map(move |(reason, n)| (labels(*reason), *n))
+        });
+        to.counter("lost_bytes", "Bytes gone before they could be read", lost)?;
+        to.counter("truncations", "Files cut or written anew", each(view, |s| s.truncations))?;
+        let gone = "Files not found again or given up";
+        to.counter("lost_files", gone, each(view, |s| s.lost_files))?;
+        fn files<V>(view: &View, value: fn(&FileView) -> V) -> impl Iterator<Item = ([(&str, &str); 2], V)> {
+            view.sources.iter().flat_map(move |source| {
+                let labels = |file| [("source", source.name.as_str()), ("path", file)];
+                source.worst.iter().map(move |file| (labels(file.path.as_str()), value(file)))
+            })
+        }
+        to.gauge("file_unread_bytes", "Bytes of a file that is behind", files(view, |f| f.unread_bytes))?;
+        to.gauge("file_lag_seconds", "Age of the oldest of them", files(view, |f| f.lag_seconds))?;
+        to.gauge("file_lost_bytes", "Bytes of it known to be lost", files(view, |f| f.lost_bytes))?;
         to.counter("cut_lines", "Lines longer than the cap, matched in part", each(view, |s| s.cut_lines))?;
         let cut = "Records with as many lines or bytes as they may have; what follows is in others";
         to.counter("cut_records", cut, each(view, |s| s.cut_records))?;
@@ -207,7 +223,15 @@ mod tests {
                 unread_bytes: 3,
                 read_bytes: 4,
                 lag_seconds: 1.5,
-                lost_bytes: 5,
+                lost_bytes: [("truncated", 5)].into(),
+                truncations: 51,
+                lost_files: 52,
+                worst: vec![FileView {
+                    path: "/a\"b".to_owned(),
+                    unread_bytes: 53,
+                    lag_seconds: 54.0,
+                    lost_bytes: 55,
+                }],
                 cut_lines: 6,
                 cut_records: 9,
                 unparsed_lines: 8,
@@ -278,7 +302,12 @@ mod tests {
             r#"tripline_source_lag_seconds{source="a\"b\\c\nd"} 1.5"#,
             r#"tripline_source_problems{source="a\"b\\c\nd"} 1"#,
             r#"tripline_read_bytes_total{source="a\"b\\c\nd"} 4"#,
-            r#"tripline_lost_bytes_total{source="a\"b\\c\nd"} 5"#,
+            r#"tripline_lost_bytes_total{source="a\"b\\c\nd",reason="truncated"} 5"#,
+            r#"tripline_truncations_total{source="a\"b\\c\nd"} 51"#,
+            r#"tripline_lost_files_total{source="a\"b\\c\nd"} 52"#,
+            r#"tripline_file_unread_bytes{source="a\"b\\c\nd",path="/a\"b"} 53"#,
+            r#"tripline_file_lag_seconds{source="a\"b\\c\nd",path="/a\"b"} 54.0"#,
+            r#"tripline_file_lost_bytes{source="a\"b\\c\nd",path="/a\"b"} 55"#,
             r#"tripline_cut_lines_total{source="a\"b\\c\nd"} 6"#,
             r#"tripline_cut_records_total{source="a\"b\\c\nd"} 9"#,
             r#"tripline_unparsed_lines_total{source="a\"b\\c\nd"} 8"#,

@@ -85,10 +85,16 @@ pub struct SourceView {
     pub unread_bytes: u64,
     /// Bytes read so far.
     pub read_bytes: u64,
-    /// Now minus the source's time, in seconds; 0 if it is read to its end.
+    /// Age of the oldest unread byte in seconds, as far as looks at its files tell; 0 if all is read.
     pub lag_seconds: f64,
-    /// Bytes that were gone before they could be read.
-    pub lost_bytes: u64,
+    /// Bytes that were gone before they could be read, by how.
+    pub lost_bytes: BTreeMap<&'static str, u64>,
+    /// Files that were cut or written anew.
+    pub truncations: u64,
+    /// Files that were not found again or were given up.
+    pub lost_files: u64,
+    /// Those of its files that are behind, can not be read or have lost bytes: the worst, of bounded number.
+    pub worst: Vec<FileView>,
     /// Lines longer than the cap, matched in part.
     pub cut_lines: u64,
     /// Records that have as many lines or bytes as they may have.
@@ -97,6 +103,19 @@ pub struct SourceView {
     pub unparsed_lines: u64,
     /// What is wrong with it, each in one sentence.
     pub problems: Vec<String>,
+}
+
+/// One file that is worth a line.
+#[derive(Clone, Debug)]
+pub struct FileView {
+    /// Its name, harmless.
+    pub path: String,
+    /// Bytes that are written and not read.
+    pub unread_bytes: u64,
+    /// Age of the oldest of them in seconds.
+    pub lag_seconds: f64,
+    /// Bytes that were gone before they could be read.
+    pub lost_bytes: u64,
 }
 
 /// One rule.

@@ -104,6 +104,26 @@ pub struct Source {
     pub labels: Vec<(Arc<str>, String)>,
     /// What is taken out of its lines; the defaults do not hold here.
     pub redact: Redaction,
+    /// What is told of itself.
+    pub own: OwnAlerts,
+}
+
+/// When tripline's own alerts about a source are raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnAlerts {
+    /// How long something of it must not be readable, or no file fit; `None`: never.
+    pub blind_after: Option<Duration>,
+    /// How long bytes must be unread while more come; `None`: never.
+    pub lagging_after: Option<Duration>,
+    /// Whether bytes are lost.
+    pub lost_bytes: bool,
+}
+
+impl Default for OwnAlerts {
+    fn default() -> OwnAlerts {
+        let after = Some(Duration::from_secs(10 * 60));
+        OwnAlerts { blind_after: after, lagging_after: after, lost_bytes: true }
+    }
 }
 
 /// Where reading begins in a file that no checkpoint knows and that was there before the source.

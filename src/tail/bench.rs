@@ -26,6 +26,7 @@ pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
         repeats: false,
         labels: Vec::new(),
         redact: Default::default(),
+        own: Default::default(),
     }
 }
 
@@ -156,6 +157,8 @@ fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
         Note::Readable { file, path, .. } => format!("sees {}", who(file, &path)),
         Note::NotRegular { path, .. } => format!("odd {}", name(&path)),
         Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
+        Note::CutShort { file, lost } => format!("short {} lost {lost}", file.0),
+        Note::GivenUp { file, lost, .. } => format!("given up {} lost {lost}", file.0),
         Note::Ended { file, .. } => format!("end {}", file.0),
     });
 }

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::bench::source;
-use super::cases::Step::*;
+use super::cases::Step::{self, *};
 use super::cases::check_source;
+use super::fake::Call;
 use crate::settings::{self, Source};
 
+const LOGS: &[&str] = &["/d/*.log"];
+
 fn begun(start: settings::Start) -> Source {
-    Source { start, ..source("s", &["/d/*.log"]) }
+    Source { start, ..source("s", LOGS) }
 }
 
 #[test]
@@ -27,4 +32,45 @@ fn a_checkpoint_wins_over_the_start_policy() {
     check_source(begun(settings::Start::Last(4)), &[
         Add("a.log", "one\ntwo\n"), Start, Stop, Add("a.log", "three\nfour\n"), Start,
     ], &["open 1 a.log at 4", "1:two", "open 1 a.log at 8", "1:three", "1:four"]);
+}
+
+#[test]
+fn case_6_and_29_and_30_bytes_that_were_seen_and_cut_away_are_counted_and_read_ones_are_not() {
+    check_source(source("s", LOGS), &[
+        Start, Add("a.log", ""), Tick(1000), Fail(Call::Read, Some("a.log"), Errno::IO),
+        Add("a.log", "three\n"), Tick(1000), Cut("a.log"), Add("a.log", "4\n"), Heal, Tick(1000),
+        Cut("a.log"), Tick(1000), Add("a.log", "five\n"), Tick(1000),
+    ], &[
+        "open 1 a.log at 0", "blind 1 a.log: Input/output error", "short 1 lost 4", "1:4", "sees 1 a.log",
+        "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "2:five",
+    ]);
+}
+
+#[test]
+fn case_8_room_that_was_taken_and_is_given_back_is_no_loss() {
+    check_source(source("s", LOGS), &[
+        Start, Add("a.log", "one\n\0\0\0\0\0\0"), Tick(1000), Cut("a.log"), Add("a.log", "one\n"), Tick(1000),
+        Add("a.log", "two\n"), Tick(1000),
+    ], &["open 1 a.log at 0", "1:one", "1:two"]);
+}
+
+#[test]
+fn case_16_and_20_and_63_a_deleted_file_is_held_for_an_hour_and_what_is_given_up_is_counted_exactly() {
+    const HOUR: i64 = 3_600_000;
+    let check = |steps: &[Step], more: &[&str]| {
+        let blind = [
+            Add("a.log", "one\n"), Start, Add("a.log", "two\nthree\n"), Fail(Call::Read, Some("a.log"), Errno::IO),
+            Tick(1000),
+        ];
+        let told = ["open 1 a.log at 4", "blind 1 a.log: Input/output error"];
+        check_source(source("s", LOGS), &[&blind, steps].concat(), &[&told, more].concat());
+    };
+    check(&[Delete("a.log"), Tick(1000), Tick(HOUR - 2000), Heal, Tick(1000)], &[
+        "gone 1", "sees 1 a.log", "1:two", "1:three",
+    ]);
+    check(&[Delete("a.log"), Tick(1000), Tick(HOUR), Heal, Tick(1000)], &["gone 1", "given up 1 lost 10", "end 1"]);
+    // Under another name it takes no room that somebody wants back.
+    check(&[Move("a.log", "a.1"), Tick(1000), Tick(2 * HOUR), Heal, Tick(1000)], &[
+        "gone 1", "sees 1 a.log", "1:two", "1:three",
+    ]);
 }

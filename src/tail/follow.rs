@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::Turn;
+use super::lag::Lag;
 use crate::model::{Encoding, Timestamp};
 
 /// How long a file whose name is gone must stay quiet before it has ended. Each late write starts it again.
@@ -63,6 +64,8 @@ pub(crate) struct Progress {
     /// The look that saw the last change.
     pub(crate) grown: Timestamp,
     live: Option<Live>,
+    /// Since when unread bytes wait.
+    pub(crate) lag: Lag,
     /// When the last of what was offered and not consumed arrived, if that is known.
     rest_came: Option<Timestamp>,
     /// The size at which the rest was matched early.
@@ -92,6 +95,7 @@ impl Progress {
             looked: now,
             grown: modified.min(now),
             live: None,
+            lag: if size > position { Lag::found(modified, now) } else { Lag::default() },
             rest_came: None,
             flushed: None,
             due: TailKind::Wait,
@@ -103,7 +107,9 @@ impl Progress {
     /// A content of which no byte existed at the look before this one, which was at most [`LIVE_SPAN`] ago.
     pub(crate) fn fresh(size: u64, modified: Timestamp, now: Timestamp) -> Progress {
         let live = Some(Live { first: now, latest: now });
-        Progress { live, grown: now, ..Progress::found(0, false, size, modified, now) }
+        let found = Progress::found(0, false, size, modified, now);
+        let lag = if size > 0 { Lag::found(now, now) } else { Lag::default() };
+        Progress { live, lag, grown: now, ..found }
     }
 
     /// Bytes that were seen and not yet offered.
@@ -131,6 +137,11 @@ impl Progress {
         size != self.size || modified != self.modified
     }
 
+    /// Bytes that were seen and never read, and are gone from a file that has so many now.
+    pub(crate) fn cut_off(&self, size: u64) -> u64 {
+        self.size.saturating_sub(size.max(self.offered))
+    }
+
     /// Takes in a look. The caller has made sure that the content is still the same.
     pub(crate) fn looked(&mut self, size: u64, modified: Timestamp, now: Timestamp) {
         let close = now.since(self.looked) <= LIVE_SPAN;
@@ -148,6 +159,7 @@ impl Progress {
             self.nuls = self.position;
             self.changed(now);
         }
+        self.lag.looked(self.size, size, self.offered.max(self.position), now);
         self.size = size;
         self.modified = modified;
         self.looked = now;
@@ -232,6 +244,7 @@ impl Progress {
         if holes == block.len() {
             self.nuls = end;
             self.offered = end;
+            self.lag.read(end, self.size);
             self.due = TailKind::Wait;
             return (holes, None);
         }
@@ -290,6 +303,7 @@ impl Progress {
         self.nuls = self.position;
         self.skipping = skipping;
         self.offered = out.end;
+        self.lag.read(out.end, self.size);
         if out.tail != TailKind::Wait {
             self.due = TailKind::Wait;
             self.flushed = Some(out.end);

@@ -128,6 +128,11 @@ impl<F> Followed<F> {
         self.progress.position + self.rest.len() as u64
     }
 
+    /// Bytes that were seen to be there and are lost if the file is gone.
+    pub(super) fn unread_if_gone(&self) -> u64 {
+        self.progress.size.saturating_sub(self.kept_to())
+    }
+
     /// Whether the last bytes of what is kept are still there.
     pub(super) fn rest_holds(&self, read: impl ReadAt) -> io::Result<bool> {
         let near = &self.rest[self.rest.len().saturating_sub(NEAR)..];

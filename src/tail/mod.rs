@@ -21,6 +21,7 @@ mod cases;
 #[cfg(test)]
 #[rustfmt::skip]
 mod cases_start;
+mod deleted;
 pub mod disk;
 #[cfg(test)]
 mod encodings_tests;
@@ -29,6 +30,7 @@ pub mod fake;
 mod follow;
 mod glob;
 mod joined;
+mod lag;
 mod missed;
 mod note;
 #[cfg(test)]
@@ -44,7 +46,7 @@ use std::time::Duration;
 
 pub use disk::{Disk, Facts, Fault, Kind, RealDisk};
 pub use follow::TailKind;
-pub use note::{FileStatus, Note, Phase, Ready, Turn};
+pub use note::{FileStatus, Loss, Note, Phase, Ready, Turn};
 pub use sweep::REMEMBER;
 
 use crate::model::{Encoding, FileId, SourceName, Timestamp};
@@ -98,6 +100,8 @@ struct Followed<F> {
     carried: usize,
     /// Its bytes are gone, and its rest is read for the last time.
     leftover: bool,
+    /// Bytes that are known to be lost of this file, whatever contents it had.
+    lost: u64,
     announced: bool,
     fault: Option<Fault>,
     /// The fault came from a read, so only a read can show that it is over.
@@ -501,8 +505,28 @@ impl<D: Disk> Tail<D> {
             phase: file.phase(),
             problem: file.problem().map(str::to_owned),
             grown: file.progress.grown,
+            unread_since: file.progress.lag.since(),
+            unread_seen: file.progress.lag.seen(),
+            lost: file.lost,
         };
         self.files.iter().filter(|(_, file)| !file.ended).map(of).collect()
+    }
+
+    /// The last name of a content that is not forgotten.
+    pub fn path(&self, id: FileId) -> Option<&Path> {
+        self.files.get(&id).map(|file| file.path.as_path())
+    }
+
+    /// Every name and directory that should be looked at and can not be, with the operating system's words. In no
+    /// order.
+    pub fn faults(&self) -> impl Iterator<Item = (&SourceName, &Path, &str)> {
+        let names = self.path_faults.iter();
+        let names = names.map(|((source, path), fault)| (source, path.as_path(), fault.error.as_str()));
+        let files =
+            self.files.values().filter(|file| !file.ended).filter_map(|file| {
+                Some((&file.source, file.path.as_path(), file.fault.as_ref()?.text.as_str()))
+            });
+        names.chain(files)
     }
 
     /// True if changes of names are hinted by the disk; false: they are found by the sweep alone.
@@ -516,13 +540,17 @@ impl<D: Disk> Tail<D> {
         let Some(file) = self.files.get_mut(&id) else { return false };
         let Some(handle) = &file.handle else { return false };
         let disk = &mut self.disk;
-        let looked = disk.stat(handle).and_then(|facts| {
+        let stat = disk.stat(handle);
+        let links = stat.as_ref().map_or(file.links, |facts| facts.links);
+        let looked = stat.and_then(|facts| {
             let same = !file.progress.differs(facts.size, facts.modified)
                 || (facts.size >= file.kept_to()
                     && file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf))?
                     && file.rest_holds(|offset, buf| disk.read_at(handle, offset, buf))?);
             Ok((facts, same))
         });
+        let deleted = links == 0 && file.links != 0;
+        file.links = links;
         match looked {
             Err(error) => {
                 self.fail(id, error.into(), now);
@@ -536,8 +564,11 @@ impl<D: Disk> Tail<D> {
             }
             Ok((facts, true)) => {
                 file.blocked = false;
-                let deleted = facts.links == 0 && file.links != 0;
-                file.links = facts.links;
+                let lost = file.progress.cut_off(facts.size);
+                if lost > 0 {
+                    file.lost = file.lost.saturating_add(lost);
+                    self.notes.push(Note::CutShort { file: id, lost });
+                }
                 file.progress.looked(facts.size, facts.modified, now);
                 self.recovered(id);
                 self.settle(id, now);
@@ -635,9 +666,10 @@ impl<D: Disk> Tail<D> {
         } else {
             Progress::found(0, false, facts.size, facts.modified, now)
         };
-        let lost = old.progress.size.saturating_sub(old.kept_to());
+        let lost = old.unread_if_gone();
         let mut next = Followed::new(old.source.clone(), old.path.clone(), old.locator.clone(), progress);
         next.former.clone_from(&old.former);
+        next.lost = old.lost.saturating_add(lost);
         next.progress.gone = old.progress.gone;
         next.links = facts.links;
         next.born = facts.born;
@@ -672,7 +704,8 @@ impl<D: Disk> Tail<D> {
     fn lose(&mut self, id: FileId, why: &'static str) {
         if let Some(file) = self.files.get(&id) {
             let from = file.progress.position;
-            self.notes.push(Note::Lost { file: id, path: file.path.clone(), from, why });
+            let lost = file.unread_if_gone();
+            self.notes.push(Note::Lost { file: id, path: file.path.clone(), from, lost, why });
             self.lose_bytes(id);
         }
     }
@@ -734,6 +767,7 @@ impl<F> Followed<F> {
             after: None,
             carried: 0,
             leftover: false,
+            lost: 0,
             announced: false,
             fault: None,
             reads_fail: false,

@@ -48,6 +48,13 @@ pub enum Note {
         /// Bytes that were seen to be there and were not read.
         lost: u64,
     },
+    /// The unread end of a content was cut off; what is left is the same content.
+    CutShort {
+        /// Which.
+        file: FileId,
+        /// Bytes that were seen to be there and were not read.
+        lost: u64,
+    },
     /// A file or directory cannot be looked at or read. Nothing is concluded from that.
     Unreadable {
         /// Who wants it.
@@ -84,8 +91,19 @@ pub enum Note {
         path: PathBuf,
         /// Everything before it was applied.
         from: u64,
+        /// Bytes that were seen to be there and were not read; how many there were besides, nobody knows.
+        lost: u64,
         /// What was looked for.
         why: &'static str,
+    },
+    /// A deleted file was held for too long, or too much was. `Ended` follows.
+    GivenUp {
+        /// Which.
+        file: FileId,
+        /// The name it had.
+        path: PathBuf,
+        /// Bytes that were there and were not read.
+        lost: u64,
     },
     /// Nothing more comes. Once everything of it is applied and committed, [`super::Tail::forget`] it.
     Ended {
@@ -94,6 +112,54 @@ pub enum Note {
         /// Keep it and its row for [`super::REMEMBER`]: a copy of it may turn up.
         remember: bool,
     },
+}
+
+/// How bytes were lost before they could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// Their file was cut or written anew.
+    Truncated,
+    /// Their file is not to be found.
+    Vanished,
+    /// Their file was deleted, and could not be held for longer.
+    GivenUp,
+}
+
+impl Loss {
+    /// All of them.
+    pub const ALL: [Loss; 3] = [Loss::Truncated, Loss::Vanished, Loss::GivenUp];
+
+    /// As metrics name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Loss::Truncated => "truncated",
+            Loss::Vanished => "vanished",
+            Loss::GivenUp => "given_up",
+        }
+    }
+
+    /// In words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Loss::Truncated => "the file was cut or written anew",
+            Loss::Vanished => "the file is not to be found",
+            Loss::GivenUp => "the file was deleted and could not be held for longer",
+        }
+    }
+}
+
+impl Note {
+    /// What is known to be lost with it: of which content, how, and how many bytes; 0 if nobody knows of any.
+    pub fn loss(&self) -> Option<(FileId, Loss, u64)> {
+        match self {
+            Note::Truncated { file, lost, .. } | Note::CutShort { file, lost } => {
+                Some((*file, Loss::Truncated, *lost))
+            }
+            Note::Lost { file, lost, .. } => Some((*file, Loss::Vanished, *lost)),
+            Note::GivenUp { file, lost, .. } => Some((*file, Loss::GivenUp, *lost)),
+            _ => None,
+        }
+    }
 }
 
 /// Where a file stands, for whoever waits for it.
@@ -169,4 +235,10 @@ pub struct FileStatus {
     pub problem: Option<String>,
     /// The look that saw the last change (at the first look: the change itself).
     pub grown: Timestamp,
+    /// Since when the oldest of its unread bytes is there, at least; `None`: all is read.
+    pub unread_since: Option<Timestamp>,
+    /// The look that saw it first.
+    pub unread_seen: Option<Timestamp>,
+    /// Bytes of it that are known to be lost since the process began.
+    pub lost: u64,
 }

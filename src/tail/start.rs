@@ -5,7 +5,7 @@ use std::io;
 use memchr::memchr;
 
 use super::evidence::{ReadAt, fetch};
-use crate::model::Timestamp;
+use crate::model::{Encoding, Timestamp};
 use crate::scan::stamps::Stamps;
 use crate::settings::{Source, Start};
 
@@ -32,7 +32,10 @@ pub(super) fn begin(
         Start::End => Ok(size),
         Start::Beginning => Ok(0),
         Start::Last(bytes) if bytes >= size => Ok(0),
-        Start::Last(bytes) => Ok(line_from(&mut read, size - bytes, size)?.unwrap_or(size)),
+        Start::Last(bytes) => {
+            let (encoding, _) = Encoding::of(source.encoding, &fetch(&mut read, 0, Encoding::MARK)?);
+            Ok(line_from(&mut read, size - bytes, size, encoding)?.unwrap_or(size))
+        }
         Start::Since(span) => {
             let (oldest, near) = (wall.minus(span), modified.min(wall));
             let stamps = Stamps::new(source.format, source.max_line);
@@ -60,7 +63,7 @@ fn since(
     let mut any = false;
     while high - low > NEAR {
         let middle = low + (high - low) / 2;
-        if let Some(line) = line_from(read, middle, high)? {
+        if let Some(line) = line_from(read, middle, high, Encoding::Utf8)? {
             match first_stamp(read, line, high, &time)? {
                 Look::Stamp(at, stamp) if stamp < oldest => {
                     (low, any) = (at, true);
@@ -128,14 +131,15 @@ fn first_stamp(
 }
 
 /// The first line that begins at `from` or behind it and not behind `to`, if that is not too far away.
-fn line_from(read: &mut impl ReadAt, from: u64, to: u64) -> io::Result<Option<u64>> {
-    let Some(mut at) = from.checked_sub(1) else { return Ok(Some(0)) };
+fn line_from(read: &mut impl ReadAt, from: u64, to: u64, encoding: Encoding) -> io::Result<Option<u64>> {
+    let unit = encoding.unit() as u64;
+    let Some(mut at) = from.next_multiple_of(unit).checked_sub(unit) else { return Ok(Some(0)) };
     let end = to.min(at.saturating_add(STRETCH as u64));
     while at < end {
         let len = usize::try_from(end - at).map_or(GLANCE, |left| left.min(GLANCE));
         let bytes = fetch(read, at, len)?;
-        if let Some(newline) = memchr(b'\n', &bytes) {
-            return Ok(Some(at + newline as u64 + 1));
+        if let Some(behind) = encoding.line_end(&bytes) {
+            return Ok(Some(at + behind as u64));
         }
         if bytes.is_empty() {
             break;
@@ -207,6 +211,20 @@ mod tests {
         check("one\ntwo\nthr", 2, "");
         check("one\ntwo\n", 0, "");
         check("", 0, "");
+    }
+
+    #[test]
+    fn the_last_bytes_of_utf_16_begin_with_a_whole_line_too() {
+        for (mark, bytes) in
+            [(b"\xff\xfe", u16::to_le_bytes as fn(u16) -> [u8; 2]), (b"\xfe\xff", u16::to_be_bytes)]
+        {
+            // The second letter is a line feed and a half, wherever its halves stand.
+            let units = "one\n\u{a0a}two\nthree\n".encode_utf16().flat_map(bytes);
+            let text: Vec<u8> = mark.iter().copied().chain(units).collect();
+            for (last, expected) in [(100, 0), (25, 10), (22, 10), (21, 20), (12, 20), (11, 32)] {
+                assert_eq!(begun(Start::Last(last), NOON, &text).0, expected, "{last} of {}", text.len());
+            }
+        }
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl<D: Disk> Tail<D> {
             }
         }
         self.link();
+        self.release_deleted(now);
         self.disk.watch(&dirs);
         self.swept = Some(now);
         self.swept_wall = self.wall;

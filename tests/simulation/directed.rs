@@ -18,10 +18,15 @@ const RULES: &str = "[[rule]]\nname = \"census\"\nsource = \"s\"\nmatch = 'hit'\
 const START: i64 = 1_772_323_220_000_000;
 
 fn start(disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
+    start_as(SETTINGS, disk, power, now)
+}
+
+/// The machine with these settings.
+pub(super) fn start_as(settings: &str, disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
     let opened = Store::with_backend(power.clone()).expect("a sound disk");
     let text = |path: &str, text: &str| Text { path: path.into(), text: text.to_owned() };
     let settings =
-        config::settings(&text("/tripline.toml", SETTINGS), &TimeZone::UTC).0.expect("sound settings");
+        config::settings(&text("/tripline.toml", settings), &TimeZone::UTC).0.expect("sound settings");
     let rules = config::ruleset(&[text("/rules.toml", RULES)], Some(&settings.sources), &[], &TimeZone::UTC);
     let setup = Setup {
         disk: disk.clone(),

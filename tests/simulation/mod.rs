@@ -20,6 +20,7 @@ mod network;
 mod plan;
 mod recorded;
 mod seeds;
+mod sources;
 mod trace;
 mod world;
 mod writer;

@@ -1,5 +1,7 @@
 //! Keys of `tripline.toml`, but for those of sinks.
 
+use std::time::Duration;
+
 use super::{A_MOMENT, A_SECOND, ANY_COUNT, ANY_TIME, Key, Kind, key};
 
 /// More threads than any machine's disks can feed.
@@ -94,6 +96,19 @@ pub const SOURCE: &[Key] = &[
     key("multiline", Kind::Multiline, "each line by itself", "How lines are joined to records."),
     key("labels", Kind::Labels, "{}", "Labels of alerts of rules that see only sources with the same value."),
     key("redact", Kind::Patterns, "[]", "What is taken out of its lines before anything of them is kept."),
+    key(
+        "blind_after",
+        Kind::DurationOrNever(Duration::from_secs(1)),
+        "\"10m\"",
+        "After this long without a file, or with one that can not be read, `tripline_source_blind` is raised.",
+    ),
+    key(
+        "lagging_after",
+        Kind::DurationOrNever(Duration::from_secs(1)),
+        "\"10m\"",
+        "When bytes are unread for this long while more come, `tripline_lagging` is raised.",
+    ),
+    key("tell_lost", Kind::Switch, "true", "`false`: `tripline_lost_bytes` is not raised."),
 ];
 
 /// Keys of [`SOURCE`] that a later version will have.

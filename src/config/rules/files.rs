@@ -12,7 +12,7 @@ use super::super::walk::{Fields, parse};
 use super::{Around, Reader};
 use crate::model::{Format, SourceName};
 use crate::rule::Redaction;
-use crate::settings::{Source, Start};
+use crate::settings::{OwnAlerts, Source, Start};
 
 /// The files of a rule, and those that are left out; sorted.
 type Globs = (Vec<PathBuf>, Vec<String>);
@@ -77,6 +77,7 @@ pub(in super::super) fn sources(texts: &[Text], local: &TimeZone) -> Vec<Source>
             multiline: None,
             labels: Vec::new(),
             redact: Redaction { defaults: false, own: Vec::new() },
+            own: OwnAlerts::default(),
         })
         .collect();
     sources.sort_by(|a, b| a.name.cmp(&b.name));

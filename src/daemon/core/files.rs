@@ -42,12 +42,8 @@ impl<D: Disk> Core<D> {
                     self.touched.insert(*file);
                     self.sync_phase(*file, now);
                 }
-                Note::Truncated { file, lost, .. } => {
-                    if let Some(place) = self.places.get(file) {
-                        let counts = self.source_counts.entry(place.source.clone()).or_default();
-                        counts.truncations += 1;
-                        counts.lost_bytes += lost;
-                    }
+                Note::Truncated { .. } | Note::CutShort { .. } | Note::Lost { .. } | Note::GivenUp { .. } => {
+                    self.count_loss(&note, now);
                 }
                 Note::Unreadable { file, .. } | Note::Readable { file, .. } => {
                     if let Some(file) = file {
@@ -69,7 +65,7 @@ impl<D: Disk> Core<D> {
                         self.ended.insert(*file);
                     }
                 }
-                Note::Lost { .. } | Note::NotRegular { .. } => {}
+                Note::NotRegular { .. } => {}
             }
             self.remarks.push(Remark::Tail(note));
         }

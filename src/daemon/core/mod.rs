@@ -8,9 +8,10 @@ mod files;
 mod lanes;
 mod owed;
 mod pipe;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::settings::{Settings, Sink, Source};
 use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
 use crate::sink::queue::Queue;
 use crate::store::{Batch, Store};
-use crate::tail::{self, Disk, FileStatus, Note, Tail};
+use crate::tail::{self, Disk, FileStatus, Loss, Note, Tail};
 
 use lanes::Lanes;
 use owed::Down;
@@ -106,10 +107,12 @@ pub struct SourceCounts {
     pub cut_records: u64,
     /// Lines of which fields were wanted and that have none.
     pub unparsed_lines: u64,
-    /// Bytes known to be lost.
-    pub lost_bytes: u64,
-    /// Files that were truncated or replaced.
+    /// Bytes known to be lost, by how: as [`Loss::ALL`].
+    pub lost_bytes: [u64; Loss::ALL.len()],
+    /// Files that were cut or written anew. What was written to them after the last look before, nobody knows.
     pub truncations: u64,
+    /// Files that were not found again or were given up.
+    pub lost_files: u64,
 }
 
 /// The machine.
@@ -157,6 +160,8 @@ pub struct Core<D: Disk> {
     beat: Option<(Vec<SinkName>, Duration, Timestamp)>,
     /// Sinks that are suspended, and those that have taken nothing for long, as far as it was told.
     down: Down,
+    /// How sources are, as far as it was told.
+    told: sources::Told,
     /// The `[[sink]]` that stands in for a queue.
     fallbacks: BTreeMap<SinkName, SinkName>,
     /// The `[[sink]]` that a queue is of.
@@ -259,6 +264,7 @@ impl<D: Disk> Core<D> {
             retry_at: None,
             beat: None,
             down: Down::default(),
+            told: sources::Told::default(),
             fallbacks: BTreeMap::new(),
             of: BTreeMap::new(),
             scope,
@@ -307,7 +313,7 @@ impl<D: Disk> Core<D> {
                 // The next look at the queues sees that it is over.
                 "tripline_sink_suspended" => self.down.suspended.extend(about(&alert)),
                 "tripline_sink_failing" => self.down.failing.extend(about(&alert)),
-                _ => {}
+                _ => self.told.recall(&alert),
             }
         }
     }
@@ -431,6 +437,7 @@ impl<D: Disk> Core<D> {
         if self.retry_at.is_none() {
             self.engine.tick(now.time);
         }
+        self.watch_sources(now);
         self.decide(now);
         self.watch_sinks(now);
         self.plan(now);
@@ -632,6 +639,11 @@ impl<D: Disk> Core<D> {
     /// All files that are followed.
     pub fn files(&self) -> Vec<FileStatus> {
         self.tail.status()
+    }
+
+    /// What can not be read, name by name: whose it is, the name, and the operating system's words.
+    pub fn faults(&self) -> impl Iterator<Item = (&SourceName, &Path, &str)> {
+        self.tail.faults()
     }
 
     /// The queue of each sink.

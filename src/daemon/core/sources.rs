@@ -1,0 +1,176 @@
+//! What is told of sources: that something of them can not be read, that they are written faster than they are read,
+//! that bytes of them are lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Core, Now};
+use crate::config::own::OF_SOURCE;
+use crate::model::{SourceName, Timestamp, Transition, duration_text};
+use crate::scan::MatchKind;
+use crate::settings::Source;
+use crate::tail::{Disk, FileStatus, Note, Phase};
+use crate::untrusted::Untrusted;
+
+/// Between two looks at how sources are.
+const EVERY: Duration = Duration::from_secs(1);
+
+const BLIND: &str = "tripline_source_blind";
+const LAGGING: &str = "tripline_lagging";
+
+/// How sources are, as far as it was told.
+#[derive(Debug)]
+pub(super) struct Told {
+    next: Timestamp,
+    /// Since when something of a source is not readable.
+    blind_since: BTreeMap<SourceName, Timestamp>,
+    blind: BTreeSet<SourceName>,
+    lagging: BTreeSet<SourceName>,
+    /// Those that were behind when the process began, and have not been read to the end since.
+    recalled: BTreeSet<SourceName>,
+}
+
+impl Default for Told {
+    fn default() -> Told {
+        let (blind_since, blind) = Default::default();
+        Told { next: Timestamp::MIN, blind_since, blind, lagging: BTreeSet::new(), recalled: BTreeSet::new() }
+    }
+}
+
+impl Told {
+    /// An alert that a process before this one had raised: the next look sees whether it is over.
+    pub(super) fn recall(&mut self, alert: &Transition) {
+        let Some(source) = alert.labels.get(OF_SOURCE).map(|name| SourceName::new(name.as_str())) else {
+            return;
+        };
+        match alert.key.rule.as_str() {
+            BLIND => {
+                self.blind.insert(source);
+            }
+            LAGGING => {
+                self.recalled.insert(source.clone());
+                self.lagging.insert(source);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<D: Disk> Core<D> {
+    /// Looks at how sources are, and raises and ends what is told of that.
+    pub(super) fn watch_sources(&mut self, now: Now) {
+        // What is not read because nothing can be committed is told as that.
+        if now.time < self.told.next || self.retry_at.is_some() {
+            return;
+        }
+        self.told.next = now.time.plus(EVERY);
+        let files = self.tail.status();
+        let (mut blind, mut lagging) = (BTreeMap::new(), BTreeMap::new());
+        let sources = std::mem::take(&mut self.sources);
+        for source in &sources {
+            let mine = || files.iter().filter(|file| file.source == source.name);
+            if let Some(why) = self.is_blind(source, mine().count(), now) {
+                blind.insert(source.name.clone(), why);
+            }
+            if let Some(why) = self.told.is_lagging(source, mine(), now) {
+                lagging.insert(source.name.clone(), why);
+            }
+        }
+        self.sources = sources;
+        let before = std::mem::replace(&mut self.told.blind, blind.keys().cloned().collect());
+        self.say(BLIND, &before, &blind, now);
+        let before = std::mem::replace(&mut self.told.lagging, lagging.keys().cloned().collect());
+        self.say(LAGGING, &before, &lagging, now);
+    }
+
+    fn say(
+        &mut self,
+        rule: &'static str,
+        before: &BTreeSet<SourceName>,
+        after: &BTreeMap<SourceName, String>,
+        now: Now,
+    ) {
+        for (name, why) in after.iter().filter(|(name, _)| !before.contains(*name)) {
+            self.engine.own(rule, MatchKind::Match, &[(OF_SOURCE, name.as_str())], why, now.time);
+        }
+        for name in before.iter().filter(|name| !after.contains_key(*name)) {
+            self.engine.own(rule, MatchKind::Resolve, &[(OF_SOURCE, name.as_str())], "", now.time);
+        }
+    }
+
+    /// Why a source is blind, if it is to be told, or has been told and is not over.
+    fn is_blind(&mut self, source: &Source, files: usize, now: Now) -> Option<String> {
+        let after = source.own.blind_after?;
+        let mut faults: Vec<_> = self.tail.faults().filter(|(of, ..)| **of == source.name).collect();
+        faults.sort_unstable();
+        let why = match faults.first() {
+            Some((_, path, error)) => {
+                let more = match faults.len() {
+                    1 => String::new(),
+                    more => format!(", and {} more", more - 1),
+                };
+                format!("`{}`: {error}{more}", Untrusted(&path.to_string_lossy()))
+            }
+            None if files == 0 => "no file fits its `files`".to_owned(),
+            None => {
+                self.told.blind_since.remove(&source.name);
+                return None;
+            }
+        };
+        let since = *self.told.blind_since.entry(source.name.clone()).or_insert(now.time);
+        let told = self.told.blind.contains(&source.name);
+        (told || now.time.since(since) >= after).then_some(why)
+    }
+
+    /// Counts what a note of the tail says is lost, and tells it.
+    pub(super) fn count_loss(&mut self, note: &Note, now: Now) {
+        let Some((file, loss, bytes)) = note.loss() else { return };
+        let Some(place) = self.places.get(&file) else { return };
+        let source = place.source.clone();
+        let counts = self.source_counts.entry(source.clone()).or_default();
+        counts.lost_bytes[loss as usize] += bytes;
+        match note {
+            Note::Truncated { .. } | Note::CutShort { .. } => counts.truncations += 1,
+            _ => counts.lost_files += 1,
+        }
+        let is_told = self.sources.iter().any(|known| known.name == source && known.own.lost_bytes);
+        if bytes > 0 && is_told {
+            let path = self.tail.path(file).map(|path| path.to_string_lossy().into_owned());
+            let line =
+                format!("{bytes} bytes of `{}`: {}", Untrusted(&path.unwrap_or_default()), loss.about());
+            let about = [(OF_SOURCE, source.as_str())];
+            self.engine.own("tripline_lost_bytes", MatchKind::Match, &about, &line, now.time);
+        }
+    }
+}
+
+impl Told {
+    /// What a source has to catch up on, if it is to be told, or has been told and is not over.
+    fn is_lagging<'a>(
+        &mut self,
+        source: &Source,
+        files: impl Iterator<Item = &'a FileStatus>,
+        now: Now,
+    ) -> Option<String> {
+        let after = source.own.lagging_after?;
+        let age = |file: &FileStatus| file.unread_seen.map_or(Duration::ZERO, |seen| now.time.since(seen));
+        let behind = files.filter(|file| file.phase == Phase::Behind);
+        let Some(oldest) = behind.max_by_key(|file| age(file)) else {
+            self.recalled.remove(&source.name);
+            return None;
+        };
+        let age = age(oldest);
+        let is_told = if self.lagging.contains(&source.name) {
+            // It ends well below where it begins, so that it does not come and go.
+            age >= after / 2 || self.recalled.contains(&source.name)
+        } else {
+            // A backlog that does not grow is only read.
+            age >= after && now.time.since(oldest.grown) < after
+        };
+        let path = oldest.path.to_string_lossy();
+        is_told.then(|| {
+            let (lag, age) = (oldest.lag, duration_text(Duration::from_secs(age.as_secs())));
+            format!("{lag} bytes of `{}` are unread, the oldest for {age}", Untrusted(&path))
+        })
+    }
+}
