@@ -31,6 +31,8 @@ mod hostile;
 mod life;
 /// What stands in files: ends of lines, bytes, lengths, names.
 mod lines;
+/// Names of files that were chosen to do harm, and what is no file at all.
+mod names;
 mod outbox;
 mod pagerduty;
 /// What others on this machine, and on the way, get to see.
