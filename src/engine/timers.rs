@@ -171,6 +171,12 @@ impl Engine {
         key.timer = None;
         let rule = self.ruleset.rule(ix);
         let Some(due) = key.next_due(rule) else { return };
+        if self.freed.is_some_and(|freed| freed < due || (freed == due && key.held)) {
+            // What had been held back until then is told before its own time goes on. Not after each of many that end in
+            // one moment: all that is held back is looked at.
+            self.let_go_freed();
+            return self.schedule(ix, hash);
+        }
         // A key may be due later than its timer was set to. Then others may come first, though both are due by now.
         let is_due = match (self.clocks.reading_for(rule, &key.files, self.now), rang) {
             (Reading::Held(_, time), Timer::Held(_, set)) => due < time && due <= set,

@@ -55,10 +55,10 @@ fn told(
     let said: Vec<_> = said
         .map(|(((time, key, status), rule), tell)| (time, rule, key, status, format!("{tell:?}")))
         .collect();
-    // What was held back is told again as it stands, and so far where reads were cut decides whether it is while it stands.
-    let news: Vec<_> = said.into_iter().filter(|said| said.4 != "IfOther").collect();
-    assert!(news.iter().map(|said| said.0).is_sorted(), "told out of order: {news:?}");
-    news
+    // What was held back is told again as it stands.
+    let news: Vec<_> = said.iter().filter(|said| said.4 != "IfOther").map(|said| said.0).collect();
+    assert!(news.is_sorted(), "told out of order: {said:?}");
+    said
 }
 
 proptest! {
@@ -97,4 +97,26 @@ fn what_an_old_file_began_is_over_when_a_newer_one_says_so() {
         .filter(|said| !said.contains(" r "))
         .collect();
     assert_eq!(told, ["1 db warning Now", "400 db ok Now", "1800 slow warning Now", "1860 slow ok Now"]);
+}
+
+#[test]
+fn what_unless_held_back_is_told_when_the_other_is_over_wherever_reads_were_cut() {
+    let check = |over: i64| {
+        let lines = [(1, 0, 1), (2, 0, 1), (3, 1, 1), (over, 0, 3), (64, 0, 0)];
+        let seen = |blocks| -> Vec<String> {
+            let told = told(&lines, &[0; 5], blocks);
+            let slow = told.into_iter().filter(|said| said.1 == "slow");
+            slow.map(|(time, _, _, status, tell)| format!("{time} {status} {tell}")).collect()
+        };
+        for blocks in 1..=lines.len() {
+            assert_eq!(
+                seen(blocks),
+                ["3 warning Known", "3 warning IfOther", "63 ok Now"],
+                "over at {over}, blocks of {blocks}"
+            );
+        }
+    };
+    check(4);
+    // In the moment in which it would be over itself.
+    check(63);
 }
