@@ -8,6 +8,7 @@ mod encoding;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,6 +146,26 @@ pub enum Format {
     Json,
     /// `key=value` pairs.
     Logfmt,
+}
+
+/// What a container runtime writes around each line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// Each line is in that of CRI, in that of Docker, or in none.
+    Auto,
+    /// That of CRI, as containerd and CRI-O write it: `2026-01-02T15:04:05.6Z stdout F text`.
+    Cri,
+    /// That of Docker's `json-file`: `{"log":"text\n","stream":"stdout","time":"2026-01-02T15:04:05.6Z"}`.
+    Docker,
+}
+
+impl Envelope {
+    /// What is written around the lines of a file, or of the files of a glob, if nobody says: on a node of Kubernetes and
+    /// on a host of Docker containers write to known places.
+    pub fn usual_for(path: &Path) -> Option<Envelope> {
+        const PLACES: [&str; 3] = ["/var/log/pods", "/var/log/containers", "/var/lib/docker/containers"];
+        PLACES.iter().any(|place| path.starts_with(place)).then_some(Envelope::Auto)
+    }
 }
 
 impl Format {

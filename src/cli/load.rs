@@ -15,7 +15,7 @@ use crate::config::probe::{Probe, Stopwatch};
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::worked;
 use crate::daemon::deliver::{Unfit, unfit};
-use crate::model::{Format, SourceName};
+use crate::model::{Envelope, Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
 use crate::settings::{Admin, OwnAlerts, Peer, SecretFrom, Settings, Source, Start};
 
@@ -375,6 +375,7 @@ fn take_arguments(
         multiline: multiline.cloned(),
         max_line: 64 * 1024,
         encoding: None,
+        envelope: files.iter().find_map(|file| Envelope::usual_for(file)),
         format,
         repeats: false,
         labels: Vec::new(),

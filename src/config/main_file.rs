@@ -18,7 +18,7 @@ use super::pattern::{self, Budget};
 use super::units::parse_start;
 use super::walk::{Fields, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, multiline, zone};
-use crate::model::{Encoding, Format, SinkName, SourceName};
+use crate::model::{Encoding, Envelope, Format, SinkName, SourceName};
 use crate::rule::Redaction;
 use crate::settings::{Admin, Heartbeat, OnStop, OwnAlerts, Peer, Settings, Sink, Source, Start};
 
@@ -204,7 +204,6 @@ fn read_source(
     let own = OwnAlerts::default();
     Some(Source {
         name: SourceName::new(fields.text("name")?.text),
-        files,
         exclude: fields.texts("exclude").iter().map(|glob| glob.text.to_owned()).collect(),
         start: fields.text("start").and_then(|said| parse_start(said.text).ok()).unwrap_or(Start::End),
         tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local)),
@@ -221,6 +220,14 @@ fn read_source(
             Some("utf-16be") => Some(Encoding::Utf16Be),
             _ => None,
         },
+        envelope: match fields.text("envelope").map(|word| word.text) {
+            Some("none") => None,
+            Some("cri") => Some(Envelope::Cri),
+            Some("docker") => Some(Envelope::Docker),
+            Some(_) => Some(Envelope::Auto),
+            None => files.iter().find_map(|glob| Envelope::usual_for(glob)),
+        },
+        files,
         repeats: fields.switch("repeats").unwrap_or(false),
         format: match fields.text("format").map(|word| word.text) {
             Some("json") => Format::Json,

@@ -64,6 +64,7 @@ pub(super) fn view<D: Disk>(
             cut_lines: counts.cut_lines,
             cut_records: counts.cut_records,
             unparsed_lines: counts.unparsed_lines,
+            bare_lines: counts.bare_lines,
             problems: blind.take(MOST_WORST).collect(),
         }
     });

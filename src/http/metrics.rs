@@ -151,7 +151,9 @@ impl Scrape {
         let cut = "Records with as many lines or bytes as they may have; what follows is in others";
         to.counter("cut_records", cut, each(view, |s| s.cut_records))?;
         let unparsed = "Lines of which fields were wanted and that are not of the source's `format`";
-        to.counter("unparsed_lines", unparsed, each(view, |s| s.unparsed_lines))
+        to.counter("unparsed_lines", unparsed, each(view, |s| s.unparsed_lines))?;
+        let bare = "Lines without the `envelope` of their source, matched as they are";
+        to.counter("bare_lines", bare, each(view, |s| s.bare_lines))
     }
 
     fn rules(&self, to: &mut Families<'_>) -> fmt::Result {
@@ -235,6 +237,7 @@ mod tests {
                 cut_lines: 6,
                 cut_records: 9,
                 unparsed_lines: 8,
+                bare_lines: 10,
                 problems: vec!["canary".to_owned()],
             }],
             rules: vec![RuleView {
@@ -311,6 +314,7 @@ mod tests {
             r#"tripline_cut_lines_total{source="a\"b\\c\nd"} 6"#,
             r#"tripline_cut_records_total{source="a\"b\\c\nd"} 9"#,
             r#"tripline_unparsed_lines_total{source="a\"b\\c\nd"} 8"#,
+            r#"tripline_bare_lines_total{source="a\"b\\c\nd"} 10"#,
             r#"tripline_rule_tried_lines_total{rule="ssh"} 70"#,
             r#"tripline_rule_matches_total{rule="ssh"} 7"#,
             r#"tripline_rule_recoveries_total{rule="ssh"} 8"#,

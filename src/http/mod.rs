@@ -101,6 +101,8 @@ pub struct SourceView {
     pub cut_records: u64,
     /// Lines of which fields were wanted and that are not of the source's format.
     pub unparsed_lines: u64,
+    /// Lines without the envelope of their source.
+    pub bare_lines: u64,
     /// What is wrong with it, each in one sentence.
     pub problems: Vec<String>,
 }

@@ -31,6 +31,8 @@ pub struct Scanned {
     pub cut_records: u64,
     /// Lines of which fields were wanted and that are not of their source's format.
     pub unparsed_lines: u64,
+    /// Lines without the envelope of their source, which were matched as they are.
+    pub bare_lines: u64,
     pub(super) room: Room,
     /// Lines that others stand for, and records that do not stand in the block as they are joined.
     pub(super) made: Vec<u8>,
@@ -137,7 +139,7 @@ impl Scanned {
         self.room.fields.made.clear();
         self.made.clear();
         (self.consumed, self.skipping, self.stamp) = (0, false, None);
-        (self.cut_lines, self.cut_records, self.unparsed_lines) = (0, 0, 0);
+        (self.cut_lines, self.cut_records, self.unparsed_lines, self.bare_lines) = (0, 0, 0, 0);
     }
 
     /// Lines on which patterns were tried and did not fit: what is watched for is more common than the patterns.
@@ -221,6 +223,18 @@ impl<'a> Captures<'a> {
 impl Span {
     pub(super) fn new(from: usize, to: usize) -> Span {
         Span { from: from as u32, to: to as u32 }
+    }
+
+    /// The same behind a block of `len` bytes rather than in or behind `text`: what stands in `text` is put into `made`,
+    /// where what stands behind it is already.
+    pub(super) fn moved(self, text: &[u8], made: &mut Vec<u8>, len: usize) -> Span {
+        let (from, to) = (self.from as usize, self.to as usize);
+        if let Some(from) = from.checked_sub(text.len()) {
+            return Span::new(len + from, len + to - text.len());
+        }
+        let from_made = made.len();
+        made.extend_from_slice(&text[from..to]);
+        Span::new(len + from_made, len + made.len())
     }
 
     pub(super) fn of<'a>(self, text: &'a [u8], behind: &'a [u8]) -> &'a [u8] {

@@ -21,7 +21,7 @@ use super::record::Record;
 use super::runs::{self, OneOf};
 use super::sieve::{Choice, Rates, Sieve};
 use super::stamp::Stamp;
-use super::{MatchKind, Span};
+use super::{MatchKind, Span, unwrap};
 use crate::model::Format;
 use crate::rule::{Pattern, Rule, RuleIx, Ruleset};
 
@@ -99,6 +99,7 @@ pub(super) struct Room {
     /// Where something stands in a block that a pattern waits for, and which.
     pub(super) places: Vec<(u32, u32)>,
     pub(super) records: Vec<Record>,
+    pub(super) unwrap: unwrap::Room,
     backtrack: backtrack::Room,
     /// Where the groups of one pattern begin and end.
     slots: Vec<Option<NonMaxUsize>>,

@@ -6,6 +6,7 @@
 
 mod backtrack;
 mod decode;
+mod envelope;
 mod fields;
 mod found;
 mod frame;
@@ -22,9 +23,11 @@ mod sieve;
 mod spelled;
 pub mod stamp;
 pub mod stamps;
+mod unwrap;
 pub mod why;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use memchr::{memchr, memrchr};
 
@@ -37,14 +40,17 @@ use matcher::{Fit, Matcher};
 pub use record::records;
 pub use review::Review;
 
-use crate::model::{FileId, Format, Position};
+use crate::model::{Envelope, FileId, Format, Position};
 use crate::rule::{Multiline, Rule, Ruleset};
 use stamp::Stamp;
+use unwrap::Unwrap;
 
 /// Bytes that show what a log is like. Where less is read at a time, there is little to gain from knowing.
 pub const SAMPLE: usize = 64 * 1024;
 /// Bytes that are gone through at once, up to the end of a line: they stay in the nearest cache for every pass.
 const CHUNK: usize = 16 << 10;
+/// Lines of a record whose lines stand in envelopes, at most: what stands around them takes room too.
+pub const MOST_UNWRAPPED: usize = 1000;
 /// Lines that are gone back over for a stamp, for a line that has none of its own.
 const STAMP_LINES: usize = 64;
 
@@ -57,6 +63,8 @@ pub struct Scanner {
     repeats: bool,
     /// How lines are joined, if they are.
     multiline: Option<Multiline>,
+    /// See [`Scanner::unwrapping`].
+    unwrap: Option<Unwrap>,
 }
 
 /// Bytes of one file, to be scanned.
@@ -121,12 +129,30 @@ impl Scanner {
             max_line: max_line.min(most).max(1),
             repeats: false,
             multiline: multiline.cloned(),
+            unwrap: None,
         }
     }
 
     /// Bytes of a block that always gets on.
-    pub fn longest(max_line: usize, multiline: Option<&Multiline>) -> usize {
-        multiline.map_or(max_line, |multiline| multiline.max_bytes.max(max_line)) + LINE_END
+    pub fn longest(max_line: usize, multiline: Option<&Multiline>, envelope: Option<Envelope>) -> usize {
+        match envelope {
+            Some(envelope) => Unwrap::new(envelope, Duration::ZERO, max_line, multiline).longest_block(),
+            None => multiline.map_or(max_line, |multiline| multiline.max_bytes.max(max_line)) + LINE_END,
+        }
+    }
+
+    /// The same for lines that stand in an envelope: what is in it is matched. The time in it is that of the line. Where
+    /// several streams stand in one file, what waits for its end does not hold up the lines of others that are written
+    /// `flush` later or more.
+    ///
+    /// Records then have at most [`MOST_UNWRAPPED`] lines.
+    pub fn unwrapping(self, envelope: Option<Envelope>, flush: Duration) -> Scanner {
+        let multiline = self.multiline.clone().map(|multiline| match envelope {
+            Some(_) => Multiline { max_lines: multiline.max_lines.min(MOST_UNWRAPPED), ..multiline },
+            None => multiline,
+        });
+        let unwrap = |envelope| Unwrap::new(envelope, flush, self.max_line, multiline.as_ref());
+        Scanner { unwrap: envelope.map(unwrap), multiline, ..self }
     }
 
     /// The same, for logs whose lines are not joined and in which a line such as `sshd[7]: message repeated 5 times: [ X ]` may stand for five lines with
@@ -146,6 +172,14 @@ impl Scanner {
     /// longer than `max_line` the head is matched, and the rest skipped over as many blocks as it takes.
     pub fn scan(&self, block: Block<'_>, out: &mut Scanned) {
         out.clear();
+        match &self.unwrap {
+            Some(unwrap) => self.scan_wrapped(unwrap, block, out),
+            None => self.scan_text(block, out),
+        }
+    }
+
+    /// Adds to `out` what is found in lines that stand in no envelope.
+    fn scan_text(&self, block: Block<'_>, out: &mut Scanned) {
         let bytes = block.bytes;
         let mut begin = 0;
         if block.skipping {

@@ -25,9 +25,9 @@ pub(super) struct Record {
     /// Bytes behind that which belong to no line.
     hole: usize,
     /// Where the next one begins.
-    to: usize,
+    pub(super) to: usize,
     /// Nothing that follows can belong to it.
-    over: bool,
+    pub(super) over: bool,
     /// It may be only the head of what was written: it has as many lines or bytes as it may have.
     cut: bool,
     /// `to` lies in the rest of an over-long line.
@@ -61,12 +61,12 @@ impl Piece<'_> {
 
 /// Goes from record to record.
 #[derive(Clone, Copy, Debug)]
-struct Walk<'a> {
-    how: &'a Multiline,
-    max_line: usize,
-    bytes: &'a [u8],
+pub(super) struct Walk<'a> {
+    pub(super) how: &'a Multiline,
+    pub(super) max_line: usize,
+    pub(super) bytes: &'a [u8],
     /// What becomes of an unterminated last line.
-    tail: Tail,
+    pub(super) tail: Tail,
 }
 
 impl<'a> Walk<'a> {
@@ -86,7 +86,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The record that begins there.
-    fn record(&self, from: usize) -> Option<Record> {
+    pub(super) fn record(&self, from: usize) -> Option<Record> {
         let first = self.piece(from)?;
         let begin = from + first.line.hole;
         let mut record = Record {

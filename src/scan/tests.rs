@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+mod unwrapped;
+
 use super::samples::{any_pattern, crowded, rule};
 use super::*;
 use crate::rule::{Bound, Pattern, Preset, RuleIx};
@@ -86,9 +88,14 @@ fn naive(
     multiline: Option<&Multiline>,
     early: bool,
 ) -> (Vec<KeptMatch>, u64) {
-    let mut matches = Vec::new();
     let (records, cut_lines) = records_of(text, max_line, multiline, early);
-    for Naive { start, text, stamp } in &records {
+    (naive_of(&records, rules), cut_lines)
+}
+
+/// What of these records fits the rules, each held against each.
+fn naive_of(records: &[Naive], rules: &[Rule]) -> Vec<KeptMatch> {
+    let mut matches = Vec::new();
+    for Naive { start, text, stamp } in records {
         let raw = text.as_slice();
         for (ix, rule) in (0..).zip(rules) {
             if rule.ignore.iter().any(|pattern| pattern.regex.is_match(raw)) {
@@ -122,7 +129,7 @@ fn naive(
             });
         }
     }
-    (matches, cut_lines)
+    matches
 }
 
 /// Scans as a follower does: what is not consumed is offered again together with what came since.
@@ -164,7 +171,10 @@ impl<'a> Follower<'a> {
         // A line without a stamp takes the newest that its file had before the block.
         let keep = |found: Match<'_>| KeptMatch { stamp: found.stamp.or(self.newest), ..found.keep() };
         let matches = self.scanned.matches(block.bytes).map(keep).collect();
-        let longest = Scanner::longest(self.scanner.max_line, self.scanner.multiline.as_ref());
+        let longest = match &self.scanner.unwrap {
+            Some(unwrap) => unwrap.longest_block(),
+            None => Scanner::longest(self.scanner.max_line, self.scanner.multiline.as_ref(), None),
+        };
         let stuck = self.scanned.consumed == 0 && block.bytes.len() >= longest;
         assert!(!stuck, "a block of that size must get on");
         matches

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Encoding, Format, SinkName, SourceName};
+use crate::model::{Encoding, Envelope, Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
 pub use pasted::{is_path, is_variable};
 pub use sink::{
@@ -96,6 +96,8 @@ pub struct Source {
     pub max_line: usize,
     /// How its files are written; `None`: as their first bytes say, else UTF-8.
     pub encoding: Option<Encoding>,
+    /// What a container runtime writes around each of its lines; `None`: nothing.
+    pub envelope: Option<Envelope>,
     /// What its lines are made of: whether they have fields.
     pub format: Format,
     /// Whether `message repeated 5 times: [ X ]` is five lines with X.

@@ -22,6 +22,7 @@ pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
         max_line: 64 * 1024,
         multiline: None,
         encoding: None,
+        envelope: None,
         format: crate::model::Format::Plain,
         repeats: false,
         labels: Vec::new(),

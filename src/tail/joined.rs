@@ -29,7 +29,13 @@ impl<D: Disk> Tail<D> {
         let old: Vec<FileId> = old.map(|(id, _)| *id).collect();
         for id in new {
             let Some(file) = self.files.get(&id) else { continue };
-            let names = logs(&file.path);
+            // Beside one another stand `app-1.log` and `app-2.log`, which are parts of nothing if there is no `app`.
+            let is_known = |name: &PathBuf| {
+                let mut mine = self.files.values().filter(|other| other.source == file.source);
+                mine.any(|other| other.names().any(|known| known == name))
+            };
+            let mut names = logs(&file.path);
+            names.retain(is_known);
             let others = old.iter().filter_map(|other| Some((*other, self.files.get(other)?)));
             let others = others.filter(|(other, before)| {
                 let earlier = match (before.born, file.born) {
@@ -252,6 +258,13 @@ mod tests {
         let expected = |names: &'static str| ["open 1 a.log at 0", names, "open 2 a.log.1 at 0", "open 3 a.log at 0", "1:A| b| c", "2:B| d| e"];
         check(&steps, &expected("open 1 a.log.2 at 0"));
         check_in(&["/d/a.log*"], &steps, &expected("open 1 a.log.2 at 0"));
+    }
+
+    #[test]
+    fn a_record_does_not_go_on_in_a_file_that_stands_beside_its_own() {
+        check(&[Start, Add("w-1.log", "A\n b\n"), Tick(1000), Add("w-2.log", " c\nB\n"), Tick(1000)], &[
+            "open 1 w-1.log at 0", "open 2 w-2.log at 0", "2: c",
+        ]);
     }
 
     #[test]

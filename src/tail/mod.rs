@@ -743,9 +743,9 @@ impl Watched {
         }
     }
 
-    /// True if lines are joined to records.
+    /// True if lines are joined, to records or from pieces, so that what is at the end of a file may go on in another.
     fn joins(&self) -> bool {
-        self.settings.multiline.is_some()
+        self.settings.multiline.is_some() || self.settings.envelope.is_some()
     }
 }
 

@@ -15,6 +15,7 @@ mod chats;
 mod check;
 /// Help, colour, pipes that close, the demo.
 mod cli;
+mod containers;
 /// A peer that fails in every way.
 mod delivery;
 /// All of them at once, with kills.

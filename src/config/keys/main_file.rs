@@ -82,6 +82,12 @@ pub const SOURCE: &[Key] = &[
         "How its files are written: \"auto\" goes by the mark that a file begins with, else it is UTF-8.",
     ),
     key(
+        "envelope",
+        Kind::Choice(&["auto", "none", "cri", "docker"]),
+        "\"auto\" for files of containers, else \"none\"",
+        "What a container runtime writes around each line; rules see what is in it.",
+    ),
+    key(
         "format",
         Kind::Choice(&["plain", "json", "logfmt"]),
         "\"plain\"",

@@ -10,7 +10,7 @@ use super::super::Text;
 use super::super::diagnostic::{Problems, short};
 use super::super::walk::{Fields, parse};
 use super::{Around, Reader};
-use crate::model::{Format, SourceName};
+use crate::model::{Envelope, Format, SourceName};
 use crate::rule::Redaction;
 use crate::settings::{OwnAlerts, Source, Start};
 
@@ -64,6 +64,7 @@ pub(in super::super) fn sources(texts: &[Text], local: &TimeZone) -> Vec<Source>
         .into_iter()
         .map(|((files, exclude), name)| Source {
             name: SourceName::new(name),
+            envelope: files.iter().find_map(|glob| Envelope::usual_for(glob)),
             files,
             exclude,
             start: Start::End,

@@ -169,6 +169,7 @@ impl<D: Disk> Core<D> {
             counts.cut_lines += scanned.cut_lines;
             counts.cut_records += scanned.cut_records;
             counts.unparsed_lines += scanned.unparsed_lines;
+            counts.bare_lines += scanned.bare_lines;
             let review = self.reviews.entry(place.source.clone()).or_default();
             if review.is_due(bytes, scanned)
                 && let Some(scanner) = self.scanners.get_mut(&place.source)

@@ -107,6 +107,8 @@ pub struct SourceCounts {
     pub cut_records: u64,
     /// Lines of which fields were wanted and that have none.
     pub unparsed_lines: u64,
+    /// Lines without the envelope of their source.
+    pub bare_lines: u64,
     /// Bytes known to be lost, by how: as [`Loss::ALL`].
     pub lost_bytes: [u64; Loss::ALL.len()],
     /// Files that were cut or written anew. What was written to them after the last look before, nobody knows.
@@ -339,13 +341,14 @@ impl<D: Disk> Core<D> {
                 let sees = |rule: &Rule| rule.sources.contains(&source.name);
                 let (max_line, multiline) = (source.max_line, source.multiline.as_ref());
                 let scanner = Scanner::joining(&ruleset, sees, max_line, source.format, multiline);
+                let scanner = scanner.unwrapping(source.envelope, source.flush);
                 (source.name.clone(), scanner.counting_repeats(source.repeats))
             })
             .collect();
         self.sources.clone_from(&settings.sources);
         // A block always holds a whole line or record, so that reading gets on.
         let of = |source: &Source| {
-            let longest = Scanner::longest(source.max_line, source.multiline.as_ref());
+            let longest = Scanner::longest(source.max_line, source.multiline.as_ref(), source.envelope);
             if source.encoding == Some(Encoding::Utf8) { longest } else { Scanner::longest_encoded(longest) }
         };
         let longest = settings.sources.iter().map(of).max().unwrap_or(0);

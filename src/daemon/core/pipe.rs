@@ -67,6 +67,7 @@ impl<D: Disk> Core<D> {
         counts.cut_lines += self.scanned.cut_lines;
         counts.cut_records += self.scanned.cut_records;
         counts.unparsed_lines += self.scanned.unparsed_lines;
+        counts.bare_lines += self.scanned.bare_lines;
         let arrival = Arrival { at: Some(now.time), modified: now.time, skew_us: now.skew_us };
         self.scanned.tried.iter().for_each(|rule| self.engine.tried(*rule));
         let read = Read {

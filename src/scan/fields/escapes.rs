@@ -2,7 +2,7 @@
 
 /// Appends `text` without its escapes to `out`. What only looks like an escape stays as it is; half a pair of
 /// surrogates becomes U+FFFD.
-pub(super) fn undo(mut text: &[u8], out: &mut Vec<u8>) {
+pub(in crate::scan) fn undo(mut text: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', text) {
         out.extend_from_slice(&text[..at]);
         text = &text[at..];

@@ -3,7 +3,7 @@
 //! A field is a text by its name. What a line says is read to its end, because of several fields of one name the last
 //! counts; what is not asked for is passed over and kept nowhere.
 
-mod escapes;
+pub(super) mod escapes;
 mod json;
 mod logfmt;
 
