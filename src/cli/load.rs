@@ -368,6 +368,7 @@ fn take_arguments(
         name: SourceName::new("files"),
         files: files.to_vec(),
         exclude: Vec::new(),
+        follow_symlinks: false,
         start,
         tz: local.clone(),
         max_age: std::time::Duration::from_secs(15 * 60),

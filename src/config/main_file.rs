@@ -205,6 +205,7 @@ fn read_source(
     Some(Source {
         name: SourceName::new(fields.text("name")?.text),
         exclude: fields.texts("exclude").iter().map(|glob| glob.text.to_owned()).collect(),
+        follow_symlinks: fields.switch("follow_symlinks").unwrap_or(false),
         start: fields.text("start").and_then(|said| parse_start(said.text).ok()).unwrap_or(Start::End),
         tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local)),
         max_age: fields.duration("max_age").unwrap_or(Duration::from_secs(15 * 60)),

@@ -34,7 +34,7 @@ use crate::settings::{OnStop, Peer, Settings};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
-use crate::tail::{Disk, Note, RealDisk};
+use crate::tail::{Disk, Kind, Note, RealDisk};
 use crate::untrusted::Untrusted;
 
 /// Longest wait between two turns, so that `/healthz` and the watchdog can tell a quiet loop from a dead one.
@@ -748,7 +748,10 @@ fn say_note(note: &Note) {
         Note::Readable { path, .. } => {
             tracing::info!(path = %Untrusted(&path.to_string_lossy()), "can be read again");
         }
-        Note::NotRegular { path, .. } => {
+        Note::LeftAlone { path, kind: Kind::Link, .. } => {
+            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is a symbolic link that was found by a wildcard, and is left alone; `follow_symlinks = true` follows it");
+        }
+        Note::LeftAlone { path, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is no regular file and is left alone");
         }
         Note::Lost { path, from, why, .. } => {

@@ -82,6 +82,8 @@ pub struct Source {
     pub files: Vec<PathBuf>,
     /// Globs of what is left out; one without `/` is held against the file's name, others against the whole path.
     pub exclude: Vec<String>,
+    /// Whether symbolic links are followed that were found by a wildcard; those that were written are.
+    pub follow_symlinks: bool,
     /// Where a file that is there at first sight is begun.
     pub start: Start,
     /// Zone of stamps that name none.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::disk::Disk;
+use super::disk::{Disk, Kind};
 use super::{Note, REMEMBER, Tail, TailKind, Turn};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
@@ -15,6 +15,7 @@ pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
         name: SourceName::new(name),
         files: globs.iter().filter(|glob| !glob.starts_with('!')).map(PathBuf::from).collect(),
         exclude: globs.iter().filter_map(|glob| glob.strip_prefix('!')).map(str::to_owned).collect(),
+        follow_symlinks: false,
         start: Start::End,
         tz: jiff::tz::TimeZone::UTC,
         max_age: Duration::from_secs(900),
@@ -156,7 +157,9 @@ fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
             format!("blind {}: {}", who(file, &path), error.split(" (").next().unwrap())
         }
         Note::Readable { file, path, .. } => format!("sees {}", who(file, &path)),
-        Note::NotRegular { path, .. } => format!("odd {}", name(&path)),
+        Note::LeftAlone { path, kind, .. } => {
+            format!("{} {}", if kind == Kind::Link { "link" } else { "odd" }, name(&path))
+        }
         Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
         Note::CutShort { file, lost } => format!("short {} lost {lost}", file.0),
         Note::GivenUp { file, lost, .. } => format!("given up {} lost {lost}", file.0),

@@ -1,20 +1,22 @@
 //! The one place here that touches the operating system: facts and bytes of files, and hints that names moved.
-#![expect(clippy::disallowed_methods, reason = "this is the door through which directories are listed")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use inotify::{Inotify, WatchDescriptor, WatchMask};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
+use super::opened;
+use super::reach::{LinkLeft, Reach};
 use crate::model::Timestamp;
 use crate::saved::Locator;
 
-/// What a directory entry is, without following a link.
+/// What lies at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -40,8 +42,8 @@ pub struct Facts {
     pub born: Option<Timestamp>,
     /// Names it has; 0: deleted, and alive only through handles.
     pub links: u64,
-    /// False for directories, FIFOs, sockets and devices.
-    pub regular: bool,
+    /// What it is.
+    pub kind: Kind,
 }
 
 /// A failed look, in a form that can be kept and compared.
@@ -55,6 +57,8 @@ pub struct Fault {
     pub crowded: bool,
     /// The handle is of a server that forgot it; only opening the path again helps.
     pub stale: bool,
+    /// The path leads through a symbolic link that is not to be followed.
+    pub link: bool,
 }
 
 impl From<io::Error> for Fault {
@@ -63,6 +67,7 @@ impl From<io::Error> for Fault {
             absent: is_absent(&error),
             crowded: is_crowded(&error),
             stale: is(&error, Errno::STALE),
+            link: LinkLeft::is(&error),
             text: error.to_string(),
         }
     }
@@ -90,17 +95,18 @@ pub trait Disk {
     /// An open file. Dropping it closes it.
     type File;
 
-    /// The entries of a directory, in any order, without `.` and `..`.
+    /// The entries of a directory, in any order, without `.` and `..`; of a link it is not followed what it is.
     ///
     /// # Errors
     /// If any part of the listing failed: half a listing would look like deletion.
-    fn list(&mut self, dir: &Path) -> io::Result<Vec<(OsString, Kind)>>;
+    fn list(&mut self, dir: Reach<'_>) -> io::Result<Vec<(OsString, Kind)>>;
 
-    /// Opens for reading, follows symbolic links, never waits (not even for the writer of a FIFO).
+    /// Opens for reading, through no link but those that may be followed; never waits (not even for the writer of a
+    /// FIFO).
     ///
     /// # Errors
-    /// As the operating system says.
-    fn open(&mut self, path: &Path) -> io::Result<Self::File>;
+    /// As the operating system says, or that there is a link.
+    fn open(&mut self, at: Reach<'_>) -> io::Result<Self::File>;
 
     /// The facts of an open file.
     ///
@@ -108,11 +114,12 @@ pub trait Disk {
     /// As the operating system says.
     fn stat(&mut self, file: &Self::File) -> io::Result<Facts>;
 
-    /// The facts of what a path leads to now, symbolic links followed.
+    /// The facts of what a path leads to now: of a link at its end only if that may not be followed. On the way there
+    /// all links are followed, so it says nothing of what [`Disk::open`] will open.
     ///
     /// # Errors
-    /// As the operating system says; a dangling link is `NotFound`.
-    fn stat_path(&mut self, path: &Path) -> io::Result<Facts>;
+    /// As the operating system says; a link that is followed and leads nowhere is `NotFound`.
+    fn stat_path(&mut self, at: Reach<'_>) -> io::Result<Facts>;
 
     /// Reads at `offset`; may give fewer bytes than asked for, and gives 0 only at the end of the file.
     ///
@@ -160,32 +167,37 @@ impl Default for RealDisk {
 impl Disk for RealDisk {
     type File = File;
 
-    fn list(&mut self, dir: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+    fn list(&mut self, dir: Reach<'_>) -> io::Result<Vec<(OsString, Kind)>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = opened::open(dir, flags)?;
         let mut entries = Vec::new();
-        for entry in std::fs::read_dir(dir)? {
+        for entry in Dir::read_from(&dir)? {
             let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
             let kind = match entry.file_type() {
-                Ok(kind) if kind.is_file() => Kind::File,
-                Ok(kind) if kind.is_dir() => Kind::Dir,
-                Ok(kind) if !kind.is_symlink() => Kind::Other,
-                _ => Kind::Link,
+                FileType::Unknown => opened::file_type(&dir, Path::new(name)),
+                known => known,
             };
-            entries.push((entry.file_name(), kind));
+            entries.push((name.to_owned(), kind_of(kind)));
         }
         Ok(entries)
     }
 
-    fn open(&mut self, path: &Path) -> io::Result<File> {
+    fn open(&mut self, at: Reach<'_>) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+        Ok(File::from(opened::open(at, flags)?))
     }
 
     fn stat(&mut self, file: &File) -> io::Result<Facts> {
         Ok(facts(&rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, WANTED)?))
     }
 
-    fn stat_path(&mut self, path: &Path) -> io::Result<Facts> {
-        Ok(facts(&rustix::fs::statx(CWD, path, AtFlags::empty(), WANTED)?))
+    fn stat_path(&mut self, at: Reach<'_>) -> io::Result<Facts> {
+        let flags = if at.is_followed() { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        Ok(facts(&rustix::fs::statx(CWD, at.path, flags, WANTED)?))
     }
 
     fn read_at(&mut self, file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
@@ -271,7 +283,16 @@ fn facts(stat: &Statx) -> Facts {
         modified: instant(stat.stx_mtime),
         born: birth.map(instant),
         links: u64::from(stat.stx_nlink),
-        regular: FileType::from_raw_mode(u32::from(stat.stx_mode)) == FileType::RegularFile,
+        kind: kind_of(FileType::from_raw_mode(u32::from(stat.stx_mode))),
+    }
+}
+
+fn kind_of(kind: FileType) -> Kind {
+    match kind {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Dir,
+        FileType::Symlink | FileType::Unknown => Kind::Link,
+        _ => Kind::Other,
     }
 }
 
@@ -280,6 +301,7 @@ fn instant(time: StatxTimestamp) -> Timestamp {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "real files are what is tested")]
 mod tests {
     use super::*;
 
@@ -289,15 +311,15 @@ mod tests {
         let path = home.path().join("a.log");
         let mut disk = RealDisk::new();
         std::fs::write(&path, "one\n").unwrap();
-        let file = disk.open(&path).unwrap();
+        let file = disk.open(Reach::whole(&path)).unwrap();
         let old = disk.stat(&file).unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "other\n").unwrap();
         assert_eq!(disk.stat(&file).unwrap().links, 0);
-        let new = disk.stat_path(&path).unwrap();
+        let new = disk.stat_path(Reach::whole(&path)).unwrap();
         assert_ne!(new.locator, old.locator);
-        assert_eq!((new.size, new.links, new.regular), (6, 1, true));
-        assert!(!disk.stat_path(home.path()).unwrap().regular);
+        assert_eq!((new.size, new.links, new.kind), (6, 1, Kind::File));
+        assert_eq!(disk.stat_path(Reach::whole(home.path())).unwrap().kind, Kind::Dir);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 
 use super::disk::{Disk, Facts, Kind};
+use super::reach::{LinkLeft, Reach};
 use crate::model::Timestamp;
 use crate::saved::Locator;
 
@@ -101,6 +102,17 @@ enum Body {
     Dir(BTreeMap<OsString, u64>),
     Link(PathBuf),
     Fifo,
+}
+
+impl Body {
+    fn kind(&self) -> Kind {
+        match self {
+            Body::File(_) => Kind::File,
+            Body::Dir(_) => Kind::Dir,
+            Body::Link(_) => Kind::Link,
+            Body::Fifo => Kind::Other,
+        }
+    }
 }
 
 const ROOT: u64 = 0;
@@ -402,20 +414,28 @@ impl State {
     }
 
     fn find(&mut self, path: &Path, follow: bool) -> io::Result<u64> {
-        self.walk(path, follow, MAX_LINKS)
+        self.walk(Reach::whole(path), follow, MAX_LINKS)
     }
 
-    fn walk(&mut self, path: &Path, follow: bool, links_left: usize) -> io::Result<u64> {
+    fn walk(&mut self, path: Reach<'_>, follow: bool, links_left: usize) -> io::Result<u64> {
         let mut at = ROOT;
-        let mut parts = path.components().peekable();
-        while let Some(part) = parts.next() {
+        let mut parts = path.path.components().enumerate().peekable();
+        while let Some((index, part)) = parts.next() {
             let Component::Normal(name) = part else { continue };
             let next = *self.dir(at)?.get(name).ok_or(Errno::NOENT)?;
+            let is_last = parts.peek().is_none();
             at = match &self.node(next)?.body {
-                Body::Link(target) if follow || parts.peek().is_some() => {
+                Body::Link(target) if follow || !is_last => {
                     let target = target.clone();
                     let left = links_left.checked_sub(1).ok_or(Errno::LOOP)?;
-                    self.walk(&target, true, left)?
+                    if index < path.given {
+                        self.walk(Reach::whole(&target), true, left)?
+                    } else {
+                        let followed = path.follow(&target).filter(|_| is_last);
+                        let (root, _) = followed.ok_or_else(LinkLeft::error)?;
+                        let given = Path::new(root).components().count();
+                        self.walk(Reach { path: &target, given, into: path.into }, true, left)?
+                    }
                 }
                 _ => next,
             };
@@ -505,19 +525,19 @@ impl State {
     }
 
     /// The file behind a path, unless the call is to fail.
-    fn reach(&mut self, call: Call, path: &Path) -> io::Result<u64> {
-        let serial = self.find(path, true);
-        self.check(call, serial.as_ref().ok().copied(), Some(path))?;
+    fn reach(&mut self, call: Call, at: Reach<'_>) -> io::Result<u64> {
+        let serial = match call {
+            Call::StatPath => self.find(at.path, at.is_followed()),
+            _ => self.walk(at, true, MAX_LINKS),
+        };
+        self.check(call, serial.as_ref().ok().copied(), Some(at.path))?;
         serial
     }
 
     fn facts(&mut self, serial: u64) -> io::Result<Facts> {
         let (dev, births) = (self.device, self.births);
         let node = self.node(serial)?;
-        let (size, regular) = match &node.body {
-            Body::File(content) => (content.len() as u64, true),
-            _ => (0, false),
-        };
+        let size = if let Body::File(content) = &node.body { content.len() as u64 } else { 0 };
         let generation = if births { serial.to_le_bytes().to_vec() } else { Vec::new() };
         Ok(Facts {
             locator: Locator { dev, inode: node.inode, generation },
@@ -525,7 +545,7 @@ impl State {
             modified: node.modified,
             born: births.then_some(node.born),
             links: node.links,
-            regular,
+            kind: node.body.kind(),
         })
     }
 }
@@ -543,26 +563,20 @@ impl Drop for FakeFile {
 impl Disk for FakeDisk {
     type File = FakeFile;
 
-    fn list(&mut self, dir: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+    fn list(&mut self, dir: Reach<'_>) -> io::Result<Vec<(OsString, Kind)>> {
         let mut state = self.call();
         let serial = state.reach(Call::List, dir)?;
         let entries = state.dir(serial)?.clone();
         let mut list = Vec::new();
         for (name, serial) in entries {
-            let kind = match &state.node(serial)?.body {
-                Body::File(_) => Kind::File,
-                Body::Dir(_) => Kind::Dir,
-                Body::Link(_) => Kind::Link,
-                Body::Fifo => Kind::Other,
-            };
-            list.push((name, kind));
+            list.push((name, state.node(serial)?.body.kind()));
         }
         Ok(list)
     }
 
-    fn open(&mut self, path: &Path) -> io::Result<FakeFile> {
+    fn open(&mut self, at: Reach<'_>) -> io::Result<FakeFile> {
         let mut state = self.call();
-        let serial = state.reach(Call::Open, path)?;
+        let serial = state.reach(Call::Open, at)?;
         if state.nodes.values().map(|node| node.opens).sum::<u64>() >= state.most_open as u64 {
             return Err(Errno::MFILE.into());
         }
@@ -576,9 +590,9 @@ impl Disk for FakeDisk {
         state.facts(file.serial)
     }
 
-    fn stat_path(&mut self, path: &Path) -> io::Result<Facts> {
+    fn stat_path(&mut self, at: Reach<'_>) -> io::Result<Facts> {
         let mut state = self.call();
-        let serial = state.reach(Call::StatPath, path)?;
+        let serial = state.reach(Call::StatPath, at)?;
         state.facts(serial)
     }
 
@@ -615,15 +629,15 @@ mod tests {
         disk.keep_births(false);
         let a = Path::new("/d/a");
         disk.append(a, b"one").unwrap();
-        let first = disk.stat_path(a).unwrap().locator;
-        let held = disk.open(a).unwrap();
+        let first = disk.stat_path(Reach::whole(a)).unwrap().locator;
+        let held = disk.open(Reach::whole(a)).unwrap();
         disk.unlink(a).unwrap();
         disk.create(a).unwrap();
-        assert_ne!(disk.stat_path(a).unwrap().locator, first);
+        assert_ne!(disk.stat_path(Reach::whole(a)).unwrap().locator, first);
         assert_eq!((disk.stat(&held).unwrap().links, disk.stat(&held).unwrap().size), (0, 3));
         drop(held);
         disk.create(Path::new("/d/b")).unwrap();
-        assert_eq!(disk.stat_path(Path::new("/d/b")).unwrap().locator, first);
+        assert_eq!(disk.stat_path(Reach::whole(Path::new("/d/b"))).unwrap().locator, first);
     }
 
     #[test]
@@ -634,12 +648,15 @@ mod tests {
         disk.defer(1);
         disk.rename(a, b).unwrap();
         disk.append(a, b"yz").unwrap();
-        assert_eq!(disk.clone().stat_path(a).unwrap().size, 1);
-        assert_eq!((disk.stat_path(a).unwrap().size, disk.stat_path(b).unwrap().size), (2, 1));
+        assert_eq!(disk.clone().stat_path(Reach::whole(a)).unwrap().size, 1);
+        assert_eq!(
+            (disk.stat_path(Reach::whole(a)).unwrap().size, disk.stat_path(Reach::whole(b)).unwrap().size),
+            (2, 1)
+        );
         disk.defer(9);
         disk.unlink(a).unwrap();
         disk.catch_up();
-        assert!(disk.stat_path(a).is_err());
+        assert!(disk.stat_path(Reach::whole(a)).is_err());
     }
 
     #[test]
@@ -648,11 +665,11 @@ mod tests {
         disk.append(Path::new("/a"), b"x").unwrap();
         disk.fail(Call::Open, Some(Path::new("/a")), Errno::ACCESS.raw_os_error());
         disk.rename(Path::new("/a"), Path::new("/b")).unwrap();
-        let error = disk.open(Path::new("/b")).unwrap_err();
+        let error = disk.open(Reach::whole(Path::new("/b"))).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
         disk.heal();
-        assert!(disk.open(Path::new("/b")).is_ok());
-        assert_eq!(disk.open(Path::new("/a")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(disk.open(Reach::whole(Path::new("/b"))).is_ok());
+        assert_eq!(disk.open(Reach::whole(Path::new("/a"))).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
@@ -660,6 +677,9 @@ mod tests {
         let mut disk = FakeDisk::new();
         disk.symlink(Path::new("/b"), Path::new("/a")).unwrap();
         disk.symlink(Path::new("/a"), Path::new("/b")).unwrap();
-        assert_eq!(disk.open(Path::new("/a")).unwrap_err().raw_os_error(), Some(Errno::LOOP.raw_os_error()));
+        assert_eq!(
+            disk.open(Reach::whole(Path::new("/a"))).unwrap_err().raw_os_error(),
+            Some(Errno::LOOP.raw_os_error())
+        );
     }
 }

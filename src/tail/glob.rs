@@ -2,7 +2,8 @@
 //! pattern still leads through it, and a name without wildcards is asked for without any listing.
 //!
 //! `*` and `?` never cross a `/`, match leading dots, and `**` stands for any number of directories; it does not
-//! go through symbolic links, so no loop of links is ever walked.
+//! go through symbolic links, so no loop of links is ever walked. Behind the first wildcard no other part of a pattern
+//! does, unless the source says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -11,7 +12,8 @@ use std::rc::Rc;
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
 
-use super::disk::{Disk, Fault, Kind};
+use super::disk::{Disk, Facts, Fault, Kind};
+use super::reach::{Reach, shared};
 use crate::settings::Source;
 
 /// How many patterns the alternatives of one pattern may become when they hold a `/`.
@@ -23,6 +25,9 @@ pub(crate) struct Globs {
     patterns: Vec<Vec<Step>>,
     leave_names: Vec<GlobMatcher>,
     leave_paths: Vec<GlobMatcher>,
+    /// What stands before the first wildcard of each pattern.
+    given: Vec<PathBuf>,
+    follow_links: bool,
 }
 
 /// One component of a pattern.
@@ -38,20 +43,21 @@ type Place = (usize, usize);
 
 /// Listings of one sweep: each directory is listed once, whatever asks for it.
 #[derive(Debug, Default)]
-pub(crate) struct Listings(BTreeMap<PathBuf, Listing>);
+pub(crate) struct Listings(BTreeMap<(PathBuf, usize), Listing>);
 
 /// The entries of a directory, by name.
 type Listing = Result<Rc<BTreeMap<OsString, Kind>>, Fault>;
 
 impl Listings {
-    /// The entries of `dir`, from the disk if nobody asked before.
-    pub(crate) fn get<D: Disk>(&mut self, disk: &mut D, dir: &Path) -> Listing {
-        if let Some(known) = self.0.get(dir) {
+    /// The entries of `dir`, from the disk if nobody asked before who may follow as many links.
+    pub(crate) fn get<D: Disk>(&mut self, disk: &mut D, dir: Reach<'_>) -> Listing {
+        let key = (dir.path.to_path_buf(), dir.given.min(dir.path.components().count()));
+        if let Some(known) = self.0.get(&key) {
             return known.clone();
         }
         let listing =
             disk.list(dir).map(|entries| Rc::new(entries.into_iter().collect())).map_err(Fault::from);
-        self.0.insert(dir.to_path_buf(), listing.clone());
+        self.0.insert(key, listing.clone());
         listing
     }
 }
@@ -63,6 +69,8 @@ pub(crate) struct Found {
     pub(crate) names: BTreeSet<PathBuf>,
     /// Directories that could not be listed, though they may exist.
     pub(crate) blind: BTreeMap<PathBuf, Fault>,
+    /// Links to directories, and directories behind links, through which a pattern would lead if links were followed.
+    pub(crate) links: BTreeSet<PathBuf>,
     /// Directories in which a change of names matters.
     pub(crate) dirs: BTreeSet<PathBuf>,
 }
@@ -77,8 +85,9 @@ impl Globs {
                 if text.contains('/') { leave_paths.push(matcher) } else { leave_names.push(matcher) }
             }
         }
-        let patterns = source.files.iter().flat_map(|pattern| steps(pattern)).collect();
-        Globs { patterns, leave_names, leave_paths }
+        let patterns: Vec<Vec<Step>> = source.files.iter().flat_map(|pattern| steps(pattern)).collect();
+        let given = patterns.iter().map(|steps| given(steps)).collect();
+        Globs { patterns, leave_names, leave_paths, given, follow_links: source.follow_symlinks }
     }
 
     /// Every name that fits now.
@@ -102,6 +111,14 @@ impl Globs {
             places = self.open(&places).into_iter().flat_map(|at| self.through(at, name)).collect();
         }
         self.open(&places).into_iter().any(|at| self.ends_with(at, last)) && !self.left_out(path)
+    }
+
+    /// How far links are followed to a path: as far as it was written so, or all of it.
+    pub(crate) fn reach<'a>(&self, path: &'a Path) -> Reach<'a> {
+        if self.follow_links {
+            return Reach::whole(path);
+        }
+        Reach::new(path, self.given.iter().map(|given| shared(path, given)).max().unwrap_or(0))
     }
 
     fn left_out(&self, path: &Path) -> bool {
@@ -175,10 +192,12 @@ impl Globs {
                 continue;
             }
             found.dirs.insert(dir.to_path_buf());
-            let entries = match listing.get_or_insert_with(|| listings.get(disk, dir)) {
+            let entries = match listing.get_or_insert_with(|| listings.get(disk, self.reach(dir))) {
                 Ok(entries) => entries,
                 Err(fault) => {
-                    if !fault.absent {
+                    if fault.link {
+                        found.links.insert(dir.to_path_buf());
+                    } else if !fault.absent {
                         found.blind.insert(dir.to_path_buf(), fault.clone());
                     }
                     continue;
@@ -190,15 +209,30 @@ impl Globs {
                     found.names.insert(dir.join(name));
                 }
                 let leads_on = *kind == Kind::Dir || (*kind == Kind::Link && !deep);
-                if let Some(next) = self.through(place, name).filter(|_| leads_on) {
-                    below.entry(name.clone()).or_default().insert(next);
+                let Some(next) = self.through(place, name).filter(|_| leads_on) else { continue };
+                if *kind == Kind::Link {
+                    let path = dir.join(name);
+                    if self.reach(&path).given < path.components().count() {
+                        let is_dir = |facts: Facts| facts.kind == Kind::Dir;
+                        if disk.stat_path(Reach::whole(&path)).is_ok_and(is_dir) {
+                            found.links.insert(path);
+                        }
+                        continue;
+                    }
                 }
+                below.entry(name.clone()).or_default().insert(next);
             }
         }
         for (name, places) in below {
             self.descend(disk, listings, &dir.join(name), places, found);
         }
     }
+}
+
+/// What a pattern says before its first wildcard.
+fn given(steps: &[Step]) -> PathBuf {
+    let names = steps.iter().map_while(|step| if let Step::Literal(name) = step { Some(name) } else { None });
+    std::iter::once(OsStr::new("/")).chain(names.map(OsString::as_os_str)).collect()
 }
 
 fn matcher(text: &str) -> Option<GlobMatcher> {
@@ -316,13 +350,14 @@ mod tests {
         }
         disk.symlink(Path::new("/log"), Path::new("/log/app/loop")).unwrap();
         let mut source = source("s", patterns);
+        source.follow_symlinks = true;
         source.exclude = exclude.iter().map(|text| (*text).to_owned()).collect();
         let globs = Globs::new(&source);
         let mut listings = Listings::default();
         let found = globs.walk(&mut disk, &mut listings);
         let names: Vec<&str> = found.names.iter().filter_map(|name| name.to_str()).collect();
         assert_eq!(names, fits, "{patterns:?}");
-        let dirs: Vec<&str> = listings.0.keys().filter_map(|name| name.to_str()).collect();
+        let dirs: Vec<&str> = listings.0.keys().filter_map(|(name, _)| name.to_str()).collect();
         assert_eq!(dirs, listed, "{patterns:?}");
         for name in &found.names {
             assert!(globs.fit(name), "{}", name.display());

@@ -95,15 +95,17 @@ impl<D: Disk> Tail<D> {
         let Some((since, last)) = known else {
             // A new name, which had nothing when the names were last reconciled.
             let since = self.swept_to.minus(BIRTH_TICK);
-            if let Ok(entries) = listings.get(&mut self.disk, dir) {
+            let at = self.reach(source, dir);
+            if let Ok(entries) = listings.get(&mut self.disk, at) {
                 let beside = rotated(&entries, dir, name);
                 self.pass_missed(source, &beside, since..=born, &[opened], by_path, now)?;
             }
             return Ok(());
         };
         // The listing of the sweep may be older than the last rotation, and names may move on under our eyes.
+        let at = self.reach(source, dir);
         let list = |disk: &mut D| -> BTreeMap<OsString, Kind> {
-            disk.list(dir).unwrap_or_default().into_iter().collect()
+            disk.list(at).unwrap_or_default().into_iter().collect()
         };
         let others: Vec<&Locator> = std::iter::once(opened).chain(&last).collect();
         let mut listing = list(&mut self.disk);
@@ -134,14 +136,15 @@ impl<D: Disk> Tail<D> {
         let mut still = true;
         let mut missed = Vec::new();
         for beside in names {
-            let Ok(facts) = self.disk.stat_path(beside) else {
+            let at = self.reach(source, beside);
+            let Ok(facts) = self.disk.stat_path(at) else {
                 still = false;
                 continue;
             };
             let known = others.contains(&&facts.locator)
                 || self.readers.contains_key(&(source.clone(), facts.locator.clone()));
             let between = facts.born.is_some_and(|born| births.contains(&born));
-            if facts.regular && !known && between {
+            if facts.kind == Kind::File && !known && between {
                 missed.push((facts.born, beside.clone(), facts.locator));
             }
         }
@@ -167,9 +170,10 @@ impl<D: Disk> Tail<D> {
         by_path: &BTreeMap<PathBuf, Vec<FileId>>,
         now: Timestamp,
     ) -> std::io::Result<bool> {
-        let handle = self.disk.open(beside)?;
+        let at = self.reach(source, beside);
+        let handle = self.disk.open(at)?;
         let facts = self.disk.stat(&handle)?;
-        if facts.locator != *locator {
+        if facts.locator != *locator || facts.kind != Kind::File {
             return Ok(false);
         }
         // What fits and may be a copy waits as any new file does; of what does not fit, what is too short to be told

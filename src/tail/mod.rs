@@ -20,6 +20,9 @@ mod bench;
 mod cases;
 #[cfg(test)]
 #[rustfmt::skip]
+mod cases_links;
+#[cfg(test)]
+#[rustfmt::skip]
 mod cases_start;
 mod deleted;
 pub mod disk;
@@ -33,8 +36,10 @@ mod joined;
 mod lag;
 mod missed;
 mod note;
+mod opened;
 #[cfg(test)]
 mod random;
+mod reach;
 mod start;
 mod sweep;
 
@@ -47,6 +52,7 @@ use std::time::Duration;
 pub use disk::{Disk, Facts, Fault, Kind, RealDisk};
 pub use follow::TailKind;
 pub use note::{FileStatus, Loss, Note, Phase, Ready, Turn};
+pub use reach::Reach;
 pub use sweep::REMEMBER;
 
 use crate::model::{Encoding, FileId, SourceName, Timestamp};
@@ -168,7 +174,8 @@ pub struct Tail<D: Disk> {
     /// Files with a turn that waits for its answer.
     turns_out: BTreeSet<FileId>,
     path_faults: BTreeMap<(SourceName, PathBuf), PathFault>,
-    irregular: BTreeSet<(SourceName, PathBuf)>,
+    /// Names that fit and are left alone, and what lies there.
+    odd: BTreeMap<(SourceName, PathBuf), Kind>,
     /// Files that look like a copy in the making, with when they were first seen.
     held_back: BTreeMap<(SourceName, Locator), Timestamp>,
     swept: Option<Timestamp>,
@@ -208,7 +215,7 @@ impl<D: Disk> Tail<D> {
             ready: BTreeSet::new(),
             turns_out: BTreeSet::new(),
             path_faults: BTreeMap::new(),
-            irregular: BTreeSet::new(),
+            odd: BTreeMap::new(),
             held_back: BTreeMap::new(),
             swept: None,
             wall: now,
@@ -260,7 +267,7 @@ impl<D: Disk> Tail<D> {
             self.end(id);
         }
         self.path_faults.retain(|(source, _), _| self.sources.contains_key(source));
-        self.irregular.retain(|(source, _)| self.sources.contains_key(source));
+        self.odd.retain(|(source, _), _| self.sources.contains_key(source));
         self.next_sweep = now;
     }
 
@@ -678,6 +685,11 @@ impl<D: Disk> Tail<D> {
         self.notes.push(Note::Truncated { file: id, next: next_id, lost });
         self.lose_bytes(id);
         self.add(next_id, next, now);
+    }
+
+    /// How far links are followed to a path, for a source.
+    fn reach<'a>(&self, source: &SourceName, path: &'a Path) -> Reach<'a> {
+        self.sources.get(source).map_or(Reach::new(path, 0), |watched| watched.globs.reach(path))
     }
 
     fn new_id(&mut self) -> FileId {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::disk::Kind;
 use super::follow::TailKind;
 use crate::model::{Encoding, FileId, Position, SourceName, Timestamp};
 use crate::saved::SavedSource;
@@ -75,12 +76,14 @@ pub enum Note {
         /// As in the `Unreadable`.
         path: PathBuf,
     },
-    /// A name that fits is a directory, FIFO, socket or device, and is left alone.
-    NotRegular {
+    /// A name that fits is no regular file, and is left alone; or a directory is a link through which it is not gone.
+    LeftAlone {
         /// Whose globs it fits.
         source: SourceName,
         /// The name.
         path: PathBuf,
+        /// What it is.
+        kind: Kind,
     },
     /// A content that the checkpoint knows was not found; whatever was written behind `from` is lost. `Ended`
     /// follows.

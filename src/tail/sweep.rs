@@ -11,6 +11,7 @@ use super::disk::{Disk, Fault, Kind};
 use super::evidence::{self, Evidence};
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
+use super::reach::{LinkLeft, Reach};
 use super::{Backoff, Followed, Note, PathFault, SWEEP, Tail, originals, start};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, SavedSource};
@@ -45,7 +46,8 @@ struct Seen {
     places: BTreeMap<Locator, Vec<PathBuf>>,
     /// Names and directories that could not be looked at.
     blind: BTreeMap<PathBuf, Fault>,
-    irregular: BTreeSet<PathBuf>,
+    /// What is left alone, and what it is.
+    odd: BTreeMap<PathBuf, Kind>,
 }
 
 impl Seen {
@@ -109,15 +111,17 @@ impl<D: Disk> Tail<D> {
         let found = self.sources.get(source)?.globs.walk(&mut self.disk, listings);
         dirs.extend(found.dirs);
         let first = self.swept.is_none() && !self.sources.get(source)?.fresh;
-        let mut seen = Seen { blind: found.blind, ..Seen::default() };
+        let odd = found.links.into_iter().map(|link| (link, Kind::Link)).collect();
+        let mut seen = Seen { blind: found.blind, odd, ..Seen::default() };
         for name in found.names {
-            match self.disk.stat_path(&name).map_err(Fault::from) {
-                Ok(facts) if facts.regular => {
+            let at = self.reach(source, &name);
+            match self.disk.stat_path(at).map_err(Fault::from) {
+                Ok(facts) if facts.kind == Kind::File => {
                     seen.places.entry(facts.locator.clone()).or_default().push(name.clone());
                     seen.names.insert(name, facts.locator);
                 }
-                Ok(_) => {
-                    seen.irregular.insert(name);
+                Ok(facts) => {
+                    seen.odd.insert(name, facts.kind);
                 }
                 // Whatever went through it while nobody looked lies beside it, though there is no successor yet.
                 Err(fault) if fault.absent && first => self.leave(source, &name, None, None),
@@ -132,12 +136,12 @@ impl<D: Disk> Tail<D> {
 
     /// Says what changed of the names that cannot be used.
     fn tell_faults(&mut self, source: &SourceName, seen: Seen, now: Timestamp) {
-        for path in &seen.irregular {
-            if self.irregular.insert((source.clone(), path.clone())) {
-                self.notes.push(Note::NotRegular { source: source.clone(), path: path.clone() });
+        for (path, kind) in &seen.odd {
+            if self.odd.insert((source.clone(), path.clone()), *kind) != Some(*kind) {
+                self.notes.push(Note::LeftAlone { source: source.clone(), path: path.clone(), kind: *kind });
             }
         }
-        self.irregular.retain(|(of, path)| of != source || seen.irregular.contains(path));
+        self.odd.retain(|(of, path), _| of != source || seen.odd.contains_key(path));
         let notes = &mut self.notes;
         self.path_faults.retain(|(of, path), _| {
             let stays = of != source || seen.blind.contains_key(path);
@@ -264,8 +268,11 @@ impl<D: Disk> Tail<D> {
         }
         let (source, path, locator) = (file.source.clone(), file.path.clone(), file.locator.clone());
         self.leave(&source, &path, Some(&locator), None);
-        match self.find_sibling(&path, &locator, listings) {
+        match self.find_sibling(&source, &path, &locator, listings) {
             Sibling::At(path) => self.reopen(id, path, true, now),
+            Sibling::Nowhere if self.is_behind_link(&path, &locator, seen) => {
+                self.fail(id, LinkLeft::error().into(), now);
+            }
             Sibling::Nowhere => self.miss(id, now),
             Sibling::Unknown(fault) => self.fail(id, fault, now),
         }
@@ -278,10 +285,23 @@ impl<D: Disk> Tail<D> {
         }
     }
 
+    /// Whether a content lies behind a link that was followed when it was read.
+    fn is_behind_link(&mut self, path: &Path, locator: &Locator, seen: &Seen) -> bool {
+        path.ancestors().any(|above| seen.odd.get(above) == Some(&Kind::Link))
+            && self.disk.stat_path(Reach::whole(path)).is_ok_and(|facts| facts.locator == *locator)
+    }
+
     /// Looks for a file among all names of its directory, also those that fit no glob.
-    fn find_sibling(&mut self, path: &Path, locator: &Locator, listings: &mut Listings) -> Sibling {
+    fn find_sibling(
+        &mut self,
+        source: &SourceName,
+        path: &Path,
+        locator: &Locator,
+        listings: &mut Listings,
+    ) -> Sibling {
         let Some(dir) = path.parent() else { return Sibling::Nowhere };
-        let entries = match listings.get(&mut self.disk, dir) {
+        let at = self.reach(source, dir);
+        let entries = match listings.get(&mut self.disk, at) {
             Ok(entries) => entries,
             Err(fault) if fault.absent => return Sibling::Nowhere,
             Err(fault) => return Sibling::Unknown(fault),
@@ -289,8 +309,11 @@ impl<D: Disk> Tail<D> {
         let mut unknown = None;
         for (name, _) in entries.iter().filter(|(_, kind)| **kind == Kind::File) {
             let path = dir.join(name);
-            match self.disk.stat_path(&path).map_err(Fault::from) {
-                Ok(facts) if facts.locator == *locator && facts.regular => return Sibling::At(path),
+            let at = self.reach(source, &path);
+            match self.disk.stat_path(at).map_err(Fault::from) {
+                Ok(facts) if facts.locator == *locator && facts.kind == Kind::File => {
+                    return Sibling::At(path);
+                }
                 Ok(_) => {}
                 Err(fault) if fault.absent => {}
                 Err(fault) => unknown = Some(fault),
@@ -302,9 +325,10 @@ impl<D: Disk> Tail<D> {
     /// Goes on with a known content at the exact byte, if it still is that content.
     fn reopen(&mut self, id: FileId, path: PathBuf, outside: bool, now: Timestamp) {
         let Some(file) = self.files.get_mut(&id) else { return };
+        let Some(watched) = self.sources.get(&file.source) else { return };
         let disk = &mut self.disk;
         let position = file.progress.position;
-        let opened = disk.open(&path).and_then(|handle| {
+        let opened = disk.open(watched.globs.reach(&path)).and_then(|handle| {
             let facts = disk.stat(&handle)?;
             let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(&handle, offset, buf);
             // Taken before it is compared: a content that is cut in between must not vouch for itself.
@@ -370,7 +394,7 @@ impl<D: Disk> Tail<D> {
             let known = self.path_faults.get(&(source.clone(), path.clone()));
             if let Some(known) = known.filter(|known| known.backoff.at > now) {
                 let text = known.error.clone();
-                let fault = Fault { text, absent: false, crowded: true, stale: false };
+                let fault = Fault { text, absent: false, crowded: true, stale: false, link: false };
                 seen.blind.insert(path.clone(), fault);
                 continue;
             }
@@ -385,8 +409,14 @@ impl<D: Disk> Tail<D> {
             });
             let held_since = held_back.get(&reader).copied().unwrap_or(now);
             let opened = self.open_one(source, path, locator, listings, by_path, held_since, now);
-            if let Some(fault) = opened.map_err(Fault::from).err().filter(|fault| !fault.absent) {
-                seen.blind.insert(path.clone(), fault);
+            match opened.map_err(Fault::from) {
+                Err(fault) if fault.link => {
+                    seen.odd.insert(path.clone(), Kind::Link);
+                }
+                Err(fault) if !fault.absent => {
+                    seen.blind.insert(path.clone(), fault);
+                }
+                _ => {}
             }
         }
     }
@@ -402,10 +432,10 @@ impl<D: Disk> Tail<D> {
         now: Timestamp,
     ) -> std::io::Result<()> {
         let Some(watched) = self.sources.get(source) else { return Ok(()) };
-        let handle = self.disk.open(path)?;
+        let handle = self.disk.open(watched.globs.reach(path))?;
         let facts = self.disk.stat(&handle)?;
         // Another file than a moment ago: names are moving, and the next sweep sees where they went.
-        if facts.locator != *locator || !facts.regular {
+        if facts.locator != *locator || facts.kind != Kind::File {
             return Ok(());
         }
         let fresh = watched.fresh;

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
+use rustix::process::Signal;
+
 use super::{TO_STDOUT, sandbox};
 
 const RULE: &str = r"
@@ -15,6 +17,13 @@ by = ['n']
 summary = 'bad {n} in {file}'
 resolve_after = '1h'
 ";
+
+fn of(files: &str, follow_symlinks: bool) -> String {
+    let source = format!("files = [\"{files}\"]\nfollow_symlinks = {follow_symlinks}");
+    let config = TO_STDOUT.replace("files = [\"app.log\"]", &source);
+    assert!(config.contains("follow_symlinks"), "{config}");
+    config
+}
 
 /// Names in one directory.
 fn hostile() -> Vec<Vec<u8>> {
@@ -43,7 +52,7 @@ fn is_harmless(text: &str) -> bool {
 
 #[test]
 fn names_of_files_that_were_chosen_to_do_harm_are_followed_and_shown_harmless() {
-    let sandbox = sandbox(&TO_STDOUT.replace("app.log", "logs/**/*.log"), RULE);
+    let sandbox = sandbox(&of("logs/**/*.log", true), RULE);
     // A path of nearly as many bytes as a path may have.
     let deep = vec!["d".repeat(200); 15].join("/");
     sandbox.write(&format!("logs/{deep}/deep.log"), "");
@@ -87,7 +96,7 @@ fn names_of_files_that_were_chosen_to_do_harm_are_followed_and_shown_harmless() 
 
 #[test]
 fn case_55_what_is_no_file_is_left_alone_and_holds_nobody_up() {
-    let sandbox = sandbox(&TO_STDOUT.replace("app.log", "logs/*.log"), RULE);
+    let sandbox = sandbox(&of("logs/*.log", true), RULE);
     sandbox.write("logs/a.log", "");
     let dir = sandbox.path("logs");
     let made = std::process::Command::new("mkfifo").arg(dir.join("pipe.log")).status().expect("mkfifo");
@@ -101,5 +110,29 @@ fn case_55_what_is_no_file_is_left_alone_and_holds_nobody_up() {
     }
     sandbox.append("logs/a.log", "bad 7\n");
     running.tells("bad", "warning");
+    running.stop().expect(0);
+}
+
+#[test]
+fn case_32_links_that_a_wildcard_finds_are_left_alone_and_those_that_are_written_followed() {
+    let sandbox = sandbox(&of("written/*.log\", \"links/b.log", false), RULE);
+    for name in ["logs/a.log", "logs/b.log", "secret"] {
+        sandbox.write(name, "");
+    }
+    std::fs::create_dir(sandbox.path("links")).expect("a directory");
+    symlink("logs", sandbox.path("written")).expect("a link");
+    symlink(sandbox.path("secret"), sandbox.path("logs/secret.log")).expect("a link");
+    symlink("../logs/b.log", sandbox.path("links/b.log")).expect("a link");
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("is a symbolic link that was found by a wildcard, and is left alone");
+    sandbox.append("secret", "bad 1\n");
+    for (n, name) in [("2", "logs/a.log"), ("3", "logs/b.log")] {
+        sandbox.append(name, format!("bad {n}\n"));
+        assert_eq!(running.tells("bad", "warning")["labels"]["n"], n);
+    }
+    // Who trusts whoever makes links says so.
+    sandbox.write("tripline.toml", of("written/*.log\", \"links/b.log", true));
+    running.signal(Signal::HUP);
+    assert_eq!(running.tells("bad", "warning")["labels"]["n"], "1");
     running.stop().expect(0);
 }

@@ -503,7 +503,10 @@ impl World {
         if !self.plan.births {
             return self.is_read(&path).is_some();
         }
-        let Ok(facts) = tripline::tail::Disk::stat_path(&mut self.disk, &path) else { return false };
+        let Ok(facts) = tripline::tail::Disk::stat_path(&mut self.disk, tripline::tail::Reach::whole(&path))
+        else {
+            return false;
+        };
         let Some(saved) = self.saved() else { return false };
         let cut = self.writers.logs[log].cut;
         let name = path.as_os_str().as_encoded_bytes();
@@ -515,7 +518,9 @@ impl World {
     /// The content of the file, if every byte of it was read, and a power cut could not undo that.
     fn is_read(&mut self, path: &Path) -> Option<FileId> {
         let size = self.disk.content(path).map_or(0, |content| content.len() as u64);
-        let facts = tripline::tail::Disk::stat_path(&mut self.disk, path).ok().filter(|_| size > 0)?;
+        let facts = tripline::tail::Disk::stat_path(&mut self.disk, tripline::tail::Reach::whole(path))
+            .ok()
+            .filter(|_| size > 0)?;
         let files = self.core.as_ref()?.files();
         let seen = files.iter().filter(|file| file.path == path && file.offset == size && file.size == size);
         let id = seen.map(|file| file.file).next_back()?;

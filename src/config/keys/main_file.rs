@@ -70,6 +70,12 @@ pub const SOURCE: &[Key] = &[
         "[]",
         "Globs of files to leave out; one without `/` is held against the name alone.",
     ),
+    key(
+        "follow_symlinks",
+        Kind::Switch,
+        "false",
+        "`true`: symbolic links that a wildcard finds are followed; those that `files` names are in any case.",
+    ),
     key("start", Kind::Start, "\"end\"", "Where a file that is there at first sight is begun."),
     key("tz", Kind::Text, "\"local\"", "Zone of stamps that name none: \"local\", \"UTC\" or an IANA name."),
     key("max_age", A_SECOND, "\"15m\"", "How far a stamp may lie before the arrival of its line."),

@@ -67,6 +67,7 @@ pub(in super::super) fn sources(texts: &[Text], local: &TimeZone) -> Vec<Source>
             envelope: files.iter().find_map(|glob| Envelope::usual_for(glob)),
             files,
             exclude,
+            follow_symlinks: false,
             start: Start::End,
             tz: local.clone(),
             max_age: std::time::Duration::from_secs(15 * 60),

@@ -65,7 +65,7 @@ impl<D: Disk> Core<D> {
                         self.ended.insert(*file);
                     }
                 }
-                Note::NotRegular { .. } => {}
+                Note::LeftAlone { .. } => {}
             }
             self.remarks.push(Remark::Tail(note));
         }
