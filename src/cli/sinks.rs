@@ -37,13 +37,14 @@ pub(super) struct SinksArgs {
 enum What {
     /// Show how sinks fare: queue, state, last answer
     List(AskArgs),
-    /// Send an alert that is marked as a test, and resolve it; a status page is only looked at. No tripline has to run
+    /// Send an alert that is marked as a test and resolve it, and a change and its end where the sink takes changes; a
+    /// status page is only looked at. No tripline has to run
     Test(TestArgs),
 }
 
 #[derive(Debug, Args)]
 struct TestArgs {
-    /// The sink, as the configuration names it
+    /// The sink, as the configuration names it, or one of its queues, as `tripline sinks` does
     #[arg(value_name = "NAME")]
     sink: String,
     /// Configuration file [default: ./tripline.toml, else /etc/tripline/tripline.toml]
@@ -107,10 +108,11 @@ fn text(detail: &SinkDetail) -> String {
 fn test(args: &TestArgs) -> Result<u8, Failure> {
     let way = "name another with `--config`";
     let settings = load::settings(args.config.as_deref(), way).map_err(Failure)?;
+    let names = |sink: &Sink| [&sink.of, &sink.name].map(|name| name.as_str().to_owned());
     let mine: Vec<Sink> =
-        settings.sinks.iter().filter(|sink| sink.of.as_str() == args.sink).cloned().collect();
+        settings.sinks.iter().filter(|sink| names(sink).contains(&args.sink)).cloned().collect();
     if mine.is_empty() {
-        let mut names: Vec<&str> = settings.sinks.iter().map(|sink| sink.of.as_str()).collect();
+        let mut names: Vec<String> = settings.sinks.iter().flat_map(names).collect();
         names.dedup();
         let name = crate::untrusted::Untrusted(&args.sink);
         return Err(Failure(format!("there is no sink named `{name}`: the sinks are {}", names.join(", "))));

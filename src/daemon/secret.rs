@@ -69,7 +69,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// One secret and what it last was, to notice a rotation.
+/// One secret and what it was when it was last read, if it could be, to notice a rotation.
 #[derive(Debug)]
 pub struct Secret {
     name: &'static str,
@@ -91,13 +91,14 @@ impl Secret {
     /// The secret as it is now. A file is read each time, so a rotated key is used from the next attempt on.
     /// Blocks on the file.
     pub fn read(&self) -> Result<SecretString, SecretError> {
-        let now = self.fetch()?;
-        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(now.clone());
-        Ok(now)
+        let now = self.fetch();
+        let last = now.as_ref().ok().cloned();
+        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = last;
+        now
     }
 
-    /// True if it can be read and is not what [`Secret::read`] gave last: time to release a suspended sink. Blocks
-    /// on the file.
+    /// True if it can be read and is not what [`Secret::read`] gave last, even if that is the same as before because
+    /// only the permissions of its file are better: time to release a suspended sink. Blocks on the file.
     pub fn changed(&self) -> bool {
         let Ok(now) = self.fetch() else { return false };
         let last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -196,6 +197,21 @@ mod tests {
         std::fs::remove_file(dir.path().join("key")).unwrap();
         assert!(!secret.changed());
         assert!(matches!(secret.read(), Err(SecretError::NotRead { .. })));
+    }
+
+    #[test]
+    fn permissions_that_were_put_right_are_a_change_though_the_key_is_the_same() {
+        let (dir, secret) = file(b"CANARY");
+        let set = |mode| {
+            std::fs::set_permissions(dir.path().join("key"), std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        assert!(secret.read().is_ok());
+        set(0o666);
+        assert!(!secret.changed(), "nobody has tried it yet");
+        assert!(secret.read().is_err() && !secret.changed());
+        set(0o600);
+        assert!(secret.changed());
+        assert!(secret.read().is_ok() && !secret.changed());
     }
 
     #[test]

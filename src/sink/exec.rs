@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Secrets;
 use super::attempt::Outcome;
-use super::text::words;
+use super::text::last_words;
 use crate::model::duration_text;
 
 /// Variables of tripline's own environment that a program sees.
@@ -53,9 +53,7 @@ pub fn outcome(ended: &Ended, said: &str, secrets: &Secrets) -> Outcome {
         Ended::Killed(after) => format!("killed after {}", duration_text(*after)),
         Ended::Unable(why) | Ended::Accident(why) => why.clone(),
     };
-    let said = said.trim();
-    let why = if said.is_empty() { cause } else { format!("{cause}: {said}") };
-    let why = words(&why, secrets);
+    let why = last_words(&cause, said, secrets);
     match ended {
         Ended::Code(0) => Outcome::Accepted { note: String::new() },
         // EX_USAGE, EX_NOPERM, EX_CONFIG; what a shell could not run or find.
@@ -108,10 +106,17 @@ mod tests {
 
     #[test]
     fn what_a_program_says_is_cleaned_and_cut() {
-        let said = format!("\u{1b}[31mno\nroute\u{202e}{}", "x".repeat(4_000));
-        let Outcome::Retry { why, .. } = outcome(&Ended::Code(1), &said, &Secrets::default()) else {
-            panic!("1 may pass")
+        let why = |said: &str| match outcome(&Ended::Code(1), said, &Secrets::default()) {
+            Outcome::Retry { why, .. } => why,
+            _ => panic!("1 may pass"),
         };
-        assert!(why.starts_with("exit code 1:  [31mno route x") && why.chars().count() == 300, "{why}");
+        assert_eq!(why("\u{1b}[31mno\nroute\u{202e}\n"), "exit code 1: [31mno route");
+        // The error stands at the end.
+        let long = why(&format!("{}é: no\nroute\n", "x".repeat(4_000)));
+        assert!(long.starts_with("exit code 1: …xxx") && long.ends_with("xé: no route"), "{long}");
+        assert_eq!(long.chars().count(), 300);
+        let fits = "y".repeat(300 - "exit code 1: ".len());
+        assert_eq!(why(&fits), format!("exit code 1: {fits}"));
+        assert_eq!(why(&format!("z{fits}")), format!("exit code 1: …{}", &fits[1..]));
     }
 }

@@ -35,8 +35,26 @@ fn shown(c: char) -> char {
 
 /// A peer's own words, fit for a status page: without secrets, on one line, of bounded length.
 pub(super) fn words(text: &str, secrets: &Secrets) -> String {
-    let clean = secrets.scrub(text);
-    cut(&clean.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect::<String>(), MOST_WORDS)
+    cut(&clean(text, secrets), MOST_WORDS)
+}
+
+/// What went wrong and what was said of it, likewise; if that is long, its end, where errors stand.
+pub(super) fn last_words(cause: &str, said: &str, secrets: &Secrets) -> String {
+    let (cause, said) = (words(cause, secrets), clean(said, secrets));
+    let said = said.trim();
+    if said.is_empty() {
+        return cause;
+    }
+    let room = MOST_WORDS.saturating_sub(cause.chars().count() + 2);
+    let said = match said.chars().count().checked_sub(room) {
+        None | Some(0) => said.to_owned(),
+        Some(more) => std::iter::once('…').chain(said.chars().skip(more + 1)).collect(),
+    };
+    cut(&format!("{cause}: {said}"), MOST_WORDS)
+}
+
+fn clean(text: &str, secrets: &Secrets) -> String {
+    secrets.scrub(text).chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect()
 }
 
 /// At most `most` characters (Unicode scalar values), the last of them `…` if something is missing.

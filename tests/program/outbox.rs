@@ -155,6 +155,22 @@ fn a_sink_is_tried_with_an_alert_that_says_so_and_is_over_at_once() {
 }
 
 #[test]
+fn a_queue_is_tried_by_itself_by_the_name_that_sinks_are_shown_with() {
+    let peer = Peer::new([]);
+    let sandbox = sandbox(&format!("{}change_integration_key_file = 'key'\n", config(&peer.url())), DISK);
+    let tried = |name: &str| -> Vec<String> {
+        let tried = sandbox.run(&["sinks", "test", name]).expect(0);
+        let what = |line: &String| line.split(" accepted").next().expect("a word").to_owned();
+        tried.stdout.iter().map(what).collect()
+    };
+    let changes = ["oncall/changes: change", "oncall/changes: its end"];
+    assert_eq!(tried("oncall/changes"), changes);
+    assert_eq!(tried("oncall"), [["oncall: raise", "oncall: resolve"], changes].concat());
+    let unknown = sandbox.run(&["sinks", "test", "oncall/alerts"]).expect(2);
+    assert!(unknown.talk().contains("the sinks are oncall, oncall/changes"), "{unknown:?}");
+}
+
+#[test]
 fn a_fallback_is_told_what_a_suspended_sink_does_not_take_and_nothing_before() {
     let pager = Peer::new([Step::accept()].into_iter().chain((0..50).map(|_| Step::json(400, BAD_KEY))));
     let backup = Peer::new([]);

@@ -23,48 +23,69 @@ impl Lines {
         Lines { settings, open: None }
     }
 
-    /// Appends the rows. All of them are there afterwards, or none counts as written.
-    pub(super) fn write(&mut self, rows: &[Delivery]) -> Outcome {
-        let text: String = rows.iter().map(|row| stdout::content_json(&row.content) + "\n").collect();
-        match self.append(text.as_bytes()) {
-            Ok(()) => Outcome::Accepted { note: String::new() },
-            Err(error) => {
-                // Whatever is wrong with it, the next attempt begins from the name.
-                self.open = None;
-                let why = format!("cannot write to `{}`: {error}", self.settings.path.display());
-                match error.kind() {
-                    ErrorKind::NotFound
-                    | ErrorKind::NotADirectory
-                    | ErrorKind::IsADirectory
-                    | ErrorKind::PermissionDenied
-                    | ErrorKind::ReadOnlyFilesystem
-                    | ErrorKind::InvalidInput => Outcome::Suspend { why },
-                    _ => Outcome::Retry { after: None, why },
-                }
-            }
+    /// Appends the rows, part by part as files have room for them; one outcome for each. Those before the first that
+    /// could not be written are on the disk.
+    pub(super) fn write(&mut self, rows: &[Delivery]) -> Vec<Outcome> {
+        let lines: Vec<String> = rows.iter().map(|row| stdout::content_json(&row.content) + "\n").collect();
+        let mut outcomes = Vec::with_capacity(lines.len());
+        while let Some(rest) = lines.get(outcomes.len()..).filter(|rest| !rest.is_empty()) {
+            let (many, outcome) = match self.append(rest) {
+                Ok(written) => (written, Outcome::Accepted { note: String::new() }),
+                Err(error) => (rest.len(), self.failed(&error)),
+            };
+            outcomes.extend(std::iter::repeat_n(outcome, many));
+        }
+        outcomes
+    }
+
+    fn failed(&mut self, error: &io::Error) -> Outcome {
+        // Whatever is wrong with it, the next attempt begins from the name.
+        self.open = None;
+        let why = format!("cannot write to `{}`: {error}", self.settings.path.display());
+        match error.kind() {
+            ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::InvalidInput => Outcome::Suspend { why },
+            _ => Outcome::Retry { after: None, why },
         }
     }
 
-    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+    /// Appends as many of the lines as the file has room for, at least one; how many. All of these are on the disk
+    /// afterwards, or none counts as written.
+    fn append(&mut self, lines: &[String]) -> io::Result<usize> {
         let path = &self.settings.path;
         let mut file = match self.open.take().filter(|file| is_at(file, path)) {
             Some(file) => file,
             None => open(path, self.settings.mode)?,
         };
-        let size = file.metadata()?.len();
-        let full = |most: u64| size > 0 && size.saturating_add(text.len() as u64) > most;
-        if self.settings.max_size.is_some_and(full) {
-            end_line(&mut file)?;
+        let most = self.settings.max_size.unwrap_or(u64::MAX);
+        end_line(&mut file)?;
+        let mut fit = fitting(lines, file.metadata()?.len(), most);
+        if fit == 0 {
             file.sync_data()?;
             rotate(path, self.settings.keep)?;
             file = open(path, self.settings.mode)?;
+            fit = fitting(lines, 0, most);
         }
-        end_line(&mut file)?;
-        append_whole(&mut file, text)?;
+        append_whole(&mut file, lines[..fit].concat().as_bytes())?;
         file.sync_data()?;
         self.open = Some(file);
-        Ok(())
+        Ok(fit)
     }
+}
+
+/// How many of the lines a file of that size has room for until it has `most` bytes. An empty one has room for any,
+/// so that a line which is longer than a file may be has one of its own.
+fn fitting(lines: &[String], mut size: u64, most: u64) -> usize {
+    let has_room = |line: &&String| {
+        let is_empty = size == 0;
+        size = size.saturating_add(line.len() as u64);
+        is_empty || size <= most
+    };
+    lines.iter().take_while(has_room).count()
 }
 
 /// True if the name still leads to the open file: others may have renamed or removed it.

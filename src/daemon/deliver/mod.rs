@@ -315,9 +315,11 @@ async fn append_all(lines: Arc<Mutex<Lines>>, attempt: Attempt) -> Vec<Outcome> 
     let written = tokio::task::spawn_blocking(move || {
         lines.lock().unwrap_or_else(PoisonError::into_inner).write(&rows)
     });
-    let outcome = written.await.unwrap_or_else(|_| retry("writing failed inside tripline"));
-    attempt.deliveries.iter().for_each(|row| log(&attempt, row, &outcome, None, None));
-    same(attempt.deliveries.len(), &outcome)
+    let rows = &attempt.deliveries;
+    let failed = |_| same(rows.len(), &retry("writing failed inside tripline"));
+    let outcomes = written.await.unwrap_or_else(failed);
+    rows.iter().zip(&outcomes).for_each(|(row, outcome)| log(&attempt, row, outcome, None, None));
+    outcomes
 }
 
 async fn tell_all(exec: &settings::Exec, attempt: &Attempt) -> Vec<Outcome> {

@@ -288,6 +288,15 @@ async fn a_key_that_vanished_suspends_and_a_new_one_is_noticed() {
     assert!(matches!(done.recv().await.unwrap().outcomes[0], Outcome::Accepted { .. }));
     assert!(!courier.key_changed(&sink.name));
     assert!(peer.received()[0].head.contains("integration_key=first "));
+    // The same key, in a file that everybody could replace for a while.
+    use std::os::unix::fs::PermissionsExt as _;
+    let set = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(0o666);
+    courier.send(attempt());
+    assert!(matches!(done.recv().await.unwrap().outcomes[0], Outcome::Suspend { .. }));
+    assert!(!courier.key_changed(&sink.name));
+    set(0o600);
+    assert!(courier.key_changed(&sink.name));
 }
 
 #[tokio::test]

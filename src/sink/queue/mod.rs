@@ -93,9 +93,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue that goes on with the `rows` the store holds for the sink. The waits are drawn from `seed`.
+    /// A queue that goes on with the `rows` the store holds for the sink. The waits are drawn from `seed` and the name:
+    /// queues of one seed that fail at the same moment are not all tried again at the same moment.
     pub fn new(name: SinkName, limits: Limits, seed: u64, mut rows: Vec<Delivery>) -> Queue {
         rows.sort_by_key(|delivery| delivery.seq);
+        let mixed = |seed, byte: u8| fastrand::Rng::with_seed(seed ^ u64::from(byte)).u64(..);
+        let seed = name.as_str().bytes().fold(seed, mixed);
         let [least, most] = [SHUNNED.0, SHUNNED.1].map(|span| micros(span).unsigned_abs());
         let shunned = fastrand::Rng::with_seed(!seed).u64(least..=most);
         let mut queue = Queue {

@@ -480,6 +480,25 @@ fn where_order_is_everything_the_oldest_row_goes_first_and_holds_up_the_rest() {
     assert_eq!(said(bench.plan(0)), [(9, true, None)]);
 }
 
+#[test]
+fn queues_of_one_seed_that_fail_at_one_moment_are_tried_again_at_different_ones() {
+    let wakes = |seed: u64| -> BTreeSet<Timestamp> {
+        let wake = |n: u32| {
+            let name = SinkName::new(format!("am/10.0.0.{n}:9093"));
+            let mut queue = Queue::new(name, Limits::default(), seed, Vec::new());
+            let mut changes = Vec::new();
+            queue.push(raised(1), &mut changes);
+            let attempt = queue.plan(at(0), &mut changes).remove(0);
+            queue.handle(attempt.id, vec![retry()], at(0), &mut changes);
+            queue.next_wake().expect("it is tried again")
+        };
+        (1..=9).map(wake).collect()
+    };
+    assert_eq!(wakes(1).len(), 9);
+    assert_eq!(wakes(1), wakes(1), "the same seed and the same name wait the same");
+    assert_ne!(wakes(1), wakes(2));
+}
+
 /// When a queue of that seed sends what is owed at `time`.
 fn sent_at(seed: u64, shuns_half_hours: bool, time: Timestamp) -> Timestamp {
     let limits = Limits { shuns_half_hours, ..Limits::default() };

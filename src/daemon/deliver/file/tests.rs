@@ -21,13 +21,13 @@ impl Bench {
     }
 
     /// Writes one row of each key.
-    fn write(&mut self, keys: &[u8]) -> Outcome {
+    fn write(&mut self, keys: &[u8]) -> Vec<Outcome> {
         let rows: Vec<Delivery> = keys.iter().map(|key| row(*key)).collect();
         self.lines.write(&rows)
     }
 
     fn accepts(&mut self, keys: &[u8]) {
-        assert_eq!(self.write(keys), Outcome::Accepted { note: String::new() });
+        assert_eq!(self.write(keys), vec![Outcome::Accepted { note: String::new() }; keys.len()]);
     }
 
     /// The keys of the lines of a file; `None` for a line that is not whole.
@@ -92,9 +92,57 @@ fn a_full_file_moves_on_and_the_oldest_is_given_up() {
     assert_eq!(bench.keys(".1"), [Some(5), Some(6)]);
     assert_eq!(bench.keys(".2"), [Some(3), Some(4)]);
     assert!(!bench.path(".3").exists());
-    // More than fits at all is one file.
-    bench.accepts(&[8, 9, 10]);
-    assert_eq!(bench.keys(""), [Some(8), Some(9), Some(10)]);
+}
+
+#[test]
+fn no_file_grows_beyond_its_size_but_by_a_single_line() {
+    let line = stdout::content_json(&row(1).content).len() as u64 + 1;
+    let check = |most: u64, batches: &[&[u8]], files: &[&[u8]]| {
+        let mut bench = Bench::new(Some(most), 20);
+        batches.iter().for_each(|batch| bench.accepts(batch));
+        let older = (1..).map(|n| format!(".{n}")).take_while(|name| bench.path(name).exists());
+        let mut names: Vec<String> = older.collect();
+        names.reverse();
+        names.push(String::new());
+        let found: Vec<Vec<u8>> =
+            names.iter().map(|name| bench.keys(name).into_iter().flatten().collect()).collect();
+        assert_eq!(found, files, "{most} {batches:?}");
+        for name in &names {
+            let size = std::fs::metadata(bench.path(name)).unwrap().len();
+            assert!(size <= most || bench.keys(name).len() == 1, "{most} {batches:?} {name}: {size}");
+        }
+    };
+    check(2 * line, &[&[1, 2, 3, 4, 5]], &[&[1, 2], &[3, 4], &[5]]);
+    check(2 * line, &[&[1], &[2, 3], &[4, 5, 6]], &[&[1, 2], &[3, 4], &[5, 6]]);
+    check(3 * line - 1, &[&[1, 2, 3], &[4]], &[&[1, 2], &[3, 4]]);
+    check(line, &[&[1, 2, 3]], &[&[1], &[2], &[3]]);
+    check(1, &[&[1], &[2, 3]], &[&[1], &[2], &[3]]);
+    check(9 * line, &[&[1, 2, 3], &[4]], &[&[1, 2, 3, 4]]);
+}
+
+#[test]
+fn a_line_that_was_cut_off_counts_with_its_end() {
+    let line = stdout::content_json(&row(1).content).len() as u64 + 1;
+    let mut bench = Bench::new(Some(line + 3), 1);
+    std::fs::write(bench.path(""), "cut").unwrap();
+    bench.accepts(&[1]);
+    assert_eq!((bench.keys(".1"), bench.keys("")), (vec![None], vec![Some(1)]));
+}
+
+#[test]
+fn what_is_on_the_disk_is_owed_no_longer_though_the_next_part_can_not_be_written() {
+    let line = stdout::content_json(&row(1).content).len() as u64 + 1;
+    let mut bench = Bench::new(Some(2 * line), 1);
+    std::fs::create_dir(bench.path(".1")).unwrap();
+    let outcomes = bench.write(&[1, 2, 3, 4]);
+    let accepted = Outcome::Accepted { note: String::new() };
+    assert_eq!(outcomes[..2], [accepted.clone(), accepted]);
+    assert!(outcomes[2..].iter().all(|one| matches!(one, Outcome::Suspend { .. })), "{outcomes:?}");
+    assert_eq!(outcomes.len(), 4);
+    // Once there is room, what is still owed is all that is written.
+    std::fs::remove_dir(bench.path(".1")).unwrap();
+    bench.accepts(&[3, 4]);
+    assert_eq!((bench.keys(".1"), bench.keys("")), (vec![Some(1), Some(2)], vec![Some(3), Some(4)]));
 }
 
 #[test]
@@ -105,7 +153,7 @@ fn a_name_that_leads_nowhere_suspends_until_it_leads_somewhere() {
         Lines::new(settings::File { path: path.to_owned(), max_size: None, keep: 1, mode: 0o600 })
     };
     let check = |path: &Path, expected: &str, says: &str| {
-        let shown = format!("{:?}", at(path).write(&[row(1)]));
+        let shown = format!("{:?}", at(path).write(&[row(1)])[0]);
         assert!(shown.starts_with(expected) && shown.contains(says), "{}: {shown}", path.display());
     };
     check(&elsewhere, "Suspend", "none/alerts.ndjson");
