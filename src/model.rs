@@ -4,6 +4,7 @@
 //! (see `store`), so a change of a field is a change of the format version.
 
 mod component;
+mod container;
 mod encoding;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use component::ComponentStatus;
+pub use container::{ContainerPart, ContainerPath, workload};
 pub use encoding::Encoding;
 
 /// An instant in microseconds since 1970-01-01T00:00:00Z. Range: what an `i64` holds, about ±292 000 years.

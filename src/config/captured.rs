@@ -23,6 +23,8 @@ pub(super) struct Captured {
     first: RefCell<BTreeSet<Arc<str>>>,
     /// Those that are fields.
     fields: RefCell<BTreeSet<usize>>,
+    /// What was said of containers.
+    of_containers: RefCell<BTreeSet<&'static str>>,
     /// Whether lines have fields.
     has_fields: bool,
     /// What is said of names that are not known.
@@ -66,6 +68,7 @@ impl Captured {
             first: RefCell::new(all.iter().flatten().cloned().collect()),
             all: RefCell::new(all),
             fields: RefCell::default(),
+            of_containers: RefCell::default(),
             has_fields,
             note,
         }
@@ -80,6 +83,7 @@ impl Captured {
             of_match: set.clone(),
             first: RefCell::new(set),
             fields: RefCell::default(),
+            of_containers: RefCell::default(),
             has_fields: false,
             note: String::new(),
         }
@@ -116,6 +120,9 @@ impl Captured {
     fn other(&self, typed: &str, built_in: impl Fn(&str) -> Option<Value>) -> Option<Value> {
         let (name, is_quoted) = bare(typed);
         if let Some(value) = built_in(name).filter(|_| !is_quoted) {
+            if let Value::Container(part) = value {
+                self.of_containers.borrow_mut().insert(part.as_str());
+            }
             return Some(value);
         }
         let is_field = self.has_fields && !name.is_empty() && (is_quoted || is_plain(name));
@@ -150,6 +157,11 @@ impl Captured {
         let all = all.as_mut()?;
         all.push(name.into());
         Some(all.len() - 1)
+    }
+
+    /// What of a container has been named so far.
+    pub(super) fn of_containers(&self) -> BTreeSet<&'static str> {
+        self.of_containers.borrow().clone()
     }
 
     /// Whether lines have fields.

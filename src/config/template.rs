@@ -3,6 +3,7 @@
 use super::captured::Captured;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::walk::{Said, is_identifier};
+use crate::model::ContainerPart;
 use crate::rule::{Segment, Template, Value};
 use crate::settings::Place;
 use std::ops::Range;
@@ -11,6 +12,18 @@ use std::ops::Range;
 pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("file", Value::File, "path of the file the line stands in"),
     ("source", Value::Source, "name of the source"),
+    (
+        "namespace",
+        Value::Container(ContainerPart::Namespace),
+        "namespace of the pod, by the path of the file",
+    ),
+    ("pod", Value::Container(ContainerPart::Pod), "the pod, by the path of the file"),
+    ("container", Value::Container(ContainerPart::Container), "the container, by the path of the file"),
+    (
+        "workload",
+        Value::Container(ContainerPart::Workload),
+        "the pod without what is different in each of its kind",
+    ),
     ("instance", Value::Instance, "the observer's scope"),
     ("rule", Value::Rule, "name of the rule"),
     ("line", Value::Line, "the last matching line"),
@@ -30,6 +43,18 @@ pub const BUILT_IN: &[(&str, Value, &str)] = &[
 pub const OF_A_CHANGE: &[(&str, Value, &str)] = &[
     ("file", Value::File, "path of the file the line stands in"),
     ("source", Value::Source, "name of the source"),
+    (
+        "namespace",
+        Value::Container(ContainerPart::Namespace),
+        "namespace of the pod, by the path of the file",
+    ),
+    ("pod", Value::Container(ContainerPart::Pod), "the pod, by the path of the file"),
+    ("container", Value::Container(ContainerPart::Container), "the container, by the path of the file"),
+    (
+        "workload",
+        Value::Container(ContainerPart::Workload),
+        "the pod without what is different in each of its kind",
+    ),
     ("instance", Value::Instance, "the observer's scope"),
     ("rule", Value::Rule, "name of the rule"),
     ("line", Value::Line, "the line"),

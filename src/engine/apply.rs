@@ -219,6 +219,7 @@ impl Engine {
             Value::Capture(ix) => hit.captures.get(*ix),
             Value::File => self.clocks.place(hit.at.file).map(|(path, _)| path.as_bytes()),
             Value::Source => self.clocks.place(hit.at.file).map(|(_, source)| source.as_bytes()),
+            Value::Container(part) => self.clocks.container(hit.at.file, *part).map(str::as_bytes),
             // The configuration allows no other value in a key.
             _ => None,
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{FileId, SourceName, Timestamp, micros};
+use crate::model::{ContainerPart, ContainerPath, FileId, SourceName, Timestamp, micros};
 use crate::rule::Rule;
 use crate::saved::{SavedClock, SavedFlush};
 use crate::scan::stamp::{self, Stamp};
@@ -72,6 +72,8 @@ pub struct OddStamp {
 pub(super) struct FileClock {
     pub(super) source: usize,
     pub(super) path: Arc<str>,
+    /// What `path` says of its container.
+    container: ContainerPath,
     /// Time of the newest record that was read.
     pub(super) newest: Option<Timestamp>,
     /// Time up to which its matches were applied: behind `newest` while matches wait for other files.
@@ -127,6 +129,7 @@ impl Clocks {
             let Some(source) = clocks.source(&row.source) else { continue };
             let file = FileClock {
                 source,
+                container: ContainerPath::of(&row.path),
                 path: row.path,
                 newest: row.newest,
                 applied: row.newest,
@@ -166,6 +169,7 @@ impl Clocks {
         let new = FileClock {
             source,
             path: path.clone(),
+            container: ContainerPath::default(),
             newest: None,
             applied: None,
             lag: Duration::ZERO,
@@ -174,7 +178,9 @@ impl Clocks {
             yearless: None,
             civil: None,
         };
-        self.files.entry(id).or_insert(new).path = path;
+        let file = self.files.entry(id).or_insert(new);
+        file.container = ContainerPath::of(&path);
+        file.path = path;
     }
 
     pub(super) fn save(&self, id: FileId) -> Option<SavedClock> {
@@ -313,6 +319,12 @@ impl Clocks {
     pub(super) fn read(&self, id: FileId, text: &str, near: Timestamp) -> Option<Timestamp> {
         let zone = &self.timings[self.files.get(&id)?.source].tz;
         stamp::find(text.trim().as_bytes())?.resolve(zone, near.plus(HALF_A_YEAR))
+    }
+
+    /// What the path of a file says of its container.
+    pub(super) fn container(&self, id: FileId, part: ContainerPart) -> Option<&str> {
+        let file = self.files.get(&id)?;
+        Some(file.container.part(&file.path, part))
     }
 
     /// Path and source of a file, for texts.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{FileId, Labels, Transition, duration_text};
+use crate::model::{ContainerPath, FileId, Labels, Transition, duration_text};
 use crate::rule::{Rule, Template, Value};
 
 use super::alert::Key;
@@ -63,6 +63,14 @@ impl Scene<'_> {
             }
             Value::File => write!(text, "{}", place.0),
             Value::Source => write!(text, "{}", place.1),
+            Value::Container(part) => {
+                // The file may be gone, or have never been.
+                let named = self.rule.by.iter().position(|by| by.from == *value).map(|at| &*key.by[at]);
+                match named {
+                    Some(named) => write!(text, "{}", String::from_utf8_lossy(named)),
+                    None => write!(text, "{}", ContainerPath::of(place.0).part(place.0, *part)),
+                }
+            }
             Value::Instance => write!(text, "{}", self.instance),
             Value::Rule => write!(text, "{}", self.rule.name),
             Value::Line => write!(text, "{}", String::from_utf8_lossy(&key.line)),

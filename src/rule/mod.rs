@@ -40,7 +40,7 @@ pub use schedule::{Hours, Schedule};
 pub use template::{AddressTemplate, ImageTemplate, LinkTemplate, Segment, Template};
 pub use when::{About, When};
 
-use crate::model::{RuleName, Severity, SinkName, SourceName, Timestamp};
+use crate::model::{ContainerPart, RuleName, Severity, SinkName, SourceName, Timestamp};
 
 /// Index of a rule in its [`Ruleset`]. Valid for that ruleset only: what survives a reload is the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -405,6 +405,8 @@ pub enum Value {
     File,
     /// `{source}`: the source's name.
     Source,
+    /// `{namespace}`, `{pod}`, `{container}`, `{workload}`: of the path of the file. Absent: the empty text.
+    Container(ContainerPart),
     /// `{instance}`: the scope.
     Instance,
     /// `{rule}`: the rule's name.

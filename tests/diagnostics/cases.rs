@@ -442,6 +442,12 @@ pub(crate) const CASES: &[Case] = &[
         "Name a rule of alerts.",
     ),
     case(
+        "no-container",
+        File("[[rule]]\nname = 'r'\nfiles = ['/var/log/app.log']\nmatch = 'x'\nby = ['pod']"),
+        "A rule names what is known of containers, and no file of its sources is one of a container.",
+        "Capture it, or name files of containers; a field stands between backticks.",
+    ),
+    case(
         "no-effect",
         Rule("match = 'x'\nexpire_after = '1d'"),
         "The key changes nothing in this rule.",

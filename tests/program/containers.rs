@@ -96,7 +96,7 @@ fn case_37_and_38_a_line_in_pieces_goes_on_behind_a_stop_and_behind_a_rotation()
 #[test]
 fn case_3_and_32_a_kubelet_rotates_files_of_three_pods_and_each_line_counts_once() {
     const PODS: [&str; 3] = ["shop_web-6d4b75cb6d-hx8pq_1", "shop_db-0_2", "kube-system_proxy-abcde_3"];
-    let sandbox = sandbox("envelope = 'cri'\nfiles = ['containers/*.log']");
+    let sandbox = sandbox("envelope = 'cri'\nfollow_symlinks = true\nfiles = ['containers/*.log']");
     let place = |pod: &str, name: &str| format!("pods/{pod}/main/{name}");
     std::fs::create_dir_all(sandbox.path("containers")).expect("a directory");
     for pod in PODS {
@@ -136,6 +136,124 @@ fn case_3_and_32_a_kubelet_rotates_files_of_three_pods_and_each_line_counts_once
     }
     let all = running.metric("tripline_rule_matches_total{rule=\"say\"}", |count| count >= written);
     assert!((all - written).abs() < f64::EPSILON, "{all} of {written}");
-    running.metric("tripline_lost_bytes_total{source=\"app\"}", |bytes| bytes == 0.0);
+    for reason in ["truncated", "vanished", "given_up"] {
+        let lost = format!("tripline_lost_bytes_total{{source=\"app\",reason=\"{reason}\"}}");
+        running.metric(&lost, |bytes| bytes == 0.0);
+    }
     running.stop().expect(0);
+}
+
+#[test]
+fn alerts_are_told_by_what_the_paths_of_containers_say() {
+    let id = "0123456789abcdef".repeat(4);
+    let sandbox = sandbox("envelope = 'cri'\nfiles = ['pods/*/*/*.log', 'containers/*.log', 'app.log']");
+    sandbox.write(
+        "rules/r.toml",
+        "[[rule]]\nname = 'say'\nsource = 'app'\nmatch = 'say'\nresolve = 'hush'\nby = ['workload', 'container']\n\
+         where = 'namespace != \"kube-system\"'\nlabels = { pod = '{pod}' }\nsummary = '{namespace}/{workload}'\n",
+    );
+    let web = |pod: &str| format!("pods/shop_web-6d4b75cb6d-{pod}_0f3c1a9e/main/0.log");
+    let db = format!("containers/db-0_shop_main-{id}.log");
+    let system = "pods/kube-system_proxy-x7k2b_1/main/0.log";
+    // Nobody in Kubernetes is called so.
+    let hostile = "pods/a_b\u{202e}{pod}_c/d/0.log";
+    for path in [&web("hx8pq"), &web("zxcvb"), &db, system, hostile] {
+        sandbox.write(path, "");
+    }
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    let say = || cri("stdout", "F", "say");
+    let told = |told: &serde_json::Value| {
+        let labels =
+            ["workload", "container", "pod"].map(|name| told["labels"][name].as_str().unwrap_or("-"));
+        format!("{} {}", labels.join(" "), told["summary"].as_str().unwrap_or("-"))
+    };
+    sandbox.append(system, say());
+    for (path, expected) in [
+        (web("hx8pq"), "web main web-6d4b75cb6d-hx8pq shop/web"),
+        (db, "db main db-0 shop/db"),
+        ("app.log".to_owned(), "   /"),
+    ] {
+        sandbox.append(&path, say());
+        assert_eq!(told(&running.tells("say", "warning")), expected);
+    }
+    // Another pod of the same workload: the same alert, after a restart too, though it has another file.
+    running.stop().expect(0);
+    let mut running = sandbox.watch("tripline.toml");
+    sandbox.append(hostile, say());
+    sandbox.append(&web("zxcvb"), cri("stdout", "F", "hush"));
+    assert_eq!(told(&running.tells("say", "ok")), "web main web-6d4b75cb6d-hx8pq shop/web");
+    assert_eq!(running.stop().expect(0).stdout.len(), 1);
+}
+
+/// A record of three lines, and a rule that wants all of them.
+const TRACE: &str = r"
+[[rule]]
+name = 'trace'
+source = 'app'
+match = '^trace (?<word>\S+)\n\s+at top\n\s+at bottom$'
+by = ['word']
+resolve_after = '1h'
+";
+
+/// Plain lines as they are, or in an envelope.
+fn wrapped(envelope: &str, lines: &[&str]) -> String {
+    let wrap = |line: &&str| match envelope {
+        "cri" => cri("stderr", "F", line),
+        "docker" => docker("stderr", &format!("{line}\\n")),
+        _ => format!("{line}\n"),
+    };
+    lines.iter().map(wrap).collect()
+}
+
+#[test]
+fn case_38_a_record_goes_on_behind_a_rotation_and_a_stop_in_whatever_envelope() {
+    for (envelope, is_stopped) in
+        [("none", false), ("cri", false), ("docker", false), ("none", true), ("cri", true), ("docker", true)]
+    {
+        let source = format!(
+            "envelope = '{envelope}'\nmultiline = {{ continue = '^ ', flush = '1m' }}\nfiles = ['app.log']"
+        );
+        let sandbox = sandbox(&source);
+        sandbox.write("rules/r.toml", format!("{SAY}{TRACE}"));
+        let mut running = sandbox.watch("tripline.toml");
+        running.says("following");
+        sandbox.append("app.log", wrapped(envelope, &["say first", "trace torn", "  at top"]));
+        running.tells("say", "warning");
+        let mut running = Some(running);
+        if is_stopped && let Some(running) = running.take() {
+            running.stop().expect(0);
+        }
+        std::fs::rename(sandbox.path("app.log"), sandbox.path("app.log.1")).expect("it is there");
+        let rest = ["  at bottom", "trace whole", "  at top", "  at bottom", "say last"];
+        sandbox.write("app.log", wrapped(envelope, &rest));
+        let mut running = running.unwrap_or_else(|| sandbox.watch("tripline.toml"));
+        for word in ["torn", "whole"] {
+            assert_eq!(running.tells("trace", "warning")["labels"]["word"], word, "{envelope}");
+        }
+        let count = running.metric("tripline_rule_matches_total{rule=\"trace\"}", |count| count > 0.0);
+        assert!(count < 3.0, "{envelope}: {count}");
+        running.stop().expect(0);
+    }
+}
+
+#[test]
+fn case_39_a_last_record_is_heard_though_nothing_follows_in_whatever_envelope() {
+    for envelope in ["none", "cri", "docker"] {
+        let source = format!(
+            "envelope = '{envelope}'\nmultiline = {{ continue = '^ ', flush = '50ms' }}\nfiles = ['app.log']"
+        );
+        let sandbox = sandbox(&source);
+        sandbox.write("rules/r.toml", TRACE);
+        let mut running = sandbox.watch("tripline.toml");
+        running.says("following");
+        sandbox.append("app.log", wrapped(envelope, &["trace last", "  at top", "  at bottom"]));
+        assert_eq!(running.tells("trace", "warning")["labels"]["word"], "last", "{envelope}");
+        // It is whole now, and was heard.
+        sandbox.append("app.log", wrapped(envelope, &["trace next", "  at top", "  at bottom"]));
+        assert_eq!(running.tells("trace", "warning")["labels"]["word"], "next", "{envelope}");
+        let count = running.metric("tripline_rule_matches_total{rule=\"trace\"}", |count| count > 1.0);
+        assert!(count < 3.0, "{envelope}: {count}");
+        assert_eq!(running.stop().expect(0).stdout.len(), 2, "{envelope}");
+    }
 }

@@ -9,18 +9,23 @@ use super::super::tokens::Names;
 use super::super::walk::{Fields, Said, is_identifier, missing};
 use super::{Around, Reader};
 use crate::config::Sources;
+use crate::model::ContainerPart;
 use crate::rule::{By, Redaction, Rewrite, Value};
 use crate::scan::why::wants_line_end;
 use crate::settings::Source;
 use std::collections::BTreeSet;
 
 /// What can be said of every match, besides its captures.
-pub(super) const OF_A_MATCH: [(&str, Value); 5] = [
+pub(super) const OF_A_MATCH: [(&str, Value); 9] = [
     ("file", Value::File),
     ("source", Value::Source),
     ("line", Value::Line),
     ("instance", Value::Instance),
     ("rule", Value::Rule),
+    ("namespace", Value::Container(ContainerPart::Namespace)),
+    ("pod", Value::Container(ContainerPart::Pod)),
+    ("container", Value::Container(ContainerPart::Container)),
+    ("workload", Value::Container(ContainerPart::Workload)),
 ];
 
 /// What a name says of a match, if it is a built-in one.
@@ -159,6 +164,7 @@ impl<'t> Reader<'t, '_> {
             let built_in = |name: &str| match name {
                 "file" => Some(Value::File),
                 "source" => Some(Value::Source),
+                "namespace" | "pod" | "container" | "workload" => of_a_match(name),
                 // Any other text is a name here.
                 _ if captured.has_fields() && !name.is_empty() => captured.field(name, is_quoted),
                 _ => None,
@@ -215,7 +221,8 @@ pub(super) fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, match
     let name = short(said.text);
     if with == 0 {
         let names: BTreeSet<&str> = matches.iter().flat_map(Compiled::names).collect();
-        let known = || names.iter().copied().chain(["file", "source"]);
+        let known =
+            || names.iter().copied().chain(["file", "source", "namespace", "pod", "container", "workload"]);
         let title = format!("no pattern of `match` captures `{name}`");
         let problem = problems.error("by-not-captured", span, title, "captured nowhere");
         let meant = did_you_mean(said.text, known());

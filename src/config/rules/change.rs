@@ -21,7 +21,7 @@ use crate::scan::stamp;
 use crate::settings::Sink;
 
 /// What may stand in a key or a stamp: neither how far the change has come nor when.
-const OF_ITS_LINE: usize = 5;
+const OF_ITS_LINE: usize = 9;
 
 /// True if a rule speaks of changes. Says which of its keys mean nothing then, or mean nothing otherwise.
 pub(super) fn check_kind(problems: &mut Problems<'_>, table: &DeTable<'_>) -> bool {

@@ -2,6 +2,7 @@
 
 mod captures;
 mod change;
+mod containers;
 mod files;
 mod levels;
 mod links;
@@ -280,6 +281,7 @@ impl<'t> Reader<'t, '_> {
             _ => None,
         };
 
+        self.check_containers(problems, around, (inline.as_ref(), &sources), &captured);
         if problems.errors() > self.errors || !enabled {
             return None;
         }

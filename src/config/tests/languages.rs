@@ -92,7 +92,9 @@ fn conditions_are_checked_at_the_character() {
     assert_eq!(problems[0].help.as_deref(), Some("did you mean `user`?"));
     assert_eq!(
         problems[0].note.as_deref(),
-        Some("the names are `user`, `file`, `source`, `line`, `instance`, `rule`")
+        Some(
+            "the names are `user`, `file`, `source`, `line`, `instance`, `rule`, `namespace`, `pod`, `container`, `workload`"
+        )
     );
 }
 

@@ -211,11 +211,14 @@ fn names_are_fields_where_every_source_of_the_rule_has_a_format() {
     check(
         "['a', 'c']",
         &[
-            "the names are `file`, `source`; it may be a field if all sources of the rule have a `format`: `c` has none",
+            "the names are `file`, `source`, `namespace`, `pod`, `container`, `workload`; it may be a field if all sources of the rule have a `format`: `c` has none",
         ],
     );
     let one = "; it may be a field if the source has a `format`: \"json\" or \"logfmt\"";
-    check("'c'", &[&format!("the names are `file`, `source`{one}")]);
+    check(
+        "'c'",
+        &[&format!("the names are `file`, `source`, `namespace`, `pod`, `container`, `workload`{one}")],
+    );
     check_main("[[source]]\nname = 'a'\nfiles = 'a'\nformat = 'xml'", &[("bad-choice", "'xml'")]);
 }
 
