@@ -751,6 +751,9 @@ fn say_note(note: &Note) {
         Note::LeftAlone { path, kind: Kind::Link, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is a symbolic link that was found by a wildcard, and is left alone; `follow_symlinks = true` follows it");
         }
+        Note::LeftAlone { path, kind: Kind::Own, .. } => {
+            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is what tripline itself writes to, and is left alone: it would read what it writes for ever");
+        }
         Note::LeftAlone { path, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is no regular file and is left alone");
         }

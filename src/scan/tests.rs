@@ -470,3 +470,43 @@ fn scanned_forgets_the_block_before() {
         assert_eq!((scanned.matches(bytes).len(), *consumed, *cut_lines, stamp.is_some()), expected);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1000), ..ProptestConfig::default() })]
+    #[test]
+    fn nothing_but_a_line_feed_ends_a_line(pieces in proptest::collection::vec(separators(), 0..40)) {
+        let text = [pieces.concat(), b"x\n".to_vec()].concat();
+        let ruleset = Ruleset { rules: vec![rule(&["(?s)"], &[], &[])] };
+        let scanner = Scanner::joining(&ruleset, |_| true, 4096, Format::Plain, None);
+        let mut follower = Follower::new(&scanner, &text);
+        follower.take(text.len(), Tail::Final);
+        let starts: Vec<usize> = (0..text.len()).filter(|at| *at == 0 || text[at - 1] == b'\n').collect();
+        let found: Vec<usize> = follower.matches.iter().map(|found| found.at.offset as usize - 1000).collect();
+        prop_assert_eq!(found, starts);
+    }
+}
+
+/// What ends a line elsewhere, and what hides its end.
+fn separators() -> impl Strategy<Value = Vec<u8>> {
+    let said: [&[u8]; 14] = [
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b"\x0b",
+        b"\x0c",
+        b"\x1c",
+        b"\x1e",
+        b"\x85",
+        "\u{85}".as_bytes(),
+        "\u{2028}".as_bytes(),
+        "\u{2029}".as_bytes(),
+        b"\x1b[2K\x1b[1A",
+        b"\x00",
+        b"\\n#012",
+    ];
+    prop_oneof![
+        3 => proptest::sample::select(said.to_vec()).prop_map(<[u8]>::to_vec),
+        1 => proptest::collection::vec(any::<u8>(), 0..30),
+        1 => Just(b"Jan  5 10:00:00 host sshd[1]: Failed".to_vec()),
+    ]
+}

@@ -311,6 +311,30 @@ mod tests {
     }
 
     #[test]
+    fn case_56_any_prefix_of_the_state_and_any_end_of_nulls_is_opened_or_set_aside() {
+        let (dir, saved) = filled();
+        let state = dir.path().join(STATE);
+        let whole = fs::read(&state).unwrap();
+        let pages = (0..12).map(|n| n * whole.len() / 12).flat_map(|at| [at, at + 1]);
+        let mut kept = 0;
+        for len in (0..320).step_by(40).chain(pages).chain([whole.len() - 1, whole.len()]) {
+            let nulls = [&whole[..len], &vec![0; whole.len() - len]].concat();
+            for content in [&whole[..len], &nulls] {
+                fs::write(&state, content).unwrap();
+                let opened = open(dir.path(), false, NOW).unwrap();
+                if let Some(path) = opened.set_aside {
+                    assert!(opened.fresh, "{len}");
+                    fs::remove_file(path).unwrap();
+                } else {
+                    assert!(opened.saved == saved, "{len}");
+                    kept += 1;
+                }
+            }
+        }
+        assert!(kept >= 2, "the whole is whole");
+    }
+
+    #[test]
     fn a_corrupt_database_stays_where_it_is_until_a_new_one_is_whole() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join(STATE);

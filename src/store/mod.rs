@@ -375,7 +375,8 @@ mod tests {
     }
 
     #[test]
-    fn a_power_cut_at_any_operation_leaves_a_prefix_of_the_commits_and_all_that_were_acknowledged() {
+    fn case_56_and_58_a_power_cut_at_any_operation_leaves_a_prefix_of_the_commits_and_all_that_were_acknowledged()
+     {
         let states = states();
         let mut rng = fastrand::Rng::with_seed(7);
         for at in 0..operations() {
@@ -428,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_or_broken_disk_at_any_operation_loses_nothing_that_is_offered_again() {
+    fn case_57_a_full_or_broken_disk_at_any_operation_loses_nothing_that_is_offered_again() {
         let expected = states().pop().unwrap();
         for at in 0..operations() {
             for (fault, lasting) in [(Fault::Full, false), (Fault::Full, true), (Fault::Broken, at % 2 == 0)]

@@ -158,7 +158,15 @@ fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
         }
         Note::Readable { file, path, .. } => format!("sees {}", who(file, &path)),
         Note::LeftAlone { path, kind, .. } => {
-            format!("{} {}", if kind == Kind::Link { "link" } else { "odd" }, name(&path))
+            format!(
+                "{} {}",
+                match kind {
+                    Kind::Link => "link",
+                    Kind::Own => "own",
+                    _ => "odd",
+                },
+                name(&path)
+            )
         }
         Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
         Note::CutShort { file, lost } => format!("short {} lost {lost}", file.0),

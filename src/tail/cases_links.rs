@@ -146,3 +146,21 @@ fn case_32_a_file_that_was_read_behind_a_link_is_not_lost_when_links_are_no_long
         links.told(&[&format!("open 1 {name} at 2"), "1:2"]);
     }
 }
+
+#[test]
+fn what_the_process_itself_writes_to_is_left_alone_under_every_name() {
+    let mut links = Links::new(&["/d/*.log"], false);
+    links.add("/d/own.log", "1\n");
+    links.add("/d/a.log", "1\n");
+    links.disk.make_own(Path::new("/d/own.log")).unwrap();
+    links.told(&["open 1 a.log at 0", "own own.log", "1:1"]);
+    links.add("/d/own.log", "2\n");
+    links.told(&[]);
+    // It is rotated, and written on; what has its name now is another file, until the process begins anew.
+    links.disk.rename(Path::new("/d/own.log"), Path::new("/d/own.log.1")).unwrap();
+    links.add("/d/own.log", "3\n");
+    links.told(&["open 2 own.log at 0", "2:3"]);
+    links.disk.make_own(Path::new("/d/own.log")).unwrap();
+    links.start();
+    links.told(&["end 2", "open 1 a.log at 2", "own own.log"]);
+}

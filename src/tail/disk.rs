@@ -27,6 +27,8 @@ pub enum Kind {
     Link,
     /// A FIFO, socket or device.
     Other,
+    /// A regular file that this process itself writes its log or its alerts to.
+    Own,
 }
 
 /// What the kernel tells of a file at one moment.
@@ -149,12 +151,23 @@ pub struct RealDisk {
     complete: bool,
     /// A directory was listed before it was watched: what changed in between, nobody said.
     unsaid: bool,
+    /// Device and inode of what stdout and stderr go to.
+    own: BTreeSet<(u64, u64)>,
 }
 
 impl RealDisk {
     /// Without inotify (limits, old kernels, sandboxes) it works by sweeps alone.
     pub fn new() -> RealDisk {
-        RealDisk { hints: Inotify::init().ok(), watched: BTreeMap::new(), complete: false, unsaid: false }
+        let (hints, watched) = (Inotify::init().ok(), BTreeMap::new());
+        RealDisk { hints, watched, complete: false, unsaid: false, own: own() }
+    }
+}
+
+impl RealDisk {
+    fn facts(&self, stat: &Statx) -> Facts {
+        let facts = facts(stat);
+        let is_own = facts.kind == Kind::File && self.own.contains(&(facts.locator.dev, facts.locator.inode));
+        Facts { kind: if is_own { Kind::Own } else { facts.kind }, ..facts }
     }
 }
 
@@ -192,12 +205,12 @@ impl Disk for RealDisk {
     }
 
     fn stat(&mut self, file: &File) -> io::Result<Facts> {
-        Ok(facts(&rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, WANTED)?))
+        Ok(self.facts(&rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, WANTED)?))
     }
 
     fn stat_path(&mut self, at: Reach<'_>) -> io::Result<Facts> {
         let flags = if at.is_followed() { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-        Ok(facts(&rustix::fs::statx(CWD, at.path, flags, WANTED)?))
+        Ok(self.facts(&rustix::fs::statx(CWD, at.path, flags, WANTED)?))
     }
 
     fn read_at(&mut self, file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
@@ -265,6 +278,19 @@ impl Disk for RealDisk {
 }
 
 const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+
+/// What stdout and stderr go to. A terminal or a pipe among them is no file that is ever followed.
+fn own() -> BTreeSet<(u64, u64)> {
+    let identity = |facts: Facts| (facts.locator.dev, facts.locator.inode);
+    let of = |stat: rustix::io::Result<Statx>| stat.ok().map(|stat| identity(facts(&stat)));
+    [
+        of(rustix::fs::statx(io::stdout(), "", AtFlags::EMPTY_PATH, WANTED)),
+        of(rustix::fs::statx(io::stderr(), "", AtFlags::EMPTY_PATH, WANTED)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
 
 fn facts(stat: &Statx) -> Facts {
     let birth = (stat.stx_mask & StatxFlags::BTIME.bits() != 0).then_some(stat.stx_btime);

@@ -67,6 +67,8 @@ struct State {
     /// Calls until what is deferred happens, while something is to be deferred.
     calls_left: Option<usize>,
     deferred: Vec<Change>,
+    /// The file that the process itself writes to.
+    own: Option<u64>,
 }
 
 /// What a writer does.
@@ -143,6 +145,7 @@ impl FakeDisk {
             faults: BTreeMap::new(),
             calls_left: None,
             deferred: Vec::new(),
+            own: None,
         };
         FakeDisk { state: Arc::new(Mutex::new(state)), told: 0 }
     }
@@ -154,6 +157,16 @@ impl FakeDisk {
     /// Sets the clock that stamps births and changes.
     pub fn set_time(&self, now: Timestamp) {
         self.state().now = now;
+    }
+
+    /// This file is what the process itself writes its log to.
+    ///
+    /// # Errors
+    /// If it is absent.
+    pub fn make_own(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.own = Some(state.find(path, true)?);
+        Ok(())
     }
 
     /// Whether births are kept; without them a reused inode has the same locator as its former life.
@@ -535,7 +548,7 @@ impl State {
     }
 
     fn facts(&mut self, serial: u64) -> io::Result<Facts> {
-        let (dev, births) = (self.device, self.births);
+        let (dev, births, is_own) = (self.device, self.births, self.own == Some(serial));
         let node = self.node(serial)?;
         let size = if let Body::File(content) = &node.body { content.len() as u64 } else { 0 };
         let generation = if births { serial.to_le_bytes().to_vec() } else { Vec::new() };
@@ -545,7 +558,7 @@ impl State {
             modified: node.modified,
             born: births.then_some(node.born),
             links: node.links,
-            kind: node.body.kind(),
+            kind: if is_own { Kind::Own } else { node.body.kind() },
         })
     }
 }

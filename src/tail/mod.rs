@@ -40,6 +40,7 @@ mod opened;
 #[cfg(test)]
 mod random;
 mod reach;
+mod standing;
 mod start;
 mod sweep;
 
@@ -53,6 +54,7 @@ pub use disk::{Disk, Facts, Fault, Kind, RealDisk};
 pub use follow::TailKind;
 pub use note::{FileStatus, Loss, Note, Phase, Ready, Turn};
 pub use reach::Reach;
+pub use standing::{Behind, Standing};
 pub use sweep::REMEMBER;
 
 use crate::model::{Encoding, FileId, SourceName, Timestamp};

@@ -244,6 +244,10 @@ impl<D: Disk> Tail<D> {
             self.reopen(id, path, false, now);
             return;
         }
+        if seen.odd.get(&file.path) == Some(&Kind::Own) {
+            self.end(id);
+            return;
+        }
         if seen.is_blind(&file.path) {
             let fault = file.path.ancestors().find_map(|above| seen.blind.get(above)).cloned();
             if let Some(fault) = fault {

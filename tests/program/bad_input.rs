@@ -110,7 +110,7 @@ fn a_sink_without_its_key_is_refused_before_anything_is_watched() {
 }
 
 #[test]
-fn a_second_instance_is_told_of_the_first() {
+fn case_61_a_second_instance_is_told_of_the_first() {
     let sandbox = sandbox(TO_STDOUT, DISK);
     let first = sandbox.watch("tripline.toml");
     refused(sandbox.run(&["run"]), &format!("is in use by process {}", first.id()));
@@ -126,7 +126,7 @@ fn an_admin_address_that_is_taken_is_named() {
 }
 
 #[test]
-fn a_state_that_is_no_use_is_set_aside_and_an_alert_says_so() {
+fn case_56_a_state_that_is_no_use_is_set_aside_and_an_alert_says_so() {
     let peer = Peer::new([]);
     let sandbox = sandbox(&config(&peer.url()), DISK);
     sandbox.write("state/state.redb", "garbage");
@@ -192,7 +192,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn on_a_full_disk_reading_waits_and_goes_on_when_there_is_room() {
+fn case_57_on_a_full_disk_reading_waits_and_goes_on_when_there_is_room() {
     let peer = Peer::new([]);
     let sandbox = sandbox(&config(&peer.url()), DISK);
     let Some(_small) = Small::mount(sandbox.path("state")) else { return };

@@ -12,6 +12,7 @@ use crate::support::sandbox::{Finished, Peer, Running, Sandbox, accepted};
 const RENAMES: usize = 50;
 const TRUNCATIONS: usize = 20;
 const KILLS: usize = 20;
+const STOPS: usize = 10;
 const LINES_PER_BURST: usize = 60;
 const KEYS: usize = 3;
 
@@ -137,10 +138,12 @@ enum Act {
     Rename,
     Truncate,
     Kill,
+    /// A clean one, while lines are written.
+    Stop,
 }
 
 #[test]
-fn rotation_truncation_and_kill_lose_nothing_and_count_nothing_twice() {
+fn case_58_and_62_rotation_truncation_kill_and_stop_lose_nothing_and_count_nothing_twice() {
     let times = std::env::var("TRIPLINE_CHAOS").map_or(1, |times| times.parse().unwrap());
     let seed =
         std::env::var("TRIPLINE_CHAOS_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
@@ -162,10 +165,11 @@ fn rotation_truncation_and_kill_lose_nothing_and_count_nothing_twice() {
         file,
         past: Vec::new(),
     };
-    let mut acts: Vec<Act> = [(Act::Rename, RENAMES), (Act::Truncate, TRUNCATIONS), (Act::Kill, KILLS)]
-        .into_iter()
-        .flat_map(|(act, n)| std::iter::repeat_n(act, n * times))
-        .collect();
+    let mut acts: Vec<Act> =
+        [(Act::Rename, RENAMES), (Act::Truncate, TRUNCATIONS), (Act::Kill, KILLS), (Act::Stop, STOPS)]
+            .into_iter()
+            .flat_map(|(act, n)| std::iter::repeat_n(act, n * times))
+            .collect();
     world.rng.shuffle(&mut acts);
 
     let mut running = world.sandbox.watch("tripline.toml");
@@ -179,6 +183,12 @@ fn rotation_truncation_and_kill_lose_nothing_and_count_nothing_twice() {
                 if world.rng.bool() {
                     world.burst();
                 }
+                running = world.sandbox.watch("tripline.toml");
+            }
+            Act::Stop => {
+                running.signal(rustix::process::Signal::TERM);
+                world.burst();
+                world.past.push(running.finish().expect(0));
                 running = world.sandbox.watch("tripline.toml");
             }
         }

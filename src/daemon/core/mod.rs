@@ -28,7 +28,7 @@ use crate::settings::{Settings, Sink, Source};
 use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
 use crate::sink::queue::Queue;
 use crate::store::{Batch, Store};
-use crate::tail::{self, Disk, FileStatus, Loss, Note, Tail};
+use crate::tail::{Disk, FileStatus, Loss, Note, Tail};
 
 use lanes::Lanes;
 use owed::Down;
@@ -515,10 +515,11 @@ impl<D: Disk> Core<D> {
     // ---- time -------------------------------------------------------------------------------------------------
 
     fn beats(&mut self, now: Now) -> Vec<Delivery> {
-        let healthy = self.retry_at.is_none() && !self.blind();
-        let Some((sinks, every, next)) = self.beat.as_mut().filter(|(_, _, next)| *next <= now.time) else {
+        if self.beat.as_ref().is_none_or(|(_, _, next)| *next > now.time) {
             return Vec::new();
-        };
+        }
+        let healthy = self.retry_at.is_none() && !self.blind();
+        let Some((sinks, every, next)) = &mut self.beat else { return Vec::new() };
         *next = now.time.plus(*every);
         let sinks = sinks.iter().filter(|_| healthy);
         sinks.map(|sink| beat(sink.clone(), &self.scope, now.time)).collect()
@@ -526,11 +527,10 @@ impl<D: Disk> Core<D> {
 
     /// True if a source has files and none of them can be read.
     fn blind(&self) -> bool {
-        let files = self.tail.status();
-        self.sources.iter().any(|source| {
-            let mut mine = files.iter().filter(|file| file.source == source.name).peekable();
-            mine.peek().is_some() && mine.all(|file| file.phase == tail::Phase::Unreadable)
-        })
+        self.tail
+            .standings()
+            .values()
+            .any(|standing| standing.files > 0 && standing.unreadable == standing.files)
     }
 
     fn next_wake(&self, now: Now) -> Timestamp {

@@ -2,6 +2,7 @@
 //! that bytes of them are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Core, Now};
@@ -9,7 +10,7 @@ use crate::config::own::OF_SOURCE;
 use crate::model::{SourceName, Timestamp, Transition, duration_text};
 use crate::scan::MatchKind;
 use crate::settings::Source;
-use crate::tail::{Disk, FileStatus, Note, Phase};
+use crate::tail::{Behind, Disk, Note};
 use crate::untrusted::Untrusted;
 
 /// Between two looks at how sources are.
@@ -64,19 +65,18 @@ impl<D: Disk> Core<D> {
             return;
         }
         self.told.next = now.time.plus(EVERY);
-        let files = self.tail.status();
         let (mut blind, mut lagging) = (BTreeMap::new(), BTreeMap::new());
-        let sources = std::mem::take(&mut self.sources);
-        for source in &sources {
-            let mine = || files.iter().filter(|file| file.source == source.name);
-            if let Some(why) = self.is_blind(source, mine().count(), now) {
+        let standings = self.tail.standings();
+        for source in &self.sources {
+            let mine = standings.get(&source.name);
+            let faults = self.tail.faults().filter(|(of, ..)| **of == source.name);
+            if let Some(why) = self.told.is_blind(source, mine.map_or(0, |mine| mine.files), faults, now) {
                 blind.insert(source.name.clone(), why);
             }
-            if let Some(why) = self.told.is_lagging(source, mine(), now) {
+            if let Some(why) = self.told.is_lagging(source, mine.and_then(|mine| mine.behind.as_ref()), now) {
                 lagging.insert(source.name.clone(), why);
             }
         }
-        self.sources = sources;
         let before = std::mem::replace(&mut self.told.blind, blind.keys().cloned().collect());
         self.say(BLIND, &before, &blind, now);
         let before = std::mem::replace(&mut self.told.lagging, lagging.keys().cloned().collect());
@@ -96,30 +96,6 @@ impl<D: Disk> Core<D> {
         for name in before.iter().filter(|name| !after.contains_key(*name)) {
             self.engine.own(rule, MatchKind::Resolve, &[(OF_SOURCE, name.as_str())], "", now.time);
         }
-    }
-
-    /// Why a source is blind, if it is to be told, or has been told and is not over.
-    fn is_blind(&mut self, source: &Source, files: usize, now: Now) -> Option<String> {
-        let after = source.own.blind_after?;
-        let mut faults: Vec<_> = self.tail.faults().filter(|(of, ..)| **of == source.name).collect();
-        faults.sort_unstable();
-        let why = match faults.first() {
-            Some((_, path, error)) => {
-                let more = match faults.len() {
-                    1 => String::new(),
-                    more => format!(", and {} more", more - 1),
-                };
-                format!("`{}`: {error}{more}", Untrusted(&path.to_string_lossy()))
-            }
-            None if files == 0 => "no file fits its `files`".to_owned(),
-            None => {
-                self.told.blind_since.remove(&source.name);
-                return None;
-            }
-        };
-        let since = *self.told.blind_since.entry(source.name.clone()).or_insert(now.time);
-        let told = self.told.blind.contains(&source.name);
-        (told || now.time.since(since) >= after).then_some(why)
     }
 
     /// Counts what a note of the tail says is lost, and tells it.
@@ -145,21 +121,44 @@ impl<D: Disk> Core<D> {
 }
 
 impl Told {
-    /// What a source has to catch up on, if it is to be told, or has been told and is not over.
-    fn is_lagging<'a>(
+    /// Why a source is blind, if it is to be told, or has been told and is not over.
+    fn is_blind<'a>(
         &mut self,
         source: &Source,
-        files: impl Iterator<Item = &'a FileStatus>,
+        files: usize,
+        faults: impl Iterator<Item = (&'a SourceName, &'a Path, &'a str)>,
         now: Now,
     ) -> Option<String> {
+        let after = source.own.blind_after?;
+        let mut faults: Vec<_> = faults.collect();
+        faults.sort_unstable();
+        let why = match faults.first() {
+            Some((_, path, error)) => {
+                let more = match faults.len() {
+                    1 => String::new(),
+                    more => format!(", and {} more", more - 1),
+                };
+                format!("`{}`: {error}{more}", Untrusted(&path.to_string_lossy()))
+            }
+            None if files == 0 => "no file fits its `files`".to_owned(),
+            None => {
+                self.blind_since.remove(&source.name);
+                return None;
+            }
+        };
+        let since = *self.blind_since.entry(source.name.clone()).or_insert(now.time);
+        let told = self.blind.contains(&source.name);
+        (told || now.time.since(since) >= after).then_some(why)
+    }
+
+    /// What a source has to catch up on, if it is to be told, or has been told and is not over.
+    fn is_lagging(&mut self, source: &Source, behind: Option<&Behind<'_>>, now: Now) -> Option<String> {
         let after = source.own.lagging_after?;
-        let age = |file: &FileStatus| file.unread_seen.map_or(Duration::ZERO, |seen| now.time.since(seen));
-        let behind = files.filter(|file| file.phase == Phase::Behind);
-        let Some(oldest) = behind.max_by_key(|file| age(file)) else {
+        let Some(oldest) = behind else {
             self.recalled.remove(&source.name);
             return None;
         };
-        let age = age(oldest);
+        let age = oldest.seen.map_or(Duration::ZERO, |seen| now.time.since(seen));
         let is_told = if self.lagging.contains(&source.name) {
             // It ends well below where it begins, so that it does not come and go.
             age >= after / 2 || self.recalled.contains(&source.name)
