@@ -354,6 +354,12 @@ pub struct Sink {
     pub suspended: Option<String>,
     /// What the last attempt said, if it failed.
     pub failure: Option<String>,
+    /// Deliveries refused for good since one was accepted, or the process began.
+    #[serde(default)]
+    pub refused: u64,
+    /// What was said of the last of them.
+    #[serde(default)]
+    pub refusal: Option<String>,
     /// Deliveries given up since the process began.
     pub dead: u64,
 }

@@ -196,6 +196,14 @@ impl Ledger {
         self.lives.late(sink)
     }
 
+    /// Forgets what `sink` was told, because it is gone for good: the rows that say so of its alerts, and the keys of its
+    /// changes. Both belong into one commit.
+    pub fn forsake(&mut self, sink: &SinkName) -> (Vec<Told>, Vec<String>) {
+        let told = self.told.extract_if(.., |(told, _), _| told == sink);
+        let told = told.map(|((sink, key), _)| Told { sink, key, status: Status::Ok }).collect();
+        (told, self.lives.forsake(sink))
+    }
+
     /// Something new that is owed to a sink.
     pub fn owe(&mut self, sink: &SinkName, content: Content) -> Delivery {
         let seq = self.next_seq;

@@ -131,11 +131,25 @@ impl Which {
     }
 }
 
+/// What was dropped with a sink that is not configured any more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Gone {
+    /// What it was owed, the oldest first; [`MOST_ROWS`] at most.
+    pub owed: Vec<Owed>,
+    /// Owed besides these.
+    pub more_owed: u64,
+    /// Alerts that it was told of, and is not told the end of.
+    pub open: u64,
+}
+
 /// What became of dead letters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Letters {
     /// Numbers of those it was done with, and that will last.
     pub done: Vec<u64>,
     /// Numbers of the others, and why not.
     pub refused: Vec<(u64, String)>,
+    /// What was dropped besides, and that will last.
+    #[serde(default)]
+    pub gone: Option<Gone>,
 }

@@ -323,7 +323,7 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     if let (Ok(settings), Some(config), true) = (&settings, &wanted.config, configured) {
         let main = Text { path: config.clone(), text: all.get(config).cloned().unwrap_or_default() };
         let wrong = config::sinks_among(&main, settings);
-        let unknown = ruleset.iter().flat_map(|ruleset| config::unknown_in_when(&main, settings, ruleset));
+        let unknown = ruleset.iter().flat_map(|ruleset| config::sinks_beside_rules(&main, settings, ruleset));
         let unknown: Vec<Diagnostic> = unknown.collect();
         ruleset = ruleset.filter(|_| wrong.is_empty());
         diagnostics.extend(wrong.into_iter().chain(unknown));

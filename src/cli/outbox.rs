@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 
 use super::ask::{AskArgs, unexpected};
-use super::status::{WIDTH, fit, plural, whole_seconds};
+use super::status::{ALL_LINES, WIDTH, fit, plural, whole_seconds, wrapped};
 use super::{Failure, NO, answer, json_line, talk};
-use crate::admin::outbox::{Letters, Outbox, Owed, Which};
+use crate::admin::outbox::{Gone, Letters, Outbox, Owed, Which};
 use crate::admin::{Answer, Question};
 
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ enum What {
     List(AskArgs),
     /// Owe dead letters again, as far as what they say is still true
     Retry(LettersArgs),
-    /// Forget dead letters
+    /// Forget dead letters; with the `--sink` of one that is not configured any more, also what it is owed
     Drop(LettersArgs),
 }
 
@@ -65,7 +65,10 @@ fn letters(args: &LettersArgs, ask: impl Fn(Which) -> Question, done: &str) -> R
     if args.asked.json {
         answer(&json_line(&letters))?;
     }
-    let Letters { done: numbers, refused } = letters;
+    let Letters { done: numbers, refused, gone } = letters;
+    if let (Some(gone), Some(sink), false) = (&gone, &args.sink, args.asked.json) {
+        answer(&gone_text(gone, sink))?;
+    }
     if !args.asked.json && !numbers.is_empty() {
         let list: Vec<String> = numbers.iter().map(u64::to_string).collect();
         answer(&format!("{done}: {}\n", list.join(", ")))?;
@@ -73,10 +76,26 @@ fn letters(args: &LettersArgs, ask: impl Fn(Which) -> Question, done: &str) -> R
     for (number, why) in &refused {
         talk(&format!("{number}: {why}\n"));
     }
-    if numbers.is_empty() && refused.is_empty() {
+    if numbers.is_empty() && refused.is_empty() && gone.is_none() {
         talk("no dead letter fits: `tripline outbox` lists them\n");
     }
-    Ok(if numbers.is_empty() { NO } else { 0 })
+    Ok(if numbers.is_empty() && gone.is_none() { NO } else { 0 })
+}
+
+/// What was dropped with a sink, row by row.
+fn gone_text(gone: &Gone, sink: &str) -> String {
+    let Gone { owed, more_owed, open } = gone;
+    let sink = crate::untrusted::Untrusted(sink);
+    let owed_all = plural(owed.len() as u64 + more_owed, "delivery");
+    let mut text = format!("dropped: {owed_all} owed to {sink}, which is not configured any more\n");
+    owed.iter().for_each(|row| row_lines(&mut text, row, if row.attempted { "tried" } else { "" }));
+    if *more_owed > 0 {
+        let _ = writeln!(text, "  and {more_owed} more");
+    }
+    if *open > 0 {
+        let _ = writeln!(text, "it is not told the end of {}", plural(*open, "alert"));
+    }
+    text
 }
 
 /// Two lines for each row: what it is, and what it says.
@@ -104,7 +123,8 @@ fn text(outbox: &Outbox) -> String {
     }
     for letter in &outbox.dead {
         row_lines(&mut text, &letter.owed, &whole_seconds(&letter.at.to_string()));
-        let _ = writeln!(text, "            {}", fit(&format!("because {}", letter.why), WIDTH - 12));
+        let why = wrapped(&format!("because {}", letter.why), WIDTH - 12, ALL_LINES);
+        let _ = writeln!(text, "            {}", why.join("\n            "));
     }
     if outbox.more_dead > 0 {
         let _ = writeln!(text, "  and {} more", outbox.more_dead);

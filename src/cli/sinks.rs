@@ -1,6 +1,7 @@
 //! `tripline sinks`: how the sinks of the running tripline fare, and a trial of one.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use clap::{Args, Subcommand};
 use tokio::sync::mpsc;
 
 use super::ask::{AskArgs, unexpected};
-use super::status::{WIDTH, fit, span};
+use super::status::{ALL_LINES, WIDTH, fit, span, wrapped};
 use super::{Failure, NO, answer, json_line, load, talk};
 use crate::admin::outbox::SinkDetail;
 use crate::admin::{Answer, Question};
@@ -65,20 +66,26 @@ fn list(args: &AskArgs) -> Result<u8, Failure> {
     if args.json {
         answer(&json_line(&serde_json::json!({ "sinks": sinks })))?;
     } else {
-        answer(&sinks.iter().map(text).collect::<String>())?;
+        let width = std::io::stdout().is_terminal().then_some(WIDTH);
+        answer(&sinks.iter().map(|sink| text(sink, width)).collect::<String>())?;
     }
     Ok(0)
 }
 
-/// A few lines for each sink.
-fn text(detail: &SinkDetail) -> String {
+/// A few lines for each sink. What a peer says is broken into lines of that width, and never cut.
+fn text(detail: &SinkDetail, width: Option<usize>) -> String {
     let sink = &detail.sink;
     let kind = if detail.kind.is_empty() { "removed" } else { &detail.kind };
     let state = match (&sink.suspended, detail.failing_seconds) {
         _ if sink.waits => "waits, not configured".to_owned(),
         (Some(_), _) => "suspended".to_owned(),
         (None, Some(seconds)) => format!("failing for {}", span(seconds)),
+        (None, None) if sink.refused > 0 => format!("refusing, {} in a row", sink.refused),
         (None, None) => "ok".to_owned(),
+    };
+    let said = |words: &str| {
+        let width = width.map_or(usize::MAX, |width| width - 14);
+        wrapped(words, width, ALL_LINES).join("\n              ")
     };
     let mut text = format!("{}  ({kind})  {state}\n", fit(&sink.name, 40));
     let oldest =
@@ -90,8 +97,8 @@ fn text(detail: &SinkDetail) -> String {
         text,
         "    left out  {coalesced} needless, {folded} folded, {expired} expired, {late} late; dead letters {letters}"
     );
-    if let Some(why) = sink.suspended.as_ref().or(sink.failure.as_ref()) {
-        let _ = writeln!(text, "    because   {}", fit(why, WIDTH - 14));
+    if let Some(why) = sink.suspended.as_ref().or(sink.failure.as_ref()).or(sink.refusal.as_ref()) {
+        let _ = writeln!(text, "    because   {}", said(why));
     }
     if let Some(seconds) = detail.next_seconds.filter(|seconds| *seconds > 0.0 && !sink.waits) {
         let _ = writeln!(text, "    next      in {}", span(seconds));
@@ -99,7 +106,7 @@ fn text(detail: &SinkDetail) -> String {
     if let Some(seconds) = detail.accepted_seconds {
         let note = detail.accepted_note.as_deref().unwrap_or("");
         let last = format!("{} ago  {note}", span(seconds));
-        let _ = writeln!(text, "    last      {}", fit(last.trim_end(), WIDTH - 14));
+        let _ = writeln!(text, "    last      {}", said(last.trim_end()));
     }
     text
 }
@@ -238,4 +245,44 @@ fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static s
         }
     }
     contents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(detail: &SinkDetail, width: Option<usize>, state: &str, because: &[&str]) {
+        let text = text(detail, width);
+        assert!(text.starts_with(&format!("oncall  (webhook)  {state}\n")), "{text}");
+        let lines = text.lines().skip_while(|line| !line.starts_with("    because"));
+        let said: Vec<&str> = lines
+            .take_while(|line| !line.starts_with("    last"))
+            .map(|line| line[14..].trim_end())
+            .collect();
+        assert_eq!(said, because, "{text}");
+    }
+
+    #[test]
+    fn a_state_has_its_word_and_its_reason_whole() {
+        let of = |sink: crate::admin::Sink| SinkDetail {
+            sink: crate::admin::Sink { name: "oncall".to_owned(), ..sink },
+            kind: "webhook".to_owned(),
+            ..SinkDetail::default()
+        };
+        let sink = crate::admin::Sink::default;
+        let some = |text: &str| Some(text.to_owned());
+        check(&of(sink()), None, "ok", &[]);
+        let (first, second) = ("x".repeat(66), "is wrong; write another");
+        let long = some(&format!("{first} {second}"));
+        let suspended = of(crate::admin::Sink { suspended: long.clone(), ..sink() });
+        check(&suspended, None, "suspended", &[&format!("{first} {second}")]);
+        check(&suspended, Some(80), "suspended", &[&first, second]);
+        let refusing = of(crate::admin::Sink { refused: 3, refusal: some("400 no such field"), ..sink() });
+        check(&refusing, Some(80), "refusing, 3 in a row", &["400 no such field"]);
+        let failing = SinkDetail { failing_seconds: Some(61.0), ..refusing };
+        check(&failing, Some(80), "failing for 1m01s", &["400 no such field"]);
+        let hostile = of(crate::admin::Sink { failure: some("a\u{1b}[31m\nb"), ..sink() });
+        let shown = text(&hostile, None);
+        assert!(!shown.contains('\u{1b}') && shown.contains("because   a"), "{shown}");
+    }
 }

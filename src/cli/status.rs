@@ -15,6 +15,8 @@ use crate::untrusted::Untrusted;
 pub(super) const WIDTH: usize = 80;
 /// Lines of one problem, at most.
 const MOST_LINES: usize = 6;
+/// Lines of a reason that is asked for: it is bounded where it comes from.
+pub(super) const ALL_LINES: usize = usize::MAX;
 /// Files of one source that are shown.
 const WORST: usize = 3;
 /// Digits of an alert key that are shown: enough to name one among a rule's.
@@ -60,7 +62,7 @@ fn text(report: &Report, color: bool) -> String {
     if !problems.is_empty() {
         let _ = writeln!(text, "\n{}", plural(problems.len() as u64, "problem"));
         for problem in &problems {
-            let lines = wrapped(problem, WIDTH - 4);
+            let lines = wrapped(problem, WIDTH - 4, MOST_LINES);
             let _ = writeln!(text, "  {}", lines.join("\n    "));
         }
     }
@@ -130,6 +132,7 @@ fn sink_line(text: &mut String, sink: &Sink) {
         Sink { removed: true, .. } => "removed, told the rest",
         Sink { suspended: Some(_), .. } => "suspended",
         Sink { failure: Some(_), .. } => "failing, tried again",
+        Sink { refused: 1.., .. } => "refusing",
         _ => "ok",
     };
     let _ = writeln!(text, "{name:<32}{:>8}{oldest:>10}  {state}", sink.queued);
@@ -196,11 +199,12 @@ pub(super) fn fit(text: &str, width: usize) -> String {
     text.chars().take(width - 1).chain(['…']).collect()
 }
 
-/// Text of whoever, harmless, in lines that are not longer than that, cut between words where there are some.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// Text of whoever, harmless, in so many lines at most that are not longer than that, broken between words where there
+/// are some.
+pub(super) fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
     let text: Vec<char> = Untrusted(text).to_string().chars().collect();
     let (mut rest, mut lines) = (&text[..], Vec::new());
-    while rest.len() > width && lines.len() < MOST_LINES - 1 {
+    while rest.len() > width && lines.len() + 1 < most {
         let blank = rest[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > 0);
         let (line, behind) = rest.split_at(blank.unwrap_or(width));
         lines.push(line.iter().collect());
@@ -393,11 +397,11 @@ oncall                                 3     1d01h  suspended
     #[test]
     fn what_is_wrong_is_told_to_its_end() {
         let text = "one two three  four";
-        assert_eq!(wrapped(text, 7), ["one two", "three ", "four"]);
-        assert_eq!(wrapped(text, 19), [text]);
-        assert_eq!(wrapped("abcdefgh ij", 4), ["abcd", "efgh", "ij"]);
-        assert_eq!(wrapped("", 4), [""]);
-        let endless = wrapped(&"word ".repeat(100), 10);
+        assert_eq!(wrapped(text, 7, MOST_LINES), ["one two", "three ", "four"]);
+        assert_eq!(wrapped(text, 19, MOST_LINES), [text]);
+        assert_eq!(wrapped("abcdefgh ij", 4, MOST_LINES), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("", 4, MOST_LINES), [""]);
+        let endless = wrapped(&"word ".repeat(100), 10, MOST_LINES);
         assert_eq!((endless.len(), endless.last().map(String::as_str)), (MOST_LINES, Some("word word…")));
     }
 

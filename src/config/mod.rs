@@ -208,9 +208,12 @@ pub fn sinks_among(main: &Text, settings: &Settings) -> Vec<Diagnostic> {
     sinks::among::files(main, settings)
 }
 
-/// Which `when` of sinks speak of rules and labels that there are not.
-pub fn unknown_in_when(main: &Text, settings: &Settings, ruleset: &Ruleset) -> Vec<Diagnostic> {
-    sinks::among::unknown_names(main, settings, ruleset)
+/// How the sinks of `tripline.toml` stand to the rules: which `when` speak of rules and labels that there are not, and which
+/// sinks have to be named by a rule and are not.
+pub fn sinks_beside_rules(main: &Text, settings: &Settings, ruleset: &Ruleset) -> Vec<Diagnostic> {
+    let mut found = sinks::among::unknown_names(main, settings, ruleset);
+    found.extend(sinks::among::unnamed(main, settings, ruleset));
+    found
 }
 
 #[cfg(test)]

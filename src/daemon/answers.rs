@@ -60,7 +60,7 @@ impl Daemon {
             }
             Question::Resolve(which) => self.resolve(&which, now),
             Question::Retry(which) => Answer::Letters(letters::retry(&mut self.core, &which, now)),
-            Question::Drop(which) => Answer::Letters(letters::forget(&mut self.core, &which)),
+            Question::Drop(which) => Answer::Letters(letters::forget(&mut self.core, &which, now)),
             Question::Silence(silence) => self.silence(silence, now),
             Question::Unsilence(id) => {
                 let ended = self.core.unsilence(id, now);
@@ -73,7 +73,7 @@ impl Daemon {
         let lasts = match &answer {
             Answer::Resolved(done) => !done.is_empty(),
             Answer::Silenced { .. } | Answer::Unsilenced(Some(_)) => true,
-            Answer::Letters(letters) => !letters.done.is_empty(),
+            Answer::Letters(letters) => !letters.done.is_empty() || letters.gone.is_some(),
             _ => false,
         };
         if lasts {

@@ -1,8 +1,8 @@
 //! What the loop answers of sinks, of what is owed to them, and of what was given up.
 
-use super::core::{Core, Now};
+use super::core::{Core, Forsaken, Now};
 use crate::admin::Sink;
-use crate::admin::outbox::{Letter, Letters, MOST_ROWS, Outbox, Owed, SinkDetail, Which};
+use crate::admin::outbox::{Gone, Letter, Letters, MOST_ROWS, Outbox, Owed, SinkDetail, Which};
 use crate::model::{SinkName, Timestamp};
 use crate::saved::DeadLetter;
 use crate::settings::Settings;
@@ -25,6 +25,8 @@ pub(super) fn sink<D: Disk>(
         waits: core.is_unreachable(name),
         suspended: status.suspended.clone(),
         failure: status.last_failure.clone(),
+        refused: status.refused,
+        refusal: status.refusal.clone(),
         dead: status.dead,
     }
 }
@@ -92,8 +94,8 @@ pub(super) fn retry<D: Disk>(core: &mut Core<D>, which: &Which, now: Now) -> Let
     letters
 }
 
-/// Forgets dead letters.
-pub(super) fn forget<D: Disk>(core: &mut Core<D>, which: &Which) -> Letters {
+/// Forgets dead letters, and with all of a sink that is not configured any more what it is owed.
+pub(super) fn forget<D: Disk>(core: &mut Core<D>, which: &Which, now: Now) -> Letters {
     let mut letters = Letters::default();
     for number in meant(core, which) {
         match core.bury(number) {
@@ -102,5 +104,23 @@ pub(super) fn forget<D: Disk>(core: &mut Core<D>, which: &Which) -> Letters {
         }
     }
     tracing::info!(letters = letters.done.len(), "dead letters were dropped by hand");
+    let forsaken = which.sink.as_deref().and_then(|sink| core.forsake(&SinkName::new(sink), now));
+    if let Some(Forsaken { mut rows, open }) = forsaken.filter(|gone| !gone.rows.is_empty() || gone.open > 0)
+    {
+        let sink = which.sink.as_deref().unwrap_or_default();
+        let deliveries = rows.len();
+        tracing::warn!(
+            sink,
+            deliveries,
+            open,
+            "what a sink was owed that is not configured any more was dropped by hand"
+        );
+        rows.truncate(MOST_ROWS);
+        letters.gone = Some(Gone {
+            owed: rows.iter().map(Owed::from).collect(),
+            more_owed: (deliveries - rows.len()) as u64,
+            open: open as u64,
+        });
+    }
     letters
 }

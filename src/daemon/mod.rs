@@ -193,7 +193,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     if orphans > 0 {
         tracing::warn!(
             deliveries = orphans,
-            "owed to sinks that are not configured any more: kept until they are"
+            "owed to sinks that are not configured any more: kept until they are, or `tripline outbox drop --sink NAME`"
         );
     }
     raise_file_limit();

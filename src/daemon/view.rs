@@ -30,7 +30,8 @@ pub(super) fn view<D: Disk>(
     {
         let owed = status.queued;
         problems.push(format!(
-            "sink `{name}` is not configured any more: what it is owed ({owed}) waits until it is again"
+            "sink `{name}` is not configured any more: what it is owed ({owed}) waits until it is again, or until \
+             `tripline outbox drop --sink {name}` forgets it"
         ));
     }
     let sources = settings.sources.iter().map(|source| {

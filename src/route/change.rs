@@ -68,6 +68,13 @@ impl Lives {
         self.late.get(sink).copied().unwrap_or_default()
     }
 
+    /// Forgets what `sink` was told; the keys of the changes.
+    pub(super) fn forsake(&mut self, sink: &SinkName) -> Vec<String> {
+        self.late.remove(sink);
+        self.latest.retain(|_, (told, _)| told != sink);
+        self.told.extract_if(.., |(told, _), _| told == sink).map(|((_, key), _)| key).collect()
+    }
+
     /// True if `sink` was told something later since a report was owed to it.
     pub(super) fn is_overtaken(&self, sink: &SinkName, report: &ChangeReport) -> bool {
         let known = self.told.get(&(sink.clone(), report.change_key.clone()));

@@ -205,6 +205,10 @@ pub struct QueueStatus {
     pub last_failure: Option<String>,
     /// Since when nothing was accepted though it was tried; `None` once something was.
     pub failing_since: Option<Timestamp>,
+    /// Rows refused for good since something was accepted, and what was said of the last one.
+    pub refused: u64,
+    /// See there; `None` if there are none.
+    pub refusal: Option<String>,
     /// When something was accepted last, and what the peer said then.
     pub last_accepted: Option<(Timestamp, String)>,
     /// Rows accepted.

@@ -50,6 +50,12 @@ pub(crate) const CASES: &[Case] = &[
         "A letter or `_`, then letters, digits and `_`.",
     ),
     case(
+        "bad-certificate",
+        Elsewhere("error"),
+        "A file of certificates, or of the key of ours, is here and holds none in PEM form, or the key is that of another.",
+        "Look at the file that is named: it has blocks that begin with `-----BEGIN CERTIFICATE-----` or `-----BEGIN PRIVATE KEY-----`.",
+    ),
+    case(
         "bad-choice",
         Rule("match = 'x'\nseverity = 'critcal'"),
         "The key takes one of a few words, and this is none of them.",
@@ -676,6 +682,12 @@ pub(crate) const CASES: &[Case] = &[
         "`local`, `UTC` or a name such as `Europe/Berlin`.",
     ),
     case(
+        "unnamed-sink",
+        Elsewhere("warning"),
+        "A status page is told only of what names it, and no rule in force does.",
+        "Write its name in `sinks` of the rules that are for everybody to know of.",
+    ),
+    case(
         "unreadable",
         Unreadable,
         "A file that was named can not be read.",
@@ -686,6 +698,12 @@ pub(crate) const CASES: &[Case] = &[
         Rule("match = 'bad (?<h>\\w+)'\nby = 'h'\nresolve = 'ok (?<host>\\w+)'"),
         "`resolve` captures what is used nowhere, so it ends alerts of more keys than may be meant.",
         "Give it the name that stands in `by`, or write `(?:…)`.",
+    ),
+    case(
+        "unwritable",
+        Elsewhere("warning"),
+        "The file of a sink can not be written on this machine: its directory is missing, or it may not. `run` suspends the sink until it can. It does not change the exit code: `run` may be somewhere else.",
+        "Make the directory, or correct `path` or the permissions.",
     ),
     case(
         "when-unknown",

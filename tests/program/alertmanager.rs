@@ -3,11 +3,13 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
 use crate::support::sandbox::{Out, Peer, Running, Sandbox, parse};
-use crate::support::script::Received;
+use crate::support::script::{Received, Step};
 
 const PROGRAM: &str = "prometheus-alertmanager";
 
@@ -116,6 +118,16 @@ fn are_heard(requests: &[Received], told: &[&str]) -> bool {
     told.iter().all(|told| heard.iter().any(|heard| heard == told))
 }
 
+/// Where a tripline runs that tells these instances, and again after so long.
+fn telling(urls: &str, resend: &str) -> Sandbox {
+    let config = format!(
+        "state_dir = 'state'\n[admin]\nlisten = '127.0.0.1:0'\n[[source]]\nname = 'app'\nfiles = ['app.log']\n\
+         [[sink]]\nname = 'am'\ntype = 'alertmanager'\nurls = [{urls}]\nresend = '{resend}'\n\
+         hold_on_shutdown = '10m'\n"
+    );
+    super::sandbox(&config, RULES)
+}
+
 /// Instances that notify a witness each, and a tripline that tells all of them.
 struct Cluster {
     /// Where the instances write down what they know.
@@ -135,12 +147,7 @@ impl Cluster {
             |(name, witness): (&&str, &Peer)| Alertmanager::start(&home, name, &witness.url(), "127.0.0.1:0");
         let instances: Vec<Alertmanager> = names.iter().zip(&witnesses).map(start).collect();
         let urls: Vec<String> = instances.iter().map(|one| format!("'http://{}'", one.address)).collect();
-        let config = format!(
-            "state_dir = 'state'\n[admin]\nlisten = '127.0.0.1:0'\n[[source]]\nname = 'app'\nfiles = ['app.log']\n\
-             [[sink]]\nname = 'am'\ntype = 'alertmanager'\nurls = [{}]\nresend = '1s'\nhold_on_shutdown = '10m'\n",
-            urls.join(", ")
-        );
-        let sandbox = super::sandbox(&config, RULES);
+        let sandbox = telling(&urls.join(", "), "1s");
         let mut running = sandbox.watch("tripline.toml");
         running.says("following");
         Cluster { home, witnesses, instances, sandbox, running }
@@ -229,4 +236,57 @@ fn every_instance_of_a_cluster_is_told_everything_whatever_becomes_of_the_others
     witnesses[0].wait_until("both, late", both);
     running.stop().expect(0);
     one.kill();
+}
+
+/// What a request tells an instance of, in its order: the device, and whether that is over.
+fn posted(request: &Received) -> Vec<String> {
+    if !request.head.starts_with("POST ") {
+        return Vec::new();
+    }
+    let body: Value = serde_json::from_slice(&request.body).expect("alerts are JSON");
+    let of = |alert: &Value| {
+        let end: jiff::Timestamp = alert["endsAt"].as_str().expect("an end").parse().expect("it is a time");
+        let state = if end <= jiff::Timestamp::now() { "over" } else { "firing" };
+        format!("{} {state}", alert["labels"]["dev"].as_str().expect("a device"))
+    };
+    body.as_array().expect("a list").iter().map(of).collect()
+}
+
+#[test]
+fn an_end_whose_answer_was_lost_with_a_killed_tripline_is_told_again_and_nothing_fires_before() {
+    let is_over = |request: &Received| posted(request) == ["sda over"];
+    let lost = AtomicBool::new(false);
+    let peer = Peer::answering(Arc::new(move |request| {
+        if request.head.starts_with("GET ") {
+            // It began an hour ago, by its own clock: it has heard of everything.
+            let date = vec![("date", "Mon, 05 Jan 2026 10:00:00 GMT".to_owned())];
+            let body = r#"{"uptime":"2026-01-05T09:00:00.000Z"}"#.to_owned();
+            return Step::Answer { status: 200, headers: date, body };
+        }
+        match is_over(request) && !lost.swap(true, Ordering::Relaxed) {
+            true => Step::Hang,
+            false => Step::json(200, ""),
+        }
+    }));
+    // What fires ends further ahead than any test lasts.
+    let sandbox = telling(&format!("'{}'", peer.url()), "1m");
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda 1 bad\n");
+    running.says("delivery accepted");
+    sandbox.append("app.log", "disk sda good\n");
+    peer.wait_until("the end", |requests| requests.iter().any(is_over));
+    assert_eq!(running.kill().code, None);
+
+    let running = sandbox.watch("tripline.toml");
+    let twice = |requests: &[Received]| requests.iter().filter(|one| is_over(one)).count() >= 2;
+    peer.wait_until("the end, again", twice);
+    sandbox.append("app.log", "disk sdb 1 bad\n");
+    let requests = peer
+        .wait_until("what comes next", |requests| requests.iter().any(|one| posted(one) == ["sdb firing"]));
+    running.stop().expect(0);
+    let told: Vec<String> = requests.iter().flat_map(posted).collect();
+    assert_eq!(told, ["sda firing", "sda over", "sda over", "sdb firing"]);
+    let ends: Vec<&Received> = requests.iter().filter(|one| is_over(one)).collect();
+    assert_eq!(ends[0].body, ends[1].body, "it is the same word for word");
 }

@@ -307,6 +307,73 @@ fn with_sinks(sinks: &str) -> Sandbox {
 }
 
 #[test]
+fn certificates_that_are_none_are_told_as_run_tells_them_and_those_that_are_not_here_are_a_note() {
+    let sandbox = with_sinks(
+        "[[sink]]\nname = 'a'\ntype = 'webhook'\nurl = 'https://h/'\nca_file = 'ca.pem'\n\
+         client_cert_file = 'cert.pem'\nclient_key_file = 'key.pem'\n",
+    );
+    let checked = sandbox.run(&["check"]).expect(0);
+    for file in ["`ca_file = \"", "`client_cert_file = \""] {
+        let words = format!("note: sink `a` needs what is not here: cannot read {file}");
+        assert!(checked.talk().contains(&words), "{checked:?}");
+    }
+    sandbox.write("ca.pem", "0\u{82}");
+    sandbox.write("cert.pem", "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n");
+    sandbox.write("key.pem", "none");
+    let shown = sandbox.run(&["check"]).expect(1).answer();
+    let ca = format!(
+        "`ca_file = \"{}\"` of sink `a` holds no certificate in PEM form",
+        sandbox.path("ca.pem").display()
+    );
+    for words in [
+        &*format!("error[bad-certificate]: {ca}"),
+        "tripline.toml:8:1",
+        "tripline.toml:9:1",
+        "`openssl x509 -inform der` makes one",
+        "key.pem\"` of sink `a` are not a certificate and its key in PEM form",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let refused = sandbox.run(&["run", "--state-dir", "state"]).expect(2);
+    assert!(refused.talk().contains(&ca), "{refused:?}");
+}
+
+#[test]
+fn a_file_sink_without_a_directory_is_told_by_check_and_at_the_start_and_is_no_error() {
+    let sandbox = with_sinks(
+        "[[sink]]\nname = 'a'\ntype = 'file'\npath = 'none/alerts.ndjson'\n\
+                              [admin]\nlisten = 'off'\n",
+    );
+    let way = format!("`mkdir -p {}` makes it", sandbox.path("none").display());
+    let shown = sandbox.run(&["check"]).expect(0).answer();
+    for words in ["warning[unwritable]: the directory `", &way, "tripline.toml:7:1", "of sink `a`"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let mut running = sandbox.start(&["run", "--state-dir", "state"]);
+    let said = running.says("nothing can be written there as it is");
+    assert!(said.contains(&way) && said.contains("sink=a"), "{said}");
+    running.says("started");
+    running.stop().expect(0);
+    std::fs::create_dir(sandbox.path("none")).expect("the sandbox is ours");
+    assert_eq!(sandbox.run(&["check"]).expect(0).answer(), "1 rule is right");
+}
+
+#[test]
+fn a_status_page_that_no_rule_names_is_a_warning() {
+    let sandbox = with_sinks(
+        "[[sink]]\nname = 'page'\ntype = 'flashduty-status-page'\napp_key_env = 'K'\npage_id = 1\n\
+         components = ['API']\n",
+    );
+    let checked = sandbox.run(&["check"]).expect(1);
+    let shown = checked.answer();
+    for words in ["warning[unnamed-sink]: no rule in force names the sink `page`", "tripline.toml:5:1"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    sandbox.write("rules/a.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nsinks = ['page']\n");
+    assert_eq!(sandbox.run(&["check"]).expect(0).answer(), "1 rule is right");
+}
+
+#[test]
 fn what_this_machine_has_against_a_sink_is_a_warning_with_its_place_and_no_fault_of_the_configuration() {
     use std::os::unix::fs::PermissionsExt as _;
     let sandbox = with_sinks(

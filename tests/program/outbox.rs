@@ -25,6 +25,15 @@ fn a_dead_letter_is_shown_and_owed_again_while_it_is_true_and_can_be_dropped() {
     let about: Vec<_> = dead.iter().map(|letter| letter["summary"].as_str().expect("a text")).collect();
     assert_eq!(about, ["disk sda", "disk sdb"], "{dead:?}");
     assert_eq!(dead[0]["why"], "400 InvalidParameter: no such thing");
+    // It answers, and takes nothing.
+    let shown = sandbox.run(&["sinks", "--state-dir", "state"]).expect(0).answer();
+    for words in
+        ["oncall  (flashduty)  refusing, 2 in a row", "because   400 InvalidParameter: no such thing"]
+    {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let status = sandbox.run(&["status", "--state-dir", "state"]).expect(0).answer();
+    assert!(status.lines().any(|line| line.starts_with("oncall") && line.ends_with("refusing")), "{status}");
     let shown = sandbox.run(&["outbox", "--state-dir", "state"]).expect(0).answer();
     assert!(shown.contains("given up: 2 dead letters") && shown.contains("because 400"), "{shown}");
     assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
@@ -35,6 +44,9 @@ fn a_dead_letter_is_shown_and_owed_again_while_it_is_true_and_can_be_dropped() {
     assert_eq!(again.answer(), format!("owed again: {number}"));
     let requests = peer.wait_until("the same again", |requests| requests.len() >= 3);
     assert_eq!(requests[2].body, requests[0].body);
+    running.says("delivery accepted");
+    let shown = sandbox.run(&["sinks", "--state-dir", "state"]).expect(0).answer();
+    assert!(shown.contains("oncall  (flashduty)  ok"), "{shown}");
 
     // That of the second is over, and nobody wants to be woken by it.
     sandbox.append("app.log", "disk sdb good\n");
@@ -98,8 +110,57 @@ fn a_sink_that_was_removed_before_the_start_is_a_problem_while_it_is_owed_someth
     let status = sandbox.run(&["status", "--state-dir", "state"]).expect(0).answer();
     assert!(status.contains("waits, not configured"), "{status}");
     let status = parse(&sandbox.run(&["status", "--state-dir", "state", "--json"]).expect(0).answer());
-    let problem = "sink `oncall` is not configured any more: what it is owed (1) waits until it is again";
+    let problem = "sink `oncall` is not configured any more: what it is owed (1) waits until it is again, or until \
+                   `tripline outbox drop --sink oncall` forgets it";
     assert_eq!(status["problems"], serde_json::json!([problem]));
+    running.stop().expect(0);
+}
+
+#[test]
+fn what_is_owed_to_a_sink_that_is_gone_for_good_is_dropped_by_hand_and_nothing_else_is() {
+    let busy = (0..50).map(|_| Step::json(503, "{}"));
+    let peer = Peer::new([Step::accept(), Step::accept()].into_iter().chain(busy));
+    let with = config(&peer.url());
+    let (without, _) = with.split_once("[[sink]]").expect("a sink");
+    let sandbox = sandbox(&with, DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\ndisk sdb bad\n");
+    running.says("delivery accepted");
+    running.says("delivery accepted");
+    sandbox.append("app.log", "disk sda good\n");
+    running.says("delivery put off by the peer");
+    let drop = |sink: &str| sandbox.run(&["outbox", "drop", "--sink", sink, "--state-dir", "state"]);
+    let refused = drop("oncall").expect(1);
+    assert!(refused.talk().contains("no dead letter fits"), "it is configured: {refused:?}");
+    assert_eq!(running.kill().code, None);
+
+    sandbox.write("tripline.toml", without);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("owed to sinks that are not configured any more");
+    let outbox = || parse(&sandbox.run(&["outbox", "--state-dir", "state", "--json"]).expect(0).answer());
+    assert_eq!(outbox()["owed"].as_array().expect("a list").len(), 1);
+    drop("oncal").expect(1);
+    let dropped = drop("oncall").expect(0).answer();
+    for words in [
+        "dropped: 1 delivery owed to oncall, which is not configured any more",
+        "ok disk:",
+        "disk sda",
+        "it is not told the end of 1 alert",
+    ] {
+        assert!(dropped.contains(words), "{words}: {dropped}");
+    }
+    assert_eq!(outbox()["owed"], serde_json::json!([]));
+    drop("oncall").expect(1);
+    // The end of the second is owed to nobody, and all of that stays so.
+    sandbox.append("app.log", "disk sdb good\ndisk sdc bad\n");
+    running.tells("disk", "critical");
+    assert_eq!(outbox()["owed"], serde_json::json!([]));
+    assert_eq!(running.kill().code, None);
+    let running = sandbox.watch("tripline.toml");
+    let status = parse(&sandbox.run(&["status", "--state-dir", "state", "--json"]).expect(0).answer());
+    assert_eq!(status["problems"], serde_json::json!([]));
+    assert_eq!(status["sinks"].as_array().expect("a list").len(), 1, "stdout: {status}");
     running.stop().expect(0);
 }
 

@@ -1,5 +1,5 @@
 //! How sinks stand to sources, to rules and to each other: a file that feeds itself, two that write the same file, a
-//! `when` that nothing can make true because it speaks of what there is not.
+//! `when` that nothing can make true because it speaks of what there is not, a status page that no rule names.
 
 use std::path::{Path, PathBuf};
 
@@ -70,6 +70,23 @@ pub(in crate::config) fn unknown_names(
                     did_you_mean(name, known.iter().copied());
             }
         }
+    }
+    problems.finish()
+}
+
+/// Warns of each sink that has to be named by rules, and is named by none.
+pub(in crate::config) fn unnamed(main: &Text, settings: &Settings, ruleset: &Ruleset) -> Vec<Diagnostic> {
+    let mut problems = Problems::new(&main.path, &main.text);
+    let named = |sink: &SinkName| ruleset.rules.iter().any(|rule| rule.sinks.contains(sink));
+    for Sink { of, peer, .. } in
+        settings.sinks.iter().filter(|sink| sink.peer.is_chosen() && !named(&sink.of))
+    {
+        let span = main_file::place_in_sink(main, of, &["name"]);
+        let of = short(of.as_str());
+        let title = format!("no rule in force names the sink `{of}`, so it is told nothing");
+        let problem = problems.warning("unnamed-sink", span, title, "named nowhere");
+        problem.note = Some(format!("a sink of type \"{}\" is told only of what names it", peer.kind()));
+        problem.help = Some(format!("write `sinks = [\"{of}\"]` in rules that are for everybody to know of"));
     }
     problems.finish()
 }
@@ -154,6 +171,7 @@ mod tests {
         let rules = rules.unwrap_or_else(|| panic!("{problems:#?}"));
         let mut said = files(&main, &found);
         said.extend(unknown_names(&main, &found, &rules));
+        said.extend(unnamed(&main, &found, &rules));
         let said: Vec<_> = said.iter().map(|said| (said.id, &main.text[said.span.clone()])).collect();
         assert_eq!(said, expected, "{}", main.text);
     }
@@ -187,6 +205,18 @@ mod tests {
         }
         check(&of("files=['a']", &["x", "./x"]), RULE, &[("shared-file", "path")]);
         check(&of("files=['a']", &["x", "y"]), RULE, &[]);
+    }
+
+    #[test]
+    fn a_status_page_that_no_rule_names_is_told_of() {
+        let main = "[[source]]\nname='s'\nfiles=['x']\n[[sink]]\nname='o'\ntype='stdout'\n[[sink]]\nname='page'\n\
+                    type='flashduty-status-page'\napp_key_env='K'\npage_id=1\ncomponents=['a']\n";
+        check(main, RULE, &[("unnamed-sink", "name")]);
+        let named = |lines: &str| format!("{RULE}{lines}\n");
+        check(main, &named("sinks = ['o', 'page']"), &[]);
+        check(main, &named("sinks = ['o']"), &[("unnamed-sink", "name")]);
+        check(main, &named("sinks = ['page']\nenabled = false"), &[("unnamed-sink", "name")]);
+        check(main, &format!("[defaults]\nsinks = ['page']\n{RULE}"), &[]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::tail::{Disk, FileStatus, Loss, Note, Tail};
 
 use lanes::Lanes;
 use owed::Down;
-pub use owed::Undead;
+pub use owed::{Forsaken, Undead};
 use pipe::Pipe;
 
 /// Bytes read at once from one file.

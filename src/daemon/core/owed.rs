@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::{Emitted, Tell};
 use crate::model::{Content, Delivery, DeliveryKind, SinkName, Status, Subject, Timestamp, Transition};
 use crate::route::is_own;
-use crate::saved::DeadLetter;
+use crate::saved::{DeadLetter, Notice, Stage};
 use crate::scan::MatchKind;
 use crate::sink::attempt::{self, Attempt};
 use crate::sink::queue::Queue;
@@ -33,6 +33,15 @@ impl Down {
     fn all(&self) -> impl Iterator<Item = &SinkName> {
         self.suspended.iter().chain(&self.failing)
     }
+}
+
+/// What went with a sink that is gone for good.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forsaken {
+    /// What it was owed, in the order of its making.
+    pub rows: Vec<Delivery>,
+    /// Alerts that it was told of, and is not told the end of.
+    pub open: usize,
 }
 
 /// Why a dead letter can not be owed again.
@@ -234,6 +243,30 @@ impl<D: Disk> Core<D> {
             self.urgent = true;
         }
         known
+    }
+
+    /// Forgets a sink that is not configured any more, and with it what it is owed and what it was told; the next commit
+    /// makes it last. `None`: it is configured, or there never was one of that name.
+    pub fn forsake(&mut self, sink: &SinkName, now: Now) -> Option<Forsaken> {
+        if !self.routes.iter().any(|route| route.sink == *sink && route.leaving) {
+            return None;
+        }
+        let mut changes = Vec::new();
+        let rows = self.queues.remove(sink)?.forsake(&mut changes);
+        self.keep_rows(changes, now);
+        let (told, told_changes) = self.ledger.forsake(sink);
+        told.iter().for_each(|row| self.batch.put_told(row));
+        told_changes.iter().for_each(|key| self.batch.remove_told_change(sink, key));
+        for (_, notice) in self.notices.extract_if(.., |(of, _), _| of == sink) {
+            self.batch.put_notice(&Notice { stage: Stage::Past, ..notice });
+        }
+        self.unreachable.remove(sink);
+        self.routes.retain(|route| route.sink != *sink);
+        // What is under way is answered to nobody.
+        self.planned.retain(|attempt| attempt.sink != *sink);
+        self.free.retain(|attempt| attempt.sink != *sink);
+        self.urgent = true;
+        Some(Forsaken { rows, open: told.len() })
     }
 
     /// Keeps the number of dead letters within bounds.

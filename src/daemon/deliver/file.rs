@@ -77,6 +77,36 @@ impl Lines {
     }
 }
 
+/// Why nothing could be written to the file of a sink as things are on this machine; `None`: something could, as far as can
+/// be seen without trying. It makes no directory: one that is missing may be a mount that is.
+pub(super) fn unable(settings: &settings::File) -> Option<String> {
+    use rustix::fs::{Access, access};
+    let (path, directory) = (&settings.path, directory(&settings.path));
+    let (shown, within) = (path.display(), directory.display());
+    let may = |path: &Path, access_mode: Access| access(path, access_mode).is_ok();
+    let why = match (std::fs::metadata(path), std::fs::metadata(directory)) {
+        (_, Err(error)) if error.kind() == ErrorKind::NotFound => {
+            format!("the directory `{within}` of `{shown}` is missing; `mkdir -p {within}` makes it")
+        }
+        (_, Err(error)) => format!("the directory `{within}` of `{shown}` can not be looked into: {error}"),
+        (_, Ok(parent)) if !parent.is_dir() => {
+            format!("`{within}`, in which `{shown}` is to be, is no directory")
+        }
+        (Ok(file), _) if !file.is_file() => format!("`{shown}` is no regular file; name another `path`"),
+        (Ok(_), _) if !may(path, Access::READ_OK | Access::WRITE_OK) => {
+            format!("`{shown}` may not be written by this user; `chown` or `chmod u+rw` helps")
+        }
+        (file, _)
+            if !may(directory, Access::WRITE_OK | Access::EXEC_OK)
+                && (file.is_err() || settings.max_size.is_some()) =>
+        {
+            format!("no file may be made in `{within}` by this user; `chown` or `chmod u+wx` helps")
+        }
+        _ => return None,
+    };
+    Some(why)
+}
+
 /// How many of the lines a file of that size has room for until it has `most` bytes. An empty one has room for any,
 /// so that a line which is longer than a file may be has one of its own.
 fn fitting(lines: &[String], mut size: u64, most: u64) -> usize {

@@ -1,7 +1,7 @@
 //! What this machine has to say of a sink before anything is sent: for `tripline check`, which sends nothing.
 
 use super::super::secret::{Secret, SecretError};
-use super::{exec, read};
+use super::{AttachError, exec, file, read, transport};
 use crate::settings::{Peer, Sink};
 use crate::sink;
 
@@ -20,9 +20,16 @@ pub struct Unfit {
 
 /// All of it. A secret that is not here is none of it: who checks a configuration need not be who runs it.
 pub fn unfit(sink: &Sink) -> Vec<Unfit> {
-    if let Peer::Exec(settings) = &sink.peer {
-        let of = |why| Unfit { id: "no-program", key: "command", why, refused: false };
-        return exec::unable(settings).map(of).into_iter().collect();
+    match &sink.peer {
+        Peer::Exec(settings) => {
+            let of = |why| Unfit { id: "no-program", key: "command", why, refused: false };
+            return exec::unable(settings).map(of).into_iter().collect();
+        }
+        Peer::File(settings) => {
+            let of = |why| Unfit { id: "unwritable", key: "path", why, refused: false };
+            return file::unable(settings).map(of).into_iter().collect();
+        }
+        _ => {}
     }
     let secrets: Vec<Secret> = secrets(sink).collect();
     let mut found = Vec::new();
@@ -34,13 +41,26 @@ pub fn unfit(sink: &Sink) -> Vec<Unfit> {
     }
     let wrong = read(&secrets).ok().and_then(|known| sink::wrong_secret(&sink.peer, &known));
     found.extend(wrong.map(|(key, why)| Unfit { id: "bad-key", key, why: why.to_owned(), refused: true }));
+    let bad = transport::bad_certificates(sink).filter_map(|error| {
+        let key = match &error {
+            // It may be there where it is used.
+            AttachError::PemRead { .. } => return None,
+            AttachError::CaForm { .. } => "ca_file",
+            _ => "client_cert_file",
+        };
+        Some(Unfit { id: "bad-certificate", key, why: error.to_string(), refused: true })
+    });
+    found.extend(bad);
     found
 }
 
-/// What of its secrets is not here, a sentence each, without the secret: whoever runs it needs them.
+/// What of its secrets and certificates is not here, a sentence each, without the secret: whoever runs it needs them.
 pub fn missing(sink: &Sink) -> Vec<String> {
     let errors = secrets(sink).filter_map(|secret| secret.read().err());
-    errors.filter(is_elsewhere).map(|error| error.to_string()).collect()
+    let secrets = errors.filter(is_elsewhere).map(|error| error.to_string());
+    let certificates = transport::bad_certificates(sink);
+    let certificates = certificates.filter(|error| matches!(error, AttachError::PemRead { .. }));
+    secrets.chain(certificates.map(|error| error.to_string())).collect()
 }
 
 fn secrets(sink: &Sink) -> impl Iterator<Item = Secret> {

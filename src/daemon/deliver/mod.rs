@@ -107,14 +107,23 @@ pub enum AttachError {
     },
     /// `client_cert_file` and `client_key_file` do not make a certificate.
     #[error(
-        "`client_cert_file` and `client_key_file` of sink `{0}` are not a certificate and its key in PEM form"
+        "`client_cert_file = \"{cert}\"` and `client_key_file = \"{key}\"` of sink `{sink}` are not a certificate and its key in PEM form; one has a block `-----BEGIN CERTIFICATE-----`, the other its `-----BEGIN PRIVATE KEY-----`"
     )]
-    ClientCert(SinkName),
+    ClientCert {
+        /// Which sink.
+        sink: SinkName,
+        /// The file of the certificate.
+        cert: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+    },
     /// The proxy is none.
     #[error("the proxy of sink `{0}` is no URL; write it as `http://host:port`")]
     Proxy(SinkName),
     /// `ca_file` is no PEM file with certificates.
-    #[error("`ca_file = \"{path}\"` of sink `{sink}` holds no certificate in PEM form")]
+    #[error(
+        "`ca_file = \"{path}\"` of sink `{sink}` holds no certificate in PEM form: a block that begins with `-----BEGIN CERTIFICATE-----`; `openssl x509 -inform der` makes one of a `.der` file"
+    )]
     CaForm {
         /// Which sink.
         sink: SinkName,
@@ -204,7 +213,12 @@ impl Courier {
     fn way(&self, sink: &settings::Sink) -> Result<Way, AttachError> {
         match &sink.peer {
             Peer::Stdout => return Ok(Way::Stdout),
-            Peer::File(file) => return Ok(Way::File(Arc::new(Mutex::new(Lines::new(file.clone()))))),
+            Peer::File(settings) => {
+                if let Some(why) = file::unable(settings).filter(|_| self.terms.send) {
+                    tracing::warn!(sink = %sink.name, why, "nothing can be written there as it is");
+                }
+                return Ok(Way::File(Arc::new(Mutex::new(Lines::new(settings.clone())))));
+            }
             Peer::Exec(exec) => {
                 // A program that is not there is found out now too.
                 let unable = exec::unable(exec).filter(|_| self.terms.send);

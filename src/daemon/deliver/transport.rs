@@ -158,24 +158,7 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         sink: name.clone(),
         why: secrets.scrub(&error.without_url().to_string()),
     };
-    let read = |key: &'static str, path: &Path| {
-        std::fs::read(path).map_err(|error| AttachError::PemRead {
-            sink: name.clone(),
-            key,
-            path: path.to_owned(),
-            error,
-        })
-    };
-    let own = match &http.ca_file {
-        None => Vec::new(),
-        Some(path) => {
-            let own = Certificate::from_pem_bundle(&read("ca_file", path)?).unwrap_or_default();
-            if own.is_empty() {
-                return Err(AttachError::CaForm { sink: name.clone(), path: path.clone() });
-            }
-            own
-        }
-    };
+    let own = authorities(sink)?;
     let mut builder = Client::builder()
         .user_agent(concat!("tripline/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -198,11 +181,7 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         let public: Vec<_> = public.collect::<Result<_, _>>().map_err(broken)?;
         builder.tls_certs_merge(public.into_iter().chain(own))
     };
-    if let Some((cert, key)) = &http.client_cert {
-        let mut pem = read("client_cert_file", cert)?;
-        pem.push(b'\n');
-        pem.extend(read("client_key_file", key)?);
-        let identity = Identity::from_pem(&pem).map_err(|_| AttachError::ClientCert(name.clone()))?;
+    if let Some(identity) = identity(sink)? {
         builder = builder.identity(identity);
     }
     builder = match http.proxy {
@@ -215,6 +194,43 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         }
     };
     builder.build().map_err(broken)
+}
+
+/// What is wrong with the files of certificates that a sink names.
+pub(super) fn bad_certificates(sink: &Sink) -> impl Iterator<Item = AttachError> {
+    authorities(sink).err().into_iter().chain(identity(sink).err())
+}
+
+/// The authorities in `ca_file`.
+fn authorities(sink: &Sink) -> Result<Vec<Certificate>, AttachError> {
+    let Some(path) = &sink.http.ca_file else { return Ok(Vec::new()) };
+    let own = Certificate::from_pem_bundle(&read(sink, "ca_file", path)?).unwrap_or_default();
+    if own.is_empty() {
+        return Err(AttachError::CaForm { sink: sink.name.clone(), path: path.clone() });
+    }
+    Ok(own)
+}
+
+/// The certificate that we show, with its key.
+fn identity(sink: &Sink) -> Result<Option<Identity>, AttachError> {
+    let Some((cert, key)) = &sink.http.client_cert else { return Ok(None) };
+    let mut pem = read(sink, "client_cert_file", cert)?;
+    pem.push(b'\n');
+    pem.extend(read(sink, "client_key_file", key)?);
+    let wrong = |_| AttachError::ClientCert { sink: sink.name.clone(), cert: cert.clone(), key: key.clone() };
+    let identity = Identity::from_pem(&pem).map_err(wrong)?;
+    // Only then it shows that the key is that of another certificate.
+    Client::builder().identity(identity.clone()).build().map_err(wrong)?;
+    Ok(Some(identity))
+}
+
+fn read(sink: &Sink, key: &'static str, path: &Path) -> Result<Vec<u8>, AttachError> {
+    std::fs::read(path).map_err(|error| AttachError::PemRead {
+        sink: sink.name.clone(),
+        key,
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// The names of a peer as the system resolves them, each time anew.

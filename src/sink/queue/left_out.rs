@@ -17,6 +17,19 @@ pub(super) struct Alert {
 }
 
 impl Queue {
+    /// Forgets everything: what is owed, which it gives back, what stands and what was refused. For a sink that is gone
+    /// for good.
+    pub fn forsake(mut self, changes: &mut Vec<Change>) -> Vec<Delivery> {
+        self.standing.clear(&self.name, changes);
+        let refused = self.lanes.iter().filter_map(|(subject, lane)| match (subject, lane.shown) {
+            (Subject::Alert(key), Some((_, Status::Ok))) => Some(key.clone()),
+            _ => None,
+        });
+        changes.extend(refused.map(|key| Change::Unrefused(self.name.clone(), key)));
+        changes.extend(self.rows.keys().map(|seq| Change::Remove(*seq)));
+        self.rows.into_values().map(|row| row.delivery).collect()
+    }
+
     /// Coalesces within one episode and appends what is left. The lane must not be listed.
     pub(super) fn merge(&mut self, mut owed: Alert, changes: &mut Vec<Change>) {
         let episode = owed.transition.episode;

@@ -144,11 +144,14 @@ impl Queue {
         }
         changes.push(Change::Remove(seq));
         self.seen.accepted += 1;
+        (self.seen.refused, self.seen.refusal) = (0, None);
     }
 
     fn give_up(&mut self, seq: u64, why: String, now: Timestamp, changes: &mut Vec<Change>) {
         let row = self.finish(seq);
         self.seen.dead += 1;
+        self.seen.refused += 1;
+        self.seen.refusal = Some(why.clone());
         if let Content::Alert(kind, Transition { episode, ref key, .. }) = row.delivery.content
             && let Some(lane) = self.lanes.get_mut(&row.delivery.subject())
         {

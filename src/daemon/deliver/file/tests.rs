@@ -166,3 +166,40 @@ fn a_name_that_leads_nowhere_suspends_until_it_leads_somewhere() {
     bench.lines = at(&elsewhere);
     bench.accepts(&[1]);
 }
+
+#[test]
+fn where_nothing_can_be_written_is_told_before_anything_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("plain"), "").unwrap();
+    let check = |name: &str, expected: Option<&str>| {
+        let settings = settings::File { path: at(name), max_size: None, keep: 1, mode: 0o600 };
+        let why = unable(&settings);
+        assert_eq!(why.is_some(), expected.is_some(), "{name}: {why:?}");
+        assert!(
+            why.as_deref().is_none_or(|why| expected.is_some_and(|words| why.contains(words))),
+            "{why:?}"
+        );
+        // What is told is what happens.
+        let suspends = matches!(Lines::new(settings).write(&[row(1)])[..], [Outcome::Suspend { .. }]);
+        assert_eq!(suspends, expected.is_some(), "{name}");
+    };
+    let missing = format!("`mkdir -p {}` makes it", at("none").display());
+    check("none/alerts.ndjson", Some(&missing));
+    check("plain/alerts.ndjson", Some("is no directory"));
+    check("", Some("is no regular file"));
+    check("plain", None);
+    check("new", None);
+    // Root may write anywhere.
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    let set = |name: &str, mode| {
+        std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    std::fs::create_dir(at("closed")).unwrap();
+    set("closed", 0o500);
+    check("closed/alerts.ndjson", Some("no file may be made in"));
+    set("plain", 0o400);
+    check("plain", Some("may not be written by this user"));
+}

@@ -152,3 +152,25 @@ fn a_full_queue_drops_what_is_said_of_changes_before_any_alert_and_never_what_wa
     let removed: Vec<_> = bench.changes.iter().filter(|change| matches!(change, Change::Remove(_))).collect();
     assert_eq!(removed, [4, 5, 2, 3].map(Change::Remove).iter().collect::<Vec<_>>());
 }
+
+#[test]
+fn of_a_sink_that_is_gone_for_good_nothing_is_left() {
+    let mut bench = forgetful();
+    bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]).plan(0);
+    bench.queue.handle(1, vec![accepted(), refused()], at(0), &mut bench.changes);
+    bench.queue.committed();
+    bench.push([row(3, 1, Update, Critical, 1, 1), row(4, 3, Raise, Info, 3, 0)]).plan(1);
+    bench.push([row(5, 1, Resolve, Over, 1, 2)]);
+    let mut changes = Vec::new();
+    let rows = bench.queue.forsake(&mut changes);
+    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 4, 5], "under way or not");
+    let sink = || SinkName::new("oncall");
+    let expected = [
+        Change::Unstand(sink(), key(1)),
+        Change::Unrefused(sink(), key(2)),
+        Change::Remove(3),
+        Change::Remove(4),
+        Change::Remove(5),
+    ];
+    assert_eq!(changes, expected);
+}

@@ -335,3 +335,17 @@ fn a_change_that_is_refused_for_good_holds_nobody_up() {
     );
     assert_eq!((bench.queue.status().dead, bench.queue.status().skipped), (1, 0));
 }
+
+#[test]
+fn a_peer_that_answers_and_takes_nothing_is_seen_until_it_takes_something() {
+    let mut bench = Bench::wide();
+    bench.push((1..=4).map(raised)).plan(0);
+    let seen = |bench: &Bench| {
+        let status = bench.queue.status();
+        (status.refused, status.refusal, status.failing_since)
+    };
+    assert_eq!(seen(bench.handle(1, refused(), 1)), (1, Some("no".to_owned()), None));
+    assert_eq!(seen(bench.handle(2, Outcome::Dead { why: "never".to_owned() }, 2)).0, 2);
+    assert_eq!(seen(bench.handle(3, retry(), 3)), (2, Some("never".to_owned()), Some(at(3))));
+    assert_eq!(seen(bench.handle(4, accepted(), 4)), (0, None, None));
+}
