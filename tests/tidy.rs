@@ -57,6 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "scenario",
             "config",
             "route",
+            "tail",
             "sink",
             "daemon",
         ],

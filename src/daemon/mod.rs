@@ -757,6 +757,10 @@ fn say_note(note: &Note) {
         Note::LeftAlone { path, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is no regular file and is left alone");
         }
+        Note::Packed { source, path } => {
+            let path = Untrusted(&path.to_string_lossy()).to_string();
+            tracing::info!(%source, %path, "compressed files are left alone; `tripline replay` reads them");
+        }
         Note::Lost { path, from, why, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), read_to = from, why, "what came after is lost");
         }

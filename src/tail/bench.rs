@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk::{Disk, Kind};
-use super::{Note, REMEMBER, Tail, TailKind, Turn};
+use super::{Loss, Note, REMEMBER, Tail, TailKind, Turn};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
 use crate::settings::{Source, Start};
@@ -167,6 +167,10 @@ fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
                 },
                 name(&path)
             )
+        }
+        Note::Packed { path, .. } => format!("packed {}", name(&path)),
+        Note::Lost { file, from, how: Loss::Packed, lost, .. } => {
+            format!("packed {} lost {lost} from {from}", file.0)
         }
         Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
         Note::CutShort { file, lost } => format!("short {} lost {lost}", file.0),

@@ -27,6 +27,10 @@ pub(super) enum Step {
     Copy(&'static str, &'static str),
     Cut(&'static str),
     Delete(&'static str),
+    /// Compresses the first, which is gone then, to what is added to the second.
+    Pack(&'static str, &'static str),
+    /// Takes so many bytes from its end.
+    Chop(&'static str, usize),
     Fifo(&'static str),
     Dir(&'static str),
     /// What follows happens within the next round, after this many calls on the disk.
@@ -71,6 +75,11 @@ pub(super) fn check_source(source: Source, steps: &[Step], expected: &[&str]) {
             Copy(from, to) => disk.append(&at(to), &disk.content(&at(from)).unwrap()).unwrap(),
             Cut(name) => disk.truncate(&at(name), 0).unwrap(),
             Delete(name) => disk.unlink(&at(name)).unwrap(),
+            Pack(from, to) => {
+                disk.append(&at(to), &pack(to, &disk.content(&at(from)).unwrap())).unwrap();
+                disk.unlink(&at(from)).unwrap();
+            }
+            Chop(name, len) => disk.truncate(&at(name), disk.content(&at(name)).unwrap().len() - len).unwrap(),
             Fifo(name) => disk.mkfifo(&at(name)).unwrap(),
             Defer(calls) => disk.defer(*calls),
             Dir(name) => disk.mkdir(&at(name)).unwrap(),
@@ -101,6 +110,16 @@ pub(super) fn check_source(source: Source, steps: &[Step], expected: &[&str]) {
         }
     }
     assert_eq!(bench.told, expected);
+}
+
+/// Compressed as the name says.
+fn pack(name: &str, text: &[u8]) -> Vec<u8> {
+    if name.ends_with(".zst") {
+        return ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest);
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, text).unwrap();
+    encoder.finish().unwrap()
 }
 
 const LOGS: &[&str] = &["/d/*.log"];

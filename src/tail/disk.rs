@@ -6,12 +6,14 @@ use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use inotify::{Inotify, WatchDescriptor, WatchMask};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
 use super::opened;
+use super::packed::{Broken, Packed};
 use super::reach::{LinkLeft, Reach};
 use crate::model::Timestamp;
 use crate::saved::Locator;
@@ -110,6 +112,15 @@ pub trait Disk {
     /// As the operating system says, or that there is a link.
     fn open(&mut self, at: Reach<'_>) -> io::Result<Self::File>;
 
+    /// The same with a compressed log, to be read as what it was before: sizes and offsets are those of its text.
+    ///
+    /// # Errors
+    /// The same.
+    fn open_packed(&mut self, at: Reach<'_>) -> io::Result<Self::File>;
+
+    /// That the text of such a file ends too early, if it does and has been read to there.
+    fn broken(&self, file: &Self::File) -> Option<Broken>;
+
     /// The facts of an open file.
     ///
     /// # Errors
@@ -137,6 +148,13 @@ pub trait Disk {
 
     /// True if names may have changed since the last call.
     fn hinted(&mut self) -> bool;
+}
+
+/// An open file of this machine.
+#[derive(Debug)]
+pub struct RealFile {
+    file: Arc<File>,
+    packed: Option<Packed>,
 }
 
 /// The file system of this machine.
@@ -178,7 +196,7 @@ impl Default for RealDisk {
 }
 
 impl Disk for RealDisk {
-    type File = File;
+    type File = RealFile;
 
     fn list(&mut self, dir: Reach<'_>) -> io::Result<Vec<(OsString, Kind)>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -199,13 +217,28 @@ impl Disk for RealDisk {
         Ok(entries)
     }
 
-    fn open(&mut self, at: Reach<'_>) -> io::Result<File> {
+    fn open(&mut self, at: Reach<'_>) -> io::Result<RealFile> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(File::from(opened::open(at, flags)?))
+        let file = Arc::new(File::from(opened::open(at, flags)?));
+        Ok(RealFile { file, packed: None })
     }
 
-    fn stat(&mut self, file: &File) -> io::Result<Facts> {
-        Ok(self.facts(&rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, WANTED)?))
+    fn open_packed(&mut self, at: Reach<'_>) -> io::Result<RealFile> {
+        let RealFile { file, .. } = self.open(at)?;
+        let from = Arc::clone(&file);
+        let raw = Arc::new(move |offset, buf: &mut [u8]| read_at(&from, offset, buf));
+        let packed = Packed::new(raw, file.metadata()?.len());
+        Ok(RealFile { file, packed: Some(packed) })
+    }
+
+    fn broken(&self, file: &RealFile) -> Option<Broken> {
+        file.packed.as_ref().and_then(Packed::broken)
+    }
+
+    fn stat(&mut self, file: &RealFile) -> io::Result<Facts> {
+        let facts = self.facts(&rustix::fs::statx(&file.file, "", AtFlags::EMPTY_PATH, WANTED)?);
+        let size = file.packed.as_ref().map_or(facts.size, Packed::size);
+        Ok(Facts { size, ..facts })
     }
 
     fn stat_path(&mut self, at: Reach<'_>) -> io::Result<Facts> {
@@ -213,12 +246,10 @@ impl Disk for RealDisk {
         Ok(self.facts(&rustix::fs::statx(CWD, at.path, flags, WANTED)?))
     }
 
-    fn read_at(&mut self, file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match std::os::unix::fs::FileExt::read_at(file, buf, offset) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => return outcome,
-            }
+    fn read_at(&mut self, file: &RealFile, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        match &file.packed {
+            Some(packed) => packed.read_at(offset, buf),
+            None => read_at(&file.file, offset, buf),
         }
     }
 
@@ -274,6 +305,15 @@ impl Disk for RealDisk {
             }
         }
         any
+    }
+}
+
+fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match std::os::unix::fs::FileExt::read_at(file, buf, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }
 

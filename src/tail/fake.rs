@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 
 use super::disk::{Disk, Facts, Kind};
+use super::packed::{Broken, Packed};
 use super::reach::{LinkLeft, Reach};
 use crate::model::Timestamp;
 use crate::saved::Locator;
@@ -48,6 +49,7 @@ pub struct FakeDisk {
 pub struct FakeFile {
     state: Arc<Mutex<State>>,
     serial: u64,
+    packed: Option<Packed>,
 }
 
 #[derive(Debug)]
@@ -526,6 +528,16 @@ impl State {
         }
     }
 
+    fn read_at(&mut self, serial: u64, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        self.check(Call::Read, Some(serial), None)?;
+        let longest = self.longest_read.unwrap_or(usize::MAX);
+        let Body::File(content) = &self.node(serial)?.body else { return Err(Errno::ISDIR.into()) };
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+        let len = buf.len().min(content.len() - from).min(longest);
+        buf[..len].copy_from_slice(&content[from..from + len]);
+        Ok(len)
+    }
+
     fn check(&mut self, call: Call, serial: Option<u64>, path: Option<&Path>) -> io::Result<()> {
         let fault = self.faults.get(&call).and_then(|faults| {
             faults.iter().find(|(target, _)| match target {
@@ -594,13 +606,31 @@ impl Disk for FakeDisk {
             return Err(Errno::MFILE.into());
         }
         state.node(serial)?.opens += 1;
-        Ok(FakeFile { state: Arc::clone(&self.state), serial })
+        Ok(FakeFile { state: Arc::clone(&self.state), serial, packed: None })
+    }
+
+    fn open_packed(&mut self, at: Reach<'_>) -> io::Result<FakeFile> {
+        let mut file = self.open(at)?;
+        let (state, serial) = (Arc::clone(&self.state), file.serial);
+        let raw = move |offset, buf: &mut [u8]| {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.read_at(serial, offset, buf)
+        };
+        let size = self.state().facts(serial)?.size;
+        file.packed = Some(Packed::new(Arc::new(raw), size));
+        Ok(file)
+    }
+
+    fn broken(&self, file: &FakeFile) -> Option<Broken> {
+        file.packed.as_ref().and_then(Packed::broken)
     }
 
     fn stat(&mut self, file: &FakeFile) -> io::Result<Facts> {
         let mut state = self.call();
         state.check(Call::Stat, Some(file.serial), None)?;
-        state.facts(file.serial)
+        let facts = state.facts(file.serial)?;
+        let size = file.packed.as_ref().map_or(facts.size, Packed::size);
+        Ok(Facts { size, ..facts })
     }
 
     fn stat_path(&mut self, at: Reach<'_>) -> io::Result<Facts> {
@@ -611,13 +641,13 @@ impl Disk for FakeDisk {
 
     fn read_at(&mut self, file: &FakeFile, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         let mut state = self.call();
-        state.check(Call::Read, Some(file.serial), None)?;
-        let longest = state.longest_read.unwrap_or(usize::MAX);
-        let Body::File(content) = &state.node(file.serial)?.body else { return Err(Errno::ISDIR.into()) };
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
-        let len = buf.len().min(content.len() - from).min(longest);
-        buf[..len].copy_from_slice(&content[from..from + len]);
-        Ok(len)
+        match &file.packed {
+            Some(packed) => {
+                drop(state);
+                packed.read_at(offset, buf)
+            }
+            None => state.read_at(file.serial, offset, buf),
+        }
     }
 
     fn watch(&mut self, _dirs: &BTreeSet<PathBuf>) {}

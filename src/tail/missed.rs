@@ -223,10 +223,9 @@ pub(super) fn is_rotation_of(name: &Path, shorter: &Path) -> bool {
 
 fn is_rotation(suffix: &[u8]) -> bool {
     const WORDS: [&[u8]; 6] = [b"old", b"prev", b"last", b"bak", b"save", b"orig"];
-    const PACKED: [&[u8]; 8] = [b".gz", b".bz2", b".xz", b".zst", b".lz4", b".Z", b".zip", b".lzma"];
     suffix.split_first().is_some_and(|(sign, rest)| {
         b".-_~@".contains(sign)
             && (WORDS.contains(&rest) || rest.iter().any(u8::is_ascii_digit))
-            && !PACKED.iter().any(|end| suffix.ends_with(end))
+            && !super::continued::PACKED.iter().any(|end| suffix.ends_with(end))
     })
 }

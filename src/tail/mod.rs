@@ -11,7 +11,8 @@
 //! [`FileId`] of its own per source. Only a name that is provably absent starts an end; whatever cannot be looked
 //! at is kept. A file whose name is gone is read on until it has been quiet for 30 s.
 //!
-//! Deliberately absent: opening fewer files than are followed, compressed files.
+//! Deliberately absent: opening fewer files than are followed, compressed files but as what became of a known
+//! content.
 
 #[cfg(test)]
 mod bench;
@@ -23,7 +24,11 @@ mod cases;
 mod cases_links;
 #[cfg(test)]
 #[rustfmt::skip]
+mod cases_packed;
+#[cfg(test)]
+#[rustfmt::skip]
 mod cases_start;
+mod continued;
 mod deleted;
 pub mod disk;
 #[cfg(test)]
@@ -37,12 +42,14 @@ mod lag;
 mod missed;
 mod note;
 mod opened;
+mod packed;
 #[cfg(test)]
 mod random;
 mod reach;
 mod standing;
 mod start;
 mod sweep;
+pub(crate) mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -110,6 +117,8 @@ struct Followed<F> {
     leftover: bool,
     /// Bytes that are known to be lost of this file, whatever contents it had.
     lost: u64,
+    /// It was compressed since, and is read as that.
+    packed: bool,
     announced: bool,
     fault: Option<Fault>,
     /// The fault came from a read, so only a read can show that it is over.
@@ -178,6 +187,8 @@ pub struct Tail<D: Disk> {
     path_faults: BTreeMap<(SourceName, PathBuf), PathFault>,
     /// Names that fit and are left alone, and what lies there.
     odd: BTreeMap<(SourceName, PathBuf), Kind>,
+    /// Sources of which it was said that they name compressed files.
+    packed_told: BTreeSet<SourceName>,
     /// Files that look like a copy in the making, with when they were first seen.
     held_back: BTreeMap<(SourceName, Locator), Timestamp>,
     swept: Option<Timestamp>,
@@ -218,6 +229,7 @@ impl<D: Disk> Tail<D> {
             turns_out: BTreeSet::new(),
             path_faults: BTreeMap::new(),
             odd: BTreeMap::new(),
+            packed_told: BTreeSet::new(),
             held_back: BTreeMap::new(),
             swept: None,
             wall: now,
@@ -591,6 +603,10 @@ impl<D: Disk> Tail<D> {
         let load = self.load();
         let held = self.holds(id);
         let Some(file) = self.files.get_mut(&id) else { return };
+        let broken = file.handle.as_ref().filter(|_| file.packed && file.progress.at_end());
+        if let Some(broken) = broken.and_then(|handle| self.disk.broken(handle)) {
+            return self.lose_as(id, broken.why, Loss::Packed, broken.left);
+        }
         let flush = self.sources.get(&file.source).map_or(Duration::MAX, |watched| match self.hurried {
             true if watched.joins() => Duration::ZERO,
             _ => watched.settings.flush,
@@ -716,10 +732,14 @@ impl<D: Disk> Tail<D> {
     }
 
     fn lose(&mut self, id: FileId, why: &'static str) {
+        let lost = self.files.get(&id).map_or(0, Followed::unread_if_gone);
+        self.lose_as(id, why, Loss::Vanished, lost);
+    }
+
+    fn lose_as(&mut self, id: FileId, why: &'static str, how: Loss, lost: u64) {
         if let Some(file) = self.files.get(&id) {
             let from = file.progress.position;
-            let lost = file.unread_if_gone();
-            self.notes.push(Note::Lost { file: id, path: file.path.clone(), from, lost, why });
+            self.notes.push(Note::Lost { file: id, path: file.path.clone(), from, lost, how, why });
             self.lose_bytes(id);
         }
     }
@@ -782,6 +802,7 @@ impl<F> Followed<F> {
             carried: 0,
             leftover: false,
             lost: 0,
+            packed: false,
             announced: false,
             fault: None,
             reads_fail: false,

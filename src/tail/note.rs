@@ -85,7 +85,14 @@ pub enum Note {
         /// What it is.
         kind: Kind,
     },
-    /// A content that the checkpoint knows was not found; whatever was written behind `from` is lost. `Ended`
+    /// Names that fit are of compressed files, and are left alone; once per source, with one of them.
+    Packed {
+        /// Whose globs they fit.
+        source: SourceName,
+        /// One of the names.
+        path: PathBuf,
+    },
+    /// A content that the checkpoint knows was not found, or only a part of it; whatever was written behind `from` is lost. `Ended`
     /// follows.
     Lost {
         /// Which.
@@ -96,7 +103,9 @@ pub enum Note {
         from: u64,
         /// Bytes that were seen to be there and were not read; how many there were besides, nobody knows.
         lost: u64,
-        /// What was looked for.
+        /// How.
+        how: Loss,
+        /// Why, in words.
         why: &'static str,
     },
     /// A deleted file was held for too long, or too much was. `Ended` follows.
@@ -126,11 +135,14 @@ pub enum Loss {
     Vanished,
     /// Their file was deleted, and could not be held for longer.
     GivenUp,
+    /// They can not be unpacked from what their file was compressed to: compressed bytes, of which nobody knows what they
+    /// would have become.
+    Packed,
 }
 
 impl Loss {
     /// All of them.
-    pub const ALL: [Loss; 3] = [Loss::Truncated, Loss::Vanished, Loss::GivenUp];
+    pub const ALL: [Loss; 4] = [Loss::Truncated, Loss::Vanished, Loss::GivenUp, Loss::Packed];
 
     /// As metrics name it.
     pub fn as_str(self) -> &'static str {
@@ -138,6 +150,7 @@ impl Loss {
             Loss::Truncated => "truncated",
             Loss::Vanished => "vanished",
             Loss::GivenUp => "given_up",
+            Loss::Packed => "packed",
         }
     }
 
@@ -147,6 +160,7 @@ impl Loss {
             Loss::Truncated => "the file was cut or written anew",
             Loss::Vanished => "the file is not to be found",
             Loss::GivenUp => "the file was deleted and could not be held for longer",
+            Loss::Packed => "the file was compressed and can not be unpacked to its end",
         }
     }
 }
@@ -158,7 +172,7 @@ impl Note {
             Note::Truncated { file, lost, .. } | Note::CutShort { file, lost } => {
                 Some((*file, Loss::Truncated, *lost))
             }
-            Note::Lost { file, lost, .. } => Some((*file, Loss::Vanished, *lost)),
+            Note::Lost { file, lost, how, .. } => Some((*file, *how, *lost)),
             Note::GivenUp { file, lost, .. } => Some((*file, Loss::GivenUp, *lost)),
             _ => None,
         }

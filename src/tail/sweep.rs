@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::continued::is_packed;
 use super::disk::{Disk, Fault, Kind};
 use super::evidence::{self, Evidence};
 use super::follow::{LIVE_SPAN, Progress};
@@ -114,6 +115,12 @@ impl<D: Disk> Tail<D> {
         let odd = found.links.into_iter().map(|link| (link, Kind::Link)).collect();
         let mut seen = Seen { blind: found.blind, odd, ..Seen::default() };
         for name in found.names {
+            if is_packed(&name) {
+                if self.packed_told.insert(source.clone()) {
+                    self.notes.push(Note::Packed { source: source.clone(), path: name });
+                }
+                continue;
+            }
             let at = self.reach(source, &name);
             match self.disk.stat_path(at).map_err(Fault::from) {
                 Ok(facts) if facts.kind == Kind::File => {
@@ -178,10 +185,11 @@ impl<D: Disk> Tail<D> {
             .collect();
         for id in ids {
             let Some(file) = self.files.get(&id).filter(|file| !file.leftover) else { continue };
-            let place = seen
-                .places
-                .get(&file.locator)
-                .map(|paths| if paths.contains(&file.path) { file.path.clone() } else { paths[0].clone() });
+            // What was compressed has another inode, and its own may be somebody else's by now.
+            let place =
+                seen.places.get(&file.locator).filter(|_| !file.packed).map(|paths| {
+                    if paths.contains(&file.path) { file.path.clone() } else { paths[0].clone() }
+                });
             if file.handle.is_some() {
                 self.settle_name(id, place, seen, now);
             } else if self.readers.get(&(source.clone(), file.locator.clone())) != Some(&id) {
@@ -277,7 +285,11 @@ impl<D: Disk> Tail<D> {
             Sibling::Nowhere if self.is_behind_link(&path, &locator, seen) => {
                 self.fail(id, LinkLeft::error().into(), now);
             }
-            Sibling::Nowhere => self.miss(id, now),
+            Sibling::Nowhere => match self.go_on_packed(id, listings, now) {
+                Ok(true) => {}
+                Ok(false) => self.miss(id, now),
+                Err(fault) => self.fail(id, fault, now),
+            },
             Sibling::Unknown(fault) => self.fail(id, fault, now),
         }
     }

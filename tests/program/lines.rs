@@ -132,6 +132,35 @@ fn case_41_and_42_a_line_of_gigabytes_costs_no_memory_and_the_next_is_whole() {
 }
 
 #[test]
+fn case_25_and_26_a_log_that_was_compressed_during_a_stop_is_read_on() {
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text.as_bytes()).expect("memory takes it");
+        encoder.finish().expect("memory takes it")
+    };
+    let sandbox = sandbox(&TO_STDOUT.replace("\"app.log\"", "\"logs/a.log*\""), DISK);
+    let old = "2026-01-05T10:00:00Z nothing of note\n".repeat(20_000);
+    sandbox.write("logs/a.log", &old);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("logs/a.log", "disk sda bad\n");
+    running.tells("disk", "critical");
+    running.stop().expect(0);
+    // What was in it, one more line, and what came until it was rotated.
+    let parts = [gzip(&old), gzip("disk sda bad\ndisk sdb"), gzip(" bad\n")].concat();
+    sandbox.write("logs/a.log.1.gz", parts);
+    sandbox.write("logs/a.log.2.gz", gzip("disk sdz bad\n"));
+    std::fs::remove_file(sandbox.path("logs/a.log")).expect("it is there");
+    sandbox.write("logs/a.log", "disk sdc bad\n");
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("compressed files are left alone");
+    let mut found = [0; 2].map(|_| running.tells("disk", "critical")["labels"]["dev"].to_string());
+    found.sort();
+    assert_eq!(found, ["\"sdb\"", "\"sdc\""]);
+    assert_eq!(running.stop().expect(0).stdout.len(), 2);
+}
+
+#[test]
 fn case_43_files_in_utf_16_are_read_and_go_on_after_a_stop() {
     let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let sandbox = sandbox(&TO_STDOUT.replace("\"app.log\"", "\"logs/*.log\""), WHOLE);

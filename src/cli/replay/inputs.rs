@@ -9,18 +9,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use super::decode::{Decoded as Unpacked, Taken};
 use crate::cli::load::{self, Fitting};
 use crate::cli::{Failure, talk};
 use crate::daemon::clock::wall;
 use crate::model::{Encoding, FileId, Timestamp};
 use crate::scan::{Block, Decoded, Scanned, Scanner, Tail};
+use crate::tail::unpack::{Decoded as Unpacked, Taken};
 use crate::untrusted::Untrusted;
 
 /// Bytes read at once.
 const BLOCK: usize = 256 * 1024;
 /// Bytes of which the first line of a file is read by itself: it says when the file begins.
 const FIRST: usize = 4 * 1024;
+/// Memory that a zstd file may ask for, in bytes: what `zstd` itself allows without being told.
+const MOST_WINDOW: u64 = 128 << 20;
 
 /// A file on its way through.
 pub(super) struct Input {
@@ -162,7 +164,7 @@ pub(super) fn open(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
             place,
             modified,
             size: meta.is_file().then_some(meta.len()),
-            from: Unpacked::new(Box::new(file), taken.clone()),
+            from: Unpacked::new(Box::new(file), taken.clone(), MOST_WINDOW),
             taken,
             offset: 0,
             rest: Vec::new(),

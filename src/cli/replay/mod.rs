@@ -1,7 +1,6 @@
 //! `tripline replay`: finished files through the rules, on the log's own time, by the very engine of the daemon.
 
 mod compare;
-mod decode;
 mod drive;
 mod html;
 mod inputs;

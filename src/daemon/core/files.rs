@@ -65,7 +65,7 @@ impl<D: Disk> Core<D> {
                         self.ended.insert(*file);
                     }
                 }
-                Note::LeftAlone { .. } => {}
+                Note::LeftAlone { .. } | Note::Packed { .. } => {}
             }
             self.remarks.push(Remark::Tail(note));
         }

@@ -10,9 +10,6 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder, StreamingDecoder};
 
 /// Bytes that are held of each file: what is compressed is read in pieces.
 const HELD: usize = 16 * 1024;
-/// Memory that a zstd file may ask for, in bytes: what `zstd` itself allows without being told.
-const MOST_WINDOW: u64 = 128 << 20;
-
 /// Bytes that say what a file is, at most.
 const LONGEST: usize = 10;
 
@@ -26,7 +23,7 @@ const FOREIGN: [(usize, &[u8], &str, &str); 4] = [
 
 /// How far a file was read, for those who look on from outside.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     bytes: AtomicU64,
     /// More was wanted when nothing was left.
     ended: AtomicBool,
@@ -34,7 +31,7 @@ pub(super) struct Taken {
 
 impl Taken {
     /// Bytes of the file itself, compressed as they are.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 }
@@ -44,7 +41,7 @@ impl Taken {
 const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 /// Reads what is not compressed any more.
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     state: State,
     taken: Arc<Taken>,
     /// Why a frame breaks off; said once what came before is read.
@@ -64,9 +61,10 @@ enum State {
 }
 
 impl Decoded {
-    /// Reads `from`, and says in `taken` how far.
-    pub(super) fn new(from: Box<dyn Read + Send>, taken: Arc<Taken>) -> Decoded {
-        let source = Source { from, held: Vec::new(), at: 0, taken: taken.clone() };
+    /// Reads `from`, and says in `taken` how far. A file of zstd that asks for more memory than `most_window` bytes is
+    /// refused.
+    pub(crate) fn new(from: Box<dyn Read + Send>, taken: Arc<Taken>, most_window: u64) -> Decoded {
+        let source = Source { from, held: Vec::new(), at: 0, taken: taken.clone(), most_window };
         Decoded { state: State::Begin(source), taken, broken: None }
     }
 
@@ -177,7 +175,8 @@ fn part(mut source: Source) -> io::Result<Result<State, Source>> {
         let Some((magic, rest)) = head.split_first_chunk() else { return Ok(Err(source)) };
         match (u32::from_le_bytes(*magic), rest.first_chunk()) {
             (0xfd2f_b528, _) => {
-                let frame = StreamingDecoder::new_with_max_window_size(source, MOST_WINDOW);
+                let most = source.most_window;
+                let frame = StreamingDecoder::new_with_max_window_size(source, most);
                 return Ok(Ok(State::Zstd(Box::new(frame.map_err(io::Error::other)?))));
             }
             // A frame of notes that are no content.
@@ -199,6 +198,7 @@ struct Source {
     /// Where in `held` that begins which was not yet taken.
     at: usize,
     taken: Arc<Taken>,
+    most_window: u64,
 }
 
 impl Source {
@@ -303,7 +303,7 @@ mod tests {
         let all = [1, 7, usize::MAX].map(|drop| {
             let taken = Arc::new(Taken::default());
             let source = Drops(io::Cursor::new(bytes.to_vec()), drop);
-            let mut decoded = Decoded::new(Box::new(source), taken.clone());
+            let mut decoded = Decoded::new(Box::new(source), taken.clone(), 8 << 20);
             let mut text = Vec::new();
             let said = io::copy(&mut decoded, &mut text).err().map(|error| error.to_string());
             assert!(taken.bytes() <= bytes.len() as u64);
