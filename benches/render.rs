@@ -153,26 +153,16 @@ fn change(number: u64) -> Content {
     let like = sample::transition(number);
     let mut hash = [0; 16];
     hash[..8].copy_from_slice(&number.to_be_bytes());
+    let at = Position { file: FileId(1), offset: number };
+    let key = format!("checkout-api-{number}");
     Content::Change(ChangeReport {
-        time: like.time,
-        seen: like.time,
-        rule: RuleName::new("deploy"),
         hash: KeyHash(hash),
-        change_key: format!("checkout-api-{number}"),
-        status: ChangeStatus::Processing,
-        life: 1,
-        at: Position { file: FileId(1), offset: number },
         labels: like.labels,
         details: Labels::from([("app".into(), "checkout-api".to_owned())]),
         summary: "deploy of checkout-api to production started".to_owned(),
         description: "2026-01-05T10:01:20Z web-1 deploy[812]: checkout-api 1.4.2 started by alice".to_owned(),
         link: Some("https://ci.example.com/checkout-api/812".to_owned()),
-        starts: None,
-        ends: None,
-        linked_changes: Vec::new(),
-        runbook: None,
-        images: Vec::new(),
-        links: Vec::new(),
+        ..ChangeReport::bare(RuleName::new("deploy"), key, ChangeStatus::Processing, at, like.time)
     })
 }
 

@@ -3,6 +3,7 @@
 //! Types that reach the state directory derive serde; their field order is part of the store's format
 //! (see `store`), so a change of a field is a change of the format version.
 
+mod bare;
 mod component;
 mod container;
 mod encoding;

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use tripline::config::{self, Text};
-use tripline::model::{
-    AlertKey, Episode, FileId, KeyHash, Labels, Position, Reason, RuleName, Status, Timestamp, Transition,
-};
+use tripline::model::{AlertKey, FileId, KeyHash, Labels, Position, RuleName, Status, Timestamp, Transition};
 use tripline::settings::Settings;
 
 /// A configuration with these sinks and one source.
@@ -25,26 +23,18 @@ pub(crate) fn transition(key: u64) -> Transition {
     let labels = [("instance", "web-1"), ("team", "infra"), ("src_ip", "203.0.113.9")];
     let line =
         "2026-01-05T10:01:20Z web-1 sshd[812]: Failed password for root from 203.0.113.9 port 40004 ssh2";
+    let (rule, at) = (RuleName::new("ssh_bruteforce"), Position { file: FileId(1), offset: key });
+    let key = AlertKey { rule, hash: KeyHash(hash) };
     Transition {
-        time,
-        key: AlertKey { rule: RuleName::new("ssh_bruteforce"), hash: KeyHash(hash) },
-        status: Status::Warning,
-        previous: Status::Ok,
-        reason: Reason::LevelReached,
         value: Some(5.0),
         count: 5,
         total: 5,
-        since: time,
-        episode: Episode(Position { file: FileId(1), offset: key }),
-        step: 0,
         labels: labels.into_iter().map(|(name, value)| (name.into(), value.to_owned())).collect(),
         details: Labels::from([("user".into(), "root".to_owned())]),
         summary: "5 failed logins from 203.0.113.9 in 10m".to_owned(),
         description: [line; 5].join("\n"),
         runbook: Some("https://wiki.example.com/ssh".to_owned()),
-        images: Vec::new(),
-        links: Vec::new(),
         lines: vec![line.to_owned(); 5],
-        last_lines: Vec::new(),
+        ..Transition::bare(key, Status::Warning, at, time)
     }
 }

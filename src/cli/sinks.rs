@@ -17,8 +17,8 @@ use crate::daemon::clock::wall;
 use crate::daemon::deliver::{Courier, Terms};
 use crate::daemon::scope;
 use crate::model::{
-    AlertKey, ChangeReport, ChangeStatus, Content, Delivery, DeliveryKind, Episode, FileId, Labels, Position,
-    Reason, RuleName, Status, Timestamp, Transition,
+    AlertKey, ChangeReport, ChangeStatus, Content, Delivery, DeliveryKind, FileId, Labels, Position, Reason,
+    RuleName, Status, Timestamp, Transition,
 };
 use crate::settings::{Settings, Sink};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
@@ -182,27 +182,12 @@ fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static s
     let hash = crate::engine::digest(RULE, &scope, [("at", now.to_string().as_bytes())].into_iter());
     let mut contents = Vec::new();
     if sink.peer.takes_alerts() {
+        let key = AlertKey { rule: rule.clone(), hash };
         let raise = Transition {
-            time: now,
-            key: AlertKey { rule: rule.clone(), hash },
-            status: Status::Warning,
-            previous: Status::Ok,
-            reason: Reason::LevelReached,
-            value: Some(1.0),
-            count: 1,
-            total: 1,
-            since: now,
-            episode: Episode(at),
-            step: 0,
             labels: labels.clone(),
-            details: Labels::new(),
             summary: format!("test from tripline on {scope}: nothing is wrong"),
             description: "somebody tries whether alerts arrive; this one is resolved at once".to_owned(),
-            runbook: None,
-            images: Vec::new(),
-            links: Vec::new(),
-            lines: Vec::new(),
-            last_lines: Vec::new(),
+            ..Transition::bare(key, Status::Warning, at, now)
         };
         if sink.peer.is_chosen() {
             // The public reads what is said there: it is only asked whether the page is as it should be.
@@ -220,26 +205,13 @@ fn contents(sink: &Sink, settings: &Settings, now: Timestamp) -> Vec<(&'static s
     }
     if sink.peer.takes_changes() {
         for (words, status) in [("change", ChangeStatus::Processing), ("its end", ChangeStatus::Done)] {
+            let change_key = format!("tripline-test-{now}");
             let report = ChangeReport {
-                time: now,
-                seen: now,
-                rule: rule.clone(),
                 hash,
-                change_key: format!("tripline-test-{now}"),
-                status,
-                life: 1,
-                at,
                 labels: labels.clone(),
-                details: Labels::new(),
                 summary: format!("test from tripline on {scope}: nothing has changed"),
                 description: "somebody tries whether changes arrive".to_owned(),
-                link: None,
-                starts: None,
-                ends: None,
-                linked_changes: Vec::new(),
-                runbook: None,
-                images: Vec::new(),
-                links: Vec::new(),
+                ..ChangeReport::bare(rule.clone(), change_key, status, at, now)
             };
             contents.push((words, Content::Change(report)));
         }

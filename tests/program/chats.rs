@@ -1,25 +1,14 @@
 //! Four groups of people who read along.
 
+use super::LOAD;
 use crate::support::sandbox::{Peer, Sandbox, told};
 use crate::support::script::{Received, Step};
 
 /// Unlike anything that may stand in an output by chance.
 const TOKEN: &str = "C4n4ryT0ken123456789";
 
-/// A load with two levels, and deployments.
-const RULES: &str = r#"
-[[rule]]
-name          = "load"
-source        = "app"
-match         = 'load (?<host>\S+) (?<load>\d+)'
-resolve       = 'calm (?<host>\S+)'
-by            = ["host"]
-measure       = "last(load)"
-warning       = ">= 50"
-critical      = ">= 90"
-resolve_after = "1s"
-summary       = "the load of {host}"
-
+/// Deployments.
+const DEPLOY: &str = r#"
 [[rule]]
 name          = "deploy"
 source        = "app"
@@ -108,7 +97,7 @@ fn four_chats_are_told_the_same_story_and_nobody_is_called() {
     let config = config.replace("type = 'feishu'\n", "type = 'feishu'\nsecret_file = 'secret'\n");
     sandbox.write("secret", "C4n4ryS3cret\n");
     sandbox.write("tripline.toml", &config);
-    sandbox.write("rules/r.toml", RULES);
+    sandbox.write("rules/r.toml", format!("{LOAD}{DEPLOY}"));
     sandbox.write("app.log", "");
 
     let mut running = sandbox.start(&["run"]);

@@ -8,28 +8,19 @@ use serde_json::Value;
 
 use super::alertmanager::{self, Alertmanager};
 use super::chats::{CHATS, Chat};
-use super::status_page;
+use super::{LOAD, status_page};
 use crate::support::sandbox::{Out, Peer, Running, Sandbox, told};
 use crate::support::script::{Received, Step};
 use crate::support::status_page::{KEY, PAGE, StatusPage};
 
-const RULES: &str = r#"
+/// Rules name all of them.
+const DEFAULTS: &str = r#"
 [defaults]
 sinks = ["terminal", "fd", "pd", "am", "hook", "slack", "feishu", "dingtalk", "wecom", "page", "file", "exec"]
+"#;
 
-[[rule]]
-name          = "load"
-source        = "app"
-match         = 'load (?<host>\S+) (?<load>\d+)'
-resolve       = 'calm (?<host>\S+)'
-by            = ["host"]
-measure       = "last(load)"
-warning       = ">= 50"
-critical      = ">= 90"
-resolve_after = "1s"
-max_raises    = "never"
-summary       = "load of {host}"
-
+/// Deployments.
+const DEPLOY: &str = r#"
 [[rule]]
 name          = "deploy"
 source        = "app"
@@ -97,7 +88,7 @@ impl Everyone {
             format!("[[sink]]\nname = '{name}'\ntype = '{name}'\nurl_file = '{name}.url'\n")
         });
         sandbox.write("tripline.toml", http + &chats.concat());
-        sandbox.write("rules/r.toml", RULES);
+        sandbox.write("rules/r.toml", format!("{DEFAULTS}{LOAD}{DEPLOY}"));
         sandbox.write("k32", "0123456789abcdef0123456789ABCDEF");
         sandbox.write("app", KEY);
         for name in ["app.log", "alerts.ndjson", "exec.ndjson"] {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{DISK, TO_STDOUT, config, sandbox};
-use crate::support::sandbox::{Peer, Running, accepted};
+use crate::support::sandbox::{Peer, Running, Sandbox, accepted};
 use crate::support::script::Step;
 
 /// Waits until as many alerts were accepted, and gives them.
@@ -20,12 +20,18 @@ fn taken(peer: &Peer, many: usize) -> Vec<Value> {
     accepted(&peer.wait_until(&what, |requests| accepted(requests).len() >= many))
 }
 
-#[test]
-fn an_alert_that_is_open_survives_a_restart_and_is_resolved_by_its_key() {
+/// A tripline that follows `app.log` and tells a peer of disks.
+fn watched() -> (Peer, Sandbox, Running) {
     let peer = Peer::new([]);
     let sandbox = sandbox(&config(&peer.url()), DISK);
     let mut running = sandbox.watch("tripline.toml");
     running.says("following");
+    (peer, sandbox, running)
+}
+
+#[test]
+fn an_alert_that_is_open_survives_a_restart_and_is_resolved_by_its_key() {
+    let (peer, sandbox, running) = watched();
     sandbox.append("app.log", "disk sda bad\n");
     let raised = taken(&peer, 1).remove(0);
     assert_eq!(raised["event_status"], "Critical");
@@ -43,10 +49,7 @@ fn an_alert_that_is_open_survives_a_restart_and_is_resolved_by_its_key() {
 
 #[test]
 fn a_stop_reads_to_the_end_and_delivers() {
-    let peer = Peer::new([]);
-    let sandbox = sandbox(&config(&peer.url()), DISK);
-    let mut running = sandbox.watch("tripline.toml");
-    running.says("following");
+    let (peer, sandbox, mut running) = watched();
     sandbox.append("app.log", "disk sda bad\n");
     // The first alert shows that the file is followed; the others are written just before a stop.
     taken(&peer, 1);
@@ -101,10 +104,7 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn rules_are_reloaded_when_asked_and_when_they_change() {
-    let peer = Peer::new([]);
-    let sandbox = sandbox(&config(&peer.url()), DISK);
-    let mut running = sandbox.watch("tripline.toml");
-    running.says("following");
+    let (peer, sandbox, mut running) = watched();
     sandbox.append("app.log", "disk sda bad\n");
     let raised = taken(&peer, 1).remove(0);
 
@@ -147,10 +147,7 @@ fn rules_are_reloaded_when_asked_and_when_they_change() {
 
 #[test]
 fn a_rule_that_went_while_nobody_ran_takes_its_alerts_with_it() {
-    let peer = Peer::new([]);
-    let sandbox = sandbox(&config(&peer.url()), DISK);
-    let mut running = sandbox.watch("tripline.toml");
-    running.says("following");
+    let (peer, sandbox, running) = watched();
     sandbox.append("app.log", "disk sda bad\n");
     let raised = taken(&peer, 1).remove(0);
     running.stop().expect(0);
@@ -163,10 +160,7 @@ fn a_rule_that_went_while_nobody_ran_takes_its_alerts_with_it() {
 
 #[test]
 fn a_reload_without_the_key_changes_nothing() {
-    let (peer, other) = (Peer::new([]), Peer::new([]));
-    let sandbox = sandbox(&config(&peer.url()), DISK);
-    let mut running = sandbox.watch("tripline.toml");
-    running.says("following");
+    let ((peer, sandbox, mut running), other) = (watched(), Peer::new([]));
     sandbox.write("tripline.toml", config(&other.url()).replace("\"key\"", "\"no-key\""));
     running.says("sink `oncall` has no key");
     sandbox.append("app.log", "disk sda bad\n");

@@ -62,6 +62,22 @@ severity = "critical"
 summary = "disk {dev}"
 "#;
 
+/// A rule over a source `app`: a load with two levels, by host.
+const LOAD: &str = r#"
+[[rule]]
+name          = "load"
+source        = "app"
+match         = 'load (?<host>\S+) (?<load>\d+)'
+resolve       = 'calm (?<host>\S+)'
+by            = ["host"]
+measure       = "last(load)"
+warning       = ">= 50"
+critical      = ">= 90"
+resolve_after = "1s"
+max_raises    = "never"
+summary       = "the load of {host}"
+"#;
+
 /// A configuration with state, an admin page, `app.log` as source `app`, and a Flashduty at that address.
 fn config(url: &str) -> String {
     format!(

@@ -51,20 +51,21 @@ fn json_lines(bytes: &[u8]) -> Vec<Value> {
     String::from_utf8_lossy(bytes).lines().filter_map(whole).collect()
 }
 
+/// Where a tripline is about to run that tells these sinks the story, of which these lines are there already.
+fn begun(sandbox: &Sandbox, sinks: &str, lines: &str) {
+    let rest = "state_dir = 'state'\nstop_budget = '20s'\n[admin]\nlisten = 'off'\n\
+                [[source]]\nname = 'app'\nfiles = ['app.log']\nstart = 'beginning'\n";
+    sandbox.write("tripline.toml", format!("{rest}{sinks}"));
+    sandbox.write("rules/story.toml", STORY);
+    sandbox.write("app.log", lines);
+}
+
 #[test]
 fn a_webhook_a_file_and_a_program_are_told_the_same_story() {
     let peer = Peer::new([]);
     let sandbox = Sandbox::new();
-    let config = format!(
+    let sinks = format!(
         r#"
-state_dir = "state"
-stop_budget = "20s"
-[admin]
-listen = "off"
-[[source]]
-name = "app"
-files = ["app.log"]
-start = "beginning"
 [[sink]]
 name = "hook"
 type = "webhook"
@@ -82,9 +83,7 @@ command = ["/bin/sh", "-c", 'cat >> "$0"', "{}"]
         peer.url(),
         sandbox.path("told.ndjson").display()
     );
-    sandbox.write("tripline.toml", &config);
-    sandbox.write("rules/story.toml", STORY);
-    sandbox.write("app.log", "deploy 1.4 started\nload 6\n");
+    begun(&sandbox, &sinks, "deploy 1.4 started\nload 6\n");
     let running = sandbox.start(&["run"]);
     let heard = |requests: &[crate::support::script::Received]| {
         let bodies =
@@ -117,15 +116,8 @@ command = ["/bin/sh", "-c", 'cat >> "$0"', "{}"]
 #[test]
 fn a_program_that_fails_is_told_again_and_again_until_it_does_its_work() {
     let sandbox = Sandbox::new();
-    let config = format!(
+    let sinks = format!(
         r#"
-state_dir = "state"
-[admin]
-listen = "off"
-[[source]]
-name = "app"
-files = ["app.log"]
-start = "beginning"
 [[sink]]
 name = "program"
 type = "exec"
@@ -133,9 +125,7 @@ command = ["bin/notify", "{}"]
 "#,
         sandbox.path("told.ndjson").display()
     );
-    sandbox.write("tripline.toml", &config);
-    sandbox.write("rules/story.toml", STORY);
-    sandbox.write("app.log", "load 10\n");
+    begun(&sandbox, &sinks, "load 10\n");
     // It fails until its third run, and says so with what could steer a terminal.
     let script = "#!/bin/sh\necho x >> \"$1.runs\"\n[ $(wc -l < \"$1.runs\") -ge 3 ] && cat >> \"$1\" && exit 0\n\
                   printf '\\033[31mbusy' >&2\nexit 75\n";
@@ -159,22 +149,13 @@ fn on_a_full_disk_nothing_is_lost_and_no_half_line_stays() {
     /// Bytes.
     const BEGUN: u64 = 32 << 20;
     let sandbox = Sandbox::new();
-    let config = r#"
-state_dir = "state"
-[admin]
-listen = "off"
-[[source]]
-name = "app"
-files = ["app.log"]
-start = "beginning"
+    let sinks = r#"
 [[sink]]
 name = "archive"
 type = "file"
 path = "alerts.ndjson"
 "#;
-    sandbox.write("tripline.toml", config);
-    sandbox.write("rules/story.toml", STORY);
-    sandbox.write("app.log", "load 6\n");
+    begun(&sandbox, sinks, "load 6\n");
     // Longer than the state ever is, without taking room: the limit below is for all files, and is met by this one.
     sandbox.write("alerts.ndjson", "");
     let appender = sandbox.appender("alerts.ndjson");

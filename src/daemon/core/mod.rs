@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use crate::engine::{Emitted, Engine, OddStamp, Reported, Timing};
 use crate::model::{
-    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, Encoding, Episode, FileId, Labels, Position,
-    Reason, RuleName, SinkName, SourceName, Status, Timestamp, Transition,
+    AlertKey, ChangeReport, Content, Delivery, DeliveryKind, Encoding, FileId, Labels, Position, RuleName,
+    SinkName, SourceName, Status, Timestamp, Transition,
 };
 use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
@@ -700,26 +700,11 @@ fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
     let hash = crate::engine::digest(rule.as_str(), scope, std::iter::empty());
     let at = Position { file: FileId::OWN, offset: now.0.unsigned_abs() };
     let transition = Transition {
-        time: now,
-        key: AlertKey { rule, hash },
-        status: Status::Info,
         previous: Status::Info,
-        reason: Reason::LevelReached,
-        value: Some(1.0),
-        count: 1,
-        total: 1,
-        since: now,
-        episode: Episode(at),
-        step: 0,
         labels: Labels::from([("instance".into(), scope.to_owned())]),
-        details: Labels::new(),
         summary: format!("tripline is alive on {scope}"),
         description: "sources are read and state is kept".to_owned(),
-        runbook: None,
-        images: Vec::new(),
-        links: Vec::new(),
-        lines: Vec::new(),
-        last_lines: Vec::new(),
+        ..Transition::bare(AlertKey { rule, hash }, Status::Info, at, now)
     };
     let content = Content::Alert(DeliveryKind::Beat, transition);
     Delivery { seq: 0, sink, content, attempted: false }
