@@ -5,6 +5,7 @@ mod answers;
 pub mod clock;
 pub mod core;
 pub mod deliver;
+mod hints;
 mod letters;
 pub mod scope;
 pub mod secret;
@@ -135,6 +136,8 @@ enum Input {
     /// Bytes, and whom to tell that they were used.
     Stdin(Vec<u8>, SyncSender<()>),
     StdinEnd,
+    /// Files are to be looked at, and whom to tell once they were.
+    Hint(SyncSender<()>),
 }
 
 /// Signals that mean something.
@@ -218,9 +221,11 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     signals(&runtime, &inbox)?;
     let reload = load.map(|load| reloader(load, inbox.clone())).transpose()?;
 
+    let disk = RealDisk::new();
+    hints::hint_reader(disk.descriptors()?, inbox.clone())?;
     let files: Vec<PathBuf> = settings.sources.iter().flat_map(|source| source.files.clone()).collect();
     let setup = Setup {
-        disk: RealDisk::new(),
+        disk,
         store,
         saved,
         settings: settings.clone(),
@@ -263,6 +268,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         stopping: None,
         holding: None,
         stdin_waits: None,
+        hint_waits: None,
         ends,
         shown: Timestamp::MIN,
         watchdog: watchdog(),
@@ -294,6 +300,7 @@ struct Daemon {
     /// Words to peers that take silence for an end and have not answered; `None`: they were not said yet.
     holding: Option<usize>,
     stdin_waits: Option<(Vec<u8>, SyncSender<()>)>,
+    hint_waits: Option<SyncSender<()>>,
     ends: Option<Arc<std::sync::atomic::AtomicBool>>,
     shown: Timestamp,
     watchdog: Option<Duration>,
@@ -311,6 +318,7 @@ impl Daemon {
             let now = self.clock.now();
             let step = self.core.step(now);
             let wake = self.carry_out(step, now);
+            self.hint_waits.take().map(|taken| taken.try_send(()));
             self.let_answers_go();
             self.take_stdin(now);
             self.tell_supervisor(now);
@@ -329,7 +337,7 @@ impl Daemon {
 
     /// Waits for the first input, then takes all there are; an exit code if the stop can not wait.
     fn take_inputs(&mut self, wait: Duration) -> Option<u8> {
-        let mut input = self.inputs.recv_timeout(wait).ok();
+        let mut input = self.first_input(wait);
         let mut taken = 0;
         while let Some(next) = input {
             let now = self.clock.now();
@@ -351,6 +359,7 @@ impl Daemon {
                     self.stdin_waits = Some((bytes, used));
                     self.take_stdin(now);
                 }
+                Input::Hint(taken) => self.hint_waits = Some(taken),
                 Input::StdinEnd => {
                     self.core.close_pipe(now);
                     if self.stopping.is_none()
@@ -365,6 +374,23 @@ impl Daemon {
             input = if taken < 256 { self.inputs.try_recv().ok() } else { None };
         }
         None
+    }
+
+    /// The next input; none if there was none for so long, or if a file has grown.
+    fn first_input(&mut self, wait: Duration) -> Option<Input> {
+        let until = self.clock.now().time.plus(wait);
+        let mut left = wait;
+        loop {
+            let pace = self.core.glances().map_or(left, |pace| pace.min(left));
+            if let Ok(input) = self.inputs.recv_timeout(pace) {
+                return Some(input);
+            }
+            let now = self.clock.now();
+            left = until.since(now.time);
+            if left.is_zero() || self.core.glance(now) {
+                return None;
+            }
+        }
     }
 
     /// Uses what stdin brought, unless nothing can be committed.
@@ -764,6 +790,13 @@ fn say_note(note: &Note) {
         Note::Lost { path, from, why, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), read_to = from, why, "what came after is lost");
         }
+        Note::Polled { error } => {
+            tracing::warn!(
+                error,
+                "the system has no more watches: files without one are looked at every 250 ms; see fs.inotify.max_user_watches"
+            );
+        }
+        Note::Hinted => tracing::info!("all files that are to be watched can be watched again"),
         Note::GivenUp { path, lost, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), lost_bytes = lost, "was deleted and is given up unread");
         }

@@ -175,6 +175,8 @@ fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
         Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
         Note::CutShort { file, lost } => format!("short {} lost {lost}", file.0),
         Note::GivenUp { file, lost, .. } => format!("given up {} lost {lost}", file.0),
+        Note::Polled { error } => format!("polled: {}", error.split(" (").next().unwrap()),
+        Note::Hinted => "hinted".to_owned(),
         Note::Ended { file, .. } => format!("end {}", file.0),
     });
 }

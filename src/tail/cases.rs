@@ -41,6 +41,10 @@ pub(super) enum Step {
     Start,
     Births(bool),
     Hints(bool),
+    /// Whether those who asked are told of writes.
+    Tells(bool),
+    LimitHints(usize),
+    Overflow,
     Remount,
     ShortReads(usize),
     LimitOpen(usize),
@@ -96,6 +100,9 @@ pub(super) fn check_source(source: Source, steps: &[Step], expected: &[&str]) {
             }
             Births(keep) => disk.keep_births(*keep),
             Hints(keep) => disk.keep_hints(*keep),
+            Tells(tell) => disk.tell_writes(*tell),
+            LimitHints(most) => disk.limit_hints(*most),
+            Overflow => disk.overflow(),
             Remount => disk.remount(),
             ShortReads(most) => disk.shorten_reads(Some(*most)),
             LimitOpen(most) => disk.limit_open(*most),
@@ -106,6 +113,7 @@ pub(super) fn check_source(source: Source, steps: &[Step], expected: &[&str]) {
             Heal => {
                 disk.heal();
                 disk.limit_open(usize::MAX);
+                disk.limit_hints(usize::MAX);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +13,12 @@ use inotify::{Inotify, WatchDescriptor, WatchMask};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
+use super::growth::{Growth, HINTS, MOST_READS, is_exhausted};
+use super::mounts::Mounts;
 use super::opened;
 use super::packed::{Broken, Packed};
 use super::reach::{LinkLeft, Reach};
-use crate::model::Timestamp;
+use crate::model::{FileId, Timestamp};
 use crate::saved::Locator;
 
 /// What lies at a name.
@@ -141,13 +144,30 @@ pub trait Disk {
     fn read_at(&mut self, file: &Self::File, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
     /// Asks for hints about these directories, and no others. Only a hint: failure shows in [`Disk::watching`].
-    fn watch(&mut self, dirs: &BTreeSet<PathBuf>);
+    ///
+    /// # Errors
+    /// If there can be no more of them now, though there are for some of the directories.
+    fn watch(&mut self, dirs: &BTreeSet<PathBuf>) -> io::Result<()>;
 
     /// True if every directory of the last [`Disk::watch`] that exists is watched.
     fn watching(&self) -> bool;
 
     /// True if names may have changed since the last call.
     fn hinted(&mut self) -> bool;
+
+    /// Asks for one hint about the next write to this file, for [`Disk::woken`]; none comes once its last name is gone.
+    /// False: none can be relied on where it lies.
+    ///
+    /// # Errors
+    /// If there can be no more of them now.
+    fn ask(&mut self, file: &Self::File, id: FileId) -> io::Result<bool>;
+
+    /// Takes that back.
+    fn unask(&mut self, id: FileId);
+
+    /// The files whose hint has come since the last call, each once for each time it was asked for. `None`: some hints
+    /// are lost, and all that were asked for are taken back.
+    fn woken(&mut self) -> Option<BTreeSet<FileId>>;
 }
 
 /// An open file of this machine.
@@ -171,17 +191,33 @@ pub struct RealDisk {
     unsaid: bool,
     /// Device and inode of what stdout and stderr go to.
     own: BTreeSet<(u64, u64)>,
+    growth: Growth,
+    mounts: Mounts,
 }
 
 impl RealDisk {
     /// Without inotify (limits, old kernels, sandboxes) it works by sweeps alone.
     pub fn new() -> RealDisk {
-        let (hints, watched) = (Inotify::init().ok(), BTreeMap::new());
-        RealDisk { hints, watched, complete: false, unsaid: false, own: own() }
+        RealDisk {
+            hints: Inotify::init().ok(),
+            watched: BTreeMap::new(),
+            complete: false,
+            unsaid: false,
+            own: own(),
+            growth: Growth::new(),
+            mounts: Mounts::default(),
+        }
     }
-}
 
-impl RealDisk {
+    /// Descriptors of which one is readable while a hint waits to be taken.
+    ///
+    /// # Errors
+    /// If the process is out of descriptors.
+    pub fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        let names = self.hints.as_ref().map(|hints| hints.as_fd().try_clone_to_owned()).transpose()?;
+        Ok(names.into_iter().chain(self.growth.descriptor()?).collect())
+    }
+
     fn facts(&self, stat: &Statx) -> Facts {
         let facts = facts(stat);
         let is_own = facts.kind == Kind::File && self.own.contains(&(facts.locator.dev, facts.locator.inode));
@@ -253,8 +289,8 @@ impl Disk for RealDisk {
         }
     }
 
-    fn watch(&mut self, dirs: &BTreeSet<PathBuf>) {
-        let Some(inotify) = &self.hints else { return };
+    fn watch(&mut self, dirs: &BTreeSet<PathBuf>) -> io::Result<()> {
+        let Some(inotify) = &self.hints else { return Ok(()) };
         let mut watches = inotify.watches();
         let mask = WatchMask::CREATE
             | WatchMask::DELETE
@@ -266,12 +302,22 @@ impl Disk for RealDisk {
         // Adding a watch again is how a directory that was replaced under its name is found: the old watch
         // stays with the old directory, and the kernel gives one descriptor per directory.
         let mut fresh = BTreeMap::new();
+        let mut exhausted = Ok(());
         for dir in dirs {
+            if self.mounts.is_blind_at(dir).unwrap_or(false) {
+                self.complete = false;
+                continue;
+            }
             match watches.add(dir, mask) {
                 Ok(watch) => {
                     fresh.insert(dir.clone(), watch);
                 }
-                Err(error) => self.complete &= Fault::from(error).absent,
+                Err(error) => {
+                    self.complete &= is_absent(&error);
+                    if is_exhausted(&error) {
+                        exhausted = Err(error);
+                    }
+                }
             }
         }
         let kept: BTreeSet<i32> = fresh.values().map(WatchDescriptor::get_watch_descriptor_id).collect();
@@ -283,6 +329,7 @@ impl Disk for RealDisk {
             self.watched.values().map(WatchDescriptor::get_watch_descriptor_id).collect();
         self.unsaid |= !kept.is_subset(&known);
         self.watched = fresh;
+        exhausted
     }
 
     fn watching(&self) -> bool {
@@ -291,11 +338,11 @@ impl Disk for RealDisk {
 
     fn hinted(&mut self) -> bool {
         let Some(inotify) = &mut self.hints else { return false };
-        let mut buffer = [0u8; 4096];
+        let mut buffer = [0; HINTS];
         let mut any = std::mem::take(&mut self.unsaid);
         // An overflow is an ordinary entry of the queue, so it counts as a hint like the rest. Bounded: a
         // directory that changes faster than it is read must not hold the caller here.
-        for _ in 0..64 {
+        for _ in 0..MOST_READS {
             match inotify.read_events(&mut buffer) {
                 Ok(mut entries) => match entries.next() {
                     Some(_) => any = true,
@@ -305,6 +352,21 @@ impl Disk for RealDisk {
             }
         }
         any
+    }
+
+    fn ask(&mut self, file: &RealFile, id: FileId) -> io::Result<bool> {
+        if self.mounts.is_blind(&*file.file)? {
+            return Ok(false);
+        }
+        self.growth.ask(&file.file, id)
+    }
+
+    fn unask(&mut self, id: FileId) {
+        self.growth.unask(id);
+    }
+
+    fn woken(&mut self) -> Option<BTreeSet<FileId>> {
+        self.growth.woken()
     }
 }
 
@@ -393,12 +455,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut disk = RealDisk::new();
         let dirs = BTreeSet::from([home.path().to_path_buf(), home.path().join("absent")]);
-        disk.watch(&dirs);
+        disk.watch(&dirs).unwrap();
         if !disk.watching() {
             return;
         }
         assert!(disk.hinted(), "it may have changed before it was watched");
-        disk.watch(&dirs);
+        disk.watch(&dirs).unwrap();
         assert!(!disk.hinted());
         std::fs::write(home.path().join("a.log"), "").unwrap();
         assert!(disk.hinted());

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::disk::{Disk, Facts, Kind};
 use super::packed::{Broken, Packed};
 use super::reach::{LinkLeft, Reach};
-use crate::model::Timestamp;
+use crate::model::{FileId, Timestamp};
 use crate::saved::Locator;
 
 /// How many symbolic links one path may lead through.
@@ -42,6 +42,10 @@ pub struct FakeDisk {
     state: Arc<Mutex<State>>,
     /// The count of structure changes this clone was told of.
     told: u64,
+    /// The overflows it was told of.
+    overflown: u64,
+    /// The files it was asked to tell of, and their writes at that time.
+    asked: BTreeMap<FileId, (u64, u64)>,
 }
 
 /// An open file. Dropping it closes it.
@@ -62,6 +66,11 @@ struct State {
     now: Timestamp,
     births: bool,
     hints: bool,
+    /// Whether hints about writes come, though they can be asked for.
+    tells: bool,
+    most_asked: usize,
+    /// Hints that did not fit.
+    overflows: u64,
     changes: u64,
     longest_read: Option<usize>,
     most_open: usize,
@@ -97,6 +106,8 @@ struct Node {
     modified: Timestamp,
     links: u64,
     opens: u64,
+    /// How often it was written.
+    writes: u64,
     body: Body,
 }
 
@@ -130,6 +141,7 @@ impl FakeDisk {
             modified: Timestamp(0),
             links: 1,
             opens: 0,
+            writes: 0,
             body: Body::Dir(BTreeMap::new()),
         };
         let state = State {
@@ -141,6 +153,9 @@ impl FakeDisk {
             now: Timestamp(0),
             births: true,
             hints: true,
+            tells: true,
+            most_asked: usize::MAX,
+            overflows: 0,
             changes: 0,
             longest_read: None,
             most_open: usize::MAX,
@@ -149,7 +164,7 @@ impl FakeDisk {
             deferred: Vec::new(),
             own: None,
         };
-        FakeDisk { state: Arc::new(Mutex::new(state)), told: 0 }
+        FakeDisk { state: Arc::new(Mutex::new(state)), told: 0, overflown: 0, asked: BTreeMap::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -179,6 +194,23 @@ impl FakeDisk {
     /// Whether changes of names are hinted. Lost hints stay lost.
     pub fn keep_hints(&self, keep: bool) {
         self.state().hints = keep;
+    }
+
+    /// Whether writes are hinted to those who asked; if not, they wait for ever.
+    pub fn tell_writes(&self, tell: bool) {
+        self.state().tells = tell;
+    }
+
+    /// How many directories, and how many files, may wait for a hint at once; one more fails with `ENOSPC`.
+    pub fn limit_hints(&self, most: usize) {
+        self.state().most_asked = most;
+    }
+
+    /// Loses all hints that wait, and says so.
+    pub fn overflow(&self) {
+        let mut state = self.state();
+        state.overflows += 1;
+        state.changes += 1;
     }
 
     /// Another device number for every file, as after a remount.
@@ -420,11 +452,12 @@ impl State {
     }
 
     fn change(&mut self, serial: u64, edit: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
-        let now = self.now;
+        let (now, tells) = (self.now, self.tells);
         let node = self.node(serial)?;
         let Body::File(content) = &mut node.body else { return Err(Errno::ISDIR.into()) };
         edit(content);
         node.modified = now;
+        node.writes += u64::from(tells);
         Ok(())
     }
 
@@ -502,7 +535,7 @@ impl State {
             self.next_inode - 1
         });
         let (born, modified) = (self.now, self.now);
-        self.nodes.insert(serial, Node { inode, born, modified, links: 1, opens: 0, body });
+        self.nodes.insert(serial, Node { inode, born, modified, links: 1, opens: 0, writes: 0, body });
         Ok(serial)
     }
 
@@ -650,7 +683,9 @@ impl Disk for FakeDisk {
         }
     }
 
-    fn watch(&mut self, _dirs: &BTreeSet<PathBuf>) {}
+    fn watch(&mut self, dirs: &BTreeSet<PathBuf>) -> io::Result<()> {
+        if dirs.len() > self.state().most_asked { Err(Errno::NOSPC.into()) } else { Ok(()) }
+    }
 
     fn watching(&self) -> bool {
         self.state().hints
@@ -659,6 +694,42 @@ impl Disk for FakeDisk {
     fn hinted(&mut self) -> bool {
         let changes = self.state().changes;
         std::mem::replace(&mut self.told, changes) != changes
+    }
+
+    fn ask(&mut self, file: &FakeFile, id: FileId) -> io::Result<bool> {
+        let mut state = self.state();
+        if !state.hints {
+            return Ok(false);
+        }
+        let full = self.asked.len() >= state.most_asked;
+        let writes = state.node(file.serial)?.writes;
+        drop(state);
+        if full {
+            return Err(Errno::NOSPC.into());
+        }
+        self.asked.insert(id, (file.serial, writes));
+        Ok(true)
+    }
+
+    fn unask(&mut self, id: FileId) {
+        self.asked.remove(&id);
+    }
+
+    fn woken(&mut self) -> Option<BTreeSet<FileId>> {
+        let state = self.state();
+        let overflows = state.overflows;
+        let is_over = |serial: &u64, writes: &u64| {
+            state.nodes.get(serial).is_none_or(|node| node.writes != *writes || node.links == 0)
+        };
+        let woken = self.asked.iter().filter(|(_, (serial, writes))| is_over(serial, writes));
+        let woken: BTreeSet<FileId> = woken.map(|(id, _)| *id).collect();
+        drop(state);
+        if std::mem::replace(&mut self.overflown, overflows) != overflows {
+            self.asked.clear();
+            return None;
+        }
+        self.asked.retain(|id, _| !woken.contains(id));
+        Some(woken)
     }
 }
 

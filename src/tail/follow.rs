@@ -165,6 +165,11 @@ impl Progress {
         self.looked = now;
     }
 
+    /// It is known from elsewhere that nothing has changed from the last look until then.
+    pub(crate) fn unchanged_until(&mut self, then: Timestamp) {
+        self.looked = self.looked.max(then);
+    }
+
     fn changed(&mut self, now: Timestamp) {
         self.grown = now;
         self.rest_came = None;
@@ -201,10 +206,16 @@ impl Progress {
         self.out.is_none() && (!self.at_end() || self.due != TailKind::Wait)
     }
 
-    /// When the next look is due. `load` stretches the pace of quiet files, 1 or more; `held` is as in
+    /// When the next look is due. `longest` is the pace of quiet files; `held` is as in
     /// [`Progress::judge`].
-    pub(crate) fn next_look(&self, now: Timestamp, flush: Duration, load: u32, held: bool) -> Timestamp {
-        let pace = (now.since(self.grown) / 8).clamp(SHORTEST_PACE, LONGEST_PACE * load);
+    pub(crate) fn next_look(
+        &self,
+        now: Timestamp,
+        flush: Duration,
+        longest: Duration,
+        held: bool,
+    ) -> Timestamp {
+        let pace = (now.since(self.grown) / 8).clamp(SHORTEST_PACE, longest);
         let mut next = now.plus(pace);
         if self.position.max(self.nuls) < self.size && self.flushed != Some(self.size) {
             next = next.min(self.grown.plus(flush));
@@ -418,7 +429,7 @@ mod tests {
         let mut file = Progress::found(0, false, 4, at(0), at(0));
         file.gone = Some(at(0));
         for ms in [0, 1, 5000, 30_000, 90_000] {
-            let next = file.next_look(at(ms), FLUSH, 1, false);
+            let next = file.next_look(at(ms), FLUSH, LONGEST_PACE, false);
             assert!(next >= at(ms + 10) && next <= at(ms + 250), "{ms}: {next}");
         }
     }

@@ -28,6 +28,9 @@ mod cases_packed;
 #[cfg(test)]
 #[rustfmt::skip]
 mod cases_start;
+#[cfg(test)]
+#[rustfmt::skip]
+mod cases_wake;
 mod continued;
 mod deleted;
 pub mod disk;
@@ -37,9 +40,11 @@ mod evidence;
 pub mod fake;
 mod follow;
 mod glob;
+mod growth;
 mod joined;
 mod lag;
 mod missed;
+mod mounts;
 mod note;
 mod opened;
 mod packed;
@@ -50,6 +55,7 @@ mod standing;
 mod start;
 mod sweep;
 pub(crate) mod unpack;
+mod wake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -126,6 +132,7 @@ struct Followed<F> {
     /// A read failed since the last look.
     blocked: bool,
     backoff: Backoff,
+    wish: wake::Wish,
     /// Since when no name of it is found, while nothing proves that there is none.
     missing: Option<Timestamp>,
     ended: bool,
@@ -206,6 +213,7 @@ pub struct Tail<D: Disk> {
     unlinked: Vec<FileId>,
     /// Records that may go on are read at once: there may be no later.
     hurried: bool,
+    wakes: wake::Wakes,
 }
 
 impl<D: Disk> Tail<D> {
@@ -239,6 +247,7 @@ impl<D: Disk> Tail<D> {
             left: BTreeMap::new(),
             unlinked: Vec::new(),
             hurried: false,
+            wakes: wake::Wakes::new(now),
         };
         for row in &saved.files {
             let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
@@ -289,6 +298,7 @@ impl<D: Disk> Tail<D> {
     /// nothing when nothing is due. `wall` is what the clock shows that files are stamped by.
     pub fn look(&mut self, now: Timestamp, wall: Timestamp) {
         self.wall = wall;
+        self.take_hints(now);
         if self.disk.hinted() {
             // A directory that changes all the time must not cost a sweep at each look.
             let gap = HINT_PACE + HINT_PACE_PER_FILE * u32::try_from(self.files.len()).unwrap_or(u32::MAX);
@@ -558,6 +568,7 @@ impl<D: Disk> Tail<D> {
     /// Looks at one open file. True: its name must have gone, or its content was replaced, so that other names
     /// are worth a sweep now.
     fn look_at(&mut self, id: FileId, now: Timestamp) -> bool {
+        let expected = self.ask(id, now);
         let Some(file) = self.files.get_mut(&id) else { return false };
         let Some(handle) = &file.handle else { return false };
         let disk = &mut self.disk;
@@ -572,6 +583,10 @@ impl<D: Disk> Tail<D> {
         });
         let deleted = links == 0 && file.links != 0;
         file.links = links;
+        if looked.as_ref().is_ok_and(|(facts, _)| file.progress.differs(facts.size, facts.modified)) {
+            self.changed(id, expected, now);
+        }
+        let Some(file) = self.files.get_mut(&id) else { return false };
         match looked {
             Err(error) => {
                 self.fail(id, error.into(), now);
@@ -600,7 +615,7 @@ impl<D: Disk> Tail<D> {
 
     /// Decides what follows from the state of a file: ready, ended, or looked at later.
     fn settle(&mut self, id: FileId, now: Timestamp) {
-        let load = self.load();
+        let longest = self.longest_pace(id);
         let held = self.holds(id);
         let Some(file) = self.files.get_mut(&id) else { return };
         let broken = file.handle.as_ref().filter(|_| file.packed && file.progress.at_end());
@@ -615,12 +630,13 @@ impl<D: Disk> Tail<D> {
             self.end(id);
             return;
         }
-        let mut next = file.progress.next_look(now, flush, load, held);
+        let mut next = file.progress.next_look(now, flush, longest, held);
         if self.schedule.contains(&(file.due, id)) {
             next = next.min(file.due);
         }
         self.schedule_at(id, next);
         self.refresh(id);
+        self.warm(id, now);
     }
 
     fn schedule_at(&mut self, id: FileId, due: Timestamp) {
@@ -660,6 +676,8 @@ impl<D: Disk> Tail<D> {
         let stale = fault.stale;
         file.fault = Some(fault);
         if stale {
+            self.unask(id);
+            let Some(file) = self.files.get_mut(&id) else { return };
             file.handle = None;
             file.blocked = false;
             file.reads_fail = false;
@@ -685,6 +703,7 @@ impl<D: Disk> Tail<D> {
 
     /// The same file holds another content now: a new id, from its beginning, through the same handle.
     fn supersede(&mut self, id: FileId, facts: &Facts, now: Timestamp) {
+        self.unask(id);
         let Some(old) = self.files.get_mut(&id) else { return };
         let progress = if old.announced && old.progress.is_watched(now) {
             Progress::fresh(facts.size, facts.modified, now)
@@ -754,6 +773,7 @@ impl<D: Disk> Tail<D> {
     }
 
     fn end_as(&mut self, id: FileId, remember: bool) {
+        self.unask(id);
         let Some(file) = self.files.get_mut(&id) else { return };
         file.ended = true;
         file.handle = None;
@@ -808,6 +828,7 @@ impl<F> Followed<F> {
             reads_fail: false,
             blocked: false,
             backoff: Backoff::NONE,
+            wish: wake::Wish::default(),
             missing: None,
             ended: false,
             due: Timestamp::MIN,

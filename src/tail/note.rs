@@ -117,6 +117,13 @@ pub enum Note {
         /// Bytes that were there and were not read.
         lost: u64,
     },
+    /// No more hints about writes are to be had: files that get none are polled, which finds the same a little later.
+    Polled {
+        /// The operating system's words.
+        error: String,
+    },
+    /// They are to be had again.
+    Hinted,
     /// Nothing more comes. Once everything of it is applied and committed, [`super::Tail::forget`] it.
     Ended {
         /// Which.

@@ -94,7 +94,8 @@ impl<D: Disk> Tail<D> {
         }
         self.link();
         self.release_deleted(now);
-        self.disk.watch(&dirs);
+        let watched = self.disk.watch(&dirs);
+        self.names_are_hinted(watched, now);
         self.swept = Some(now);
         self.swept_wall = self.wall;
         self.reconciled();

@@ -49,6 +49,8 @@ mod rules_lost;
 /// What the public is told, over lost answers and sudden death.
 mod status_page;
 mod tellers;
+/// How the kernel tells of files, and what happens when it does not.
+mod wake;
 
 /// Rules over a source `app`: a disk that is bad until it is good.
 const DISK: &str = r#"

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::time::Duration;
 
 use super::lanes::Lane;
 use super::{Core, Now, Place, Remark};
@@ -16,6 +17,16 @@ impl<D: Disk> Core<D> {
     pub(super) fn look(&mut self, now: Now) {
         self.tail.look(now.time, now.wall);
         self.take_notes(now);
+    }
+
+    /// As [`tail::Tail::glances`].
+    pub fn glances(&self) -> Option<Duration> {
+        self.tail.glances()
+    }
+
+    /// As [`tail::Tail::glance`]: what has grown is for the next step.
+    pub fn glance(&mut self, now: Now) -> bool {
+        self.tail.glance(now.time)
     }
 
     pub(super) fn take_notes(&mut self, now: Now) {
@@ -65,7 +76,7 @@ impl<D: Disk> Core<D> {
                         self.ended.insert(*file);
                     }
                 }
-                Note::LeftAlone { .. } | Note::Packed { .. } => {}
+                Note::LeftAlone { .. } | Note::Packed { .. } | Note::Polled { .. } | Note::Hinted => {}
             }
             self.remarks.push(Remark::Tail(note));
         }

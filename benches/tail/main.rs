@@ -1,0 +1,25 @@
+//! What following files costs, and how soon a line is known: `cargo bench --bench tail -- latency` or `writer`;
+//! without a word, both.
+//!
+//! The program runs as it does at its users, beside whoever writes. Runs that are compared alternate, so that a disturbed
+//! minute hurts both. A part that can not be measured here says why and is left out.
+
+#![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "figures of the real world, for people")]
+
+mod latency;
+mod program;
+mod writer;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    match args.first().map(String::as_str) {
+        Some("write") => writer::write(&args[1..]),
+        Some("latency") => latency::print(),
+        Some("writer") => writer::print(),
+        Some(other) => panic!("there is no part `{other}`: latency, writer"),
+        None => {
+            latency::print();
+            writer::print();
+        }
+    }
+}

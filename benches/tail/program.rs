@@ -1,0 +1,88 @@
+//! The program under test, and what the system says of it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+/// Every line with `disk N bad` is an alert of its own, told at once on stdout.
+const RULE: &str = "[[rule]]\nname = 'disk'\nmatch = 'disk (?<dev>\\d+) bad'\nby = ['dev']\nmax_keys = 1000000\n\
+                    severity = 'warning'\nmax_raises = 'never'\nflap = 'never'\nsummary = '{dev}'\n";
+
+/// Whether the kernel may tell it of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hints {
+    Given,
+    Refused,
+}
+
+pub(crate) struct Program {
+    child: Child,
+    _talk: BufReader<ChildStderr>,
+}
+
+impl Program {
+    /// Follows `files` of `dir`, and is ready. Its state is in memory.
+    pub(crate) fn follow(dir: &TempDir, files: &str, hints: Hints) -> Program {
+        let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+        let rule = format!("{RULE}files = ['{}']\n", at(files));
+        std::fs::write(at("r.toml"), rule).expect("a rule can be written");
+        let program = env!("CARGO_BIN_EXE_tripline");
+        let mut command = match hints {
+            Hints::Given => Command::new(program),
+            Hints::Refused => {
+                let mut command = Command::new("unshare");
+                let refuse = "echo 0 > /proc/sys/user/max_inotify_instances && exec \"$@\"";
+                command.args(["-Ur", "sh", "-ec", refuse, "sh", program]);
+                command
+            }
+        };
+        command.args(["run", "--rules", &at("r.toml")]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program can be started");
+        let mut talk = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut said = String::new();
+        while !said.contains("started") {
+            assert!(talk.read_line(&mut said).expect("it talks") > 0, "it ended: {said}");
+        }
+        Program { child, _talk: talk }
+    }
+
+    /// What it tells, line by line.
+    pub(crate) fn told(&mut self) -> BufReader<ChildStdout> {
+        BufReader::new(self.child.stdout.take().expect("nobody took it before"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether hints can be refused to a program here.
+pub(crate) fn can_refuse() -> bool {
+    let refuse = "echo 0 > /proc/sys/user/max_inotify_instances";
+    let tried = Command::new("unshare").args(["-Ur", "sh", "-ec", refuse]).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success())
+}
+
+/// The value in the middle, and the one that so many hundredths lie below.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a few thousand figures"
+    )]
+    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
+    sorted[at]
+}
+
+/// Waits for a moment without missing it by a sleep that lasts too long.
+pub(crate) fn wait_until(moment: Instant) {
+    #[expect(clippy::disallowed_methods, reason = "a pace is what is wanted")]
+    std::thread::sleep(moment.saturating_duration_since(Instant::now()));
+}
