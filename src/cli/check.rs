@@ -57,7 +57,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     }
     let configured = config.is_some();
     let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
-    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None };
+    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None, envelope: None };
     let texts = load::read(&wanted).map_err(Failure)?;
     let mut probe = Probe::all(load::stopwatch());
     let mut loaded = load::check(&wanted, texts, &mut probe);

@@ -1,5 +1,6 @@
 //! `tripline explain`: what the rules make of one line, step by step.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -8,13 +9,13 @@ use jiff::tz::TimeZone;
 
 use super::explained::{Answer, Judged};
 use super::load::{self, Lines, Wanted};
-use super::{COULD_NOT, Color, ConfigArgs, Failure, Joined, LineFormat, NO, render, talk};
+use super::{Around, COULD_NOT, Color, ConfigArgs, Failure, Joined, LineFormat, NO, render, talk};
 use crate::daemon::{clock, scope};
 use crate::engine::Timing;
 use crate::engine::explain::{Asked, explain, when};
-use crate::model::SourceName;
+use crate::model::{Envelope, SourceName};
 use crate::rule::{Multiline, Rule};
-use crate::scan::records;
+use crate::scan::{goes_on, records, unwrapped};
 use crate::settings::Source;
 use crate::untrusted::Untrusted;
 
@@ -40,6 +41,10 @@ pub(super) struct ExplainArgs {
     /// How lines are joined to records, if they are of no source of a configuration [default: each is one]
     #[arg(long, value_enum, value_name = "PRESET")]
     multiline: Option<Joined>,
+    /// What a container runtime has written around lines, if they are of no source of a configuration [default: what
+    /// stands there]
+    #[arg(long, value_enum, value_name = "RUNTIME")]
+    envelope: Option<Around>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -63,7 +68,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
     }
     let lines = if config.is_some() { Lines::Configured } else { Lines::Unknown };
     let (rules, multiline) = (args.from.rules.clone(), args.multiline.map(Multiline::from));
-    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None };
+    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None, envelope: None };
     let loaded = load::load(&wanted).map_err(Failure)?;
     if !loaded.diagnostics.is_empty() {
         talk(&render::text(&loaded.diagnostics, &loaded.texts, args.color.on(&std::io::stderr())));
@@ -87,8 +92,11 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
         )));
     }
     let joins = multiline.is_some() || settings.sources.iter().any(|source| source.multiline.is_some());
-    let (text, path) = text(&args.line, !joins)?;
-    let mut longest: &[u8] = b"";
+    let envelope = args.envelope.map_or(Some(Envelope::Auto), Option::from);
+    let unwraps = envelope.is_some() || settings.sources.iter().any(|source| source.envelope.is_some());
+    let more = |text: &[u8]| joins || unwraps && goes_on(text);
+    let (text, path) = text(&args.line, &more)?;
+    let mut longest = Vec::new();
     let scope = scope::scope(&settings, scope::on_stop(&settings));
     let now = clock::wall();
     let mut judged = Vec::new();
@@ -102,11 +110,17 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
         let repeats = known.is_some_and(|source| source.repeats);
         let multiline = known.map_or(multiline.as_ref(), |source| source.multiline.as_ref());
         let timing = timing(known, seen);
+        let envelope = known.map_or(envelope, |source| source.envelope);
+        let (text, written) = envelope
+            .and_then(|envelope| unwrapped(envelope, &text))
+            .map_or((Cow::Borrowed(&*text), None), |(text, written)| (Cow::Owned(text), written));
         let line = records(&text, multiline).first().copied().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        longest = if line.len() > longest.len() { line } else { longest };
+        if line.len() > longest.len() {
+            longest = line.to_vec();
+        }
         let (path, timing, scope) = (&path, &timing, &scope);
-        let asked = Asked { line, path, max_line, format, repeats, multiline, timing, scope, now };
+        let asked = Asked { line, written, path, max_line, format, repeats, multiline, timing, scope, now };
         let time = Some(first.get_or_insert_with(|| when(&asked)).time);
         // Of other sources it may be a longer record.
         let max_line =
@@ -120,7 +134,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
             format,
         });
     }
-    let answer = Answer { line: longest, when: first, judged, alone: args.rule.is_some() };
+    let answer = Answer { line: &longest, when: first, judged, alone: args.rule.is_some() };
     let color = args.color.on(&std::io::stdout());
     super::answer(&if args.json { answer.json() } else { answer.text(color) })?;
     Ok(if answer.is_taken() { 0 } else { NO })
@@ -153,10 +167,11 @@ fn timing(known: Option<&Source>, name: SourceName) -> Timing {
     }
 }
 
-/// The text that begins with the line that is meant, and the path of its file. `alone`: no other line is wanted.
-fn text(said: &str, alone: bool) -> Result<(Vec<u8>, String), Failure> {
+/// The text that begins with the line that is meant, and the path of its file. `more`: behind that text another line is
+/// wanted.
+fn text(said: &str, more: &impl Fn(&[u8]) -> bool) -> Result<(Vec<u8>, String), Failure> {
     if said == "-" {
-        let text = behind(std::io::stdin().lock(), 1, alone)
+        let text = behind(std::io::stdin().lock(), 1, more)
             .map_err(|error| Failure(format!("can not read stdin: {error}")))?;
         let text = text.ok_or_else(|| Failure("stdin is empty: there is no line to explain".to_owned()))?;
         return Ok((text, String::new()));
@@ -176,14 +191,18 @@ fn text(said: &str, alone: bool) -> Result<(Vec<u8>, String), Failure> {
     let unreadable = |error| Failure(format!("can not read `{path}`: {error}"));
     let file = std::fs::File::open(PathBuf::from(path)).map_err(unreadable)?;
     let found =
-        if number == 0 { None } else { behind(BufReader::new(file), number, alone).map_err(unreadable)? };
+        if number == 0 { None } else { behind(BufReader::new(file), number, more).map_err(unreadable)? };
     let none = || Failure(format!("`{path}` has no line {number}: lines are counted from 1"));
     Ok((found.ok_or_else(none)?, path.to_owned()))
 }
 
-/// The text from the line of that number on, counted from 1: to the end of the line if it is wanted `alone`, and at most
-/// [`MOST_LINE`] bytes.
-fn behind(mut from: impl BufRead, number: u64, alone: bool) -> std::io::Result<Option<Vec<u8>>> {
+/// The text from the line of that number on, counted from 1: as long as `more` of it is wanted, and at most [`MOST_LINE`]
+/// bytes.
+fn behind(
+    mut from: impl BufRead,
+    number: u64,
+    more: &impl Fn(&[u8]) -> bool,
+) -> std::io::Result<Option<Vec<u8>>> {
     let (mut at, mut text, mut any) = (1, Vec::new(), false);
     loop {
         let bytes = match from.fill_buf() {
@@ -202,7 +221,7 @@ fn behind(mut from: impl BufRead, number: u64, alone: bool) -> std::io::Result<O
         }
         from.consume(used);
         if newline.is_some() || text.len() == MOST_LINE {
-            if at >= number && (alone || text.len() == MOST_LINE) {
+            if at >= number && (text.len() == MOST_LINE || !more(&text)) {
                 break;
             }
             at += u64::from(newline.is_some());
@@ -219,16 +238,17 @@ mod tests {
     fn a_line_is_found_by_its_number_however_the_file_ends() {
         let text = b"one\r\n\nthree".as_slice();
         for (number, line) in [(1, Some("one\r\n")), (2, Some("\n")), (3, Some("three")), (4, None)] {
-            let found = behind(BufReader::with_capacity(2, text), number, true).expect("memory can be read");
+            let found =
+                behind(BufReader::with_capacity(2, text), number, &|_| false).expect("memory can be read");
             assert_eq!(found.as_deref(), line.map(str::as_bytes), "{number}");
         }
         let long = vec![b'x'; MOST_LINE * 2];
         assert_eq!(
-            behind(long.as_slice(), 1, true).expect("memory can be read").map(|line| line.len()),
+            behind(long.as_slice(), 1, &|_| false).expect("memory can be read").map(|line| line.len()),
             Some(MOST_LINE)
         );
-        assert_eq!(behind(b"".as_slice(), 1, true).expect("memory can be read"), None);
-        let found = behind(BufReader::with_capacity(2, text), 2, false).expect("memory can be read");
+        assert_eq!(behind(b"".as_slice(), 1, &|_| false).expect("memory can be read"), None);
+        let found = behind(BufReader::with_capacity(2, text), 2, &|_| true).expect("memory can be read");
         assert_eq!(found.as_deref(), Some(b"\nthree".as_slice()), "others too, if they are wanted");
     }
 }

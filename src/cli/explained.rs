@@ -87,6 +87,7 @@ impl Answer<'_> {
                 "to": when.stamp.as_ref().map(|(_, place)| place.end),
                 "time": when.time.to_string(),
                 "stale": when.stale,
+                "envelope": when.written,
             })
         });
         let rules: Vec<Json> = self.judged.iter().map(|judged| judged.json(self.line)).collect();
@@ -560,6 +561,7 @@ fn stamp_text(line: &[u8], when: &When) -> String {
     let stale =
         if when.stale { "; older than `max_age`, so what comes of it is not told one by one" } else { "" };
     match &when.stamp {
+        _ if when.written => format!("of its envelope, taken for {time}{stale}"),
         Some((stamp, place)) => {
             let year = if stamp.has_year() { "" } else { ", with the nearest year" };
             let text = shown(&line[place.clone()]);

@@ -17,10 +17,14 @@ use crate::daemon::clock::worked;
 use crate::daemon::deliver::{Unfit, unfit};
 use crate::model::{Envelope, Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
+use crate::scan::is_wrapped;
 use crate::settings::{Admin, OwnAlerts, Peer, SecretFrom, Settings, Source, Start};
 
 /// Where a machine keeps its configuration.
 const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
+
+/// Bytes of a log that show what it begins with.
+const HEAD: u64 = 4096;
 
 /// Bytes of a file that is read, at most.
 const MOST_TEXT: u64 = 16 << 20;
@@ -38,6 +42,8 @@ pub(crate) struct Wanted {
     pub(crate) format: Format,
     /// How lines of such files are joined to records.
     pub(crate) multiline: Option<Multiline>,
+    /// What stands around the lines of such files.
+    pub(crate) envelope: Option<Envelope>,
 }
 
 /// Where lines come from.
@@ -274,8 +280,10 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     }
     if let (Ok(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
         let has_config = wanted.config.is_some();
-        let multiline = wanted.multiline.as_ref();
-        take_arguments(settings, files, *start, &TimeZone::system(), has_config, wanted.format, multiline);
+        take_arguments(settings, files, *start, &TimeZone::system(), wanted);
+        if !has_config {
+            stand_alone(settings);
+        }
     }
     // Where it is not known which sources there are, every name is let pass.
     let configured = matches!(wanted.lines, Lines::Configured);
@@ -360,9 +368,7 @@ fn take_arguments(
     files: &[PathBuf],
     start: Start,
     local: &TimeZone,
-    has_config: bool,
-    format: Format,
-    multiline: Option<&Multiline>,
+    Wanted { format, multiline, envelope, .. }: &Wanted,
 ) {
     let source = Source {
         name: SourceName::new("files"),
@@ -372,21 +378,25 @@ fn take_arguments(
         start,
         tz: local.clone(),
         max_age: std::time::Duration::from_secs(15 * 60),
-        flush: multiline.map_or(std::time::Duration::from_secs(5), |multiline| multiline.flush),
-        multiline: multiline.cloned(),
+        flush: multiline.as_ref().map_or(std::time::Duration::from_secs(5), |multiline| multiline.flush),
+        multiline: multiline.clone(),
         max_line: 64 * 1024,
         encoding: None,
-        envelope: files.iter().find_map(|file| Envelope::usual_for(file)),
-        format,
+        envelope: *envelope,
+        format: *format,
         repeats: false,
         labels: Vec::new(),
         redact: Redaction { defaults: false, own: Vec::new() },
         own: OwnAlerts::default(),
     };
     settings.sources = vec![source];
-    if !has_config {
-        stand_alone(settings);
-    }
+}
+
+/// True if a log file begins with a line in the envelope of a container runtime. What can not be read now may be later.
+pub(super) fn begins_wrapped(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.is_ok() && is_wrapped(&head)
 }
 
 /// Without a configuration nothing is kept and nobody is listened to, unless the command line says so.

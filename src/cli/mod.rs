@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::Format;
+use crate::model::{Envelope, Format};
 use crate::rule::{Multiline, Preset};
 
 /// A log line trips an alert.
@@ -154,6 +154,30 @@ impl From<Joined> for Multiline {
             Joined::Indented => Preset::Indented,
         };
         preset.multiline()
+    }
+}
+
+/// What a container runtime has written around lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Around {
+    /// What CRI or Docker writes, line by line, if they do
+    Auto,
+    /// Nothing
+    None,
+    /// `2026-01-02T15:04:05.6Z stdout F TEXT`, as containerd and CRI-O write it
+    Cri,
+    /// `{"log":"TEXT\n","stream":"stdout","time":"2026-01-02T15:04:05.6Z"}`
+    Docker,
+}
+
+impl From<Around> for Option<Envelope> {
+    fn from(around: Around) -> Option<Envelope> {
+        match around {
+            Around::Auto => Some(Envelope::Auto),
+            Around::None => None,
+            Around::Cri => Some(Envelope::Cri),
+            Around::Docker => Some(Envelope::Docker),
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 use sha2::{Digest as _, Sha256};
 
 use super::load::{self, Lines, Loaded, Texts, Wanted};
-use super::{Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
+use super::{Around, Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
 use crate::config::probe::Probe;
 use crate::config::units::parse_start;
 use crate::daemon::{self, Believed, Load, Options, Why};
-use crate::model::SourceName;
+use crate::model::{Envelope, SourceName};
 use crate::rule::Multiline;
 use crate::settings::{Admin, Peer, Start};
 
@@ -31,6 +31,10 @@ pub(super) struct RunArgs {
     /// How the lines of FILEs are joined to records [default: each is one]
     #[arg(long, value_enum, value_name = "PRESET")]
     multiline: Option<Joined>,
+    /// What a container runtime has written around the lines of FILEs [default: whatever they stand in, for stdin, for
+    /// files in the places of containers, and if a FILE begins with it]
+    #[arg(long, value_enum, value_name = "RUNTIME")]
+    envelope: Option<Around>,
     /// Keep state here, so that a restart goes on where it was
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -82,13 +86,18 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     for file in &files {
         check_argument(file)?;
     }
+    let is_wrapped = |file: &PathBuf| Envelope::usual_for(file).is_some() || load::begins_wrapped(file);
+    let envelope = match args.envelope {
+        Some(around) => around.into(),
+        None => (stdin || files.iter().any(is_wrapped)).then_some(Envelope::Auto),
+    };
     let lines = if args.files.is_empty() { Lines::Configured } else { Lines::Files(files, args.start) };
     let every = !args.files.is_empty();
     if every && args.from.rules.is_empty() && config.is_none() {
         return Err(Failure("no rules: name a rule file with `--rules`".to_owned()));
     }
     let (rules, multiline) = (args.from.rules.clone(), args.multiline.map(Multiline::from));
-    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline };
+    let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline, envelope };
     let color = args.color.on(&std::io::stderr());
     let texts = load::read(&wanted).map_err(Failure)?;
     if is_bare && !texts.has_files() {

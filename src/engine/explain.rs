@@ -21,6 +21,8 @@ use crate::scan::{Block, Captures, Match, MatchKind, Scanned, Scanner, Tail};
 pub struct Asked<'a> {
     /// The line or record, without its last line end.
     pub line: &'a [u8],
+    /// When it was written, by the envelope that it stood in.
+    pub written: Option<Stamp>,
     /// Path of its file; empty, if it stands in none.
     pub path: &'a str,
     /// Bytes of a line that are matched.
@@ -44,6 +46,8 @@ pub struct Asked<'a> {
 pub struct When {
     /// The stamp, and where in the line it stands, in bytes; `None`: there is none.
     pub stamp: Option<(Stamp, std::ops::Range<usize>)>,
+    /// The envelope that it stood in has said when it was written, and that is what counts.
+    pub written: bool,
     /// The time it is taken for, if it is found unread.
     pub time: Timestamp,
     /// True if it is so old that what comes of it would not be told.
@@ -143,12 +147,17 @@ impl Asked<'_> {
 pub fn when(asked: &Asked<'_>) -> When {
     let line = asked.line.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = &line[..line.len().min(asked.max_line)];
-    let found = stamp::find(line).zip(stamp::place(line));
+    let found = stamp::find(line).zip(stamp::place(line)).filter(|_| asked.written.is_none());
     let mut engine = engine(Arc::default(), asked);
     let arrival = arrival(asked);
-    let time =
-        engine.clocks.record_time(FILE, found.as_ref().map(|(stamp, _)| *stamp), arrival, &mut Vec::new());
-    When { stamp: found, time, stale: time < asked.now.minus(asked.timing.max_age) }
+    let stamp = asked.written.or(found.as_ref().map(|(stamp, _)| *stamp));
+    let time = engine.clocks.record_time(FILE, stamp, arrival, &mut Vec::new());
+    When {
+        stamp: found,
+        written: asked.written.is_some(),
+        time,
+        stale: time < asked.now.minus(asked.timing.max_age),
+    }
 }
 
 /// What `rule` makes of a line, whatever its sources are. What other rules do is left out: `after` holds, `unless` does
@@ -169,11 +178,13 @@ pub fn explain<'r>(rule: &'r Rule, asked: &Asked<'_>) -> Explained<'r> {
     let mut tried = why::tried(rule, text);
     tried.retain(|tried| !rule.whole || matches!(tried.role, Role::Resolve | Role::Ignore));
     let mut engine = engine(ruleset, asked);
-    let fit = scanned.matches(asked.line).next().map(|hit| {
+    let mut matches =
+        scanned.matches(asked.line).map(|hit| Match { stamp: asked.written.or(hit.stamp), ..hit });
+    let fit = matches.next().map(|hit| {
         let mut fit = engine.weigh(rule, &hit);
         fit.time = engine.clocks.record_time(FILE, hit.stamp, arrival(asked), &mut Vec::new());
-        let matches = scanned.matches(asked.line).take(1);
-        engine.read(Read { file: FILE, matches, stamp: scanned.stamp, arrival: arrival(asked) }, asked.now);
+        let stamp = asked.written.or(scanned.stamp);
+        engine.read(Read { file: FILE, matches: [hit], stamp, arrival: arrival(asked) }, asked.now);
         fit.outcome = engine.outcome(rule, hit.kind);
         fit
     });
@@ -308,6 +319,7 @@ mod tests {
         let now = Timestamp::from_secs(1_767_225_600);
         let format = Format::Plain;
         answer(&Asked {
+            written: None,
             line,
             path: "",
             max_line: 100,

@@ -10,7 +10,7 @@
 //! A long line comes in pieces: in CRI all but the last have the tag `P`, in Docker's form their `log` does not end
 //! with a line end.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memmem, memrchr};
 
 use super::fields::escapes;
 use super::frame::LINE_END;
@@ -69,6 +69,42 @@ impl Wrapped<'_> {
             out.extend_from_slice(self.text);
         }
     }
+}
+
+/// True if a text begins with a line in an envelope. Of a line that does not end there, what there is of it is believed.
+pub fn is_wrapped(text: &[u8]) -> bool {
+    let Some(end) = memchr(b'\n', text) else {
+        return cri(text).is_some() || text.starts_with(br#"{"log":""#);
+    };
+    open(Envelope::Auto, &text[..end]).stream != Stream::Bare
+}
+
+/// True if what the first line of a text says may go on behind its last line.
+pub fn goes_on(text: &[u8]) -> bool {
+    let lines = text.strip_suffix(b"\n").unwrap_or(text);
+    let first = memchr(b'\n', lines).map_or(lines, |end| &lines[..end]);
+    let last = memrchr(b'\n', lines).map_or(lines, |end| &lines[end + 1..]);
+    let [first, last] = [first, last].map(|line| open(Envelope::Auto, line));
+    let is_bare = first.stream == Stream::Bare || last.stream == Stream::Bare;
+    !is_bare && (last.goes_on || last.stream != first.stream)
+}
+
+/// What is in the envelopes of a text: all lines of the stream of the first one, in one piece each, and when the first was
+/// written. `None`: it stands in no envelope.
+pub fn unwrapped(envelope: Envelope, text: &[u8]) -> Option<(Vec<u8>, Option<Stamp>)> {
+    let mut lines = text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n');
+    let first = open(envelope, lines.next()?);
+    let mut out = Vec::new();
+    let mut goes_on = false;
+    let rest = lines.map(|line| open(envelope, line)).take_while(|line| line.stream != Stream::Bare);
+    for line in std::iter::once(first).chain(rest).filter(|line| line.stream == first.stream) {
+        if !out.is_empty() && !goes_on {
+            out.push(b'\n');
+        }
+        line.put(&mut out);
+        goes_on = line.goes_on;
+    }
+    (first.stream != Stream::Bare).then(|| (out, first.stamp()))
 }
 
 /// Bytes of a line of a file of which all is looked at: more than `max_line` of them are text, and more than any piece
@@ -263,6 +299,41 @@ mod tests {
             let opened = open(Envelope::Docker, bare.as_bytes());
             assert_eq!((opened.stream, opened.text), (Stream::Bare, bare.as_bytes()));
         }
+    }
+
+    #[test]
+    fn what_a_text_begins_with_is_known_and_taken_out() {
+        let [out, err] = ["stdout", "stderr"].map(|stream| {
+            move |tag: &str, text: &str| format!("2026-11-28T20:04:32.5Z {stream} {tag} {text}")
+        });
+        let check = |lines: &[String], expected: Option<&str>, more: bool| {
+            let text = lines.join("\n");
+            for text in [text.clone(), text + "\n"] {
+                let found = unwrapped(Envelope::Auto, text.as_bytes());
+                let found = found.map(|(text, stamp)| {
+                    assert!(stamp.is_some());
+                    String::from_utf8(text).expect("it was")
+                });
+                assert_eq!(found.as_deref(), expected, "{text}");
+                assert_eq!(goes_on(text.as_bytes()), more, "{text}");
+                assert_eq!(is_wrapped(text.as_bytes()), expected.is_some(), "{text}");
+            }
+        };
+        check(&[String::new()], None, false);
+        check(&["a".to_owned(), out("F", "b")], None, false);
+        check(&[out("F", "a")], Some("a"), false);
+        check(&[out("P", "a")], Some("a"), true);
+        check(&[out("P", "a"), err("F", "b")], Some("a"), true);
+        check(&[out("P", "a"), err("F", "b"), out("F", "c")], Some("ac"), false);
+        check(
+            &[out("F", "a"), out("P", " b"), out("F", "c"), "bare".to_owned(), out("F", "d")],
+            Some("a\n bc"),
+            false,
+        );
+        let docker =
+            |log: &str| format!(r#"{{"log":"{log}","stream":"stdout","time":"2026-11-28T20:04:32Z"}}"#);
+        check(&[docker("a"), docker("b\\n"), docker("c\\n")], Some("ab\nc"), false);
+        assert!(is_wrapped(docker("a").split_at(20).0.as_bytes()) && !is_wrapped(b"{\"log\":5}\n"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Files of containers: envelopes, pieces, streams, and the rotation of a kubelet.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::TO_STDOUT;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Running, Sandbox};
 
 const SAY: &str = r"
 [[rule]]
@@ -134,7 +134,26 @@ fn case_3_and_32_a_kubelet_rotates_files_of_three_pods_and_each_line_counts_once
             }
         }
     }
+    // Containers start anew: their links lead elsewhere from one moment to the next, and the old files go.
+    for pod in PODS {
+        sandbox.append(&place(pod, "0.log"), cri("stdout", "F", "ay torn") + &cri("stdout", "F", "say last"));
+    }
+    written += 6.0;
+    running.metric("tripline_rule_matches_total{rule=\"say\"}", |count| count >= written);
+    for pod in PODS {
+        sandbox.write(&place(pod, "1.log"), cri("stdout", "F", "say new"));
+        let (link, new) = (sandbox.path(&format!("containers/{pod}.log")), sandbox.path("new"));
+        std::os::unix::fs::symlink(sandbox.path(&place(pod, "1.log")), &new).expect("a link");
+        std::fs::rename(new, link).expect("a place");
+    }
+    written += 3.0;
     let all = running.metric("tripline_rule_matches_total{rule=\"say\"}", |count| count >= written);
+    for pod in PODS {
+        std::fs::remove_file(sandbox.path(&place(pod, "0.log"))).expect("it is there");
+        sandbox.append(&place(pod, "1.log"), cri("stdout", "F", "say newer"));
+    }
+    written += 3.0;
+    let all = running.metric("tripline_rule_matches_total{rule=\"say\"}", |count| count >= written).max(all);
     assert!((all - written).abs() < f64::EPSILON, "{all} of {written}");
     for reason in ["truncated", "vanished", "given_up"] {
         let lost = format!("tripline_lost_bytes_total{{source=\"app\",reason=\"{reason}\"}}");
@@ -256,4 +275,124 @@ fn case_39_a_last_record_is_heard_though_nothing_follows_in_whatever_envelope() 
         assert!(count < 3.0, "{envelope}: {count}");
         assert_eq!(running.stop().expect(0).stdout.len(), 2, "{envelope}");
     }
+}
+
+/// What is written to its stdin comes from here.
+fn piped(sandbox: &Sandbox, args: &[&str]) -> Running {
+    let mut command = sandbox.command(args);
+    command.stdin(Stdio::piped());
+    Running::start(command)
+}
+
+/// A log of a container that begins with a line in pieces, and says something of a pod.
+fn pieces() -> String {
+    [
+        ("10:00:00", "stdout P say o"),
+        ("10:00:01", "stderr F say two"),
+        ("10:00:02", "stdout F ne"),
+        ("10:00:03", "stdout F 2019-01-01T00:00:00Z say nothing"),
+    ]
+    .map(|(time, line)| format!("2026-01-02T{time}.5Z {line}\n"))
+    .concat()
+}
+
+#[test]
+fn replay_takes_lines_out_of_what_their_file_begins_with_and_out_of_what_it_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules/r.toml", SAY);
+    let json = |args: &[&str]| {
+        let told =
+            sandbox.run(&[&["replay", "--rules", "rules/r.toml", "--json"], args].concat()).expect(0).json();
+        let text = |told: &serde_json::Value| {
+            format!(
+                "{} {}",
+                told["time"].as_str().unwrap_or("-"),
+                told["labels"]["word"].as_str().unwrap_or("-")
+            )
+        };
+        told.iter().filter(|told| told["status"] == "warning").map(text).collect::<Vec<_>>()
+    };
+    sandbox.write("shop_web-0_1/main/0.log", pieces());
+    sandbox.write("plain.log", "2026-01-02T10:00:00Z x\nsay plain\n");
+    let expected = ["2026-01-02T10:00:00.5Z one", "2026-01-02T10:00:01.5Z two"];
+    assert_eq!(json(&["shop_web-0_1/main/0.log"]), expected);
+    assert_eq!(json(&["plain.log"]), ["2026-01-02T10:00:00Z plain"]);
+    // Each file by itself.
+    assert_eq!(json(&["plain.log", "shop_web-0_1/main/0.log"]).len(), 3);
+    assert_eq!(json(&["--envelope", "none", "shop_web-0_1/main/0.log"]), Vec::<String>::new());
+    assert_eq!(json(&["--envelope", "docker", "shop_web-0_1/main/0.log"]), Vec::<String>::new());
+    assert_eq!(json(&["--envelope", "cri", "shop_web-0_1/main/0.log"]), expected);
+    // A plain line stands first, and what is said counts.
+    sandbox.write("bare.log", format!("a head\n{}", pieces()));
+    assert_eq!(json(&["bare.log"]), Vec::<String>::new());
+    assert_eq!(json(&["--envelope", "auto", "bare.log"]), expected);
+    for (envelope, words) in [(None, 2), (Some("none"), 0)] {
+        let mut args = vec!["replay", "--rules", "rules/r.toml", "--json", "-"];
+        args.extend(envelope.iter().flat_map(|envelope| ["--envelope", envelope]));
+        let mut running = piped(&sandbox, &args);
+        std::io::Write::write_all(&mut running.stdin(), pieces().as_bytes()).expect("it reads");
+        let told = running.finish().expect(0).json();
+        let raised = told.iter().filter(|told| told["status"] == "warning").count();
+        assert_eq!(raised, words, "{envelope:?}");
+    }
+}
+
+#[test]
+fn explain_takes_a_line_out_of_its_envelope_and_joins_its_pieces() {
+    let sandbox = Sandbox::new();
+    sandbox.write("plain.toml", TO_STDOUT);
+    sandbox.write("rules/r.toml", SAY);
+    let line = "2026-01-02T10:00:00.5Z stdout F say one";
+    let explained = |args: &[&str], code| {
+        let answer = sandbox.run(&[&["explain", "--json"], args].concat()).expect(code).answer();
+        let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let stamp = &answer["stamp"];
+        format!("{} {} {}", answer["line"], stamp["envelope"], stamp["time"].as_str().unwrap_or("-"))
+    };
+    let rules = ["--rules", "rules/r.toml"];
+    let one = "\"say one\" true 2026-01-02T10:00:00.5Z";
+    assert_eq!(explained(&[&rules[..], &[line]].concat(), 0), one);
+    assert_eq!(explained(&[&rules[..], &["--envelope", "cri", line]].concat(), 0), one);
+    let none = explained(&[&rules[..], &["--envelope", "none", line]].concat(), 1);
+    assert_eq!(none, format!("\"{line}\" false 2026-01-02T10:00:00.5Z"));
+    sandbox.write("0.log", pieces());
+    assert_eq!(explained(&[&rules[..], &["0.log:1"]].concat(), 0), one);
+    assert_eq!(explained(&[&rules[..], &["0.log:2"]].concat(), 0), "\"say two\" true 2026-01-02T10:00:01.5Z");
+    // What its source says counts.
+    let config = ["--config", "plain.toml", line];
+    assert_eq!(explained(&config, 1), format!("\"{line}\" false 2026-01-02T10:00:00.5Z"));
+    sandbox.write("cri.toml", TO_STDOUT.replace("files = [", "envelope = 'cri'\nfiles = ["));
+    assert_eq!(explained(&["--config", "cri.toml", line], 0), one);
+    let text = sandbox.run(&["explain", "--config", "cri.toml", line]).expect(0).answer();
+    assert!(text.contains("of its envelope, taken for 2026-01-02T10:00:00.5Z"), "{text}");
+}
+
+#[test]
+fn files_and_pipes_that_are_named_to_run_are_taken_out_of_what_they_stand_in() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rules/r.toml", SAY);
+    sandbox.write("0.log", cri("stdout", "F", "begins"));
+    sandbox.write("plain.log", "begins\n");
+    let quoted = cri("stdout", "F", "say quoted");
+    for (args, word) in
+        [(vec!["0.log"], true), (vec!["--envelope", "none", "0.log"], false), (vec!["plain.log"], false)]
+    {
+        let mut running =
+            sandbox.start(&[&["run", "--rules", "rules/r.toml", "--log-format", "text"], &args[..]].concat());
+        running.says("following");
+        let file = args.last().expect("a file");
+        sandbox.append(file, &quoted);
+        sandbox.append(file, "say bare\n");
+        if word {
+            assert_eq!(running.tells("say", "warning")["labels"]["word"], "quoted");
+        }
+        assert_eq!(running.tells("say", "warning")["labels"]["word"], "bare", "{args:?}");
+        running.stop().expect(0);
+    }
+    let mut running = piped(&sandbox, &["run", "--rules", "rules/r.toml", "-"]);
+    let mut stdin = running.stdin();
+    std::io::Write::write_all(&mut stdin, quoted.as_bytes()).expect("it reads");
+    assert_eq!(running.tells("say", "warning")["labels"]["word"], "quoted");
+    drop(stdin);
+    running.finish().expect(0);
 }

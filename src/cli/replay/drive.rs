@@ -9,13 +9,16 @@ use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
 use super::inputs::{Input, Lane};
 use crate::engine::{Arrival, Engine, Output, Phase, Read, Timing};
-use crate::model::{Format, SourceName, Timestamp};
+use crate::model::{Envelope, Format, SourceName, Timestamp};
 use crate::rule::{Multiline, Rule, Ruleset};
 use crate::saved::Saved;
 use crate::scan::{Review, Scanner};
 
 /// The engine's clock while files are read: before every record, so that nothing happens by the clock.
 const START: Timestamp = Timestamp::from_secs(0);
+
+/// How long what is pending in an envelope waits behind lines of other streams.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// How stamps are understood, and who the observer is.
 pub(super) struct Scene {
@@ -31,6 +34,8 @@ pub(super) struct Scene {
     pub(super) format: Format,
     /// How they are joined to records.
     pub(super) multiline: Option<Multiline>,
+    /// What stands around them; `None`: what a file begins with says it.
+    pub(super) envelope: Option<Option<Envelope>>,
 }
 
 /// One set of rules on its way.
@@ -44,6 +49,8 @@ pub(super) struct Drive {
     sides: Vec<Side>,
     /// One for each side.
     scanners: Vec<Scanner>,
+    /// The same for lines in envelopes.
+    unwrapping: Vec<Scanner>,
     inputs: Vec<Input>,
     lanes: Vec<Lane>,
     /// `None`: there is one lane, or threads can not be had.
@@ -61,6 +68,7 @@ impl Drive {
         let mut drive = Drive {
             sides: Vec::new(),
             scanners: Vec::new(),
+            unwrapping: Vec::new(),
             inputs,
             lanes: Vec::new(),
             pool: None,
@@ -72,7 +80,11 @@ impl Drive {
             ruleset.see_instead(std::slice::from_ref(&source));
             let sees = |rule: &Rule| !rule.sources.is_empty();
             let multiline = scene.multiline.as_ref();
-            drive.scanners.push(Scanner::joining(&ruleset, sees, scene.max_line, scene.format, multiline));
+            let scanner = Scanner::joining(&ruleset, sees, scene.max_line, scene.format, multiline);
+            let envelope = scene.envelope.flatten().unwrap_or(Envelope::Auto);
+            let flush = multiline.map_or(FLUSH, |multiline| multiline.flush);
+            drive.unwrapping.push(scanner.clone().unwrapping(Some(envelope), flush));
+            drive.scanners.push(scanner);
             let (tz, year) = (scene.tz.clone(), scene.year);
             let timing = Timing { name: source.clone(), tz, max_age: Duration::MAX, year };
             let (ruleset, scope) = (Arc::new(ruleset), scene.scope.clone());
@@ -84,6 +96,10 @@ impl Drive {
                 engine.phase(input.id, Phase::Behind, START);
             }
             drive.sides.push(Side { engine, review: Review::default() });
+        }
+        for input in &mut drive.inputs {
+            let usual = Envelope::usual_for(&input.path).map(|_| true);
+            input.wrapped = scene.envelope.map_or(usual, |said| Some(said.is_some()));
         }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = cores.min(drive.inputs.len()).max(1);
@@ -97,12 +113,12 @@ impl Drive {
     /// Reads on in the files whose time is lowest, and applies what was found; false if there is nothing left.
     pub(super) fn turn(&mut self) -> bool {
         let turns = self.next();
-        let Drive { inputs, lanes, scanners, pool, .. } = self;
+        let Drive { inputs, lanes, scanners, unwrapping, pool, .. } = self;
+        let scanners = [&scanners[..], unwrapping];
         let chosen =
             inputs.iter_mut().enumerate().filter(|(ix, _)| turns.contains(ix)).map(|(_, input)| input);
         match pool {
             Some(pool) if turns.len() > 1 => pool.in_place_scope(|scope| {
-                let scanners = &*scanners;
                 chosen.zip(lanes).for_each(|(input, lane)| scope.spawn(move |_| input.turn(scanners, lane)));
             }),
             _ => chosen.zip(lanes).for_each(|(input, lane)| input.turn(scanners, lane)),
@@ -143,7 +159,9 @@ impl Drive {
             self.faults.push(format!("`{}` was read for {read} bytes only: {error}", input.path.display()));
         }
         let first = self.sides.first().is_some_and(|side| side.engine.frontier(input.id).is_none());
-        for ((side, scanner), scanned) in self.sides.iter_mut().zip(&mut self.scanners).zip(&lane.scanned) {
+        let is_wrapped = input.wrapped == Some(true);
+        let scanners = if is_wrapped { &mut self.unwrapping } else { &mut self.scanners };
+        for ((side, scanner), scanned) in self.sides.iter_mut().zip(scanners).zip(&lane.scanned) {
             let bytes = lane.bytes();
             if side.review.is_due(bytes, scanned) {
                 *scanner = scanner.attuned(bytes);

@@ -13,7 +13,7 @@ use crate::cli::load::{self, Fitting};
 use crate::cli::{Failure, talk};
 use crate::daemon::clock::wall;
 use crate::model::{Encoding, FileId, Timestamp};
-use crate::scan::{Block, Decoded, Scanned, Scanner, Tail};
+use crate::scan::{Block, Decoded, Scanned, Scanner, Tail, is_wrapped};
 use crate::tail::unpack::{Decoded as Unpacked, Taken};
 use crate::untrusted::Untrusted;
 
@@ -41,6 +41,8 @@ pub(super) struct Input {
     rest: Vec<u8>,
     /// How it is written, by the mark it begins with.
     encoding: Encoding,
+    /// Whether its lines stand in envelopes; `None`: it is not known yet.
+    pub(super) wrapped: Option<bool>,
     skipping: bool,
     /// True once its first line was read.
     begun: bool,
@@ -71,8 +73,9 @@ impl Lane {
 }
 
 impl Input {
-    /// Reads the next block into `lane` and scans it with each of `scanners`, of the same length of lines.
-    pub(super) fn turn(&mut self, scanners: &[Scanner], lane: &mut Lane) {
+    /// Reads the next block into `lane` and scans it with each of the first `scanners`, or of the others if its lines stand
+    /// in envelopes. All have the same length of lines.
+    pub(super) fn turn(&mut self, [scanners, unwrapping]: [&[Scanner]; 2], lane: &mut Lane) {
         let before = self.rest.len();
         let room = before + if self.begun { BLOCK } else { FIRST };
         if lane.buf.len() < room {
@@ -85,7 +88,8 @@ impl Input {
             let came = *result.as_ref().unwrap_or(&0);
             filled += came;
             self.done = came == 0;
-            if self.done || self.begun || filled >= Encoding::MARK {
+            let has_line = || lane.buf[..filled].contains(&b'\n') && filled >= Encoding::MARK;
+            if self.done || self.begun || filled == room || has_line() {
                 break result;
             }
         };
@@ -95,7 +99,9 @@ impl Input {
             filled -= mark;
             self.offset = mark as u64;
             self.encoding = encoding;
+            self.wrapped.get_or_insert_with(|| is_wrapped(&lane.buf[..filled]));
         }
+        let scanners = if self.wrapped == Some(true) { unwrapping } else { scanners };
         // A line that breaks off with what it stands in is no line.
         let tail = if self.done && result.is_ok() { Tail::Final } else { Tail::Wait };
         lane.failed = result.err();
@@ -169,6 +175,7 @@ pub(super) fn open(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
             offset: 0,
             rest: Vec::new(),
             encoding: Encoding::Utf8,
+            wrapped: None,
             skipping: false,
             begun: false,
             done: false,

@@ -17,7 +17,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::load::{self, Lines, Wanted};
-use super::{COULD_NOT, Color, Failure, Joined, LineFormat, NO, answer, quiet, render, talk};
+use super::{Around, COULD_NOT, Color, Failure, Joined, LineFormat, NO, answer, quiet, render, talk};
 use crate::config::own::OWN_PREFIX;
 use crate::engine::{Output, RuleCounts, Tell};
 use crate::model::{ChangeReport, DeliveryKind, RuleName};
@@ -50,6 +50,10 @@ pub(super) struct ReplayArgs {
     /// How lines are joined to records [default: each is one]
     #[arg(long, value_enum, value_name = "PRESET")]
     multiline: Option<Joined>,
+    /// What a container runtime has written around lines [default: whatever they stand in, for files in the places of
+    /// containers and those that begin with it]
+    #[arg(long, value_enum, value_name = "RUNTIME")]
+    envelope: Option<Around>,
     /// One JSON object per transition
     #[arg(long)]
     json: bool,
@@ -98,6 +102,7 @@ fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<R
         lines: Lines::Unknown,
         format: args.format.into(),
         multiline: None,
+        envelope: None,
     };
     let loaded = load::load(&wanted).map_err(Failure)?;
     if !loaded.diagnostics.is_empty() {
@@ -113,6 +118,7 @@ fn load(args: &ReplayArgs, rules: &[PathBuf], tz: &TimeZone) -> Result<(Option<R
         max_line: source.map_or(64 * 1024, |source| source.max_line),
         format: args.format.into(),
         multiline: args.multiline.map(Multiline::from),
+        envelope: args.envelope.map(Option::from),
     };
     Ok((ruleset, scene))
 }

@@ -52,7 +52,7 @@ fuzz_target!(|input: &[u8]| {
         let format = if line.starts_with(b"\n{") { Format::Json } else { Format::Logfmt };
         let now = Timestamp::from_secs(1_767_225_600);
         let asked =
-            Asked { line: &line[line.len().min(1)..], path: "", max_line: 1000, format, repeats: true, multiline: None, timing: &timing, scope: "h", now };
+            Asked { line: &line[line.len().min(1)..], written: None, path: "", max_line: 1000, format, repeats: true, multiline: None, timing: &timing, scope: "h", now };
         let told = explain(&ruleset.rules[0], &asked);
         if let Some(fit) = told.fit {
             let _ = ruleset.rules[0].is_muted(now);
