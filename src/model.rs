@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use component::ComponentStatus;
 pub use container::{ContainerPart, ContainerPath, workload};
@@ -137,6 +138,20 @@ pub struct FileId(pub u64);
 impl FileId {
     /// The pretended file that tripline's own alerts come from. Always readable, always read to its end.
     pub const OWN: FileId = FileId(0);
+
+    /// The pretended file of a source that is a stream. No file that is followed ever has it.
+    pub fn of_stream(source: &SourceName) -> FileId {
+        let digest = Sha256::digest(source.as_str().as_bytes());
+        let number = digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+        FileId(FileId::STREAM | number & (FileId::STREAM - 1))
+    }
+
+    /// True of [`FileId::of_stream`].
+    pub fn is_of_stream(self) -> bool {
+        self.0 & !(FileId::STREAM - 1) == FileId::STREAM
+    }
+
+    const STREAM: u64 = 1 << 62;
 }
 
 /// What the lines of a source are made of.

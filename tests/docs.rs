@@ -41,6 +41,7 @@ fn made(name: &str) -> Option<String> {
         "admin" => table(&[main_file::ADMIN]),
         "heartbeat" => table(&[main_file::HEARTBEAT]),
         "source" => table(&[main_file::SOURCE]),
+        "journal" => table(&[main_file::JOURNAL]),
         "multiline" => table(&[main_file::MULTILINE]),
         "sink" => table(&[sinks::SINK]),
         "http" => table(&[sinks::HTTP]),
@@ -227,7 +228,7 @@ fn tables_say_what_the_code_says() {
             assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
         }
     }
-    assert_eq!(tables, 37, "every table is on a page");
+    assert_eq!(tables, 38, "every table is on a page");
 }
 
 /// Blocks of TOML on the pages are whole rule files or whole configurations.

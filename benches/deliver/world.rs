@@ -74,14 +74,14 @@ impl World {
             set_aside: None,
         };
         let mut core = Core::new(setup, now);
-        core.open_pipe(&SourceName::new("app"), "pipe", now);
+        core.open_pipe(&SourceName::new("app"), "pipe", false, now);
         World { core, courier, clock, inbox, held: Vec::new(), _runtime: runtime, _dir: dir }
     }
 
     /// Hands in lines of the log.
     pub(crate) fn read(&mut self, lines: &str) {
         let now = self.clock.now();
-        self.core.pipe(lines.as_bytes(), now);
+        self.core.pipe(&SourceName::new("app"), lines.as_bytes(), Vec::new(), now);
     }
 
     /// Turns without sending until so many deliveries are owed and durable.

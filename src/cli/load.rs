@@ -375,6 +375,7 @@ fn take_arguments(
         files: files.to_vec(),
         exclude: Vec::new(),
         follow_symlinks: false,
+        stream: None,
         start,
         tz: local.clone(),
         max_age: std::time::Duration::from_secs(15 * 60),

@@ -15,6 +15,7 @@ use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::main_file::{ADMIN, ADMIN_LATER, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURCE_LATER};
 use super::macros::Macros;
 use super::pattern::{self, Budget};
+use super::stream;
 use super::units::parse_start;
 use super::walk::{Fields, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, multiline, zone};
@@ -179,8 +180,8 @@ fn read_source(
 ) -> Option<Source> {
     check(problems, table, "a source", &[SOURCE], SOURCE_LATER);
     require(problems, table, header, "name", "a source");
-    require(problems, table, header, "files", "a source");
     let fields = Fields { table, defaults: None };
+    let stream = stream::read(problems, fields, header, base);
     let max_line = fields.size("max_line").unwrap_or(64 * 1024);
     let multiline = multiline::read(problems, fields, max_line);
     if multiline.is_some() {
@@ -205,6 +206,7 @@ fn read_source(
     Some(Source {
         name: SourceName::new(fields.text("name")?.text),
         exclude: fields.texts("exclude").iter().map(|glob| glob.text.to_owned()).collect(),
+        stream,
         follow_symlinks: fields.switch("follow_symlinks").unwrap_or(false),
         start: fields.text("start").and_then(|said| parse_start(said.text).ok()).unwrap_or(Start::End),
         tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local)),

@@ -46,6 +46,7 @@ mod scenario;
 mod schedule;
 pub mod schema;
 mod sinks;
+mod stream;
 pub mod template;
 mod tokens;
 pub mod units;

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::main_file::{ADMIN, HEARTBEAT, MAIN, MULTILINE, SOURCE};
+use super::keys::main_file::{ADMIN, HEARTBEAT, JOURNAL, MAIN, MULTILINE, SOURCE};
 use super::keys::rules::{CHANGE, DEFAULTS, FLAP, IMAGE, LINES_KEPT, LINK, RULE_FILE, RULE_OWN};
 use super::keys::scenario::{EXPECTED, FEED, FORMATS, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::keys::sinks::{BATCH, PEERS};
@@ -62,13 +62,22 @@ fn sinks() -> Value {
     json!({ "anyOf": PEERS.iter().map(sink).collect::<Vec<_>>() })
 }
 
+/// A source has lines from somewhere.
+fn source() -> Value {
+    let mut source = table(&[SOURCE], &["name"]);
+    let kinds = super::stream::KINDS.iter();
+    source["anyOf"] = kinds.map(|kind| json!({ "required": [kind] })).collect();
+    source
+}
+
 fn property(key: &Key) -> Value {
     let mut schema = match (key.kind, key.name) {
         (Kind::Table, "admin") => table(&[ADMIN], &[]),
         (Kind::Table, "heartbeat") => table(&[HEARTBEAT], &["sink"]),
+        (Kind::Table, "journal") => table(&[JOURNAL], &[]),
         (Kind::Table, "batch") => table(&[BATCH], &[]),
         (Kind::Table, _) => table(&[DEFAULTS], &[]),
-        (Kind::Tables, "source") => list(table(&[SOURCE], &["name", "files"])),
+        (Kind::Tables, "source") => list(source()),
         (Kind::Tables, "sink") => list(sinks()),
         (Kind::Tables, "line") => list(table(&[LINE_TEST], &["source"])),
         (Kind::Tables, "test") => list(table(&[TEST], &["name"])),

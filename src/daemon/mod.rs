@@ -6,10 +6,12 @@ pub mod clock;
 pub mod core;
 pub mod deliver;
 mod hints;
+mod journal;
 mod letters;
 pub mod scope;
 pub mod secret;
 pub mod socket;
+mod streams;
 mod view;
 
 use std::io::Read as _;
@@ -31,12 +33,13 @@ use crate::admin::{Answer, Question};
 use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::saved::{Saved, SavedKey};
-use crate::settings::{OnStop, Peer, Settings};
+use crate::settings::{OnStop, Peer, Settings, Stream};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
 use crate::tail::{Disk, Kind, Note, RealDisk};
 use crate::untrusted::Untrusted;
+use streams::{Brought, Streams};
 
 /// Longest wait between two turns, so that `/healthz` and the watchdog can tell a quiet loop from a dead one.
 const LONGEST_TURN: Duration = Duration::from_secs(1);
@@ -133,9 +136,9 @@ enum Input {
     /// The command line wants to know, and whom to tell.
     Asked(Question, oneshot::Sender<Answer>),
     Loaded(Result<Box<Believed>, String>),
-    /// Bytes, and whom to tell that they were used.
-    Stdin(Vec<u8>, SyncSender<()>),
-    StdinEnd,
+    /// Of a stream, unless it was left meanwhile.
+    Stream(SourceName, Arc<std::sync::atomic::AtomicBool>, Brought),
+    StdinEnd(SourceName),
     /// Files are to be looked at, and whom to tell once they were.
     Hint(SyncSender<()>),
 }
@@ -238,8 +241,8 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     };
     let mut core = Core::new(setup, now);
     if let Some(source) = &stdin {
-        core.open_pipe(source, "stdin", now);
-        stdin_reader(inbox.clone())?;
+        core.open_pipe(source, "stdin", false, now);
+        stdin_reader(source.clone(), inbox.clone())?;
     }
     tracing::info!(
         rules = users_rules(&core),
@@ -267,8 +270,10 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         reloads: Reloads::default(),
         stopping: None,
         holding: None,
-        stdin_waits: None,
         hint_waits: None,
+        streams: Streams::default(),
+        inbox,
+        waits: Vec::new(),
         ends,
         shown: Timestamp::MIN,
         watchdog: watchdog(),
@@ -278,6 +283,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         process: Process { started: now.time, scope },
         waiting: Vec::new(),
     };
+    daemon.place_streams(daemon.clock.now());
     let code = daemon.turn_until_stopped(on_stop);
     // While the state directory is still held: the name may be another's right after.
     drop(socket);
@@ -299,8 +305,11 @@ struct Daemon {
     stopping: Option<Timestamp>,
     /// Words to peers that take silence for an end and have not answered; `None`: they were not said yet.
     holding: Option<usize>,
-    stdin_waits: Option<(Vec<u8>, SyncSender<()>)>,
     hint_waits: Option<SyncSender<()>>,
+    streams: Streams,
+    inbox: Sender<Input>,
+    /// What streams brought while nothing can be committed.
+    waits: Vec<(SourceName, streams::Block)>,
     ends: Option<Arc<std::sync::atomic::AtomicBool>>,
     shown: Timestamp,
     watchdog: Option<Duration>,
@@ -320,7 +329,7 @@ impl Daemon {
             let wake = self.carry_out(step, now);
             self.hint_waits.take().map(|taken| taken.try_send(()));
             self.let_answers_go();
-            self.take_stdin(now);
+            self.take_blocks(now);
             self.tell_supervisor(now);
             self.check_keys(now);
             if let Some(code) = self.finished(now, on_stop, &mut resolved) {
@@ -355,16 +364,17 @@ impl Daemon {
                 Input::Signal(Signal::Stop(_)) => self.begin_stop(now),
                 Input::Asked(question, reply) => self.asked(question, reply, now),
                 Input::Loaded(result) => self.adopt(result, now),
-                Input::Stdin(bytes, used) => {
-                    self.stdin_waits = Some((bytes, used));
-                    self.take_stdin(now);
+                Input::Stream(source, left, brought) => {
+                    if !left.load(std::sync::atomic::Ordering::Relaxed) {
+                        self.take_brought(source, brought, now);
+                    }
                 }
                 Input::Hint(taken) => self.hint_waits = Some(taken),
-                Input::StdinEnd => {
-                    self.core.close_pipe(now);
-                    if self.stopping.is_none()
-                        && self.settings.sources.iter().all(|source| source.files.is_empty())
-                    {
+                Input::StdinEnd(source) => {
+                    self.core.close_pipe(&source, now);
+                    let is_over =
+                        |source: &crate::settings::Source| source.files.is_empty() && source.stream.is_none();
+                    if self.stopping.is_none() && self.settings.sources.iter().all(is_over) {
                         self.begin_stop(now);
                     }
                 }
@@ -393,14 +403,65 @@ impl Daemon {
         }
     }
 
-    /// Uses what stdin brought, unless nothing can be committed.
-    fn take_stdin(&mut self, now: Now) {
+    fn take_brought(&mut self, source: SourceName, brought: Brought, now: Now) {
+        match brought {
+            Brought::Block(block) => {
+                self.waits.push((source, block));
+                self.take_blocks(now);
+            }
+            Brought::Quiet => self.core.pipe_is_quiet(&source, now),
+            Brought::Fault(fault) => {
+                match &fault {
+                    Some(why) => tracing::warn!(%source, why, "can not be read"),
+                    None => tracing::info!(%source, "can be read again"),
+                }
+                self.core.pipe_fault(&source, fault, now);
+            }
+        }
+    }
+
+    /// Uses what streams brought, unless nothing can be committed.
+    fn take_blocks(&mut self, now: Now) {
         if self.core.store_failed() {
             return;
         }
-        if let Some((bytes, used)) = self.stdin_waits.take() {
-            self.core.pipe(&bytes, now);
-            let _ = used.try_send(());
+        for (source, block) in std::mem::take(&mut self.waits) {
+            self.core.pipe(&source, &block.bytes, block.cursors, now);
+            let _ = block.used.try_send(());
+        }
+    }
+
+    /// Reads the streams that the settings name, and no others.
+    fn place_streams(&mut self, now: Now) {
+        let sources = &self.settings.sources;
+        let is_named =
+            |name: &SourceName| sources.iter().any(|source| source.stream.is_some() && source.name == *name);
+        for name in self.streams.names().iter().filter(|name| !is_named(name)) {
+            self.streams.leave(name);
+            self.waits.retain(|(of, _)| of != name);
+            self.core.leave_pipe(name, now);
+        }
+        for source in sources {
+            if self.streams.has(source) {
+                continue;
+            }
+            self.streams.leave(&source.name);
+            self.waits.retain(|(of, _)| *of != source.name);
+            let (path, is_behind) = match &source.stream {
+                Some(Stream::Fifo(path)) => (path.to_string_lossy().into_owned(), false),
+                Some(Stream::Journal(_)) => ("journal".to_owned(), true),
+                None => continue,
+            };
+            if self.dry_run && matches!(source.stream, Some(Stream::Fifo(_))) {
+                tracing::warn!(source = %source.name, "what is read of a FIFO is gone, so a dry run reads none");
+                continue;
+            }
+            let cursor = self.core.cursor(&source.name).map(str::to_owned);
+            self.core.open_pipe(&source.name, &path, is_behind, now);
+            match self.streams.open(source, cursor, now.wall, &self.inbox) {
+                Ok(()) => tracing::info!(source = %source.name, path = %Untrusted(&path), "following"),
+                Err(error) => self.core.pipe_fault(&source.name, Some(error.to_string()), now),
+            }
         }
     }
 
@@ -508,6 +569,7 @@ impl Daemon {
         let _ = state.map(|state| sd_notify::notify(&[sd_notify::NotifyState::Reloading, state]));
         self.core.reload(&settings, ruleset, fastrand::u64(..), now);
         self.settings = settings;
+        self.place_streams(now);
         self.reloads.ok += 1;
         self.reloads.failure = None;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -681,8 +743,9 @@ fn reloader(mut load: Load, inbox: Sender<Input>) -> std::io::Result<SyncSender<
 
 /// A thread that reads stdin block by block, each only after the one before was used: a slow loop makes the writer of
 /// the pipe wait, instead of filling memory.
-fn stdin_reader(inbox: Sender<Input>) -> std::io::Result<()> {
+fn stdin_reader(source: SourceName, inbox: Sender<Input>) -> std::io::Result<()> {
     let (tell_used, used) = sync_channel(1);
+    let left = Arc::new(std::sync::atomic::AtomicBool::new(false));
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         let mut stdin = std::io::stdin().lock();
         loop {
@@ -696,11 +759,13 @@ fn stdin_reader(inbox: Sender<Input>) -> std::io::Result<()> {
                     break;
                 }
             }
-            if inbox.send(Input::Stdin(block, tell_used.clone())).is_err() || used.recv().is_err() {
+            let block = streams::Block { bytes: block, cursors: Vec::new(), used: tell_used.clone() };
+            let brought = Input::Stream(source.clone(), left.clone(), Brought::Block(block));
+            if inbox.send(brought).is_err() || used.recv().is_err() {
                 return;
             }
         }
-        let _ = inbox.send(Input::StdinEnd);
+        let _ = inbox.send(Input::StdinEnd(source));
     })?;
     Ok(())
 }

@@ -607,6 +607,11 @@ impl Engine {
         self.clocks.files.get(&file)?.newest
     }
 
+    /// Every file whose time is known, also of the process before.
+    pub fn files(&self) -> impl Iterator<Item = FileId> {
+        self.clocks.files.keys().copied()
+    }
+
     /// The rules in force.
     pub fn ruleset(&self) -> &Arc<Ruleset> {
         &self.ruleset

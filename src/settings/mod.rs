@@ -84,6 +84,8 @@ pub struct Source {
     pub exclude: Vec<String>,
     /// Whether symbolic links are followed that were found by a wildcard; those that were written are.
     pub follow_symlinks: bool,
+    /// It is this instead of files.
+    pub stream: Option<Stream>,
     /// Where a file that is there at first sight is begun.
     pub start: Start,
     /// Zone of stamps that name none.
@@ -110,6 +112,26 @@ pub struct Source {
     pub redact: Redaction,
     /// What is told of itself.
     pub own: OwnAlerts,
+}
+
+/// A source that is no files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// A FIFO, which may come later.
+    Fifo(PathBuf),
+    /// The journal of systemd.
+    Journal(Journal),
+}
+
+/// What is read of the journal of systemd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Of these units; empty: of all.
+    pub units: Vec<String>,
+    /// Of what calls itself so; empty: of all.
+    pub identifiers: Vec<String>,
+    /// The program that reads it, with a path or as the environment finds it.
+    pub program: PathBuf,
 }
 
 /// When tripline's own alerts about a source are raised.

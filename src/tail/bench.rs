@@ -16,6 +16,7 @@ pub(crate) fn source(name: &str, globs: &[&str]) -> Source {
         files: globs.iter().filter(|glob| !glob.starts_with('!')).map(PathBuf::from).collect(),
         exclude: globs.iter().filter_map(|glob| glob.strip_prefix('!')).map(str::to_owned).collect(),
         follow_symlinks: false,
+        stream: None,
         start: Start::End,
         tz: jiff::tz::TimeZone::UTC,
         max_age: Duration::from_secs(900),

@@ -249,7 +249,7 @@ impl<D: Disk> Tail<D> {
             hurried: false,
             wakes: wake::Wakes::new(now),
         };
-        for row in &saved.files {
+        for row in saved.files.iter().filter(|row| !row.id.is_of_stream()) {
             let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
             let progress = Progress::found(row.offset, row.skipping, row.offset, Timestamp::MIN, now);
             let mut file = Followed::new(row.source.clone(), path(&row.path), row.locator.clone(), progress);

@@ -48,6 +48,7 @@ mod rule_tests;
 mod rules_lost;
 /// What the public is told, over lost answers and sudden death.
 mod status_page;
+mod streams;
 mod tellers;
 /// How the kernel tells of files, and what happens when it does not.
 mod wake;

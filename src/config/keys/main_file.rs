@@ -63,7 +63,14 @@ pub const HEARTBEAT: &[Key] = &[
 /// `[[source]]`.
 pub const SOURCE: &[Key] = &[
     key("name", Kind::Name, "", "What rules call it."),
-    key("files", Kind::Globs, "", "Globs of the files to follow, relative to this file."),
+    key(
+        "files",
+        Kind::Globs,
+        "",
+        "Globs of the files to follow, relative to this file; or say `fifo` or `journal`.",
+    ),
+    key("fifo", Kind::Text, "", "Instead of `files`: the path of a FIFO to read from."),
+    key("journal", Kind::Table, "", "Instead of `files`: what to read of the journal of systemd."),
     key(
         "exclude",
         Kind::Globs,
@@ -124,7 +131,19 @@ pub const SOURCE: &[Key] = &[
 ];
 
 /// Keys of [`SOURCE`] that a later version will have.
-pub const SOURCE_LATER: &[&str] = &["time", "journal", "syslog"];
+pub const SOURCE_LATER: &[&str] = &["time", "syslog"];
+
+/// `journal` of a source.
+pub const JOURNAL: &[Key] = &[
+    key("units", Kind::Texts, "all", "Units to read, as `ssh.service`."),
+    key("identifiers", Kind::Texts, "all", "Names that programs call themselves by, as `sudo`."),
+    key(
+        "program",
+        Kind::Text,
+        "\"journalctl\"",
+        "What reads it: a path, or a name that the environment finds.",
+    ),
+];
 
 /// `multiline` as a table. One of the first three has to be there.
 pub const MULTILINE: &[Key] = &[

@@ -68,6 +68,7 @@ pub(in super::super) fn sources(texts: &[Text], local: &TimeZone) -> Vec<Source>
             files,
             exclude,
             follow_symlinks: false,
+            stream: None,
             start: Start::End,
             tz: local.clone(),
             max_age: std::time::Duration::from_secs(15 * 60),

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::model::ComponentStatus;
-use crate::settings::{GroupBy, OnStop, Peer, SecretFrom, Start};
+use crate::settings::{GroupBy, OnStop, Peer, SecretFrom, Start, Stream};
 
 #[test]
 fn what_a_sink_wants_to_hear_of_is_checked() {
@@ -27,6 +27,38 @@ fn what_a_sink_wants_to_hear_of_is_checked() {
     let texts = [file("r.toml", rules)];
     let problems = unknown_sinks(&texts, &settings);
     assert_eq!(told(rules, &problems), [("unknown-sink", "'onkall'")]);
+}
+
+#[test]
+fn a_source_is_of_files_a_fifo_or_the_journal() {
+    let source = |lines: &str| format!("[[source]]\nname='a'\n{lines}\n");
+    let check = |lines: &str, expected: &[(&str, &str)]| check_main(&source(lines), expected);
+    check("", &[("missing-key", "[[source]]")]);
+    check("files='x'\nfifo='y'", &[("conflict", "'y'")]);
+    check("fifo='x'\njournal={}", &[("conflict", "{}")]);
+    check("fifo=' '", &[("empty", "' '")]);
+    check("fifo='x'\nstart='end'", &[("no-effect", "'end'")]);
+    check("fifo='x'\nexclude='y'\nfollow_symlinks=true", &[("no-effect", "'y'"), ("no-effect", "true")]);
+    check(
+        "journal={}\nencoding='utf-8'\nenvelope='cri'",
+        &[("no-effect", "'utf-8'"), ("no-effect", "'cri'")],
+    );
+    check("journal={unit='x'}", &[("unknown-key", "unit")]);
+    check("journal={units=[7]}", &[("wrong-type", "7")]);
+    check("journal={program=''}", &[("empty", "''")]);
+    check("journal={}\nstart='last:1KiB'", &[("conflict", "'last:1KiB'")]);
+    check("journal='all'", &[("wrong-type", "'all'")]);
+    let stream =
+        |lines: &str| main_file(&source(lines)).0.ok().and_then(|found| found.sources[0].stream.clone());
+    assert_eq!(stream("fifo='x'"), Some(Stream::Fifo("/etc/tripline/x".into())));
+    assert_eq!(stream("files='x'"), None);
+    let journal = |lines: &str| match stream(lines) {
+        Some(Stream::Journal(journal)) => (journal.units, journal.program.to_string_lossy().into_owned()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(journal("journal={}\nstart='since:1h'"), (Vec::new(), "journalctl".to_owned()));
+    let said = journal("journal={units='ssh.service', program='bin/j'}");
+    assert_eq!(said, (vec!["ssh.service".to_owned()], "/etc/tripline/bin/j".to_owned()));
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl<D: Disk> Core<D> {
                 None => self.batch.remove_file(file),
             }
         }
+        self.save_cursors();
         self.batch.put_next(self.tail.next_file(), self.ledger.next_seq(), self.tail.swept_to());
     }
 

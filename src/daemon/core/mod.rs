@@ -172,8 +172,11 @@ pub struct Core<D: Disk> {
     counts: Counts,
     source_counts: BTreeMap<SourceName, SourceCounts>,
     remarks: Vec<Remark>,
-    pipe: Option<Pipe>,
-    /// Of the pipe.
+    /// Streams, by their source.
+    pipes: BTreeMap<SourceName, Pipe>,
+    /// How far journals were read before this process, by their source.
+    cursors: BTreeMap<SourceName, String>,
+    /// Of the pipes.
     scanned: Scanned,
     lanes: Lanes,
     cores: usize,
@@ -235,7 +238,7 @@ impl<D: Disk> Core<D> {
         let place = |row: &crate::saved::SavedFile| {
             (row.id, Place::new(row.source.clone(), row.offset, row.skipping))
         };
-        let places = saved.files.iter().map(place).collect();
+        let places = saved.files.iter().filter(|row| !row.id.is_of_stream()).map(place).collect();
         let named = |notice: &Notice| ((notice.sink.clone(), notice.about.clone()), notice.clone());
         let notices = saved.notices.iter().map(named).collect();
         let mut core = Core {
@@ -273,7 +276,8 @@ impl<D: Disk> Core<D> {
             counts: Counts::default(),
             source_counts: BTreeMap::new(),
             remarks: Vec::new(),
-            pipe: None,
+            pipes: BTreeMap::new(),
+            cursors: cursors(&saved),
             scanned: Scanned::default(),
             lanes: Lanes::default(),
             cores,
@@ -293,6 +297,7 @@ impl<D: Disk> Core<D> {
         }
         core.place(&settings, seed, now);
         core.recall(now);
+        core.forget_streams(now);
         if let Some(path) = set_aside {
             let line = format!("the state was unreadable and is kept as {}", path.display());
             core.engine.own("tripline_state_lost", MatchKind::Match, &[], &line, now.time);
@@ -429,7 +434,7 @@ impl<D: Disk> Core<D> {
         self.look(now);
         if self.retry_at.is_none() {
             self.read(now);
-            self.flush_pipe(now);
+            self.flush_pipes(now);
         }
         self.settle(now)
     }
@@ -525,8 +530,11 @@ impl<D: Disk> Core<D> {
         sinks.map(|sink| beat(sink.clone(), &self.scope, now.time)).collect()
     }
 
-    /// True if a source has files and none of them can be read.
+    /// True if a source has files and none of them can be read, or its stream can not.
     fn blind(&self) -> bool {
+        if pipe::faults(&self.pipes).next().is_some() {
+            return true;
+        }
         self.tail
             .standings()
             .values()
@@ -625,6 +633,7 @@ impl<D: Disk> Core<D> {
             || !self.touched.is_empty()
             || !self.ended.is_empty()
             || self.engine.is_changed()
+            || self.has_read_on()
     }
 
     /// Makes the next step commit whatever there is.
@@ -646,7 +655,7 @@ impl<D: Disk> Core<D> {
 
     /// What can not be read, name by name: whose it is, the name, and the operating system's words.
     pub fn faults(&self) -> impl Iterator<Item = (&SourceName, &Path, &str)> {
-        self.tail.faults()
+        self.tail.faults().chain(pipe::faults(&self.pipes))
     }
 
     /// The queue of each sink.
@@ -708,4 +717,11 @@ fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
     };
     let content = Content::Alert(DeliveryKind::Beat, transition);
     Delivery { seq: 0, sink, content, attempted: false }
+}
+
+/// How far journals were read.
+fn cursors(saved: &Saved) -> BTreeMap<SourceName, String> {
+    let streams = saved.files.iter().filter(|row| row.id.is_of_stream());
+    let cursor = |row: &crate::saved::SavedFile| String::from_utf8(row.locator.generation.clone()).ok();
+    streams.filter_map(|row| Some((row.source.clone(), cursor(row)?))).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Core, Now};
+use super::{Core, Now, pipe};
 use crate::config::own::OF_SOURCE;
 use crate::model::{SourceName, Timestamp, Transition, duration_text};
 use crate::scan::MatchKind;
@@ -69,8 +69,10 @@ impl<D: Disk> Core<D> {
         let standings = self.tail.standings();
         for source in &self.sources {
             let mine = standings.get(&source.name);
-            let faults = self.tail.faults().filter(|(of, ..)| **of == source.name);
-            if let Some(why) = self.told.is_blind(source, mine.map_or(0, |mine| mine.files), faults, now) {
+            let faults = self.tail.faults().chain(pipe::faults(&self.pipes));
+            let faults = faults.filter(|(of, ..)| **of == source.name);
+            let files = mine.map_or(0, |mine| mine.files) + usize::from(source.stream.is_some());
+            if let Some(why) = self.told.is_blind(source, files, faults, now) {
                 blind.insert(source.name.clone(), why);
             }
             if let Some(why) = self.told.is_lagging(source, mine.and_then(|mine| mine.behind.as_ref()), now) {
