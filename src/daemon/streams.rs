@@ -29,6 +29,8 @@ const TURN: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(2);
 /// Between two attempts at a journal, at most.
 const MOST_WAIT: Duration = Duration::from_secs(60);
+/// What `journalctl` says of a cursor that is of no use to it.
+const UNKNOWN_CURSOR: &str = "seek to cursor";
 /// Bytes that are kept of what a program said last.
 const LAST_WORDS: usize = 1024;
 
@@ -266,6 +268,10 @@ impl Follow {
                 Err(Left) => return end(&self.running),
             };
             end(&self.running);
+            if !worked && why.contains(UNKNOWN_CURSOR) {
+                // It would be refused for ever.
+                self.cursor = None;
+            }
             wait = if worked { TURN } else { (wait * 2).min(MOST_WAIT) };
             let said = if std::mem::replace(&mut well, false) {
                 self.link.tell(Brought::Fault(Some(why)))

@@ -53,7 +53,7 @@ pub(super) fn view<D: Disk>(
             blind.map(|(_, path, error)| format!("`{}`: {error}", Untrusted(&path.to_string_lossy())));
         SourceView {
             name: source.name.clone(),
-            files: mine().count() as u64,
+            files: mine().count() as u64 + u64::from(source.stream.is_some()),
             behind_files: behind().count() as u64,
             unread_bytes: mine().map(|file| file.lag).sum(),
             read_bytes: counts.bytes,

@@ -32,6 +32,7 @@ fn a_fifo_is_read_whoever_writes_and_however_often_it_is_made_anew() {
     let mut running = sandbox.watch("tripline.toml");
     running.says("can not be read source=app");
     running.metric("tripline_source_problems{source=\"app\"}", |problems| problems == 1.0);
+    running.metric("tripline_source_files{source=\"app\"}", |files| files == 1.0);
     mkfifo(&sandbox, "pipe");
     running.says("can be read again source=app");
     let write = |text: &str| {
@@ -77,6 +78,7 @@ echo "$@" >> calls
 from=1
 for word in "$@"; do
   case "$word" in
+    --after-cursor=lost) echo 'Failed to seek to cursor: Invalid argument' >&2; exit 1 ;;
     --after-cursor=*) from=$((${word#--after-cursor=} + 1)) ;;
     --lines=1) from=$(wc -l < journal); [ "$from" -gt 0 ] || from=1 ;;
   esac
@@ -175,6 +177,28 @@ fn a_journal_is_read_on_from_where_it_was_read_and_counted_once() {
     let calls = journal.calls();
     assert!(calls[0].contains("--unit=app.service") && calls[0].ends_with("--lines=1"), "{calls:#?}");
     assert!(calls[1..].iter().all(|call| call.contains("--after-cursor=")), "{calls:#?}");
+}
+
+#[test]
+fn a_cursor_that_is_of_no_use_is_told_and_given_up() {
+    let mut journal = Journal::new(SOURCE);
+    let mut running = journal.sandbox.watch("tripline.toml");
+    let calls = journal.sandbox.path("calls");
+    running.wait_until("it is asked", || calls.exists());
+    journal.add("bad 1");
+    running.tells("bad", "warning");
+    let time = jiff::Timestamp::now().as_microsecond().to_string();
+    let lost = json!({ "__CURSOR": "lost", "__REALTIME_TIMESTAMP": time, "SYSLOG_IDENTIFIER": "app", "MESSAGE": "bad 2" });
+    journal.sandbox.append("journal", format!("{lost}\n"));
+    journal.entries += 1;
+    running.tells("bad", "warning");
+    running.stop().expect(0);
+    let mut running = journal.sandbox.watch("tripline.toml");
+    assert!(running.says("can not be read source=app").contains("Failed to seek to cursor"));
+    running.says("can be read again source=app");
+    journal.add("bad 3");
+    assert_eq!(running.tells("bad", "warning")["labels"]["n"], "3");
+    running.stop().expect(0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use tripline::config::{self, Text};
 use tripline::daemon::core::{Core, Now, Remark, Setup};
-use tripline::model::Timestamp;
+use tripline::model::{SourceName, Timestamp};
 use tripline::store::Store;
 use tripline::store::crash::CrashDisk;
 use tripline::tail::fake::FakeDisk;
@@ -23,11 +23,15 @@ fn start(disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
 
 /// The machine with these settings.
 pub(super) fn start_as(settings: &str, disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
+    start_with(settings, RULES, disk, power, now)
+}
+
+fn start_with(settings: &str, rules: &str, disk: &FakeDisk, power: &CrashDisk, now: Now) -> Core<FakeDisk> {
     let opened = Store::with_backend(power.clone()).expect("a sound disk");
     let text = |path: &str, text: &str| Text { path: path.into(), text: text.to_owned() };
     let settings =
         config::settings(&text("/tripline.toml", settings), &TimeZone::UTC).0.expect("sound settings");
-    let rules = config::ruleset(&[text("/rules.toml", RULES)], Some(&settings.sources), &[], &TimeZone::UTC);
+    let rules = config::ruleset(&[text("/rules.toml", rules)], Some(&settings.sources), &[], &TimeZone::UTC);
     let setup = Setup {
         disk: disk.clone(),
         store: opened.store,
@@ -112,4 +116,58 @@ fn a_match_that_waited_over_a_commit_for_another_file_counts_once() {
         })
         .collect();
     assert_eq!(totals, [1]);
+}
+
+/// Of a journal: what a process read that dies before its commit is read again, and what had counted is not.
+#[test]
+fn a_cursor_is_committed_with_what_its_entries_led_to() {
+    let disk = FakeDisk::new();
+    let now = |ms: i64| {
+        let time = Timestamp(START + ms * 1000);
+        disk.set_time(time);
+        Now { time, skew_us: 0, wall: time }
+    };
+    let settings = format!("{SETTINGS}[[source]]\nname = \"j\"\njournal = {{}}\n");
+    let rules = RULES.replace("\"s\"", "\"j\"");
+    let journal = SourceName::new("j");
+    let start = |power: &CrashDisk, ms: i64| {
+        let mut core = start_with(&settings, &rules, &disk, power, now(ms));
+        core.open_pipe(&journal, "journal", true, now(ms));
+        core.step(now(ms));
+        core
+    };
+    let bring = |core: &mut Core<FakeDisk>, entries: &[(&str, &str)], ms: i64| {
+        let (mut bytes, mut cursors) = (String::new(), Vec::new());
+        for (cursor, line) in entries {
+            bytes += &format!("2026-03-01T00:00:{line}\n");
+            cursors.push((bytes.len(), (*cursor).to_owned()));
+        }
+        core.pipe(&journal, bytes.as_bytes(), cursors, now(ms));
+    };
+    let mut power = CrashDisk::new(1);
+    let mut core = start(&power, 0);
+    assert_eq!(core.cursor(&journal), None);
+    bring(&mut core, &[("c0", "08Z nothing"), ("c1", "09Z hit"), ("c2", "10Z hit")], 0);
+    core.step(now(300));
+    bring(&mut core, &[("c3", "11Z hit"), ("c4", "12Z nothing")], 400);
+    assert_eq!(core.cursor(&journal), Some("c4"));
+    power = power.crash();
+    core = start(&power, 1000);
+    assert_eq!(core.cursor(&journal), Some("c2"), "what was not committed was not read");
+    bring(&mut core, &[("c3", "11Z hit"), ("c4", "12Z nothing")], 1000);
+    core.pipe_is_quiet(&journal, now(1000));
+    core.step(now(1300));
+    // Of what led to nothing the cursor alone is committed.
+    bring(&mut core, &[("c5", "20Z nothing")], 1400);
+    core.step(now(1700));
+    power = power.crash();
+    core = start(&power, 2000);
+    assert_eq!(core.cursor(&journal), Some("c5"));
+    bring(&mut core, &[("c6", "21Z over")], 2000);
+    let remarks: Vec<Remark> = (2100..4000).step_by(100).flat_map(|ms| core.step(now(ms)).remarks).collect();
+    let total = remarks.iter().find_map(|remark| match remark {
+        Remark::Transition(transition) => Some(transition.total),
+        _ => None,
+    });
+    assert_eq!(total, Some(3));
 }
