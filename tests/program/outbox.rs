@@ -152,12 +152,12 @@ fn what_is_owed_to_a_sink_that_is_gone_for_good_is_dropped_by_hand_and_nothing_e
     }
     assert_eq!(outbox()["owed"], serde_json::json!([]));
     drop("oncall").expect(1);
-    // The end of the second is owed to nobody, and all of that stays so.
+    assert_eq!(running.kill().code, None);
+    // That lasts, and the end of the second is owed to nobody.
+    let mut running = sandbox.watch("tripline.toml");
     sandbox.append("app.log", "disk sdb good\ndisk sdc bad\n");
     running.tells("disk", "critical");
     assert_eq!(outbox()["owed"], serde_json::json!([]));
-    assert_eq!(running.kill().code, None);
-    let running = sandbox.watch("tripline.toml");
     let status = parse(&sandbox.run(&["status", "--state-dir", "state", "--json"]).expect(0).answer());
     assert_eq!(status["problems"], serde_json::json!([]));
     assert_eq!(status["sinks"].as_array().expect("a list").len(), 1, "stdout: {status}");

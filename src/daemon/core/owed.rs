@@ -262,9 +262,6 @@ impl<D: Disk> Core<D> {
         }
         self.unreachable.remove(sink);
         self.routes.retain(|route| route.sink != *sink);
-        // What is under way is answered to nobody.
-        self.planned.retain(|attempt| attempt.sink != *sink);
-        self.free.retain(|attempt| attempt.sink != *sink);
         self.urgent = true;
         Some(Forsaken { rows, open: told.len() })
     }

@@ -377,3 +377,29 @@ async fn a_peer_that_wants_a_certificate_gets_ours_and_nothing_from_who_has_none
         assert_eq!(seen.counts()[2], accepted, "{version:?} {outcome}");
     }
 }
+
+#[tokio::test]
+async fn a_key_that_is_of_another_certificate_is_found_out_before_anything_is_sent() {
+    let own = Authority::new("own");
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, other) = (own.give("tripline", NOW), own.give("tripline", NOW));
+    let mut sink = trusting(&own, &dir, "https://localhost:1");
+    let files = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&files.0, ours.certificate.pem()).unwrap();
+    sink.http.client_cert = Some(files.clone());
+    for (key, fits) in [(&ours.key, true), (&other.key, false)] {
+        std::fs::write(&files.1, key.serialize_pem()).unwrap();
+        let told: Vec<_> =
+            unfit(&sink).into_iter().map(|unfit| (unfit.id, unfit.key, unfit.refused)).collect();
+        let terms = Terms::new(Arc::new(|| Timestamp::MIN));
+        let mut courier = Courier::new(Handle::current(), terms, Arc::new(|_| ()));
+        let attached = courier.attach(std::slice::from_ref(&sink));
+        if fits {
+            assert!(told.is_empty() && attached.is_ok(), "{told:?} {attached:?}");
+        } else {
+            assert_eq!(told, [("bad-certificate", "client_cert_file", true)]);
+            let why = attached.unwrap_err().to_string();
+            assert!(why.contains("are not a certificate and its key"), "{why}");
+        }
+    }
+}
