@@ -12,7 +12,7 @@ use super::diagnostic::{Problems, did_you_mean, listed, short};
 use super::keys::scenario::{EXPECTED, FEED, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::walk::{Fields, Said, Value, check, parse, require, said};
 use super::{Diagnostic, Severity, Text, multiline, zone};
-use crate::model::{Format, SourceName, Timestamp};
+use crate::model::{Envelope, Format, SourceName, Timestamp};
 use crate::rule::Multiline;
 use crate::scenario::{
     Expected, Feed, Formats, Happens, LineTest, Lines, MAX_LINE, MOST_TURNS, Number, OpenAt, Scenario, Suite,
@@ -31,7 +31,8 @@ pub(super) fn read(text: &Text, is_pack: bool) -> (Result<Suite, Suite>, Vec<Dia
     let fields = Fields { table: &document, defaults: None };
     let multiline = multiline::read(&mut problems, fields, MAX_LINE);
     let formats = if is_pack { Formats::default() } else { formats(fields).unwrap_or_default() };
-    let file = File { base, fields, formats, multiline };
+    let envelope = envelope(fields).flatten();
+    let file = File { base, fields, formats, multiline, envelope };
     let suite = file.read(&mut problems, is_pack);
     // What is wrong with rules of a pack is said when these are read.
     let diagnostics = problems.finish();
@@ -71,6 +72,8 @@ struct File<'t, 'i> {
     formats: Formats,
     /// How lines are joined where a test does not say it.
     multiline: Option<Multiline>,
+    /// What stands around lines where a test does not say it.
+    envelope: Option<Envelope>,
 }
 
 impl<'t, 'i> File<'t, 'i> {
@@ -161,6 +164,8 @@ impl<'t, 'i> File<'t, 'i> {
         Some(LineTest {
             format,
             multiline,
+            envelope: envelope(fields).unwrap_or(self.envelope),
+            path: fields.text("file").map(|said| said.text.to_owned()),
             end: end(table, &header),
             header,
             source,
@@ -255,6 +260,8 @@ impl<'t, 'i> File<'t, 'i> {
             scope: fields.text("host").map_or("h1", |said| said.text).to_owned(),
             formats: formats(own).unwrap_or_else(|| self.formats.clone()),
             multiline: self.multiline(problems, table),
+            envelope: envelope(own).unwrap_or(self.envelope),
+            path: own.text("file").map(|said| said.text.to_owned()),
             own_stamps: own.text("stamps").is_some_and(|word| word.text == "log"),
             feed,
             sent,
@@ -350,6 +357,16 @@ fn formats(fields: Fields<'_, '_>) -> Option<Formats> {
     let named = value.get_ref().as_table().into_iter().flat_map(|words| words.iter());
     let named = named.map(|(name, value)| (SourceName::new(&**name.get_ref()), word(value)));
     Some(Formats { others: word(value), named: named.collect() })
+}
+
+/// What a table says of what stands around lines.
+fn envelope(fields: Fields<'_, '_>) -> Option<Option<Envelope>> {
+    Some(match fields.text("envelope")?.text {
+        "cri" => Some(Envelope::Cri),
+        "docker" => Some(Envelope::Docker),
+        "auto" => Some(Envelope::Auto),
+        _ => None,
+    })
 }
 
 fn format(word: &str) -> Format {

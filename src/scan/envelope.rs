@@ -89,6 +89,26 @@ pub fn goes_on(text: &[u8]) -> bool {
     !is_bare && (last.goes_on || last.stream != first.stream)
 }
 
+/// What is in the envelopes of a text: its lines, each in one piece, and which line of the text each begins with, from 0.
+pub fn inner_lines(envelope: Envelope, text: &[u8]) -> Vec<(usize, Vec<u8>)> {
+    let mut lines: Vec<(usize, Vec<u8>)> = Vec::new();
+    let mut open_ones = [None; 3];
+    let all = text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n');
+    for (number, line) in all.enumerate() {
+        let line = open(envelope, line);
+        if line.stream == Stream::Bare {
+            open_ones = [None; 3];
+        }
+        let place = open_ones[line.stream as usize].unwrap_or_else(|| {
+            lines.push((number, Vec::new()));
+            lines.len() - 1
+        });
+        line.put(&mut lines[place].1);
+        open_ones[line.stream as usize] = line.goes_on.then_some(place);
+    }
+    lines
+}
+
 /// What is in the envelopes of a text: all lines of the stream of the first one, in one piece each, and when the first was
 /// written. `None`: it stands in no envelope.
 pub fn unwrapped(envelope: Envelope, text: &[u8]) -> Option<(Vec<u8>, Option<Stamp>)> {
@@ -334,6 +354,15 @@ mod tests {
             |log: &str| format!(r#"{{"log":"{log}","stream":"stdout","time":"2026-11-28T20:04:32Z"}}"#);
         check(&[docker("a"), docker("b\\n"), docker("c\\n")], Some("ab\nc"), false);
         assert!(is_wrapped(docker("a").split_at(20).0.as_bytes()) && !is_wrapped(b"{\"log\":5}\n"));
+    }
+
+    #[test]
+    fn lines_of_a_text_are_in_the_order_in_which_they_begin() {
+        let text = "2026-11-28T20:04:32Z stdout P a\n2026-11-28T20:04:32Z stderr F x\n2026-11-28T20:04:32Z stdout F b\n\
+                    2026-11-28T20:04:32Z stderr P y\nbare\n2026-11-28T20:04:32Z stderr F z\n";
+        let lines = inner_lines(Envelope::Auto, text.as_bytes());
+        let shown = lines.iter().map(|(number, line)| format!("{number} {}", String::from_utf8_lossy(line)));
+        assert_eq!(shown.collect::<Vec<_>>(), ["0 ab", "1 x", "3 y", "4 bare", "5 z"]);
     }
 
     #[test]

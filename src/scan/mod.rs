@@ -32,7 +32,7 @@ use std::time::Duration;
 use memchr::{memchr, memrchr};
 
 pub use decode::Decoded;
-pub use envelope::{goes_on, is_wrapped, unwrapped};
+pub use envelope::{goes_on, inner_lines, is_wrapped, unwrapped};
 use found::Hit;
 pub use found::{Captures, KeptMatch, Match, MatchKind, Scanned, Span};
 use frame::LINE_END;

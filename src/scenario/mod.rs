@@ -22,7 +22,7 @@ pub use play::{Difference, LineVerdict, Row, Took, Verdict, lines, play};
 
 pub use world::MAX_LINE;
 
-use crate::model::{Format, SourceName, Timestamp};
+use crate::model::{Envelope, Format, SourceName, Timestamp};
 use crate::rule::Multiline;
 
 /// Lines that come in a test, and moments at which something is looked at, at most: a test takes seconds, not days.
@@ -77,6 +77,10 @@ pub struct LineTest {
     pub format: Format,
     /// How they are joined to records.
     pub multiline: Option<Multiline>,
+    /// What a container runtime has written around them.
+    pub envelope: Option<Envelope>,
+    /// Path of their file; `None`: one that is made of the name of the source.
+    pub path: Option<String>,
     /// Which lines.
     pub from: Lines,
     /// Which rules take it; of a sample the lines say it themselves.
@@ -122,6 +126,10 @@ pub struct Scenario {
     pub formats: Formats,
     /// How they are joined to records.
     pub multiline: Option<Multiline>,
+    /// What a container runtime has written around them.
+    pub envelope: Option<Envelope>,
+    /// Path of their file; `None`: one that is made of the name of the source.
+    pub path: Option<String>,
     /// Whether the log's own stamps count; else a line is of the moment at which it comes.
     pub own_stamps: bool,
     /// In the order of the file.
@@ -134,6 +142,11 @@ pub struct Scenario {
     pub open: Vec<OpenAt>,
     /// How long it lasts at least, counted from `start`.
     pub until: Duration,
+}
+
+/// The path of the file in which lines of a source stand, if it is not said.
+fn path_of(path: Option<&String>, source: &SourceName) -> String {
+    path.cloned().unwrap_or_else(|| format!("/var/log/{source}.log"))
 }
 
 /// Something that happens once or several times.

@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 
 use super::expected::{Expected, Sent, inline, quoted};
 use super::world::{MAX_LINE, World};
-use super::{Feed, Happens, LineTest, Lines, MOST_TURNS, Scenario, Takes};
+use super::{Feed, Happens, LineTest, Lines, MOST_TURNS, Scenario, Takes, path_of};
 use crate::engine::{Engine, Timing};
-use crate::model::{FileId, Format, SourceName, Timestamp};
+use crate::model::{Envelope, FileId, Format, SourceName, Timestamp};
 use crate::rule::{Multiline, Rule, Ruleset};
 use crate::saved::Saved;
-use crate::scan::{Block, MatchKind, Scanned, Scanner, Tail, records, stamp};
+use crate::scan::{Block, MatchKind, Scanned, Scanner, Tail, inner_lines, records, stamp};
 
 /// What became of a line by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,16 +130,24 @@ impl LineVerdict {
 
 /// Asks which rules take the lines of a test, each by itself. `sample`: what its file holds.
 pub fn lines(ruleset: &Arc<Ruleset>, test: &LineTest, sample: Option<&str>) -> Vec<LineVerdict> {
-    let judge = Judge::new(ruleset.clone(), &test.source, test.format, test.multiline.as_ref());
+    let LineTest { source, format, multiline, envelope, path, .. } = test;
+    let judge = Judge::new(ruleset.clone(), source, *format, multiline.as_ref(), path.as_ref(), *envelope);
     let Lines::Text(text) = &test.from else { return judge.sample(sample.unwrap_or_default()) };
     let mut expected = test.takes.clone();
     expected.sort_by(|a, b| a.rule.cmp(&b.rule));
-    vec![LineVerdict { text: text.clone(), number: None, expected, took: judge.took(text), remark: None }]
+    vec![LineVerdict {
+        text: text.clone(),
+        number: None,
+        expected,
+        took: judge.took(&judge.inner(text).0),
+        remark: None,
+    }]
 }
 
 struct Judge {
     ruleset: Arc<Ruleset>,
     multiline: Option<Multiline>,
+    envelope: Option<Envelope>,
     scanner: Scanner,
     engine: Engine,
 }
@@ -150,6 +158,8 @@ impl Judge {
         source: &SourceName,
         format: Format,
         multiline: Option<&Multiline>,
+        path: Option<&String>,
+        envelope: Option<Envelope>,
     ) -> Judge {
         let sees = |rule: &Rule| rule.sources.contains(source);
         let scanner = Scanner::joining(&ruleset, sees, MAX_LINE, format, multiline);
@@ -161,8 +171,13 @@ impl Judge {
             &Saved::default(),
             Timestamp::default(),
         );
-        engine.opened(FileId(1), source, &format!("/var/log/{source}.log"));
-        Judge { ruleset, multiline: multiline.cloned(), scanner, engine }
+        engine.opened(FileId(1), source, &path_of(path, source));
+        Judge { ruleset, multiline: multiline.cloned(), envelope, scanner, engine }
+    }
+
+    /// A text without envelopes, and which line of it each of these lines begins with, from 0.
+    fn inner(&self, text: &str) -> (String, Vec<usize>) {
+        inner(self.envelope, text)
     }
 
     fn took(&self, text: &str) -> Vec<Took> {
@@ -206,11 +221,12 @@ impl Judge {
                 text.push('\n');
                 text.push_str(line);
             }
-            let mut number = number;
+            let (text, places) = self.inner(&text);
+            let mut at = 0;
             for record in records(text.as_bytes(), self.multiline.as_ref()) {
                 let text = String::from_utf8_lossy(record).into_owned();
-                let begin = number;
-                number += 1 + record.iter().filter(|byte| **byte == b'\n').count();
+                let begin = number + places.get(at).copied().unwrap_or_default();
+                at += 1 + record.iter().filter(|byte| **byte == b'\n').count();
                 // What is blank stands between lines, unless it is part of a record.
                 if text.is_empty() {
                     continue;
@@ -273,6 +289,14 @@ fn annotation(said: &str) -> Result<Option<Takes>, String> {
     if takes.rule.is_empty() { Err("it names no rule".to_owned()) } else { Ok(Some(takes)) }
 }
 
+/// A text without envelopes, and which line of it each of these lines begins with, from 0.
+fn inner(envelope: Option<Envelope>, text: &str) -> (String, Vec<usize>) {
+    let Some(envelope) = envelope else { return (text.to_owned(), (0..=text.lines().count()).collect()) };
+    let (places, lines): (Vec<usize>, Vec<Vec<u8>>) =
+        inner_lines(envelope, text.as_bytes()).into_iter().unzip();
+    (String::from_utf8_lossy(&lines.join(&b'\n')).into_owned(), places)
+}
+
 /// Something that happens at one moment.
 struct Turn<'a> {
     at: Timestamp,
@@ -333,14 +357,16 @@ pub fn play(
         }
         if let Happens::Lines(source, _) = &turn.feed.what {
             let multiline = scenario.multiline.as_ref();
-            for line in records(&turn.lines, multiline).into_iter().filter(|line| !line.is_empty()) {
+            let text = inner(scenario.envelope, &String::from_utf8_lossy(&turn.lines)).0;
+            for line in records(text.as_bytes(), multiline).into_iter().filter(|line| !line.is_empty()) {
                 // What is fed again and again is asked about once.
                 if !known.insert((source, line.to_vec())) {
                     continue;
                 }
                 seen(&force, source, line);
                 let judge = judges.entry(source).or_insert_with(|| {
-                    Judge::new(Arc::clone(&force), source, scenario.formats.of(source), multiline)
+                    let format = scenario.formats.of(source);
+                    Judge::new(Arc::clone(&force), source, format, multiline, scenario.path.as_ref(), None)
                 });
                 let text = String::from_utf8_lossy(line).into_owned();
                 if judge.took(&text).is_empty() && unknown.insert(text.clone()) {
@@ -380,7 +406,9 @@ fn turns<'a>(scenario: &'a Scenario, samples: &[String]) -> Vec<Turn<'a>> {
                 let mut at = begin;
                 let lines: Vec<&str> = lines.filter(|line| !line.starts_with('#')).collect();
                 let text = lines.join("\n");
-                for record in records(text.as_bytes(), scenario.multiline.as_ref()) {
+                // Where lines stand in envelopes, the world joins them.
+                let multiline = scenario.multiline.as_ref().filter(|_| scenario.envelope.is_none());
+                for record in records(text.as_bytes(), multiline) {
                     if record.is_empty() {
                         continue;
                     }

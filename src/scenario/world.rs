@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::expected::Sent;
-use super::{Feed, Happens, MOST_SENT, MOST_TURNS, Scenario};
+use super::{Feed, Happens, MOST_SENT, MOST_TURNS, Scenario, path_of};
 use crate::engine::{Arrival, Engine, Phase, Read, Timing};
 use crate::model::{FileId, SinkName, SourceName, Timestamp};
 use crate::route::{Ledger, Route};
@@ -19,6 +19,9 @@ use crate::scan::{Block, Match, Scanned, Scanner, Tail};
 pub const MAX_LINE: usize = 64 * 1024;
 /// As a source has it that says nothing.
 const MAX_AGE: Duration = Duration::from_secs(15 * 60);
+
+/// The same of lines in pieces.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// A source's file as it is.
 #[derive(Debug)]
@@ -121,11 +124,18 @@ impl<'a> World<'a> {
             let sees = |rule: &Rule| rule.sources.contains(&name);
             let multiline = self.scenario.multiline.as_ref();
             let format = self.scenario.formats.of(&name);
-            let scanner = Scanner::joining(&ruleset, sees, MAX_LINE, format, multiline);
+            let scanner = Scanner::joining(&ruleset, sees, MAX_LINE, format, multiline)
+                .unwrapping(self.scenario.envelope, self.pending().unwrap_or_default());
             (name, scanner)
         };
         self.scanners = names.into_iter().map(scanner).collect();
         self.ruleset = ruleset;
+    }
+
+    /// How long what may go on waits; `None`: nothing may.
+    fn pending(&self) -> Option<Duration> {
+        let Scenario { multiline, envelope, .. } = self.scenario;
+        multiline.as_ref().map(|multiline| multiline.flush).or(envelope.map(|_| FLUSH))
     }
 
     /// A new file for a source; what comes goes into that.
@@ -142,7 +152,7 @@ impl<'a> World<'a> {
         }
         let (blind, unread) = old.map_or((false, Vec::new()), |old| (old.blind, old.unread));
         self.places.insert(source.clone(), Place { blind, unread, ..Place::new(file) });
-        self.engine.opened(file, source, &format!("/var/log/{source}.log"));
+        self.engine.opened(file, source, &path_of(self.scenario.path.as_ref(), source));
         self.engine.phase(file, if blind { Phase::Unreadable } else { Phase::AtEnd }, self.now);
     }
 
@@ -267,13 +277,13 @@ impl<'a> World<'a> {
     }
 
     fn read(&mut self, source: &SourceName, lines: &[u8], written: Timestamp, at: Option<Timestamp>) {
+        let pending = self.pending();
         let Some(place) = self.places.get_mut(source) else { return };
         place.came.push((place.offset + place.rest.len() as u64, written));
         place.rest.extend_from_slice(lines);
-        let multiline = self.scenario.multiline.as_ref();
-        place.flush_at = multiline.map(|multiline| self.now.plus(multiline.flush));
+        place.flush_at = pending.map(|flush| self.now.plus(flush));
         place.seen = at;
-        self.scan(source, if multiline.is_some() { Tail::Wait } else { Tail::Final }, at);
+        self.scan(source, if pending.is_some() { Tail::Wait } else { Tail::Final }, at);
         if at.is_some() {
             self.engine.tick(self.now);
         }
@@ -328,7 +338,7 @@ impl<'a> World<'a> {
             let Some(place) = self.places.get_mut(source) else { continue };
             let (file, blind) = (place.file, place.blind);
             let unread = if blind { Vec::new() } else { std::mem::take(&mut place.unread) };
-            self.engine.opened(file, source, &format!("/var/log/{source}.log"));
+            self.engine.opened(file, source, &path_of(self.scenario.path.as_ref(), source));
             if blind {
                 self.engine.phase(file, Phase::Unreadable, self.now);
             } else {

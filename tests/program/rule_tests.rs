@@ -48,6 +48,40 @@ fn lines_with_fields_are_tested_too() {
     sandbox.run(&["test"]).expect(0);
 }
 
+/// As they were copied from a node, with the path that they had there.
+#[test]
+fn lines_of_containers_are_tested_too() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "r.toml",
+        "[[rule]]\nname='panics'\nsource='pods'\nmatch='^panic: (?<what>\\S+)'\nresolve='^calm'\nby=['workload']\n\
+         where='namespace == \"shop\"'\n",
+    );
+    let log = "#= rule=panics what=torn\n2026-01-05T10:00:00.5Z stderr P panic: to\n2026-01-05T10:00:00.6Z stdout F other\n\
+               2026-01-05T10:00:00.7Z stderr F rn\n#= rule=panics what=next\n2026-01-05T10:00:09Z stderr F panic: next\n";
+    sandbox.write("0.log", log);
+    let file = "/var/log/pods/shop_web-6d4b75cb6d-hx8pq_1/main/0.log";
+    let tests = |sent: &str, file: &str| {
+        let docker = r#"{"log":"panic: \"at\"\n","stream":"stderr","time":"2026-01-05T10:00:00Z"}"#;
+        format!(
+            "rules=['r.toml']\nenvelope='cri'\n\
+             [[line]]\nsource='pods'\nfile='{file}'\nlog='0.log'\n\
+             [[line]]\nsource='pods'\nfile='{file}'\nenvelope='docker'\ntext='{docker}'\nrule='panics'\ncaptures={{ what='\"at\"' }}\n\
+             [[line]]\nsource='pods'\nfile='{file}'\nenvelope='none'\ntext='2026-01-05T10:00:00Z stderr F panic: x'\nrule=false\n\
+             [[line]]\nsource='pods'\ntext='2026-01-05T10:00:00Z stderr F panic: elsewhere'\nrule=false\n\
+             [[test]]\nname='pieces are joined'\nsource='pods'\nfile='{file}'\nstamps='log'\nuntil='10s'\n\
+             feed=[{{ log='0.log' }}, {{ at='9500ms', text='2026-01-05T10:00:09.5Z stdout F calm' }}]\n{sent}\n"
+        )
+    };
+    let sent = "sent=[{ at='700ms', rule='panics', by={ workload='web' }, summary='panics: panic: torn' }, { at='9500ms', rule='panics', status='ok' }]";
+    sandbox.write("r.test.toml", tests(sent, file));
+    sandbox.run(&["test"]).expect(0);
+    sandbox.write("r.test.toml", tests("sent=[]", file));
+    sandbox.run(&["test"]).expect(1);
+    sandbox.write("r.test.toml", tests(sent, "/var/log/app.log"));
+    sandbox.run(&["test"]).expect(1);
+}
+
 /// The tests of the tree pass, and reach every pattern.
 #[test]
 fn the_rules_of_the_tree_are_as_their_tests_say() {

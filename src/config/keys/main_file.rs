@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::scenario::ENVELOPES;
 use super::{A_MOMENT, A_SECOND, ANY_COUNT, ANY_TIME, Key, Kind, key};
 
 /// More threads than any machine's disks can feed.
@@ -96,7 +97,7 @@ pub const SOURCE: &[Key] = &[
     ),
     key(
         "envelope",
-        Kind::Choice(&["auto", "none", "cri", "docker"]),
+        Kind::Choice(ENVELOPES),
         "\"auto\" for files of containers, else \"none\"",
         "What a container runtime writes around each line; rules see what is in it.",
     ),

@@ -6,6 +6,9 @@ use crate::model::Reason;
 /// What lines may be made of.
 pub const FORMATS: &[&str] = &["plain", "json", "logfmt"];
 
+/// What may stand around lines.
+pub const ENVELOPES: &[&str] = &["auto", "none", "cri", "docker"];
+
 /// Top level of a test file.
 pub const TEST_FILE: &[Key] = &[
     key("rules", Kind::Globs, "", "Globs of the rule files that are tested, relative to this file."),
@@ -24,6 +27,12 @@ pub const TEST_FILE: &[Key] = &[
         "each line by itself",
         "How lines are joined to records, as `multiline` of a source says it.",
     ),
+    key(
+        "envelope",
+        Kind::Choice(ENVELOPES),
+        "\"none\"",
+        "What a container runtime has written around lines, as `envelope` of a source says it.",
+    ),
     key("line", Kind::Tables, "", "A line and the rule that takes it."),
     key("test", Kind::Tables, "", "What happens and what comes of it."),
 ];
@@ -37,6 +46,13 @@ pub const LINE_TEST: &[Key] = &[
     key("captures", Kind::Any, "{}", "What it captures, after `set`; others may be anything."),
     key("format", Kind::Choice(FORMATS), "that of the file", "What the line is made of."),
     key("multiline", Kind::Multiline, "that of the file", "How lines are joined to records."),
+    key(
+        "envelope",
+        Kind::Choice(ENVELOPES),
+        "that of the file",
+        "What a container runtime has written around it.",
+    ),
+    key("file", Kind::Text, "`/var/log/SOURCE.log`", "Path of the file in which it stands."),
 ];
 
 /// `[[test]]`.
@@ -68,6 +84,13 @@ pub const TEST: &[Key] = &[
         "that of the file",
         "How the lines of all its sources are joined to records.",
     ),
+    key(
+        "envelope",
+        Kind::Choice(ENVELOPES),
+        "that of the file",
+        "What a container runtime has written around lines.",
+    ),
+    key("file", Kind::Text, "`/var/log/SOURCE.log`", "Path of the file in which lines stand."),
 ];
 
 /// One of `feed`.
