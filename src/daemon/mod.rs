@@ -202,7 +202,8 @@ pub fn run(options: Options) -> Result<u8, RunError> {
             "owed to sinks that are not configured any more: kept until they are, or `tripline outbox drop --sink NAME`"
         );
     }
-    raise_file_limit();
+    // The other half is for the store, sockets and files that are read once.
+    let handles = raise_file_limit() / 2;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (inbox, inputs) = channel();
@@ -240,6 +241,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         set_aside,
     };
     let mut core = Core::new(setup, now);
+    core.limit_handles(handles);
     if let Some(source) = &stdin {
         core.open_pipe(source, "stdin", false, now);
         stdin_reader(source.clone(), inbox.clone())?;
@@ -770,8 +772,8 @@ fn stdin_reader(source: SourceName, inbox: Sender<Input>) -> std::io::Result<()>
     Ok(())
 }
 
-/// Every followed file costs a descriptor: take as many as the machine grants.
-pub(crate) fn raise_file_limit() {
+/// Every open file costs a descriptor: takes as many as the machine grants, and says how many that is.
+pub(crate) fn raise_file_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum || limit.maximum.is_none() {
@@ -780,6 +782,8 @@ pub(crate) fn raise_file_limit() {
             tracing::debug!(%error, "the limit of open files stays");
         }
     }
+    let granted = getrlimit(Resource::Nofile).current;
+    granted.and_then(|granted| usize::try_from(granted).ok()).unwrap_or(usize::MAX)
 }
 
 /// No core is written, and no other process of the same user looks inside: keys are in memory.

@@ -40,6 +40,8 @@ pub(crate) struct Bench<D: Disk> {
     pub(crate) saved: Saved,
     pub(crate) now: Timestamp,
     pub(crate) buffer: usize,
+    /// Handles of quiet files.
+    pub(crate) quiet: usize,
     pub(crate) told: Vec<String>,
     remembered: Vec<(Timestamp, FileId)>,
 }
@@ -48,11 +50,22 @@ impl<D: Disk> Bench<D> {
     pub(crate) fn new(sources: Vec<Source>) -> Bench<D> {
         let now = Timestamp::from_secs(1000);
         let saved = Saved::default();
-        Bench { sources, tail: None, saved, now, buffer: 4096, told: Vec::new(), remembered: Vec::new() }
+        Bench {
+            sources,
+            tail: None,
+            saved,
+            now,
+            buffer: 4096,
+            quiet: 512,
+            told: Vec::new(),
+            remembered: Vec::new(),
+        }
     }
 
     pub(crate) fn start(&mut self, disk: D) {
-        self.tail = Some(Tail::new(disk, &self.sources, &self.saved, self.now));
+        let mut tail = Tail::new(disk, &self.sources, &self.saved, self.now);
+        tail.handles.quiet = self.quiet;
+        self.tail = Some(tail);
     }
 
     /// Looks once and reads all that is ready; then commits.

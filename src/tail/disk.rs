@@ -53,6 +53,15 @@ pub struct Facts {
     pub kind: Kind,
 }
 
+/// What is hinted of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// It was written or cut.
+    Written,
+    /// Its last name is gone, and nothing was written before that.
+    Gone,
+}
+
 /// A failed look, in a form that can be kept and compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -167,7 +176,7 @@ pub trait Disk {
 
     /// The files whose hint has come since the last call, each once for each time it was asked for. `None`: some hints
     /// are lost, and all that were asked for are taken back.
-    fn woken(&mut self) -> Option<BTreeSet<FileId>>;
+    fn woken(&mut self) -> Option<BTreeMap<FileId, Hint>>;
 }
 
 /// An open file of this machine.
@@ -365,7 +374,7 @@ impl Disk for RealDisk {
         self.growth.unask(id);
     }
 
-    fn woken(&mut self) -> Option<BTreeSet<FileId>> {
+    fn woken(&mut self) -> Option<BTreeMap<FileId, Hint>> {
         self.growth.woken()
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use super::disk::{Disk, Facts, Kind};
+use super::disk::{Disk, Facts, Hint, Kind};
 use super::packed::{Broken, Packed};
 use super::reach::{LinkLeft, Reach};
 use crate::model::{FileId, Timestamp};
@@ -69,6 +69,8 @@ struct State {
     /// Whether hints about writes come, though they can be asked for.
     tells: bool,
     most_asked: usize,
+    /// How often those were written that are gone.
+    last_writes: BTreeMap<u64, u64>,
     /// Hints that did not fit.
     overflows: u64,
     changes: u64,
@@ -155,6 +157,7 @@ impl FakeDisk {
             hints: true,
             tells: true,
             most_asked: usize::MAX,
+            last_writes: BTreeMap::new(),
             overflows: 0,
             changes: 0,
             longest_read: None,
@@ -558,6 +561,7 @@ impl State {
         let dead = self.nodes.get(&serial).is_some_and(|node| node.links == 0 && node.opens == 0);
         if let Some(node) = dead.then(|| self.nodes.remove(&serial)).flatten() {
             self.free_inodes.insert(node.inode);
+            self.last_writes.insert(serial, node.writes);
         }
     }
 
@@ -715,20 +719,23 @@ impl Disk for FakeDisk {
         self.asked.remove(&id);
     }
 
-    fn woken(&mut self) -> Option<BTreeSet<FileId>> {
+    fn woken(&mut self) -> Option<BTreeMap<FileId, Hint>> {
         let state = self.state();
         let overflows = state.overflows;
-        let is_over = |serial: &u64, writes: &u64| {
-            state.nodes.get(serial).is_none_or(|node| node.writes != *writes || node.links == 0)
+        let hint = |serial: &u64, writes: &u64| match state.nodes.get(serial) {
+            Some(node) if node.writes != *writes => Some(Hint::Written),
+            Some(node) if node.links > 0 => None,
+            None if state.last_writes.get(serial) != Some(writes) => Some(Hint::Written),
+            _ => Some(Hint::Gone),
         };
-        let woken = self.asked.iter().filter(|(_, (serial, writes))| is_over(serial, writes));
-        let woken: BTreeSet<FileId> = woken.map(|(id, _)| *id).collect();
+        let woken = self.asked.iter().filter_map(|(id, (serial, writes))| Some((*id, hint(serial, writes)?)));
+        let woken: BTreeMap<FileId, Hint> = woken.collect();
         drop(state);
         if std::mem::replace(&mut self.overflown, overflows) != overflows {
             self.asked.clear();
             return None;
         }
-        self.asked.retain(|id, _| !woken.contains(id));
+        self.asked.retain(|id, _| !woken.contains_key(id));
         Some(woken)
     }
 }

@@ -17,6 +17,10 @@ pub(crate) const SHORTEST_PACE: Duration = Duration::from_millis(10);
 /// Between two looks at a quiet file, while there are few files.
 pub(crate) const LONGEST_PACE: Duration = Duration::from_millis(250);
 
+/// Looks that are further apart than this fall on the same moments, so that many of them are one turn.
+const BEAT: Duration = Duration::from_micros(BEAT_US.unsigned_abs());
+const BEAT_US: i64 = 1_000_000;
+
 /// What a rest without a line end at the end of a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TailKind {
@@ -217,6 +221,9 @@ impl Progress {
     ) -> Timestamp {
         let pace = (now.since(self.grown) / 8).clamp(SHORTEST_PACE, longest);
         let mut next = now.plus(pace);
+        if pace >= BEAT {
+            next = Timestamp(next.0 - next.0.rem_euclid(BEAT_US));
+        }
         if self.position.max(self.nuls) < self.size && self.flushed != Some(self.size) {
             next = next.min(self.grown.plus(flush));
         }

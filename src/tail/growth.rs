@@ -11,6 +11,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
 use rustix::io::Errno;
 
+use super::disk::Hint;
 use crate::model::FileId;
 
 /// Bytes of hints taken at once: some 500 of files, some 200 of names.
@@ -72,8 +73,8 @@ impl Growth {
     }
 
     /// As [`super::Disk::woken`].
-    pub(super) fn woken(&mut self) -> Option<BTreeSet<FileId>> {
-        let mut woken = BTreeSet::new();
+    pub(super) fn woken(&mut self) -> Option<BTreeMap<FileId, Hint>> {
+        let mut woken = BTreeMap::new();
         let Some(inotify) = &mut self.hints else { return Some(woken) };
         let mut buffer = [0; HINTS];
         for _ in 0..MOST_READS {
@@ -84,10 +85,11 @@ impl Growth {
                     self.files.clear();
                     return None;
                 }
-                // Also the end of a watch: of a file whose last name is gone nothing is told any more.
+                // What ends a watch without a write is that the last name is gone: nothing is told of it any more.
+                let what = if hint.mask.contains(EventMask::MODIFY) { Hint::Written } else { Hint::Gone };
                 for id in self.files.remove(&hint.wd.get_watch_descriptor_id()).unwrap_or_default() {
                     self.watches.remove(&id);
-                    woken.insert(id);
+                    woken.insert(id, what);
                 }
             }
         }

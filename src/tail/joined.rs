@@ -61,7 +61,8 @@ impl<D: Disk> Tail<D> {
         let file = self.files.get(&id).filter(|file| file.progress.position == 0);
         let before = file.and_then(|file| self.files.get(&file.before?));
         before.is_some_and(|before| {
-            let unseen = before.handle.is_none() && before.fault.is_none() && !before.leftover;
+            let unseen =
+                before.handle.is_none() && !before.parked && before.fault.is_none() && !before.leftover;
             !before.ended && (before.wants() || unseen)
         })
     }

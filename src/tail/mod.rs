@@ -11,14 +11,16 @@
 //! [`FileId`] of its own per source. Only a name that is provably absent starts an end; whatever cannot be looked
 //! at is kept. A file whose name is gone is read on until it has been quiet for 30 s.
 //!
-//! Deliberately absent: opening fewer files than are followed, compressed files but as what became of a known
-//! content.
+//! Deliberately absent: compressed files but as what became of a known content.
 
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
 #[rustfmt::skip] // Steps read as a sentence; one to a line they are a thousand lines.
 mod cases;
+#[cfg(test)]
+#[rustfmt::skip]
+mod cases_handles;
 #[cfg(test)]
 #[rustfmt::skip]
 mod cases_links;
@@ -48,6 +50,7 @@ mod mounts;
 mod note;
 mod opened;
 mod packed;
+mod parked;
 #[cfg(test)]
 mod random;
 mod reach;
@@ -63,7 +66,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use disk::{Disk, Facts, Fault, Kind, RealDisk};
+pub use disk::{Disk, Facts, Fault, Hint, Kind, RealDisk};
 pub use follow::TailKind;
 pub use note::{FileStatus, Loss, Note, Phase, Ready, Turn};
 pub use reach::Reach;
@@ -106,6 +109,8 @@ struct Followed<F> {
     born: Option<Timestamp>,
     links: u64,
     handle: Option<F>,
+    /// It has no handle because it is quiet, and is known as well as if it had.
+    parked: bool,
     progress: Progress,
     evidence: Evidence,
     /// The block that is being scanned, where only scanning can tell how far it will be consumed: of a source whose lines
@@ -214,6 +219,7 @@ pub struct Tail<D: Disk> {
     /// Records that may go on are read at once: there may be no later.
     hurried: bool,
     wakes: wake::Wakes,
+    handles: parked::Handles,
 }
 
 impl<D: Disk> Tail<D> {
@@ -248,6 +254,7 @@ impl<D: Disk> Tail<D> {
             unlinked: Vec::new(),
             hurried: false,
             wakes: wake::Wakes::new(now),
+            handles: parked::Handles::default(),
         };
         for row in saved.files.iter().filter(|row| !row.id.is_of_stream()) {
             let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
@@ -813,6 +820,7 @@ impl<F> Followed<F> {
             born: None,
             links: 1,
             handle: None,
+            parked: false,
             progress,
             evidence: Evidence::default(),
             block: Vec::new(),
@@ -865,7 +873,7 @@ impl<F> Followed<F> {
             Phase::Ended
         } else if self.leftover {
             Phase::Behind
-        } else if self.handle.is_none() || self.fault.is_some() {
+        } else if (self.handle.is_none() && !self.parked) || self.fault.is_some() {
             Phase::Unreadable
         } else if !self.progress.at_end() {
             Phase::Behind

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::continued::is_packed;
-use super::disk::{Disk, Fault, Kind};
+use super::disk::{Disk, Facts, Fault, Kind};
 use super::evidence::{self, Evidence};
-use super::follow::{LIVE_SPAN, Progress};
+use super::follow::{LIVE_SPAN, LONGEST_PACE, Progress};
 use super::glob::Listings;
 use super::reach::{LinkLeft, Reach};
 use super::{Backoff, Followed, Note, PathFault, SWEEP, Tail, originals, start};
@@ -43,12 +43,21 @@ const COPY_EVIDENCE: u64 = 64;
 struct Seen {
     /// Names of regular files.
     names: BTreeMap<PathBuf, Locator>,
-    /// The same the other way round; several names of one content in their order.
-    places: BTreeMap<Locator, Vec<PathBuf>>,
+    /// The same the other way round.
+    places: BTreeMap<Locator, Place>,
     /// Names and directories that could not be looked at.
     blind: BTreeMap<PathBuf, Fault>,
     /// What is left alone, and what it is.
     odd: BTreeMap<PathBuf, Kind>,
+}
+
+/// Where a content lies, and how it was there.
+#[derive(Debug)]
+struct Place {
+    /// Its names, in their order.
+    paths: Vec<PathBuf>,
+    size: u64,
+    modified: Timestamp,
 }
 
 impl Seen {
@@ -86,7 +95,9 @@ impl<D: Disk> Tail<D> {
             self.open_new(&source, &mut seen, &mut listings, &held_back, now);
             self.came_back(&source, &seen.names);
             self.tell_faults(&source, seen, now);
-            if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh) {
+            // What could not be opened yet is still there at first sight.
+            let all = !self.handles.short;
+            if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh && all) {
                 watched.fresh = false;
                 let first_seen = watched.first_seen;
                 self.notes.push(Note::SourceKnown(SavedSource { name: source, first_seen }));
@@ -100,7 +111,14 @@ impl<D: Disk> Tail<D> {
         self.swept_wall = self.wall;
         self.reconciled();
         let missing = self.files.values().any(|file| file.missing.is_some() && !file.ended);
-        let pace = if self.held_back.is_empty() && !missing { SWEEP * self.load() } else { UNSURE_PACE };
+        let unsure = !self.held_back.is_empty() || missing || std::mem::take(&mut self.handles.short);
+        // Only a sweep sees growth of a file that is parked without a hint.
+        let unasked = |file: &Followed<D::File>| file.parked && !file.wish.asked;
+        let pace = match unsure {
+            true => UNSURE_PACE,
+            false if self.files.values().any(unasked) => LONGEST_PACE * self.load(),
+            false => SWEEP * self.load(),
+        };
         self.next_sweep = now.plus(pace);
     }
 
@@ -125,7 +143,10 @@ impl<D: Disk> Tail<D> {
             let at = self.reach(source, &name);
             match self.disk.stat_path(at).map_err(Fault::from) {
                 Ok(facts) if facts.kind == Kind::File => {
-                    seen.places.entry(facts.locator.clone()).or_default().push(name.clone());
+                    let Facts { size, modified, .. } = facts;
+                    let place = seen.places.entry(facts.locator.clone());
+                    let place = place.or_insert(Place { paths: Vec::new(), size, modified });
+                    place.paths.push(name.clone());
                     seen.names.insert(name, facts.locator);
                 }
                 Ok(facts) => {
@@ -185,12 +206,23 @@ impl<D: Disk> Tail<D> {
             .map(|(id, _)| *id)
             .collect();
         for id in ids {
-            let Some(file) = self.files.get(&id).filter(|file| !file.leftover) else { continue };
+            let Some(file) = self.files.get_mut(&id).filter(|file| !file.leftover) else { continue };
             // What was compressed has another inode, and its own may be somebody else's by now.
+            let place = seen.places.get(&file.locator).filter(|_| !file.packed);
+            if let Some(place) = place.filter(|_| file.parked) {
+                file.wish.come |= file.progress.differs(place.size, place.modified);
+                if !file.wish.come && place.paths.contains(&file.path) {
+                    file.progress.unchanged_until(now);
+                    file.missing = None;
+                    continue;
+                }
+            }
             let place =
-                seen.places.get(&file.locator).filter(|_| !file.packed).map(|paths| {
-                    if paths.contains(&file.path) { file.path.clone() } else { paths[0].clone() }
-                });
+                place.map(
+                    |Place { paths, .. }| {
+                        if paths.contains(&file.path) { file.path.clone() } else { paths[0].clone() }
+                    },
+                );
             if file.handle.is_some() {
                 self.settle_name(id, place, seen, now);
             } else if self.readers.get(&(source.clone(), file.locator.clone())) != Some(&id) {
@@ -297,7 +329,14 @@ impl<D: Disk> Tail<D> {
 
     fn miss(&mut self, id: FileId, now: Timestamp) {
         let Some(file) = self.files.get_mut(&id) else { return };
-        if now.since(*file.missing.get_or_insert(now)) >= MISSING_SPAN {
+        if now.since(*file.missing.get_or_insert(now)) < MISSING_SPAN {
+            return;
+        }
+        if file.parked && !file.wish.come {
+            // It was read to its end, and nothing was written to it since.
+            self.notes.push(Note::Vanished { file: id });
+            self.end(id);
+        } else {
             self.lose(id, NOT_FOUND);
         }
     }
@@ -340,13 +379,20 @@ impl<D: Disk> Tail<D> {
     }
 
     /// Goes on with a known content at the exact byte, if it still is that content.
-    fn reopen(&mut self, id: FileId, path: PathBuf, outside: bool, now: Timestamp) {
+    pub(super) fn reopen(&mut self, id: FileId, path: PathBuf, outside: bool, now: Timestamp) {
+        if !self.has_room(now) {
+            return;
+        }
         let Some(file) = self.files.get_mut(&id) else { return };
         let Some(watched) = self.sources.get(&file.source) else { return };
         let disk = &mut self.disk;
         let position = file.progress.position;
+        let parked = file.parked;
         let opened = disk.open(watched.globs.reach(&path)).and_then(|handle| {
             let facts = disk.stat(&handle)?;
+            if parked {
+                return Ok((handle, facts, None));
+            }
             let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(&handle, offset, buf);
             // Taken before it is compared: a content that is cut in between must not vouch for itself.
             let taken = Evidence::take(&mut read, position)?;
@@ -369,6 +415,19 @@ impl<D: Disk> Tail<D> {
         file.missing = None;
         file.links = facts.links;
         file.born = facts.born;
+        if std::mem::take(&mut file.parked) {
+            file.handle = Some(handle);
+            file.progress.gone = outside.then_some(now);
+            if renamed {
+                let (source, before) = (file.source.clone(), file.former[0].clone());
+                self.leave(&source, &before, Some(&facts.locator), facts.born);
+                self.notes.push(Note::Renamed { file: id, path });
+            }
+            // The look that follows sees whether it is the same, as of any open file.
+            self.schedule_at(id, now);
+            self.look_at(id, now);
+            return;
+        }
         let Some(evidence) = evidence else {
             if outside && file.locator.generation.is_empty() {
                 return self.lose(id, "the file that was read holds other bytes now");
@@ -448,6 +507,9 @@ impl<D: Disk> Tail<D> {
         held_since: Timestamp,
         now: Timestamp,
     ) -> std::io::Result<()> {
+        if !self.has_room(now) {
+            return Ok(());
+        }
         let Some(watched) = self.sources.get(source) else { return Ok(()) };
         let handle = self.disk.open(watched.globs.reach(path))?;
         let facts = self.disk.stat(&handle)?;

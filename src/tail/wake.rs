@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::disk::Disk;
+use super::disk::{Disk, Hint};
 use super::follow::LONGEST_PACE;
 use super::{Backoff, Fault, Followed, Note, Tail};
 use crate::model::{FileId, Timestamp};
@@ -50,9 +50,9 @@ impl Wakes {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wish {
     /// The next write will be hinted.
-    asked: bool,
-    /// It has come, and no look has followed it yet.
-    come: bool,
+    pub(super) asked: bool,
+    /// It has come, or a sweep has seen a change, and no look has followed it yet.
+    pub(super) come: bool,
     /// It asked, and there are none where it lies.
     refused: bool,
     /// So many writes were not.
@@ -92,16 +92,23 @@ impl<D: Disk> Tail<D> {
         let woken = self.disk.woken();
         let overflown = woken.is_none();
         let woken = woken.unwrap_or_else(|| {
-            self.files.iter().filter(|(_, file)| file.wish.asked).map(|(id, _)| *id).collect()
+            let asked = self.files.iter().filter(|(_, file)| file.wish.asked);
+            asked.map(|(id, _)| (*id, Hint::Written)).collect()
         });
-        for id in woken {
+        for (id, hint) in woken {
             let Some(file) = self.files.get_mut(&id) else { continue };
-            (file.wish.asked, file.wish.come) = (false, true);
+            file.wish.asked = false;
+            file.wish.come |= hint == Hint::Written || !file.parked;
             if !overflown {
                 // Nothing had been told of it until the hints before were taken, so nothing had happened.
                 file.progress.unchanged_until(before);
             }
-            self.schedule_at(id, now);
+            match hint {
+                // Where it went, if it went, only a sweep can see.
+                Hint::Gone if file.parked => self.next_sweep = self.next_sweep.min(now),
+                Hint::Written if file.parked => self.unpark(id, now),
+                _ => self.schedule_at(id, now),
+            }
         }
     }
 
@@ -160,9 +167,14 @@ impl<D: Disk> Tail<D> {
         self.unask(id);
     }
 
+    /// A file is not to be glanced at.
+    pub(super) fn cool(&mut self, id: FileId) {
+        self.wakes.hot.remove(&id);
+    }
+
     /// A file needs no hint any more.
     pub(super) fn unask(&mut self, id: FileId) {
-        self.wakes.hot.remove(&id);
+        self.cool(id);
         if let Some(file) = self.files.get_mut(&id)
             && std::mem::take(&mut file.wish.asked)
         {
@@ -185,8 +197,13 @@ impl<D: Disk> Tail<D> {
 }
 
 impl<F> Followed<F> {
+    /// Whether it has not grown for a while.
+    pub(super) fn is_cold(&self, now: Timestamp) -> bool {
+        now.since(self.progress.grown) >= HOT
+    }
+
     fn is_hot(&self, now: Timestamp) -> bool {
-        self.handle.is_some() && !self.packed && !self.ended && now.since(self.progress.grown) < HOT
+        self.handle.is_some() && !self.packed && !self.ended && !self.is_cold(now)
     }
 
     /// Whether a hint about the next write would be of use, and can be expected. The kernel tells nothing of a file that

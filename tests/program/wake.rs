@@ -66,3 +66,31 @@ fn case_48_with_fewer_watches_than_directories_every_line_is_found_and_the_lack_
     let finished = running.stop().expect(0);
     assert_eq!(finished.talk().matches("no more watches").count(), 1);
 }
+
+#[test]
+fn case_49_with_256_descriptors_for_two_thousand_files_every_line_is_told_and_state_is_kept() {
+    const FILES: usize = 2000;
+    let rule = "[[rule]]\nname = \"disk\"\nsource = \"app\"\nmatch = 'disk (?<dev>\\S+) bad'\nby = [\"dev\"]\n\
+                severity = \"warning\"\nmax_raises = \"never\"\n";
+    let sandbox = sandbox(&TO_STDOUT.replace("app.log", "logs/*.log"), rule);
+    (0..FILES).for_each(|number| sandbox.write(&format!("logs/{number}.log"), "before\n"));
+    let bare = sandbox.command(&["run", "--config", "tripline.toml"]);
+    let mut command = Command::new("sh");
+    command.args(["-ec", "ulimit -n 256 && exec \"$@\"", "sh"]).arg(bare.get_program()).args(bare.get_args());
+    command.env_clear().envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(sandbox.path("")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::start(command);
+    running.metric("tripline_source_files{source=\"app\"}", |files| files >= FILES as f64);
+    for turn in ["one", "two"] {
+        for number in (0..FILES).step_by(5) {
+            sandbox.append(&format!("logs/{number}.log"), format!("disk {turn}{number} bad\n"));
+        }
+        let told: BTreeSet<String> =
+            (0..FILES / 5).map(|_| running.tells("disk", "warning")["labels"]["dev"].to_string()).collect();
+        assert_eq!(told.len(), FILES / 5);
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", running.id())).unwrap().count();
+        assert!(descriptors < 256 * 2 / 3, "{descriptors}");
+    }
+    let finished = running.stop().expect(0);
+    assert!(!finished.talk().contains("can not be read"), "{}", finished.talk());
+}

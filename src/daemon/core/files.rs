@@ -19,6 +19,11 @@ impl<D: Disk> Core<D> {
         self.take_notes(now);
     }
 
+    /// As [`tail::Tail::limit_handles`].
+    pub fn limit_handles(&mut self, most: usize) {
+        self.tail.limit_handles(most);
+    }
+
     /// As [`tail::Tail::glances`].
     pub fn glances(&self) -> Option<Duration> {
         self.tail.glances()

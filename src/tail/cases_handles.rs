@@ -1,0 +1,188 @@
+//! The same of more files than handles.
+
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::bench::{Bench, source};
+use super::fake::{Call, FakeDisk};
+use super::Phase;
+use crate::model::Timestamp;
+
+fn at(name: &str) -> PathBuf {
+    Path::new("/d").join(name)
+}
+
+/// So many files with a line each, followed from their ends with so many handles.
+fn world(files: usize, handles: usize) -> (FakeDisk, Bench<FakeDisk>) {
+    let disk = FakeDisk::new();
+    disk.mkdir(Path::new("/d")).unwrap();
+    (0..files).for_each(|number| disk.append(&at(&format!("{number}.log")), b"old\n").unwrap());
+    let mut bench = Bench::new(vec![source("s", &["/d/*.log"])]);
+    bench.start(disk.clone());
+    bench.tail.as_mut().unwrap().limit_handles(handles);
+    pass(&mut bench, &disk, 0);
+    pass(&mut bench, &disk, 60_000);
+    bench.told.clear();
+    (disk, bench)
+}
+
+fn pass(bench: &mut Bench<FakeDisk>, disk: &FakeDisk, ms: i64) {
+    bench.now = Timestamp(bench.now.0 + ms * 1000);
+    disk.set_time(bench.now);
+    bench.round();
+}
+
+/// How many lines were told, each once.
+fn lines(told: &[String]) -> usize {
+    let mut lines: Vec<&str> = told.iter().filter(|told| !told.starts_with("blind")).filter_map(|line| Some(line.split_once(':')?.1)).collect();
+    let all = lines.len();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), all, "each once: {told:?}");
+    all
+}
+
+#[test]
+fn case_22_what_is_written_at_any_moment_of_giving_up_a_handle_is_told_once() {
+    for hints in [true, false] {
+        let mut parked = 0;
+        for calls in 0..60 {
+            let (disk, mut bench) = world(2, 2);
+            disk.keep_hints(hints);
+            disk.append(&at("new.log"), b"").unwrap();
+            disk.defer(calls);
+            disk.append(&at("0.log"), b"late\n").unwrap();
+            pass(&mut bench, &disk, 1000);
+            parked += usize::from(bench.tail.as_ref().unwrap().files.values().any(|file| file.parked));
+            disk.catch_up();
+            pass(&mut bench, &disk, 250);
+            pass(&mut bench, &disk, 1000);
+            assert_eq!(lines(&bench.told), 1, "{hints} {calls}: {:?}", bench.told);
+            assert!(disk.open_files() <= 2);
+        }
+        assert!(parked > 30, "{parked}");
+    }
+}
+
+#[test]
+fn case_23_many_times_as_many_files_as_handles_are_all_read_soon_after_they_are_all_written() {
+    let (disk, mut bench) = world(600, 30);
+    for turn in 0..2 {
+        for number in 0..600 {
+            disk.append(&at(&format!("{number}.log")), format!("{turn} {number}\n").as_bytes()).unwrap();
+        }
+        for _ in 0..30 {
+            pass(&mut bench, &disk, 100);
+            assert!(disk.open_files() <= 30);
+        }
+        assert_eq!(lines(&bench.told), 600 * (turn + 1));
+    }
+}
+
+#[test]
+fn case_23_files_that_are_unread_at_first_sight_wait_for_their_turn_and_begin_where_they_should() {
+    let disk = FakeDisk::new();
+    for number in 0..200 {
+        disk.append(&at(&format!("{number}.log")), format!("{number} one\n{number} two\n").as_bytes()).unwrap();
+    }
+    let begin = crate::settings::Start::Last(8);
+    let mut bench = Bench::new(vec![crate::settings::Source { start: begin, ..source("s", &["/d/*.log"]) }]);
+    bench.start(disk.clone());
+    bench.tail.as_mut().unwrap().limit_handles(16);
+    for _ in 0..30 {
+        pass(&mut bench, &disk, 100);
+        assert!(disk.open_files() <= 16);
+    }
+    assert_eq!(lines(&bench.told), 200);
+    assert!(!bench.told.iter().any(|line| line.ends_with("one")));
+}
+
+#[test]
+fn case_49_handles_that_others_have_taken_delay_and_lose_nothing() {
+    let (disk, mut bench) = world(500, 32);
+    assert!(disk.open_files() <= 32);
+    for turn in 0..20 {
+        // Others take nearly all there are, and give them back.
+        disk.limit_open(if turn % 4 < 2 { 2 } else { 64 });
+        for number in 0..50 {
+            disk.append(&at(&format!("{}.log", number * 10)), format!("{turn} {number}\n").as_bytes()).unwrap();
+        }
+        pass(&mut bench, &disk, 500);
+    }
+    disk.limit_open(usize::MAX);
+    for _ in 0..50 {
+        pass(&mut bench, &disk, 1000);
+    }
+    assert_eq!(lines(&bench.told), 20 * 50);
+    assert!(disk.open_files() <= 32);
+    let tail = bench.tail.as_ref().unwrap();
+    assert!(tail.status().iter().all(|file| file.phase == Phase::AtEnd && file.problem.is_none()));
+}
+
+#[test]
+fn case_53_quiet_files_have_few_handles_and_are_left_alone() {
+    let (disk, mut bench) = world(800, usize::MAX);
+    assert!(disk.open_files() <= 512);
+    pass(&mut bench, &disk, 60_000);
+    // A turn of all that is due in a second, whatever that is.
+    let begin = bench.now;
+    let mut turns = 0;
+    while bench.now.since(begin).as_secs() < 20 {
+        let wake = bench.tail.as_ref().unwrap().next_wake();
+        let ms = i64::try_from(wake.since(bench.now).as_millis()).unwrap();
+        pass(&mut bench, &disk, ms.max(1));
+        turns += 1;
+    }
+    assert!(turns <= 2 * 20 + 2, "{turns}");
+    assert!(bench.told.is_empty(), "{:?}", bench.told);
+}
+
+#[test]
+fn a_file_without_a_handle_is_found_again_under_any_name_of_its_directory() {
+    let (disk, mut bench) = world(20, 8);
+    let parked = |bench: &Bench<FakeDisk>| bench.tail.as_ref().unwrap().files[&crate::model::FileId(1)].parked;
+    assert!(parked(&bench));
+    disk.rename(&at("0.log"), &at("0.1")).unwrap();
+    disk.append(&at("0.log"), b"next\n").unwrap();
+    disk.append(&at("0.1"), b"late\n").unwrap();
+    pass(&mut bench, &disk, 20);
+    pass(&mut bench, &disk, 1000);
+    assert_eq!(bench.told, ["name 1 0.1", "open 21 0.log at 0", "1:late", "21:next"]);
+}
+
+#[test]
+fn a_quiet_file_without_a_handle_that_is_deleted_is_no_loss_and_one_that_was_written_is() {
+    for (written, told) in [(false, ["gone 1", "end 1"]), (true, ["lost 1 from 4", "end 1"])] {
+        let (disk, mut bench) = world(20, 8);
+        if written {
+            disk.append(&at("0.log"), b"late\n").unwrap();
+        }
+        disk.unlink(&at("0.log")).unwrap();
+        for _ in 0..8 {
+            pass(&mut bench, &disk, 100);
+        }
+        assert_eq!(bench.told, told);
+    }
+}
+
+#[test]
+fn a_file_that_can_not_be_opened_when_it_is_written_is_told_and_read_later() {
+    let (disk, mut bench) = world(20, 8);
+    disk.fail(Call::Open, Some(&at("0.log")), Errno::ACCESS.raw_os_error());
+    disk.append(&at("0.log"), b"late\n").unwrap();
+    pass(&mut bench, &disk, 20);
+    assert_eq!(bench.told, ["blind 1 0.log: Permission denied"]);
+    disk.heal();
+    pass(&mut bench, &disk, 1000);
+    assert_eq!(bench.told[1..], ["sees 1 0.log", "1:late"]);
+}
+
+#[test]
+fn another_content_in_the_place_of_one_without_a_handle_is_read_from_its_beginning() {
+    let (disk, mut bench) = world(20, 8);
+    disk.truncate(&at("0.log"), 0).unwrap();
+    disk.append(&at("0.log"), b"new\nlonger\n").unwrap();
+    pass(&mut bench, &disk, 20);
+    assert_eq!(bench.told, ["cut 1 to 21 lost 0", "end 1", "open 21 0.log at 0", "21:new", "21:longer"]);
+}
