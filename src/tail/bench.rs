@@ -39,6 +39,8 @@ pub(crate) struct Bench<D: Disk> {
     pub(crate) tail: Option<Tail<D>>,
     pub(crate) saved: Saved,
     pub(crate) now: Timestamp,
+    /// By how much the wall clock is ahead of `now`, in microseconds.
+    pub(crate) wall_ahead: i64,
     pub(crate) buffer: usize,
     /// Handles of quiet files.
     pub(crate) quiet: usize,
@@ -55,6 +57,7 @@ impl<D: Disk> Bench<D> {
             tail: None,
             saved,
             now,
+            wall_ahead: 0,
             buffer: 4096,
             quiet: 512,
             told: Vec::new(),
@@ -68,10 +71,16 @@ impl<D: Disk> Bench<D> {
         self.tail = Some(tail);
     }
 
+    /// What the wall clock shows.
+    pub(crate) fn wall(&self) -> Timestamp {
+        Timestamp(self.now.0 + self.wall_ahead)
+    }
+
     /// Looks once and reads all that is ready; then commits.
     pub(crate) fn round(&mut self) {
+        let wall = self.wall();
         let tail = self.tail.as_mut().expect("started");
-        tail.look(self.now, self.now);
+        tail.look(self.now, wall);
         assert!(tail.next_wake() > self.now, "the next wake-up lies after now");
         let mut buffer = vec![0; self.buffer];
         loop {

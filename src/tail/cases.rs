@@ -8,11 +8,12 @@ use rustix::io::Errno;
 
 use super::bench::{Bench, source};
 use super::disk::Disk;
+use super::evidence::Evidence;
 use super::reach::Reach;
 use super::fake::{Call, FakeDisk, FakeFile};
 use super::Phase;
 use crate::model::{FileId, Timestamp};
-use crate::settings::Source;
+use crate::settings::{Source, Start as Begin};
 
 #[derive(Clone)]
 pub(super) enum Step {
@@ -121,7 +122,7 @@ pub(super) fn check_source(source: Source, steps: &[Step], expected: &[&str]) {
 }
 
 /// Compressed as the name says.
-fn pack(name: &str, text: &[u8]) -> Vec<u8> {
+pub(super) fn pack(name: &str, text: &[u8]) -> Vec<u8> {
     if name.ends_with(".zst") {
         return ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest);
     }
@@ -141,8 +142,46 @@ fn what_is_there_at_first_sight_is_begun_by_policy_and_what_comes_later_at_its_b
         "1:new",
         "2:first",
     ]);
-    // Case 34, also while nobody was looking.
+}
+
+#[test]
+fn case_34_a_file_that_is_born_later_is_read_from_its_beginning_also_if_nobody_looked() {
+    check(LOGS, &[Start, Add("a.log", "1\n2\n"), Tick(1000)], &["open 1 a.log at 0", "1:1", "1:2"]);
     check(LOGS, &[Start, Stop, Add("a.log", "1\n2\n"), Start], &["open 1 a.log at 0", "1:1", "1:2"]);
+}
+
+#[test]
+fn case_33_a_file_that_lives_for_a_quarter_of_a_second_is_read() {
+    let life = [Add("p.log", "x\n"), Tick(250), Delete("p.log"), Tick(250)];
+    let steps = [&[Start, Tick(1000)], &life[..], &life[..]].concat();
+    check(LOGS, &steps, &["open 1 p.log at 0", "1:x", "gone 1", "open 2 p.log at 0", "2:x", "gone 2"]);
+}
+
+#[test]
+fn case_28_what_an_editor_has_saved_is_a_new_content_and_its_rest_is_read_once() {
+    // As `sed -i` and most editors do: a new file takes the name.
+    check(LOGS, &[
+        Start, Add("a.log", "1\n2\n"), Tick(1000), Add("a.tmp", "1\n2\n3\n"), Move("a.tmp", "a.log"), Tick(1000),
+        Add("a.log", "4\n"), Tick(1000),
+    ], &["open 1 a.log at 0", "1:1", "1:2", "replaced 1", "open 2 a.log at 0", "2:1", "2:2", "2:3", "2:4"]);
+}
+
+#[test]
+fn case_12_what_is_known_of_a_file_says_of_how_many_bytes_it_is_known() {
+    let disk = FakeDisk::new();
+    disk.append(Path::new("/d/a.log"), &b"line\n".repeat(400)).unwrap();
+    let mut bench = Bench::new(vec![Source { start: Begin::Beginning, ..source("s", LOGS) }]);
+    bench.start(disk.clone());
+    bench.round();
+    bench.told.clear();
+    for len in [64, 256, 1000] {
+        // As a version would have saved it that looks at fewer bytes.
+        let evidence = Evidence::take(|offset, buf| disk.clone().read_at(&disk.clone().open(Reach::whole(Path::new("/d/a.log")))?, offset, buf), len).unwrap();
+        bench.saved.files[0].head = evidence.head();
+        bench.start(disk.clone());
+        bench.round();
+    }
+    assert_eq!(bench.told, ["open 1 a.log at 2000"; 3]);
 }
 
 #[test]

@@ -80,3 +80,15 @@ fn what_is_missing_of_a_compressed_log_is_told() {
         READ, &["open 1 a.log.1.gz at 4", "1:3", "packed 1 lost 1 from 6", "end 1"],
     ].concat());
 }
+
+#[test]
+fn inodes_that_are_used_again_make_no_log_of_what_is_compressed_and_hide_no_other() {
+    check(LOG, &[
+        Births(false), Start, Add("a.log", ""), Tick(1000), Stop, Delete("a.log"), Add("a.log.1.gz", "raw\n"), Start,
+        Tick(1000), Tick(1000),
+    ], &["open 1 a.log at 0", "lost 1 from 0", "end 1"]);
+    let more = [Start, Add("b.log", "n\n"), Tick(1000)];
+    check(&["/d/*.log"], &[&[Births(false)], &packed("a.log.1", "a.log.1.gz", &more)[..]].concat(), &[
+        READ, &["open 1 a.log.1.gz at 4", "1:3", "open 2 b.log at 0", "2:n"],
+    ].concat());
+}

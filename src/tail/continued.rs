@@ -75,6 +75,11 @@ impl<D: Disk> Tail<D> {
         file.links = facts.links;
         file.handle = Some(handle);
         file.packed = true;
+        // What it was in is gone, and where that lay another file may lie by now.
+        let reader = (file.source.clone(), file.locator.clone());
+        if self.readers.get(&reader) == Some(&id) {
+            self.readers.remove(&reader);
+        }
         file.missing = None;
         let renamed = file.path != path;
         if renamed {

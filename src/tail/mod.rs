@@ -314,6 +314,17 @@ impl<D: Disk> Tail<D> {
         if now >= self.next_sweep {
             self.sweep(now);
         }
+        if self.look_at_due(now) {
+            self.sweep(now);
+            // What the sweep has found out may be due at once, and need another one in its turn.
+            if self.look_at_due(now) {
+                self.next_sweep = self.next_sweep.min(now.plus(HINT_PACE));
+            }
+        }
+    }
+
+    /// Looks at the files that are due. True: names have moved.
+    fn look_at_due(&mut self, now: Timestamp) -> bool {
         let mut names_moved = false;
         while let Some(&(due, id)) = self.schedule.first() {
             if due > now {
@@ -322,9 +333,7 @@ impl<D: Disk> Tail<D> {
             self.schedule.pop_first();
             names_moved |= self.look_at(id, now);
         }
-        if names_moved {
-            self.sweep(now);
-        }
+        names_moved
     }
 
     /// Makes the next [`Tail::look`] reconcile all names and look at every open file, whenever that were due.

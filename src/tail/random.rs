@@ -9,13 +9,19 @@ use proptest::prelude::*;
 use rustix::io::Errno;
 
 use super::bench::{Bench, source};
+use super::cases::pack;
 use super::fake::{Call, FakeDisk};
 use crate::saved::Saved;
 use crate::settings::Start;
 
-/// Names of the glob, and names outside it.
-const INSIDE: [&str; 3] = ["a.log", "b.log", "c.log"];
+/// Names that fit the globs, the last one in a directory of its own, and names that fit none.
+const INSIDE: [&str; 4] = ["a.log", "b.log", "c.log", "e/d.log"];
 const OUTSIDE: [&str; 3] = ["a.1", "b.1", "c.1"];
+/// The name that stands in that directory.
+const BELOW: usize = 3;
+/// A symbolic link that a glob names; it leads to a name outside.
+const LINK: &str = "/d/cur";
+const NAMES: usize = INSIDE.len() + OUTSIDE.len();
 /// The oracle lets go of a nameless file earlier than the tail does, as it notices the loss of a name later.
 const HELD: Duration = Duration::from_secs(25);
 
@@ -27,10 +33,34 @@ enum Deed {
         lines: usize,
         half: usize,
     },
-    /// Renames to a name inside (below 3) or outside.
     Rename {
         from: usize,
         to: usize,
+    },
+    /// Gives a file another name besides.
+    Link {
+        from: usize,
+        to: usize,
+    },
+    /// Lets the symbolic link lead elsewhere.
+    Swap {
+        to: usize,
+    },
+    /// Renames the directory away, or removes it with all that is in it; the next file makes it again.
+    Unmake {
+        away: bool,
+    },
+    /// The file can not be opened from now on.
+    Deny {
+        name: usize,
+    },
+    /// Compresses a file outside.
+    Pack {
+        name: usize,
+    },
+    /// Sets the wall clock.
+    Jump {
+        seconds: i64,
     },
     Delete {
         name: usize,
@@ -56,10 +86,16 @@ enum Deed {
 
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
-        12 => (0..6usize, 0..4usize, 0..7usize).prop_map(|(name, lines, half)| Deed::Append { name, lines, half }),
-        4 => (0..3usize, 0..6usize).prop_map(|(from, to)| Deed::Rename { from, to }),
-        2 => (0..6usize).prop_map(|name| Deed::Delete { name }),
-        2 => (0..6usize).prop_map(|name| Deed::Cut { name }),
+        14 => (0..NAMES, 0..4usize, 0..7usize).prop_map(|(name, lines, half)| Deed::Append { name, lines, half }),
+        4 => (0..BELOW, 0..NAMES).prop_map(|(from, to)| Deed::Rename { from, to }),
+        1 => (0..NAMES, 0..NAMES).prop_map(|(from, to)| Deed::Link { from, to }),
+        2 => (INSIDE.len()..NAMES).prop_map(|to| Deed::Swap { to }),
+        1 => any::<bool>().prop_map(|away| Deed::Unmake { away }),
+        1 => (0..NAMES).prop_map(|name| Deed::Deny { name }),
+        1 => (INSIDE.len()..NAMES).prop_map(|name| Deed::Pack { name }),
+        1 => (-100_000i64..100_000).prop_map(|seconds| Deed::Jump { seconds }),
+        2 => (0..NAMES).prop_map(|name| Deed::Delete { name }),
+        2 => (0..NAMES).prop_map(|name| Deed::Cut { name }),
         10 => prop_oneof![3 => 1000..1500u32, 1 => 1..300u32, 1 => 5000..12_000u32].prop_map(|ms| Deed::Round { ms }),
         3 => Just(Deed::Commit),
         1 => Just(Deed::Crash),
@@ -74,7 +110,11 @@ fn deed() -> impl Strategy<Value = Deed> {
 /// A file as the oracle knows it.
 #[derive(Debug, Default)]
 struct Known {
-    name: Option<usize>,
+    names: BTreeSet<usize>,
+    /// It can not be opened.
+    denied: bool,
+    /// It was quiet for so long under a name outside that it may be forgotten, and would be new if it came back.
+    over: bool,
     /// Numbers of its complete lines.
     lines: Vec<u32>,
     /// What is missing of its last line, with its number.
@@ -95,7 +135,7 @@ struct Known {
 }
 
 fn path(name: usize) -> PathBuf {
-    Path::new("/d").join(INSIDE.iter().chain(&OUTSIDE).nth(name).expect("six names"))
+    Path::new("/d").join(INSIDE.iter().chain(&OUTSIDE).nth(name).expect("a name"))
 }
 
 fn text(number: u32) -> String {
@@ -109,6 +149,9 @@ struct World {
     files: Vec<Known>,
     next_line: u32,
     blind: bool,
+    /// Where the symbolic link leads.
+    target: Option<usize>,
+    unmade: usize,
     committed: (Saved, usize),
 }
 
@@ -117,42 +160,96 @@ impl World {
         let disk = FakeDisk::new();
         disk.keep_births(births);
         disk.mkdir(Path::new("/d")).unwrap();
-        let mut source = source("s", &["/d/*.log"]);
+        let mut source = source("s", &["/d/*.log", "/d/e/*.log", LINK]);
         source.start = Start::Beginning;
         let mut bench = Bench::new(vec![source]);
         bench.buffer = buffer;
         bench.quiet = quiet;
-        disk.set_time(bench.now);
+        disk.set_time(bench.wall());
         bench.start(disk.clone());
         bench.round();
         let committed = (bench.saved.clone(), 0);
-        World { disk, bench, files: Vec::new(), next_line: 0, blind: false, committed }
+        World {
+            disk,
+            bench,
+            files: Vec::new(),
+            next_line: 0,
+            blind: false,
+            target: None,
+            unmade: 0,
+            committed,
+        }
     }
 
     fn at(&mut self, name: usize) -> Option<&mut Known> {
-        self.files.iter_mut().find(|file| file.name == Some(name))
+        self.files.iter_mut().find(|file| file.names.contains(&name))
     }
 
     fn run(&mut self, deed: &Deed) {
         match *deed {
             Deed::Append { name, lines, half } => self.append(name, lines, half),
             Deed::Rename { from, to } => {
-                if from != to && self.disk.rename(&path(from), &path(to)).is_ok() {
+                // Two names of one file stay what they are.
+                let one = self.at(from).is_some_and(|file| file.names.contains(&to));
+                if to != BELOW && !one && self.disk.rename(&path(from), &path(to)).is_ok() {
                     if let Some(over) = self.at(to) {
-                        over.name = None;
+                        over.names.remove(&to);
                     }
-                    self.at(from).expect("the disk had it").name = Some(to);
+                    let names = &mut self.at(from).expect("the disk had it").names;
+                    names.remove(&from);
+                    names.insert(to);
                 }
+            }
+            Deed::Link { from, to } => {
+                let apart = from != BELOW && to != BELOW && self.at(from).is_some_and(|file| !file.over);
+                if apart && self.disk.link(&path(from), &path(to)).is_ok() {
+                    self.at(from).expect("the disk had it").names.insert(to);
+                }
+            }
+            Deed::Swap { to } if self.at(to).is_some_and(|file| file.over) => {}
+            Deed::Swap { to } => {
+                let _ = self.disk.unlink(Path::new(LINK));
+                self.disk.symlink(&path(to), Path::new(LINK)).unwrap();
+                self.target = Some(to);
+            }
+            Deed::Unmake { away } => {
+                let dir = Path::new("/d/e");
+                self.unmade += 1;
+                let gone = match away {
+                    true => self.disk.rename(dir, Path::new(&format!("/d/e{}", self.unmade))),
+                    false => self.disk.unlink(dir),
+                };
+                if let Some(file) = self.at(BELOW).filter(|_| gone.is_ok()) {
+                    file.names.clear();
+                }
+            }
+            Deed::Deny { name } => {
+                if self.at(name).is_some() {
+                    self.disk.fail(Call::Open, Some(&path(name)), Errno::ACCESS.raw_os_error());
+                    self.at(name).expect("just seen").denied = true;
+                }
+            }
+            Deed::Pack { name } => {
+                if let Ok(text) = self.disk.content(&path(name)) {
+                    let packed = path(name).with_extension("1.gz");
+                    let _ = self.disk.unlink(&packed);
+                    self.disk.append(&packed, &pack("gz", &text)).unwrap();
+                    self.run(&Deed::Delete { name });
+                }
+            }
+            Deed::Jump { seconds } => {
+                self.bench.wall_ahead = seconds * 1_000_000;
+                self.disk.set_time(self.bench.wall());
             }
             Deed::Delete { name } => {
                 if self.disk.unlink(&path(name)).is_ok() {
-                    self.at(name).expect("the disk had it").name = None;
+                    self.at(name).expect("the disk had it").names.remove(&name);
                 }
             }
             Deed::Cut { name } => {
                 // Cut and written to the same size within one tick of the file's time: nothing would show it.
                 self.bench.now = self.bench.now.plus(Duration::from_millis(20));
-                self.disk.set_time(self.bench.now);
+                self.disk.set_time(self.bench.wall());
                 if self.disk.truncate(&path(name), 0).is_ok() {
                     let file = self.at(name).expect("the disk had it");
                     file.written += usize::from(!file.lines.is_empty() || file.half.is_some());
@@ -164,7 +261,7 @@ impl World {
             }
             Deed::Round { ms } => {
                 self.bench.now = self.bench.now.plus(Duration::from_millis(ms.into()));
-                self.disk.set_time(self.bench.now);
+                self.disk.set_time(self.bench.wall());
                 if self.bench.tail.is_some() {
                     self.bench.round();
                     self.judge(ms >= 1000);
@@ -205,16 +302,17 @@ impl World {
             Deed::Heal => {
                 self.disk.heal();
                 self.blind = false;
+                self.files.iter_mut().for_each(|file| file.denied = false);
             }
         }
     }
 
     fn append(&mut self, name: usize, lines: usize, half: usize) {
         if self.at(name).is_none() {
-            if name >= INSIDE.len() {
+            if name >= INSIDE.len() && self.target != Some(name) {
                 return;
             }
-            self.files.push(Known { name: Some(name), ..Known::default() });
+            self.files.push(Known { names: BTreeSet::from([name]), ..Known::default() });
         }
         let mut next = self.next_line;
         let file = self.at(name).expect("just made");
@@ -249,9 +347,9 @@ impl World {
             assert!(seen.insert(number), "told twice: {told}");
             assert!(last.insert(file, number).is_none_or(|before| before < number), "out of order: {told}");
         }
-        let now = self.bench.now;
+        let (now, target) = (self.bench.now, self.target);
         for file in &mut self.files {
-            let inside = file.name.is_some_and(|name| name < INSIDE.len());
+            let inside = file.names.iter().any(|name| *name < INSIDE.len() || target == Some(*name));
             if inside || file.was_inside || file.written != file.written_at_round {
                 file.quiet_from = now;
             }
@@ -260,22 +358,22 @@ impl World {
             if !whole {
                 continue;
             }
+            if now.since(file.quiet_from) >= HELD {
+                (file.open, file.tracked, file.over) = (false, false, true);
+                continue;
+            }
             // Without a handle it can be read only as long as it can be opened.
-            file.open &= self.bench.quiet > 1 || (!self.blind && file.name.is_some());
+            file.open &= self.bench.quiet > 1 || (!self.blind && !file.denied && !file.names.is_empty());
             file.tracked &= file.open || !file.cut;
             file.cut = false;
-            if !self.blind && (inside || (file.tracked && file.name.is_some())) {
+            if !self.blind && !file.denied && (inside || (file.tracked && !file.names.is_empty())) {
                 file.open = true;
                 file.tracked = true;
             }
-            if file.name.is_none() && !file.open {
+            if file.names.is_empty() && !file.open {
                 file.tracked = false;
             }
             if !file.open {
-                continue;
-            }
-            if now.since(file.quiet_from) >= HELD {
-                (file.open, file.tracked) = (false, false);
                 continue;
             }
             for line in &file.lines {
@@ -286,7 +384,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(600), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(2000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_line_that_could_be_seen_is_told_once_and_in_order(

@@ -363,8 +363,9 @@ impl<D: Disk> Tail<D> {
             Err(fault) => return Sibling::Unknown(fault),
         };
         let mut unknown = None;
-        for (name, _) in entries.iter().filter(|(_, kind)| **kind == Kind::File) {
-            let path = dir.join(name);
+        // What is compressed is another file, though it may have the inode that was free.
+        let files = entries.iter().filter(|(_, kind)| **kind == Kind::File).map(|(name, _)| dir.join(name));
+        for path in files.filter(|path| !is_packed(path)) {
             let at = self.reach(source, &path);
             match self.disk.stat_path(at).map_err(Fault::from) {
                 Ok(facts) if facts.locator == *locator && facts.kind == Kind::File => {

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
+use super::is_installed;
 use crate::support::sandbox::{Out, Peer, Running, Sandbox, parse};
 use crate::support::script::{Received, Step};
 
-const PROGRAM: &str = "prometheus-alertmanager";
+pub(super) const PROGRAM: &str = "prometheus-alertmanager";
 
 /// A disk that is bad until it is good, and one that may get worse.
 const RULES: &str = r#"
@@ -31,20 +32,6 @@ summary  = "disk {dev}"
 pub(super) struct Alertmanager {
     running: Running,
     pub(super) address: String,
-}
-
-/// True if the program is there; a sentence on stderr if not, which CI does not put up with.
-#[expect(clippy::print_stderr, reason = "a test that checks nothing must not look like one that passed")]
-pub(super) fn is_here() -> bool {
-    let found = Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if found.is_ok() {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "`{PROGRAM}` is missing: `.ci/run` installs it");
-    eprintln!(
-        "NOT CHECKED: there is no `{PROGRAM}`, so this test has looked at nothing; install the Debian package"
-    );
-    false
 }
 
 impl Alertmanager {
@@ -156,7 +143,7 @@ impl Cluster {
 
 #[test]
 fn what_an_alertmanager_is_told_is_heard_by_somebody_though_it_is_killed_in_between() {
-    if !is_here() {
+    if !is_installed(PROGRAM) {
         return;
     }
     let Cluster { home, witnesses, mut instances, sandbox, mut running } = Cluster::start(&["one"]);
@@ -184,7 +171,7 @@ fn what_an_alertmanager_is_told_is_heard_by_somebody_though_it_is_killed_in_betw
 
 #[test]
 fn while_tripline_is_away_nothing_is_announced_as_over_and_what_fires_outlives_a_stop() {
-    if !is_here() {
+    if !is_installed(PROGRAM) {
         return;
     }
     let Cluster { home: _home, witnesses, instances, sandbox, running } = Cluster::start(&["one"]);
@@ -220,7 +207,7 @@ fn while_tripline_is_away_nothing_is_announced_as_over_and_what_fires_outlives_a
 
 #[test]
 fn every_instance_of_a_cluster_is_told_everything_whatever_becomes_of_the_others() {
-    if !is_here() {
+    if !is_installed(PROGRAM) {
         return;
     }
     let Cluster { home, witnesses, mut instances, sandbox, running } = Cluster::start(&["one", "two"]);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::alertmanager::{self, Alertmanager};
 use super::chats::{CHATS, Chat};
-use super::{LOAD, status_page};
+use super::{LOAD, is_installed, status_page};
 use crate::support::sandbox::{Out, Peer, Running, Sandbox, told};
 use crate::support::script::{Received, Step};
 use crate::support::status_page::{KEY, PAGE, StatusPage};
@@ -220,7 +220,7 @@ fn story(words: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_sink_hears_the_same_story() {
-    if !alertmanager::is_here() {
+    if !is_installed(alertmanager::PROGRAM) {
         return;
     }
     let everyone = Everyone::new();
@@ -267,7 +267,7 @@ fn every_sink_hears_the_same_story() {
 
 #[test]
 fn a_program_that_is_killed_twenty_times_misses_nothing_at_any_sink() {
-    if !alertmanager::is_here() {
+    if !is_installed(alertmanager::PROGRAM) {
         return;
     }
     let everyone = Everyone::new();

@@ -32,6 +32,8 @@ mod hostile;
 mod life;
 /// What stands in files: ends of lines, bytes, lengths, names.
 mod lines;
+/// Logs that the real `logrotate` rotates.
+mod logrotate;
 /// Names of files that were chosen to do harm, and what is no file at all.
 mod names;
 mod outbox;
@@ -52,6 +54,8 @@ mod streams;
 mod tellers;
 /// How the kernel tells of files, and what happens when it does not.
 mod wake;
+
+use std::process::{Command, Stdio};
 
 /// Rules over a source `app`: a disk that is bad until it is good.
 const DISK: &str = r#"
@@ -111,6 +115,20 @@ listen = "127.0.0.1:0"
 name = "app"
 files = ["app.log"]
 "#;
+
+/// True if a program is there; a sentence on stderr if not, which CI does not put up with.
+#[expect(clippy::print_stderr, reason = "a test that checks nothing must not look like one that passed")]
+fn is_installed(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_ok() {
+        return true;
+    }
+    assert!(std::env::var_os("CI").is_none(), "`{program}` is missing: `.ci/run` installs it");
+    eprintln!(
+        "NOT CHECKED: there is no `{program}`, so this test has looked at nothing; install the Debian package"
+    );
+    false
+}
 
 /// A sandbox with a configuration, these rules and an empty `app.log`.
 fn sandbox(config: &str, rules: &str) -> crate::support::sandbox::Sandbox {
