@@ -435,6 +435,12 @@ impl Engine {
             let hit = clean.as_ref().map_or(hit, KeptMatch::seen);
             let time =
                 self.clocks.record_time(read.file, hit.stamp, read.arrival, &mut self.output.odd_stamps);
+            if live && hit.at.file != read.file {
+                // A record that began in another file overtakes nothing of that one either.
+                while let Some(timed) = self.merge.pop_of(hit.at.file) {
+                    self.apply_kept(&timed);
+                }
+            }
             let in_turn = self.merge.is_empty() && others.is_none_or(|frontier| time <= frontier);
             if live || in_turn {
                 self.apply(&ruleset, time, &hit);

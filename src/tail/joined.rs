@@ -90,7 +90,7 @@ impl<D: Disk> Tail<D> {
     fn may_go_on(&self, file: &Followed<D::File>) -> bool {
         let first =
             file.before.filter(|_| file.progress.position == 0).and_then(|first| self.files.get(&first));
-        let begins_here = first.is_none_or(|first| first.ended || first.rest.is_empty());
+        let begins_here = first.is_none_or(|first| !self.may_go_on(first));
         // What begins with a mark of its own is another text.
         let said = self.sources.get(&file.source).and_then(|watched| watched.settings.encoding);
         let (encoding, _) = Encoding::of(said, file.evidence.start());

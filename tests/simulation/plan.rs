@@ -301,7 +301,7 @@ impl Plan {
         );
         for rule in self.rules.iter().filter(|rule| !rule.removed) {
             text += &rule.text();
-            text += &rule.restraints.text(&there);
+            text += &Restraints { after: self.after(rule.number), ..rule.restraints }.text(&there);
         }
         let text = Text { path: "/etc/rules.toml".into(), text };
         let settings = self.settings();
@@ -312,6 +312,17 @@ impl Plan {
             &TimeZone::UTC,
         );
         ruleset.unwrap_or_else(|| panic!("the world's rules are wrong: {problems:?}\n{}", text.text))
+    }
+
+    /// What a rule is after, unless that waits for the rule itself.
+    fn after(&self, number: usize) -> Option<usize> {
+        let drawn = |number: usize| {
+            let rule = self.rules.iter().find(|rule| rule.number == number && !rule.removed);
+            rule.and_then(|rule| rule.restraints.after)
+        };
+        let chain = std::iter::successors(drawn(number), |other| drawn(*other));
+        let waits_for_itself = chain.take(self.rules.len()).any(|other| other == number);
+        drawn(number).filter(|_| !waits_for_itself)
     }
 
     /// Changes something that a reload may change.

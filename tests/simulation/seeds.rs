@@ -2,7 +2,7 @@
 //! them have moved on to other lives; they cost little and stay.
 
 /// The seed, and what was wrong.
-pub(super) const SEEDS: [(u64, &str); 27] = [
+pub(super) const SEEDS: [(u64, &str); 30] = [
     (1, "after a restart nobody resolved the alert about a suspended sink"),
     (8, "while the store failed the next wake-up lay in the past"),
     (28, "after a restart a change there and back was told as a change to what the sink showed already"),
@@ -42,4 +42,7 @@ pub(super) const SEEDS: [(u64, &str); 27] = [
     (63_016, "as seed 60295, with a birth that was in the future before anybody looked"),
     (55, "two alerts about a storm in one microsecond were the same episode"),
     (1675, "a storm whose last alert ended long ago was never told to be over"),
+    (20_147, "a record was to go on in a third file: the world had asked for too much"),
+    (20_872, "behind a half line no record went on from the next file to the one after it"),
+    (21_299, "a record that had gone on in the next file overtook its own beginning, and counted twice"),
 ];

@@ -190,7 +190,8 @@ impl Writers {
         if rng.u8(..4) == 0 {
             self.goes_on &= plan.mood == Mood::Rough;
             let line = self.line(log, plan, wall_us, rng);
-            let cut = rng.usize(..line.len());
+            // What goes on in a new file does so at once, if only with its first byte.
+            let cut = rng.usize(..line.len()).max(usize::from(line.starts_with(b" ")));
             bytes.extend(&line[..cut]);
             self.logs[log].rest = line[cut..].to_vec();
         }
@@ -269,7 +270,9 @@ impl Writers {
         self.rotated.push(rotated);
         log.there = false;
         log.cut = None;
-        self.goes_on = true;
+        // A record goes on in one other file, not in a third.
+        let old = self.rotated.last().map_or(&[][..], |old| &self.contents[old.content].bytes);
+        self.goes_on = old.split(|byte| *byte == b'\n').any(|line| !line.is_empty() && line[0] != b' ');
         to.display().to_string()
     }
 
