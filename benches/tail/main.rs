@@ -1,12 +1,14 @@
-//! What following files costs, and how soon a line is known: `cargo bench --bench tail -- latency` or `writer`;
-//! without a word, both.
+//! What following files costs, and how soon a line is known: `cargo bench --bench tail -- latency`, `writer`, `idle` or
+//! `memory`; without a word, all of them.
 //!
 //! The program runs as it does at its users, beside whoever writes. Runs that are compared alternate, so that a disturbed
 //! minute hurts both. A part that can not be measured here says why and is left out.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "figures of the real world, for people")]
 
+mod idle;
 mod latency;
+mod memory;
 mod program;
 mod writer;
 
@@ -16,10 +18,14 @@ fn main() {
         Some("write") => writer::write(&args[1..]),
         Some("latency") => latency::print(),
         Some("writer") => writer::print(),
-        Some(other) => panic!("there is no part `{other}`: latency, writer"),
+        Some("idle") => idle::print(),
+        Some("memory") => memory::print(),
+        Some(other) => panic!("there is no part `{other}`: latency, writer, idle, memory"),
         None => {
             latency::print();
             writer::print();
+            idle::print();
+            memory::print();
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The program under test, and what the system says of it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ pub(crate) enum Hints {
 
 pub(crate) struct Program {
     child: Child,
-    _talk: BufReader<ChildStderr>,
+    talk: BufReader<ChildStderr>,
 }
 
 impl Program {
@@ -46,12 +46,47 @@ impl Program {
         while !said.contains("started") {
             assert!(talk.read_line(&mut said).expect("it talks") > 0, "it ended: {said}");
         }
-        Program { child, _talk: talk }
+        Program { child, talk }
     }
 
     /// What it tells, line by line.
     pub(crate) fn told(&mut self) -> BufReader<ChildStdout> {
         BufReader::new(self.child.stdout.take().expect("nobody took it before"))
+    }
+
+    /// Waits until so many lines of its talk hold these words.
+    pub(crate) fn says(&mut self, words: &str, lines: usize) {
+        let said = (&mut self.talk).lines().map_while(Result::ok).filter(|line| line.contains(words));
+        assert_eq!(said.take(lines).count(), lines, "it ended");
+    }
+
+    fn proc(&self, name: &str) -> String {
+        let path = format!("/proc/{}/{name}", self.child.id());
+        let mut text = String::new();
+        let file = std::fs::File::open(&path).and_then(|mut file| file.read_to_string(&mut text));
+        file.unwrap_or_else(|error| panic!("{path}: {error}"));
+        text
+    }
+
+    /// Bytes of resident memory.
+    pub(crate) fn resident(&self) -> u64 {
+        let statm = self.proc("statm");
+        statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096
+    }
+
+    /// CPU time so far, of all threads.
+    pub(crate) fn worked(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let of = |task: std::io::Result<std::fs::DirEntry>| {
+            let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        };
+        Duration::from_nanos(tasks.filter_map(of).sum())
+    }
+
+    /// Descriptors it holds.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs").count()
     }
 }
 
