@@ -361,7 +361,7 @@ impl Queue {
         self.waits = 0;
         self.probe_at = now;
         self.reopen();
-        self.wake_all();
+        self.wake(|_| true);
     }
 
     /// Everything that is owed, in the order of its making.
@@ -411,10 +411,11 @@ impl Queue {
     }
 
     fn reopen(&mut self) {
-        // What waited for the peer to come back waits no longer. A row that suspended the sink keeps its own wait:
+        // What waited for the peer to come back waits no longer. A row that suspended the sink again keeps its own wait:
         // it may be the only one that the peer refuses so.
-        if self.breaker {
-            self.wake_all();
+        let (down, deaf) = (self.breaker, self.seen.suspended.is_some());
+        if down || deaf {
+            self.wake(|row| down || row.suspends == 1);
         }
         self.breaker = false;
         self.failures = 0;
@@ -424,9 +425,14 @@ impl Queue {
         self.seen.failing_since = None;
     }
 
-    fn wake_all(&mut self) {
-        for (_, seq) in std::mem::take(&mut self.later) {
+    fn wake(&mut self, which: impl Fn(&Row) -> bool) {
+        let later = std::mem::take(&mut self.later);
+        for (at, seq) in later {
             let row = &self.rows[&seq];
+            if !which(row) {
+                self.later.insert((at, seq));
+                continue;
+            }
             if let Some(lane) = self.lanes.get_mut(&row.delivery.subject()) {
                 lane.not_before = Timestamp::MIN;
             }

@@ -174,6 +174,26 @@ fn a_suspended_sink_keeps_its_rows_and_is_probed_at_the_set_interval() {
 }
 
 #[test]
+fn what_was_suspended_together_goes_together_when_one_is_accepted_and_what_suspends_again_waits() {
+    let limits = Limits { concurrency: 5, probe_every: Duration::from_secs(60), ..Limits::default() };
+    let mut bench = Bench::new(limits, (1..=4).map(raised).collect());
+    for attempt in bench.plan(0) {
+        bench.queue.handle(attempt.id, vec![suspend()], at(0), &mut bench.changes);
+    }
+    let probe = bench.plan(60).remove(0);
+    bench.handle(probe.id, accepted(), 60);
+    let rest = bench.plan(60);
+    assert_eq!(rest.len(), 3, "at once");
+    bench.handle(rest[0].id, suspend(), 60).handle(rest[1].id, accepted(), 61).handle(
+        rest[2].id,
+        accepted(),
+        61,
+    );
+    assert_eq!(bench.queue.status().suspended, None);
+    assert!(bench.plan(62).is_empty(), "the guilty one waits for itself");
+}
+
+#[test]
 fn a_release_tries_everything_at_once() {
     let mut bench = Bench::wide();
     bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]).plan(0);
