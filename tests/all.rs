@@ -1,5 +1,7 @@
 //! One integration binary: the program from outside, the simulation, the pages, and the source text itself.
 
+/// The ways in which files have bitten tailers: the table on the page, and that each has its tests.
+mod cases;
 /// Every kind of problem: a wrong text, what is said of it, and the table in the docs.
 mod diagnostics;
 /// The pages: tables made from the code, examples run through it.

@@ -37,6 +37,7 @@ fn made(name: &str) -> Option<String> {
         "patterns" => Some(patterns()),
         "own rules" => Some(own_rules()),
         "diagnostics" => Some(crate::diagnostics::table()),
+        "cases" => Some(crate::cases::table()),
         "main" => table(&[main_file::MAIN]),
         "admin" => table(&[main_file::ADMIN]),
         "heartbeat" => table(&[main_file::HEARTBEAT]),
@@ -228,7 +229,7 @@ fn tables_say_what_the_code_says() {
             assert!(text == new, "{name} is not what the code says: TRIPLINE_UPDATE=1 cargo test docs");
         }
     }
-    assert_eq!(tables, 38, "every table is on a page");
+    assert_eq!(tables, 39, "every table is on a page");
 }
 
 /// Blocks of TOML on the pages are whole rule files or whole configurations.

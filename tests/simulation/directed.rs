@@ -81,6 +81,33 @@ fn a_file_that_is_ahead_is_not_read_on_while_its_matches_wait() {
     assert_eq!(matches, hits as u64);
 }
 
+/// What is written while another file is far from its end does not wait for that.
+#[test]
+fn case_54_a_line_of_a_small_file_is_told_at_once_beside_a_huge_backlog() {
+    let disk = FakeDisk::new();
+    let now = |ms: i64| {
+        let time = Timestamp(START + ms * 1000);
+        disk.set_time(time);
+        Now { time, skew_us: 0, wall: time }
+    };
+    let mut core = start(&disk, &CrashDisk::new(1), now(0));
+    disk.append(Path::new("/s/small.log"), b"a line\n").expect("an empty disk");
+    (1..10).for_each(|step| drop(core.step(now(100 * step))));
+    let huge =
+        "2026-03-01T00:00:00Z nothing of interest, but long enough to be worth a line\n".repeat(800_000);
+    disk.append(Path::new("/s/huge.log"), huge.as_bytes()).expect("an empty disk");
+    core.step(now(2000));
+    disk.append(Path::new("/s/small.log"), b"2026-03-01T00:00:22Z hit\n").expect("a file");
+    let told = |core: &mut Core<FakeDisk>, ms: i64| {
+        let remarks = core.step(now(ms)).remarks;
+        remarks.iter().any(|remark| matches!(remark, Remark::Transition(_)))
+    };
+    let when = (2050..3000).step_by(50).find(|ms| told(&mut core, *ms));
+    assert!(when.is_some_and(|ms| ms < 2500), "{when:?}");
+    let read = core.files().iter().find(|file| file.path == Path::new("/s/huge.log")).map(|file| file.offset);
+    assert!(core.is_behind() && read.is_some_and(|read| read < huge.len() as u64 / 2), "{read:?}");
+}
+
 /// More is read than fits between two commits, and the only match waits for the file that is behind.
 #[test]
 fn a_match_that_waited_over_a_commit_for_another_file_counts_once() {
