@@ -36,7 +36,12 @@ fn show(name: &str, block: &str) {
     let begin = Instant::now();
     std::fs::rename(&unseen, dir.path().join("a.log")).expect("the file has another name now");
     let mut seen = Vec::new();
-    while let Err(RecvTimeoutError::Timeout) = done.recv_timeout(Duration::from_millis(20)) {
+    loop {
+        match done.recv_timeout(Duration::from_millis(5)) {
+            Ok(_) => break,
+            Err(RecvTimeoutError::Disconnected) => panic!("it ended before it had read all"),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         seen.push((program.resident() / 1024) as f64);
     }

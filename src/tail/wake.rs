@@ -1,9 +1,10 @@
 //! How growth is noticed at once: for next to nothing while nothing grows, and without a toll on whoever writes.
 //!
 //! A hint of the kernel costs its writer some 20 µs, half as much again as a lone write does. So a file that has grown
-//! within the last second is glanced at every millisecond, which its writer does not feel, and only a file that is
-//! quiet for longer asks for a hint about its next write. A file that asks is looked at rarely: those looks are for
-//! what no hint tells, as writes through a mapping. Where there are no hints the looks are as close as ever.
+//! within the last second is glanced at more often than once a millisecond, which its writer does not feel, and only a
+//! file that is quiet for longer asks for a hint about its next write. A file that asks is looked at rarely: those
+//! looks are for what no hint tells, as writes through a mapping. Where there are no hints the looks are as close as
+//! ever.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::model::{FileId, Timestamp};
 /// How long after its last growth a file is glanced at.
 const HOT: Duration = Duration::from_secs(1);
 /// Between two glances, while few files are hot.
-const GLANCE: Duration = Duration::from_millis(1);
+const GLANCE: Duration = Duration::from_micros(700);
 /// So many hot files are few; glances at more of them are rarer in the same measure.
 const FEW: usize = 8;
 /// Between two glances at most.
