@@ -3,11 +3,11 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::Tail;
 use super::disk::{Disk, Fault, Kind};
 use super::evidence::Evidence;
 use super::follow::Progress;
 use super::glob::Listings;
-use super::{Note, Tail};
 use crate::model::{FileId, Timestamp};
 
 /// How names of compressed files end.
@@ -85,15 +85,7 @@ impl<D: Disk> Tail<D> {
         if renamed {
             file.rename(path.to_path_buf());
         }
-        let path = path.to_path_buf();
-        if !std::mem::replace(&mut file.announced, true) {
-            let source = file.source.clone();
-            self.notes.push(Note::Opened { file: id, source, path, from: position });
-        } else if renamed {
-            self.notes.push(Note::Renamed { file: id, path });
-        }
-        self.recovered(id);
-        self.settle(id, now);
+        self.found(id, renamed, now);
         Ok(true)
     }
 }

@@ -444,9 +444,16 @@ impl<D: Disk> Tail<D> {
         let skipping = file.progress.skipping;
         file.progress = Progress::found(position, skipping, facts.size, facts.modified, now);
         file.progress.gone = outside.then_some(now);
+        self.found(id, renamed, now);
+    }
+
+    /// A content that was known is open again, under another name if it was `renamed`, and goes on where it was read to.
+    pub(super) fn found(&mut self, id: FileId, renamed: bool, now: Timestamp) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let (path, from) = (file.path.clone(), file.progress.position);
         if !std::mem::replace(&mut file.announced, true) {
             let source = file.source.clone();
-            self.notes.push(Note::Opened { file: id, source, path, from: position });
+            self.notes.push(Note::Opened { file: id, source, path, from });
         } else if renamed {
             self.notes.push(Note::Renamed { file: id, path });
         }
