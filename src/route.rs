@@ -106,9 +106,9 @@ impl Ledger {
         self.told.get(&(sink.clone(), key.clone())).copied().unwrap_or_default()
     }
 
-    /// True if `sink` believes that something fires.
-    pub fn owes(&self, sink: &SinkName) -> bool {
-        self.told.keys().any(|(told, _)| told == sink)
+    /// How many alerts `sink` believes to be open, or will when it has taken what it is owed.
+    pub fn open(&self, sink: &SinkName) -> usize {
+        self.told.keys().filter(|(told, _)| told == sink).count()
     }
 
     /// Turns a transition into deliveries, and says how the ledger changes. Both belong into the commit of the
@@ -400,6 +400,9 @@ mod tests {
         assert_eq!(to, [("a", 7, false), ("d", 8, false)]);
         assert!(owed.iter().all(|row| row.content == Content::Change(sample::report())));
         assert_eq!(ledger.next_seq(), 9);
-        assert!(routes.iter().all(|route| !ledger.owes(&route.sink)), "nobody has to be told the end of it");
+        assert!(
+            routes.iter().all(|route| ledger.open(&route.sink) == 0),
+            "nobody has to be told the end of it"
+        );
     }
 }

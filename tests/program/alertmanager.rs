@@ -105,14 +105,18 @@ fn are_heard(requests: &[Received], told: &[&str]) -> bool {
     told.iter().all(|told| heard.iter().any(|heard| heard == told))
 }
 
-/// Where a tripline runs that tells these instances, and again after so long.
-fn telling(urls: &str, resend: &str) -> Sandbox {
-    let config = format!(
+/// Tells these instances, and again after so long.
+fn config(urls: &str, resend: &str) -> String {
+    format!(
         "state_dir = 'state'\n[admin]\nlisten = '127.0.0.1:0'\n[[source]]\nname = 'app'\nfiles = ['app.log']\n\
          [[sink]]\nname = 'am'\ntype = 'alertmanager'\nurls = [{urls}]\nresend = '{resend}'\n\
          hold_on_shutdown = '10m'\n"
-    );
-    super::sandbox(&config, RULES)
+    )
+}
+
+/// Where a tripline runs with that [`config`].
+fn telling(urls: &str, resend: &str) -> Sandbox {
+    super::sandbox(&config(urls, resend), RULES)
 }
 
 /// Instances that notify a witness each, and a tripline that tells all of them.
@@ -276,4 +280,58 @@ fn an_end_whose_answer_was_lost_with_a_killed_tripline_is_told_again_and_nothing
     assert_eq!(told, ["sda firing", "sda over", "sda over", "sdb firing"]);
     let ends: Vec<&Received> = requests.iter().filter(|one| is_over(one)).collect();
     assert_eq!(ends[0].body, ends[1].body, "it is the same word for word");
+}
+
+#[test]
+fn what_is_open_is_known_to_every_instance_whichever_come_and_go() {
+    let instance = || {
+        Peer::answering(Arc::new(|request: &Received| {
+            // It began an hour ago, by its own clock.
+            let date = vec![("date", "Mon, 05 Jan 2026 10:00:00 GMT".to_owned())];
+            let body = r#"{"uptime":"2026-01-05T09:00:00.000Z"}"#.to_owned();
+            match request.head.starts_with("GET ") {
+                true => Step::Answer { status: 200, headers: date, body },
+                false => Step::json(200, ""),
+            }
+        }))
+    };
+    let [one, two, three] = [instance(), instance(), instance()];
+    let hears = |peer: &Peer, told: &str| {
+        peer.wait_until(told, |requests| requests.iter().flat_map(posted).any(|posted| posted == told))
+    };
+    let those = |peers: &[&Peer]| {
+        let urls: Vec<String> = peers.iter().map(|peer| format!("'{}'", peer.url())).collect();
+        // What fires ends further ahead than any test lasts.
+        config(&urls.join(", "), "1m")
+    };
+    let sandbox = super::sandbox(&those(&[&one]), RULES);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda 1 bad\n");
+    hears(&one, "sda firing");
+    assert_eq!(running.kill().code, None);
+
+    // A second one, over a restart; the first goes on as it was.
+    sandbox.write("tripline.toml", those(&[&one, &two]));
+    let told = one.received().len();
+    let mut running = sandbox.watch("tripline.toml");
+    hears(&two, "sda firing");
+    one.wait_until("what stands there, again", |requests| requests.len() > told);
+    // A third one by a reload, and the first is gone.
+    sandbox.write("tripline.toml", those(&[&two, &three]));
+    running.says("the configuration was loaded");
+    hears(&three, "sda firing");
+    assert_eq!(running.kill().code, None);
+
+    // Down to one.
+    sandbox.write("tripline.toml", those(&[&three]));
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda good\n");
+    hears(&three, "sda over");
+    running.stop().expect(0);
+    for (peer, ends) in [(&one, 0), (&two, 0), (&three, 1)] {
+        let told: Vec<String> = peer.received().iter().flat_map(posted).collect();
+        assert_eq!(told.iter().filter(|told| *told == "sda over").count(), ends, "{told:?}");
+    }
 }

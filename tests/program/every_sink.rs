@@ -105,12 +105,13 @@ impl Everyone {
 
     /// Waits until nothing is owed to anybody.
     fn wait_until_told(&self, running: &mut Running) {
+        let am = format!("am/{}", self.alertmanager.address);
         for queue in [
             "terminal",
             "fd",
             "fd/changes",
             "pd",
-            "am",
+            &am,
             "hook",
             "slack",
             "feishu",

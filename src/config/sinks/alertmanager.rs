@@ -32,7 +32,8 @@ const PASSWORD: Asked = Asked {
     danger: "whoever reads this file can send alerts",
 };
 
-/// Every instance of a cluster is told everything: each has a queue of its own.
+/// Every instance of a cluster is told everything: each has a queue of its own, named after it even if there is only
+/// one, so that it is the same one whichever others come and go.
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)> {
     let fields = reading.fields;
     reading.not_blank(&["username"]);
@@ -86,9 +87,6 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
             severity_label: fields.switch("severity_label").unwrap_or(false),
         };
         instances.push((name, Peer::Alertmanager(peer)));
-    }
-    if let [(name, _)] = instances.as_mut_slice() {
-        name.clear();
     }
     instances
 }

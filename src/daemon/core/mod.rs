@@ -401,6 +401,7 @@ impl<D: Disk> Core<D> {
         self.fallbacks = settings.sinks.iter().filter_map(fallback).collect();
         self.of = settings.sinks.iter().map(|sink| (sink.name.clone(), sink.of.clone())).collect();
         self.stand_in();
+        self.tell_members(&settings.sinks, now);
         self.beat = settings.heartbeat.as_ref().map(|beat| {
             let mine = settings.sinks.iter().filter(|sink| sink.of == beat.sink && sink.peer.takes_beats());
             (mine.map(|sink| sink.name.clone()).collect(), beat.every, now.time)

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::engine::{Emitted, Tell};
 use crate::model::{Content, Delivery, DeliveryKind, SinkName, Status, Subject, Timestamp, Transition};
-use crate::route::is_own;
+use crate::route::{Route, is_own};
 use crate::saved::{DeadLetter, Notice, Stage};
 use crate::scan::MatchKind;
+use crate::settings::{Peer, Sink};
 use crate::sink::attempt::{self, Attempt};
 use crate::sink::queue::Queue;
 use crate::tail::Disk;
@@ -159,6 +160,39 @@ impl<D: Disk> Core<D> {
         }
     }
 
+    /// Tells each instance of an Alertmanager what others of its sink were told and it was not: each has to know of
+    /// everything that is open, whenever it was added.
+    pub(super) fn tell_members(&mut self, sinks: &[Sink], now: Now) {
+        let mut members: BTreeMap<&SinkName, Vec<Route>> = BTreeMap::new();
+        for sink in sinks.iter().filter(|sink| matches!(sink.peer, Peer::Alertmanager(_))) {
+            let route = self.routes.iter().find(|route| route.sink == sink.name);
+            // It is told what the others know, and not what somebody else is owed.
+            let route = route.map(|route| Route { reserve: false, ..route.clone() });
+            members.entry(&sink.of).or_default().extend(route);
+        }
+        let open: Vec<Transition> = self.engine.open_alerts().cloned().collect();
+        for (of, routes) in members {
+            // Those that are gone too: what they knew is known to nobody else if all have changed.
+            let others: Vec<_> = self.queues.keys().filter(|queue| is_of(queue, of)).cloned().collect();
+            for alert in &open {
+                let knows = |queue: &SinkName| self.ledger.told(queue, &alert.key) != Status::Ok;
+                if !others.iter().any(knows) {
+                    continue;
+                }
+                let missing: Vec<Route> =
+                    routes.iter().filter(|route| !knows(&route.sink)).cloned().collect();
+                self.tell_these(alert.clone(), &missing, now);
+            }
+        }
+    }
+
+    fn tell_these(&mut self, transition: Transition, routes: &[Route], now: Now) {
+        let (mut deliveries, mut told) = (Vec::new(), Vec::new());
+        self.ledger.route(&Emitted { transition, tell: Tell::Now }, routes, &mut deliveries, &mut told);
+        told.iter().for_each(|row| self.batch.put_told(row));
+        self.owe(deliveries, now);
+    }
+
     /// Tells the fallback of a sink what that one is owed and does not take: the alerts that are open.
     fn tell_instead(&mut self, down: &SinkName, now: Now) {
         let Some(queue) = self.queues.get(down) else { return };
@@ -171,11 +205,7 @@ impl<D: Disk> Core<D> {
         let routes: Vec<_> =
             self.routes.iter().filter(|route| route.stands_in_for.contains(down)).cloned().collect();
         for transition in owed.into_values().filter(|told| told.status != Status::Ok) {
-            let (mut deliveries, mut told) = (Vec::new(), Vec::new());
-            let emitted = Emitted { transition, tell: Tell::Now };
-            self.ledger.route(&emitted, &routes, &mut deliveries, &mut told);
-            told.iter().for_each(|row| self.batch.put_told(row));
-            self.owe(deliveries, now);
+            self.tell_these(transition, &routes, now);
         }
     }
 
@@ -275,4 +305,10 @@ impl<D: Disk> Core<D> {
             self.counts.dead_dropped += 1;
         }
     }
+}
+
+/// True for a queue of that `[[sink]]`, configured or not: `am/127.0.0.1:9093` is one of `am`.
+fn is_of(queue: &SinkName, of: &SinkName) -> bool {
+    let behind = queue.as_str().strip_prefix(of.as_str());
+    behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
 }
