@@ -411,11 +411,11 @@ impl Queue {
     }
 
     fn reopen(&mut self) {
-        // What waited for the peer to come back waits no longer. A row that suspended the sink again keeps its own wait:
-        // it may be the only one that the peer refuses so.
+        // What waited for the peer to come back waits no longer. A row that suspended the sink again, after others were
+        // taken, keeps its own wait: it may be the only one that the peer refuses so.
         let (down, deaf) = (self.breaker, self.seen.suspended.is_some());
         if down || deaf {
-            self.wake(|row| down || row.suspends == 1);
+            self.wake(|row| down || row.suspends <= 1);
         }
         self.breaker = false;
         self.failures = 0;

@@ -207,11 +207,14 @@ impl Queue {
         });
     }
 
+    /// A row that only asked whether the sink takes something again says nothing of itself by being refused.
     fn set_aside(&mut self, seq: u64, now: Timestamp) {
         self.seen.suspends += 1;
-        let doubled = self.limits.probe_every.saturating_mul(2 << self.rows[&seq].suspends.min(10));
-        let wait = doubled.clamp(LEAST_WAIT, RETRY_AFTER.1);
-        self.put_back(seq, now.plus(wait), |row| row.suspends = row.suspends.saturating_add(1));
+        let before = self.rows[&seq].suspends;
+        let suspends = before.saturating_add(u32::from(seq != self.last_probe));
+        let doubled = self.limits.probe_every.saturating_mul(2 << before.min(10));
+        let wait = doubled.min(self.limits.retry_cap).max(LEAST_WAIT);
+        self.put_back(seq, now.plus(wait), |row| row.suspends = suspends);
     }
 
     fn put_back(&mut self, seq: u64, not_before: Timestamp, change: impl FnOnce(&mut Row)) {

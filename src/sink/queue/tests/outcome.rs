@@ -194,6 +194,44 @@ fn what_was_suspended_together_goes_together_when_one_is_accepted_and_what_suspe
 }
 
 #[test]
+fn what_asked_in_vain_whether_a_suspension_is_over_goes_with_the_rest_when_it_is() {
+    let limits = Limits { concurrency: 8, probe_every: Duration::from_secs(1), ..Limits::default() };
+    let mut bench = Bench::new(limits, (1..=5).map(raised).collect());
+    for attempt in bench.plan(0) {
+        bench.handle(attempt.id, suspend(), 0);
+    }
+    for second in 1..60 {
+        let probe = bench.plan(second).remove(0);
+        bench.handle(probe.id, suspend(), second);
+    }
+    let probe = bench.plan(60).remove(0);
+    bench.handle(probe.id, accepted(), 60);
+    assert_eq!(bench.plan(60).len(), 4, "at once");
+}
+
+#[test]
+fn a_row_that_suspends_a_sink_again_and_again_waits_for_itself_and_for_five_minutes_at_most() {
+    let mut bench = Bench::new(Limits { concurrency: 2, ..Limits::default() }, vec![raised(1)]);
+    let mut tried = Vec::new();
+    for minute in 0..200 {
+        let now = minute * 60;
+        for attempt in bench.plan(now) {
+            let guilty = attempt.deliveries[0].seq == 1;
+            tried.extend(guilty.then_some(minute));
+            bench.handle(attempt.id, if guilty { suspend() } else { accepted() }, now);
+        }
+        bench.queue.committed();
+        // There is always another one, which is taken.
+        if bench.queue.owed() == 1 {
+            bench.push([raised(u8::try_from(minute).unwrap() + 2)]);
+        }
+    }
+    let waits: Vec<i64> = tried.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(waits.iter().all(|wait| *wait <= 6), "{waits:?}");
+    assert!(waits.iter().filter(|wait| **wait >= 5).count() > 20, "{waits:?}");
+}
+
+#[test]
 fn a_release_tries_everything_at_once() {
     let mut bench = Bench::wide();
     bench.push([row(1, 1, Raise, Info, 1, 0), row(2, 2, Raise, Info, 2, 0)]).plan(0);
