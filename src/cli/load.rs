@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::config::probe::{Probe, Stopwatch};
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::worked;
-use crate::daemon::deliver::{Unfit, unfit};
+use crate::daemon::deliver::{Unfit, taken, unfit};
 use crate::model::{Envelope, Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
 use crate::scan::is_wrapped;
@@ -81,24 +81,24 @@ impl Loaded {
         let text = self.texts.get(main).cloned().unwrap_or_default();
         let main = Text { path: main.to_owned(), text };
         let mut found = Vec::new();
-        for sink in &settings.sinks {
-            for Unfit { id, key, why, refused } in unfit(sink) {
-                let keys = [format!("{key}_env"), format!("{key}_file"), key.to_owned()];
-                let problem = Diagnostic {
-                    id,
-                    severity: if refused { Severity::Error } else { Severity::Warning },
-                    file: main.path.clone(),
-                    span: config::place_in_sink(&main, &sink.of, &keys.each_ref().map(String::as_str)),
-                    title: why,
-                    label: format!("of sink `{}`", sink.of),
-                    note: None,
-                    help: None,
-                    second: None,
-                };
-                // A sink may be several queues, all with its secrets.
-                if !found.contains(&problem) {
-                    found.push(problem);
-                }
+        let alone =
+            settings.sinks.iter().flat_map(|sink| unfit(sink).into_iter().map(|one| (sink.of.clone(), one)));
+        for (of, Unfit { id, key, why, refused }) in alone.chain(taken(&settings.sinks, &settings.sources)) {
+            let keys = [format!("{key}_env"), format!("{key}_file"), key.to_owned()];
+            let problem = Diagnostic {
+                id,
+                severity: if refused { Severity::Error } else { Severity::Warning },
+                file: main.path.clone(),
+                span: config::place_in_sink(&main, &of, &keys.each_ref().map(String::as_str)),
+                title: why,
+                label: format!("of sink `{of}`"),
+                note: None,
+                help: None,
+                second: None,
+            };
+            // A sink may be several queues, all with its secrets.
+            if !found.contains(&problem) {
+                found.push(problem);
             }
         }
         found.sort_by_key(|problem| problem.span.start);

@@ -128,6 +128,7 @@ fn test(args: &TestArgs) -> Result<u8, Failure> {
     let (to, mut done) = mpsc::unbounded_channel();
     let terms = Terms::new(Arc::new(wall));
     let mut courier = Courier::new(runtime.handle().clone(), terms, Arc::new(move |one| drop(to.send(one))));
+    courier.reads(&settings.sources);
     courier.attach(&mine)?;
     let now = wall();
     let mut well = true;

@@ -210,6 +210,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     let mut terms = Terms::new(Arc::new(move || clock.now().time));
     (terms.send, terms.readable, terms.color) = (!dry_run, readable, color);
     let mut courier = courier(&runtime, &inbox, terms);
+    courier.reads(&settings.sources);
     courier.attach(&settings.sinks)?;
     let (show, shown) = watch::channel(Arc::new(crate::http::View::default()));
     let address = listen(&runtime, &settings, shown, clock)?;
@@ -548,6 +549,7 @@ impl Daemon {
 
     fn adopt(&mut self, result: Result<Box<Believed>, String>, now: Now) {
         let attached = result.and_then(|believed| {
+            self.courier.reads(&believed.0.sources);
             self.courier.attach(&believed.0.sinks).map_err(|error| error.to_string())?;
             Ok(believed)
         });

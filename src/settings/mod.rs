@@ -1,5 +1,6 @@
 //! What `tripline.toml` says besides rules, checked. Plain data; `config` makes it, the daemon wires by it.
 
+mod names;
 mod pasted;
 mod sink;
 mod webhook;
@@ -12,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Encoding, Envelope, Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
+pub use names::plain;
 pub use pasted::{is_path, is_variable};
 pub use sink::{
     Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, GroupBy, Http, PagerDuty, Peer,

@@ -483,3 +483,41 @@ fn a_key_that_is_not_here_is_noted_and_nothing_is_wrong() {
         assert_eq!((finished.answer().as_str(), talk.lines().count()), ("1 rule is right", 1), "{talk}");
     }
 }
+
+#[test]
+fn links_to_what_a_source_reads_and_addresses_in_files_are_looked_at() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = with_sinks(
+        "[[sink]]\nname = 'a'\ntype = 'file'\npath = 'alias'\n\
+         [[sink]]\nname = 'b'\ntype = 'slack'\nurl_file = 'hook'\n\
+         [[sink]]\nname = 'c'\ntype = 'file'\npath = 'sub/../alias.1'\n",
+    );
+    sandbox.write("app.log", "");
+    std::os::unix::fs::symlink("app.log", sandbox.path("alias")).expect("the sandbox is ours");
+    std::fs::hard_link(sandbox.path("app.log"), sandbox.path("alias.1")).expect("the sandbox is ours");
+    sandbox.write("sub/x", "");
+    sandbox.write("hook", "http://10.0.0.1/CANARY");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(sandbox.path("hook"), private).expect("the sandbox is ours");
+    let shown = sandbox.run(&["check"]).expect(1).answer();
+    for words in [
+        "error[feeds-itself]: the source `s` reads `",
+        "tripline.toml:7:1",
+        "error[plaintext-url]: the `url` of sink `b` is not https, and `10.0.0.1` is not this machine",
+        "tripline.toml:11:1",
+        "error[shared-file]: the sink `a` writes `",
+        "tripline.toml:15:1",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    assert!(!shown.contains("CANARY"), "{shown}");
+    // Whoever runs it all the same reads the file and writes nothing to it.
+    sandbox.write("hook", "https://127.0.0.1:1/");
+    let mut running = sandbox.start(&["run"]);
+    running.says("nothing can be written there as it is");
+    running.says("following");
+    sandbox.append("app.log", "x\n");
+    running.says("sink suspended");
+    running.kill();
+    assert_eq!(std::fs::read_to_string(sandbox.path("app.log")).expect("it is there"), "x\n");
+}

@@ -1,42 +1,53 @@
 //! How sinks stand to sources, to rules and to each other: a file that feeds itself, two that write the same file, a
 //! `when` that nothing can make true because it speaks of what there is not, a status page that no rule names.
 
-use std::path::{Path, PathBuf};
-
-use globset::GlobBuilder;
+use std::path::PathBuf;
 
 use super::super::diagnostic::{Problems, did_you_mean, short};
 use super::super::{Diagnostic, Text, main_file};
 use crate::model::SinkName;
 use crate::rule::{About, Condition, Number, Ruleset, Word};
-use crate::settings::{Peer, Settings, Sink, Source};
+use crate::settings::{Peer, Settings, Sink, plain};
 
 /// Labels that alerts have without anybody giving them.
 const BUILT_IN: [&str; 2] = ["instance", "flapping"];
 
-/// Says which file sinks write what a source reads, and which write one file. Paths are compared as they are written.
+/// Says which file sinks write what a source reads, and which write one file, those included that are kept. Paths are
+/// compared as they are written: where links lead can be seen only where they are.
 pub(in crate::config) fn files(main: &Text, settings: &Settings) -> Vec<Diagnostic> {
     let mut problems = Problems::new(&main.path, &main.text);
-    let mut known: Vec<(&SinkName, PathBuf)> = Vec::new();
+    let mut known: Vec<(&SinkName, Vec<PathBuf>)> = Vec::new();
     for sink in &settings.sinks {
         let Peer::File(file) = &sink.peer else { continue };
-        let path = plain(&file.path);
+        let names: Vec<PathBuf> = file.names().map(|name| plain(&name)).collect();
         let span = main_file::place_in_sink(main, &sink.of, &["path"]);
         let of = short(sink.of.as_str());
-        if let Some(source) = settings.sources.iter().find(|source| reads(source, &path)) {
+        let reads = |name: &&PathBuf| settings.sources.iter().find(|source| source.means(name));
+        if let Some((name, source)) = names.iter().find_map(|name| Some((name, reads(&name)?))) {
             let source = short(source.name.as_str());
             let title = format!("the source `{source}` reads what the sink `{of}` writes");
-            problems.error("feeds-itself", span.clone(), title, "each alert would be a new line").help =
-                Some("write it elsewhere, or name it in `exclude` of the source".to_owned());
+            let problem =
+                problems.error("feeds-itself", span.clone(), title, "each alert would be a new line");
+            problem.help = Some("write it elsewhere, or name it in `exclude` of the source".to_owned());
+            problem.note = kept_name(&names, name);
         }
-        if let Some((other, _)) = known.iter().find(|(_, known)| *known == path) {
-            let title = format!("the sinks `{}` and `{of}` write one file", short(other.as_str()));
-            problems.error("shared-file", span, title, "written by another sink too").help =
-                Some("give each a file of its own".to_owned());
+        let shared = |(other, theirs): &(&SinkName, Vec<PathBuf>)| {
+            Some((short(other.as_str()), names.iter().find(|name| theirs.contains(name))?.clone()))
+        };
+        if let Some((other, name)) = known.iter().find_map(shared) {
+            let title = format!("the sinks `{other}` and `{of}` write one file");
+            let problem = problems.error("shared-file", span, title, "written by another sink too");
+            problem.help = Some("give each a file of its own".to_owned());
+            problem.note = Some(format!("that is `{}`", name.display()));
         }
-        known.push((&sink.of, path));
+        known.push((&sink.of, names));
     }
     problems.finish()
+}
+
+/// Says which name is meant if it is not the one that is written.
+fn kept_name(names: &[PathBuf], name: &PathBuf) -> Option<String> {
+    (names.first() != Some(name)).then(|| format!("it keeps older lines in `{}`", name.display()))
 }
 
 /// Warns of each `when` that speaks of rules and labels that no rule has.
@@ -133,28 +144,6 @@ impl<'c> Named<'c> {
     }
 }
 
-/// Without `.` between its parts.
-fn plain(path: &Path) -> PathBuf {
-    path.components().collect()
-}
-
-/// True if the names of a source mean this path.
-fn reads(source: &Source, path: &Path) -> bool {
-    let fits = |glob: &str, name: &Path| {
-        let glob = GlobBuilder::new(glob).literal_separator(true).build();
-        glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
-    };
-    let excluded = |glob: &String| match path.file_name() {
-        Some(name) if !glob.contains('/') => fits(glob, Path::new(name)),
-        _ => fits(glob, path),
-    };
-    let named = |file: &PathBuf| {
-        let file = plain(file);
-        file == path || fits(&file.to_string_lossy(), path)
-    };
-    source.files.iter().any(named) && !source.exclude.iter().any(excluded)
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
@@ -203,7 +192,20 @@ mod tests {
         ] {
             check(&of(source, &[path]), RULE, &[]);
         }
-        check(&of("files=['a']", &["x", "./x"]), RULE, &[("shared-file", "path")]);
+        for other in ["./x", "sub/../x", "/etc/./other/../tripline/x", "/../etc/tripline/x"] {
+            check(&of("files=['a']", &["x", other]), RULE, &[("shared-file", "path")]);
+        }
+        check(&of("files=['sub/../*.log']", &["../tripline/alerts.log"]), RULE, &[("feeds-itself", "path")]);
+        // Those that are kept are written too.
+        let kept = |second: &str| {
+            of("files=['a', 'old/*']", &["x'\nmax_size='1MiB'\nkeep='3"]).replace("'3'", "3") + second
+        };
+        let sink = |path: &str| format!("[[sink]]\nname='g'\ntype='file'\npath='{path}'\n");
+        check(&kept(&sink("x.3")), RULE, &[("shared-file", "path")]);
+        check(&kept(&sink("x.4")), RULE, &[]);
+        check(&kept(&sink("old/x")), RULE, &[("feeds-itself", "path")]);
+        check(&of("files=['x.*']", &["x'\nmax_size='1MiB"]), RULE, &[("feeds-itself", "path")]);
+        check(&of("files=['x.*']", &["x"]), RULE, &[]);
         check(&of("files=['a']", &["x", "y"]), RULE, &[]);
     }
 

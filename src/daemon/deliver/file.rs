@@ -12,15 +12,21 @@ use crate::settings;
 use crate::sink::attempt::Outcome;
 use crate::sink::stdout;
 
+mod others;
+
+pub(super) use others::{Others, Taken};
+
 /// The file that is written now.
 pub(super) struct Lines {
     settings: settings::File,
+    others: Others,
     open: Option<File>,
 }
 
 impl Lines {
-    pub(super) fn new(settings: settings::File) -> Lines {
-        Lines { settings, open: None }
+    /// Writes nothing that one of the others has.
+    pub(super) fn new(settings: settings::File, others: Others) -> Lines {
+        Lines { settings, others, open: None }
     }
 
     /// Appends the rows, part by part as files have room for them; one outcome for each. Those before the first that
@@ -59,14 +65,18 @@ impl Lines {
         let path = &self.settings.path;
         let mut file = match self.open.take().filter(|file| is_at(file, path)) {
             Some(file) => file,
-            None => open(path, self.settings.mode)?,
+            None => {
+                let taken = self.others.taken(&self.settings).map(Taken::why);
+                taken.map_or(Ok(()), |why| Err(io::Error::new(ErrorKind::InvalidInput, why)))?;
+                open(path, self.settings.mode)?
+            }
         };
         let most = self.settings.max_size.unwrap_or(u64::MAX);
         end_line(&mut file)?;
         let mut fit = fitting(lines, file.metadata()?.len(), most);
         if fit == 0 {
             file.sync_data()?;
-            rotate(path, self.settings.keep)?;
+            rotate(&self.settings)?;
             file = open(path, self.settings.mode)?;
             fit = fitting(lines, 0, most);
         }
@@ -186,21 +196,16 @@ fn end_line(file: &mut File) -> io::Result<()> {
     if last == *b"\n" { Ok(()) } else { file.write_all(b"\n") }
 }
 
-/// `path` becomes `path.1`, that `path.2` and so on; the oldest is overwritten.
-fn rotate(path: &Path, keep: usize) -> io::Result<()> {
-    let numbered = |n: usize| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{n}"));
-        PathBuf::from(name)
-    };
-    for n in (1..keep).rev() {
-        match std::fs::rename(numbered(n), numbered(n + 1)) {
+/// What is written gets the first number, what had that the second and so on; the oldest is overwritten.
+fn rotate(settings: &settings::File) -> io::Result<()> {
+    for n in (1..settings.keep).rev() {
+        match std::fs::rename(settings.numbered(n), settings.numbered(n + 1)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    std::fs::rename(path, numbered(1))?;
-    File::open(directory(path))?.sync_all()
+    std::fs::rename(&settings.path, settings.numbered(1))?;
+    File::open(directory(&settings.path))?.sync_all()
 }
 
 #[cfg(test)]

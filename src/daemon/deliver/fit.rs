@@ -2,8 +2,9 @@
 
 use super::super::secret::{Secret, SecretError};
 use super::{AttachError, exec, file, read, transport};
-use crate::settings::{Peer, Sink};
-use crate::sink;
+use crate::model::SinkName;
+use crate::settings::{Peer, Sink, Source};
+use crate::sink::{self, Secrets};
 
 /// Something that is wrong with a sink on this machine. Never shows a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct Unfit {
     pub key: &'static str,
     /// What it is.
     pub why: String,
-    /// True if `run` refuses the sink for it, wherever it runs.
+    /// True if `run` does without the sink for it, wherever it runs.
     pub refused: bool,
 }
 
@@ -41,6 +42,16 @@ pub fn unfit(sink: &Sink) -> Vec<Unfit> {
     }
     let wrong = read(&secrets).ok().and_then(|known| sink::wrong_secret(&sink.peer, &known));
     found.extend(wrong.map(|(key, why)| Unfit { id: "bad-key", key, why: why.to_owned(), refused: true }));
+    let here = secrets.iter().filter_map(|secret| Some((secret.name(), secret.read().ok()?)));
+    let here = Secrets::new(here.collect());
+    found.extend(transport::bad_addresses(sink, &here).map(|error| {
+        let (id, key) = match &error {
+            AttachError::Plaintext { .. } => ("plaintext-url", "url"),
+            AttachError::Proxy(_) => ("bad-url", "proxy_url"),
+            _ => ("bad-url", "url"),
+        };
+        Unfit { id, key, why: error.to_string(), refused: true }
+    }));
     let bad = transport::bad_certificates(sink).filter_map(|error| {
         let key = match &error {
             // It may be there where it is used.
@@ -52,6 +63,20 @@ pub fn unfit(sink: &Sink) -> Vec<Unfit> {
     });
     found.extend(bad);
     found
+}
+
+/// Which file sinks would write what a source reads, or another sink writes, by names that do not show it.
+pub fn taken(sinks: &[Sink], sources: &[Source]) -> Vec<(SinkName, Unfit)> {
+    let of = |(place, sink): (usize, &Sink)| {
+        let Peer::File(settings) = &sink.peer else { return None };
+        let taken = file::Others::of(sinks, place, sources).taken(settings)?;
+        let id = match taken {
+            file::Taken::Read(_) => "feeds-itself",
+            file::Taken::Written(_) => "shared-file",
+        };
+        Some((sink.of.clone(), Unfit { id, key: "path", why: taken.why(), refused: true }))
+    };
+    sinks.iter().enumerate().filter_map(of).collect()
 }
 
 /// What of its secrets and certificates is not here, a sentence each, without the secret: whoever runs it needs them.

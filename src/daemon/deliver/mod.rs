@@ -27,7 +27,7 @@ use crate::sink::alertmanager::{self, Heard};
 use crate::sink::attempt::{Attempt, Outcome};
 use crate::sink::{self, Secrets, Unit, stdout};
 use file::Lines;
-pub use fit::{Unfit, missing, unfit};
+pub use fit::{Unfit, missing, taken, unfit};
 use page::Page;
 use transport::Transport;
 
@@ -190,12 +190,19 @@ pub struct Courier {
     terms: Terms,
     done: Arc<dyn Fn(Done) + Send + Sync>,
     ways: HashMap<SinkName, Way>,
+    /// What is read, and is written by no sink.
+    sources: Vec<settings::Source>,
 }
 
 impl Courier {
     /// A courier without sinks. `done` is called once for each attempt, on a thread of the runtime.
     pub fn new(runtime: Handle, terms: Terms, done: Arc<dyn Fn(Done) + Send + Sync>) -> Courier {
-        Courier { runtime, terms, done, ways: HashMap::new() }
+        Courier { runtime, terms, done, ways: HashMap::new(), sources: Vec::new() }
+    }
+
+    /// Learns what is read: the sinks that are attached from now on write none of it.
+    pub fn reads(&mut self, sources: &[settings::Source]) {
+        self.sources = sources.to_vec();
     }
 
     /// Learns how to reach `sinks`, or learns it anew. Reads their files, and each secret once, to know that it is
@@ -204,20 +211,24 @@ impl Courier {
     /// # Errors
     /// If one of them can not be used. Then nothing has changed for any.
     pub fn attach(&mut self, sinks: &[settings::Sink]) -> Result<(), AttachError> {
-        let ways = sinks.iter().map(|sink| Ok((sink.name.clone(), self.way(sink)?)));
+        let ways = (0..sinks.len()).map(|place| Ok((sinks[place].name.clone(), self.way(sinks, place)?)));
         let ways: Vec<_> = ways.collect::<Result<_, AttachError>>()?;
         self.ways.extend(ways);
         Ok(())
     }
 
-    fn way(&self, sink: &settings::Sink) -> Result<Way, AttachError> {
+    /// The way to the sink at that place.
+    fn way(&self, sinks: &[settings::Sink], place: usize) -> Result<Way, AttachError> {
+        let sink = &sinks[place];
         match &sink.peer {
             Peer::Stdout => return Ok(Way::Stdout),
             Peer::File(settings) => {
-                if let Some(why) = file::unable(settings).filter(|_| self.terms.send) {
+                let others = file::Others::of(sinks, place, &self.sources);
+                let why = file::unable(settings).or_else(|| others.taken(settings).map(file::Taken::why));
+                if let Some(why) = why.filter(|_| self.terms.send) {
                     tracing::warn!(sink = %sink.name, why, "nothing can be written there as it is");
                 }
-                return Ok(Way::File(Arc::new(Mutex::new(Lines::new(settings.clone())))));
+                return Ok(Way::File(Arc::new(Mutex::new(Lines::new(settings.clone(), others)))));
             }
             Peer::Exec(exec) => {
                 // A program that is not there is found out now too.
@@ -417,7 +428,7 @@ async fn push_unit(push: &Push, attempt: &Attempt, unit: Unit<'_>, terms: &Terms
             (outcomes, Some(answer.status), sink::request_id(&push.peer, &answer))
         }
         Err(error) => {
-            let may_be_there = !error.is_connect();
+            let may_be_there = error.may_be_there();
             let outcome = transport::unanswered(error, unit.secrets);
             let of_row = |row| match &outcome {
                 Outcome::Retry { why, .. } if may_be_there && sink::says_once(&push.peer, row) => {

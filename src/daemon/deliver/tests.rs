@@ -300,6 +300,42 @@ async fn a_key_that_vanished_suspends_and_a_new_one_is_noticed() {
 }
 
 #[tokio::test]
+async fn an_address_that_changes_in_its_file_is_held_to_the_same_rules_at_each_attempt() {
+    let (log, _guard) = Log::start();
+    let (dir, peer) = (tempfile::tempdir().unwrap(), Script::start([]).await);
+    let path = dir.path().join("hook");
+    std::fs::write(&path, peer.url()).unwrap();
+    let chat = settings::Chat { service: settings::ChatService::Slack, keyword: None };
+    let secrets = vec![("url", SecretFrom::File(path.clone()))];
+    let sink = settings::Sink { secrets, ..settings::Sink::new(SinkName::new("oncall"), Peer::Chat(chat)) };
+    let (courier, mut done) = courier(&sink, AMPLE);
+    for (address, expected) in [
+        ("http://api.example.com/CANARY", Some("`api.example.com` is not this machine")),
+        ("http://10.0.0.1:1/CANARY", Some("`10.0.0.1:1` is not this machine")),
+        (
+            "http://169.254.169.254/CANARY",
+            Some("`169.254.169.254` of sink `oncall` is an address of this link"),
+        ),
+        ("https://[fd00:ec2::254]/CANARY", Some("is an address of this link")),
+        ("CANARY", Some("is no URL")),
+        (&peer.url(), None),
+    ] {
+        std::fs::write(&path, address).unwrap();
+        courier.send(attempt());
+        let outcome = done.recv().await.unwrap().outcomes[0].clone();
+        let told: Vec<_> = unfit(&sink).into_iter().map(|unfit| unfit.why).collect();
+        match (&outcome, expected) {
+            (Outcome::Suspend { why }, Some(says)) => assert!(why.contains(says), "{why}"),
+            (_, Some(_)) => panic!("{address}: {outcome:?}"),
+            (_, None) => assert_eq!(peer.received().len(), 1, "{outcome:?}"),
+        }
+        // Who checks the file is told so without an attempt.
+        assert!(expected.is_none_or(|says| told.iter().any(|why| why.contains(says))), "{address}: {told:?}");
+        assert!(!format!("{outcome:?} {told:?} {}", log.text()).contains("CANARY"), "{outcome:?} {told:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_sink_that_nobody_knows_leaves_its_rows_owed() {
     let (courier, mut done) = courier(&sink("https://api.example.com"), AMPLE);
     courier.send(Attempt { sink: SinkName::new("stranger"), ..attempt() });

@@ -20,6 +20,9 @@ use crate::sink::{Answer, MOST_ANSWER, Request, Secrets, Unit, address, host_of}
 /// certificate of ours or an authority may have been replaced.
 const RENEW_EVERY: Duration = Duration::from_secs(5 * 60);
 
+/// The secret that says where a proxy is.
+const PROXY: &str = "proxy_url";
+
 /// Bytes of the head of an answer over HTTP/2, at most.
 const MOST_HEAD: u32 = 32 * 1024;
 
@@ -99,18 +102,20 @@ impl Transport {
         request: &Request,
         added: &[(String, String)],
         unit: Unit<'_>,
-    ) -> Result<Answer, reqwest::Error> {
+    ) -> Result<Answer, Unanswered> {
         self.exchange_up_to(request, added, unit, MOST_ANSWER).await
     }
 
-    /// The same, up to `most` bytes.
+    /// The same, up to `most` bytes. Whether the address may be used is asked each time: one that stands in a file may be
+    /// another than when the sink was taken.
     pub(super) async fn exchange_up_to(
         &self,
         request: &Request,
         added: &[(String, String)],
         unit: Unit<'_>,
         most: usize,
-    ) -> Result<Answer, reqwest::Error> {
+    ) -> Result<Answer, Unanswered> {
+        permit(&self.sink, &request.url).map_err(Unanswered::Barred)?;
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::POST);
         let pool = self.pool(unit.secrets, unit.now).await;
         let mut builder = pool.client.request(method, &request.url).body(request.body.clone());
@@ -125,7 +130,7 @@ impl Transport {
         if sent.as_ref().is_err_and(|error| error.is_timeout()) && over_tls() {
             self.leave(&pool);
         }
-        let mut response = sent?;
+        let mut response = sent.map_err(Unanswered::Broken)?;
         let headers = response
             .headers()
             .iter()
@@ -153,7 +158,7 @@ impl Transport {
 fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
     let name = &sink.name;
     let http = &sink.http;
-    let plaintext = plaintext(sink, secrets)?;
+    permit(sink, address(&sink.peer, secrets))?;
     let broken = |error: reqwest::Error| AttachError::Client {
         sink: name.clone(),
         why: secrets.scrub(&error.without_url().to_string()),
@@ -163,7 +168,6 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         .user_agent(concat!("tripline/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .https_only(!plaintext)
         .connect_timeout(http.connect_timeout)
         .timeout(http.timeout)
         // Over HTTP/1 there is no such choice: it is 100 lines and 400 KiB.
@@ -187,13 +191,22 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
     builder = match http.proxy {
         Proxy::None => builder.no_proxy(),
         Proxy::FromEnv => builder,
-        Proxy::Url => {
-            let proxy = reqwest::Proxy::all(secrets.get("proxy_url"));
-            // `no_proxy` forgets those of the environment, and the ones before it.
-            builder.no_proxy().proxy(proxy.map_err(|_| AttachError::Proxy(name.clone()))?)
-        }
+        // `no_proxy` forgets those of the environment, and the ones before it.
+        Proxy::Url => builder.no_proxy().proxy(proxy(sink, secrets)?),
     };
     builder.build().map_err(broken)
+}
+
+/// What is wrong with the addresses among the secrets that are here.
+pub(super) fn bad_addresses(sink: &Sink, here: &Secrets) -> impl Iterator<Item = AttachError> {
+    let peer = Some(address(&sink.peer, here)).filter(|url| !url.is_empty());
+    let proxied = sink.http.proxy == Proxy::Url && here.find(PROXY).is_some();
+    let peer = peer.and_then(|url| permit(sink, url).err());
+    peer.into_iter().chain(proxied.then(|| proxy(sink, here).err()).flatten())
+}
+
+fn proxy(sink: &Sink, secrets: &Secrets) -> Result<reqwest::Proxy, AttachError> {
+    reqwest::Proxy::all(secrets.get(PROXY)).map_err(|_| AttachError::Proxy(sink.name.clone()))
 }
 
 /// What is wrong with the files of certificates that a sink names.
@@ -276,9 +289,28 @@ const REFUSED: [&str; 11] = [
     "fatal alert: UnsupportedCertificate",
 ];
 
+/// Why there is no answer.
+pub(super) enum Unanswered {
+    /// The address may not be used: nothing was sent.
+    Barred(AttachError),
+    /// The way there or back broke.
+    Broken(reqwest::Error),
+}
+
+impl Unanswered {
+    /// True if the peer may have it nevertheless.
+    pub(super) fn may_be_there(&self) -> bool {
+        matches!(self, Unanswered::Broken(error) if !error.is_connect())
+    }
+}
+
 /// What an attempt without an answer means. It may have arrived, so it is tried again, except where the peer is
 /// not who the settings say: then nothing was sent, and nothing will be.
-pub(super) fn unanswered(error: reqwest::Error, secrets: &Secrets) -> Outcome {
+pub(super) fn unanswered(error: Unanswered, secrets: &Secrets) -> Outcome {
+    let error = match error {
+        Unanswered::Barred(error) => return Outcome::Suspend { why: secrets.scrub(&error.to_string()) },
+        Unanswered::Broken(error) => error,
+    };
     let wrong_settings = error.is_builder();
     let error = error.without_url();
     let mut why = error.to_string();
@@ -295,10 +327,9 @@ pub(super) fn unanswered(error: reqwest::Error, secrets: &Secrets) -> Outcome {
     }
 }
 
-/// True if what is sent goes out for everybody on the way to read, which is allowed.
-fn plaintext(sink: &Sink, secrets: &Secrets) -> Result<bool, AttachError> {
-    let Http { allow_plaintext, .. } = sink.http;
-    let address = address(&sink.peer, secrets);
+/// Whether a sink may send to an address: not for everybody on the way to read, nor to what only this link has, unless
+/// its settings allow it.
+fn permit(sink: &Sink, address: &str) -> Result<(), AttachError> {
     let wrong = || AttachError::Url(sink.name.clone());
     let url = Url::parse(address).map_err(|_| wrong())?;
     let host = url.host_str().ok_or_else(wrong)?;
@@ -308,11 +339,11 @@ fn plaintext(sink: &Sink, secrets: &Secrets) -> Result<bool, AttachError> {
         return Err(AttachError::LinkLocal { sink: sink.name.clone(), host: bare.to_owned() });
     }
     let loopback = bare == "localhost" || literal.is_some_and(|address| address.is_loopback());
-    let plaintext = url.scheme() == "http" && (loopback || allow_plaintext);
+    let plaintext = url.scheme() == "http" && (loopback || sink.http.allow_plaintext);
     if url.scheme() != "https" && !plaintext {
         return Err(AttachError::Plaintext { sink: sink.name.clone(), host: host_of(address).to_owned() });
     }
-    Ok(plaintext)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ impl Bench {
     fn new(max_size: Option<u64>, keep: usize) -> Bench {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("alerts.ndjson");
-        let lines = Lines::new(settings::File { path, max_size, keep, mode: 0o600 });
+        let lines = Lines::new(settings::File { path, max_size, keep, mode: 0o600 }, Others::default());
         Bench { directory, lines }
     }
 
@@ -43,7 +43,7 @@ impl Bench {
     }
 }
 
-fn row(key: u8) -> Delivery {
+pub(super) fn row(key: u8) -> Delivery {
     use crate::model::{DeliveryKind, Status};
     sample::row(key.into(), key, DeliveryKind::Raise, Status::Info, 1, 0)
 }
@@ -150,7 +150,8 @@ fn a_name_that_leads_nowhere_suspends_until_it_leads_somewhere() {
     let mut bench = Bench::new(None, 1);
     let elsewhere = bench.directory.path().join("none/alerts.ndjson");
     let at = |path: &Path| {
-        Lines::new(settings::File { path: path.to_owned(), max_size: None, keep: 1, mode: 0o600 })
+        let settings = settings::File { path: path.to_owned(), max_size: None, keep: 1, mode: 0o600 };
+        Lines::new(settings, Others::default())
     };
     let check = |path: &Path, expected: &str, says: &str| {
         let shown = format!("{:?}", at(path).write(&[row(1)])[0]);
@@ -181,7 +182,8 @@ fn where_nothing_can_be_written_is_told_before_anything_is() {
             "{why:?}"
         );
         // What is told is what happens.
-        let suspends = matches!(Lines::new(settings).write(&[row(1)])[..], [Outcome::Suspend { .. }]);
+        let suspends =
+            matches!(Lines::new(settings, Others::default()).write(&[row(1)])[..], [Outcome::Suspend { .. }]);
         assert_eq!(suspends, expected.is_some(), "{name}");
     };
     let missing = format!("`mkdir -p {}` makes it", at("none").display());
