@@ -250,7 +250,8 @@ impl StatusPage {
             }
         }
         ended_well(&event)?;
-        for (.., components) in &event.updates {
+        // What is to come shows nothing yet.
+        for (.., components) in event.updates.iter().filter(|(_, status, ..)| status != "scheduled") {
             self.components.extend(components.clone());
         }
         let change_id = event.change_id;

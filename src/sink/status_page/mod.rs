@@ -9,7 +9,7 @@
 //! ```text
 //! begins:   components of the page ─▶ is it there? (open, then closed) ─▶ create
 //! goes on:  is it said? ─▶ timeline         over: what does it speak of? ─▶ timeline, everything operational
-//! then, if something that ended spoke of components of what is still open: say that again
+//! then, if what was said took something from the components of what is still open: say that again
 //! ```
 //!
 //! An incident is known by its title and its start, both from the row; an update by its time and its status.
@@ -300,7 +300,7 @@ impl<'a> Dialogue<'a> {
             // It was put up before its end was known; that comes in a row of its own.
             new.over = None;
             new.after.said_at = new.at;
-            new.after.stage = if new.status == "scheduled" { Stage::Planned } else { Stage::Open };
+            new.after.stage = if new.is_ahead() { Stage::Planned } else { Stage::Open };
         }
         self.said = self.last_words(&new);
         self.put_up(new, change_id)
@@ -315,18 +315,18 @@ impl<'a> Dialogue<'a> {
                 board::of_severity(table, new.severity).max(self.board.of_alerts(id, table))
             }
             // The page begins it by itself, and shows of its components then what is said now.
-            (Kind::Maintenance, None) if new.status == "scheduled" && new.ends.is_none() => {
-                ComponentStatus::Operational
-            }
+            (Kind::Maintenance, None) if new.is_ahead() && new.ends.is_none() => ComponentStatus::Operational,
             (Kind::Maintenance, _) => ComponentStatus::UnderMaintenance,
         };
         self.components.iter().map(|id| (id.clone(), says(id))).collect()
     }
 
-    /// What it says of them last, if it is told in retrospect; else the same.
+    /// What they show once it is there: what it says of them last, if it is told in retrospect; else the same, and nothing
+    /// new if it is to come.
     fn last_words(&self, new: &New) -> Vec<(String, ComponentStatus)> {
         match new.over {
             Some(_) => self.components.iter().map(|id| (id.clone(), ComponentStatus::Operational)).collect(),
+            None if new.is_ahead() => Vec::new(),
             None => self.first_words(new),
         }
     }

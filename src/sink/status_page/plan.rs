@@ -15,6 +15,9 @@ const LONGEST_SCHEDULE: i64 = 30 * 24 * 3600;
 /// Changes that a maintenance is linked with.
 const MOST_LINKED: usize = 50;
 
+/// The status of a maintenance that is to come.
+const SCHEDULED: &str = "scheduled";
+
 /// What is to be said.
 pub(super) enum Say {
     /// Nothing; it is only looked whether the page is as the settings say.
@@ -49,6 +52,13 @@ pub(super) struct New {
     pub(super) severity: Status,
     /// As it is once it is there, but for its number and its components.
     pub(super) after: Notice,
+}
+
+impl New {
+    /// True if it only says what is to come: until then components show what they showed.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.status == SCHEDULED && self.over.is_none()
+    }
 }
 
 /// Something to be said in a notice.
@@ -107,18 +117,19 @@ pub(super) fn say(row: &Delivery, board: &Board, terms: Terms<'_>) -> Say {
     }
 }
 
-/// What stays in a notice is said again, because something else that ended spoke of the same components.
+/// What stays in a notice is said again, because something else that ended or began spoke of the same components.
 pub(super) fn again(notice: &Notice, at: i64) -> Update {
     let kind = kind_of(&notice.about);
     let at = behind(notice, at);
+    // Its title is that of what began it, which may be over.
     let words = match kind {
-        Kind::Incident => "Still open: ",
-        Kind::Maintenance => "Still going on: ",
+        Kind::Incident => "Still open",
+        Kind::Maintenance => "Still going on",
     };
     Update {
         kind,
         status: kind.going_on(),
-        description: description(words, &notice.title, None, false),
+        description: words.to_owned(),
         at,
         after: Notice { said_at: at, ..notice.clone() },
         otherwise: None,
@@ -308,7 +319,7 @@ fn maintenance(row: &Delivery, report: &ChangeReport, terms: Terms<'_>) -> New {
     after.said_at = over.as_ref().map_or(at, |(end, _)| *end);
     New {
         kind: Kind::Maintenance,
-        status: if is_plan { "scheduled" } else { Kind::Maintenance.going_on() },
+        status: if is_plan { SCHEDULED } else { Kind::Maintenance.going_on() },
         description: said,
         at,
         starts,

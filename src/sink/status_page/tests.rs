@@ -203,7 +203,7 @@ fn each_alert_is_an_incident_if_so_wanted() {
     desk.check(&[("investigating", 1), ("investigating", 1)], "full_outage");
     desk.tell(alert("db", 2, RESOLVE, Status::Ok, 2002));
     desk.check(&[("investigating", 2), ("resolved", 2)], "partial_outage");
-    assert!(desk.page.events[0].updates[1].2.starts_with("Still open: "), "{:?}", desk.page.events[0]);
+    assert!(desk.page.events[0].updates[1].2 == "Still open", "{:?}", desk.page.events[0]);
 }
 
 #[test]
@@ -371,6 +371,31 @@ fn maintenance_hides_no_alert() {
     desk.check(&[("resolved", 3), ("ongoing", 2)], "under_maintenance");
     desk.tell(of(report("api-1", ChangeStatus::Done, 2300)));
     desk.check(&[("resolved", 3), ("completed", 3)], "operational");
+}
+
+#[test]
+fn what_is_planned_says_nothing_of_what_is_open() {
+    for window in [None, Some((90_000, 93_600))] {
+        let mut desk = Desk::new(settings());
+        desk.tell(alert("db", 1, RAISE, Status::Critical, 2000));
+        desk.tell(alert("db", 2, RAISE, Status::Critical, 2000));
+        for n in 0..30 {
+            desk.tell(of(ChangeReport {
+                starts: window.map(|(starts, _)| Timestamp::from_secs(starts)),
+                ends: window.map(|(_, ends)| Timestamp::from_secs(ends)),
+                ..report(&format!("api-{n}"), ChangeStatus::Planned, 2001)
+            }));
+        }
+        desk.tell(alert("db", 1, RESOLVE, Status::Ok, 2002));
+        let incident = desk.page.events[0].clone();
+        assert_eq!((incident.status.as_str(), incident.updates.len()), ("investigating", 1), "{incident:?}");
+        assert_eq!(desk.page.components["01KC3API"], "full_outage");
+        // What is over says when it was over.
+        desk.tell(alert("db", 2, RESOLVE, Status::Ok, 2003));
+        assert_eq!(desk.page.events[0].updates[1].0, 2003);
+        assert_eq!(desk.page.components["01KC3API"], "operational");
+        assert_eq!(desk.page.refused, [""; 0]);
+    }
 }
 
 #[test]
