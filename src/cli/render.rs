@@ -15,7 +15,7 @@ use super::json_line;
 use crate::config::keys::sinks::{PEERS, SINK_LATER};
 use crate::config::keys::{Key, Kind};
 use crate::config::{Diagnostic, Severity};
-use crate::settings::{is_path, is_variable};
+use crate::settings::{is_path, is_unusual_variable, is_variable};
 
 /// The diagnostics with the lines they speak of, and a sentence of how many there are. Empty if there are none.
 ///
@@ -357,7 +357,8 @@ fn secret_value(text: &str, at: usize, in_sink: bool, table: &str) -> Option<Ran
     let (key, value) = value_of(text, at)?;
     // A key may have been pasted where the name of its variable or its file is wanted.
     let pasted = in_sink
-        && (key.ends_with("_env") && !is_variable(&text[value.clone()])
+        && (key.ends_with("_env")
+            && (!is_variable(&text[value.clone()]) || is_unusual_variable(&text[value.clone()]))
             || key.ends_with("_file") && !is_path(&text[value.clone()]));
     (pasted || is_secret_name(key, in_sink, table)).then_some(value)
 }
@@ -475,6 +476,9 @@ mod tests {
             "env = [\n'TOKEN=S3CRET',\n]",
             "routing_key_env = 'S3CRET0123456789abcdef0123456789'",
             "routing_key_env = 'S3CRET-1'",
+            "token_env = 'sk_live_S3CRETabcdefghijkl'",
+            "token_env = 'S3CRETabcdefghijkl'",
+            "token_file = 'xoxb-12345-S3CRET'",
             "routing_key_file = 'S3CRET0123456789abcdef0123456789'",
             "url_env = \"https://hooks.slack.com/services/S3CRET\"",
             "url_file = \"https://hooks.slack.com/services/S3CRET\"",

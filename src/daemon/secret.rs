@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::settings::SecretFrom;
+use crate::settings::{SecretFrom, is_unusual_file, is_unusual_variable};
 
 /// A key is a line; more is the wrong file.
 const MOST_BYTES: u64 = 8 * 1024;
@@ -19,7 +19,7 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// Why a secret cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The variable is missing or not UTF-8.
+    /// The variable is missing or not UTF-8. Shown as `***` if its name may be the key.
     #[error("the environment variable `{variable}` is not set; set it, or use `{key}_file`")]
     NotSet {
         /// Which.
@@ -32,7 +32,7 @@ pub enum SecretError {
         "`$CREDENTIALS_DIRECTORY` is not set; start tripline by systemd with `LoadCredential=`, or name the file itself"
     )]
     NoCredentials,
-    /// The file cannot be read.
+    /// The file cannot be read. Its name is shown as `***` if it is not there and may be the key.
     #[error("cannot read the key file `{path}`: {error}")]
     NotRead {
         /// Which.
@@ -123,18 +123,30 @@ impl Secret {
         match &self.from {
             SecretFrom::Env(name) => {
                 let value = std::env::var(name)
-                    .map_err(|_| SecretError::NotSet { variable: name.clone(), key: self.name })?;
+                    .map_err(|_| SecretError::NotSet { variable: shown(name), key: self.name })?;
                 believe(&value, || Place::Env(name.clone()))
             }
             SecretFrom::File(path) => {
                 let path = expand(path)?;
-                let text =
-                    read_file(&path).map_err(|error| SecretError::NotRead { path: path.clone(), error })?;
+                let text = read_file(&path)
+                    .map_err(|error| SecretError::NotRead { path: shown_path(&path), error })?;
                 believe(&text, || Place::File(path))
             }
             SecretFrom::Inline(value) => believe(value.expose_secret(), || Place::Inline),
         }
     }
+}
+
+/// What is shown of a variable that is not there.
+fn shown(variable: &str) -> String {
+    if is_unusual_variable(variable) { "***".to_owned() } else { variable.to_owned() }
+}
+
+/// What is shown of a file that can not be read.
+fn shown_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_there = std::fs::symlink_metadata(path).is_ok();
+    if !is_there && is_unusual_file(&name) { path.with_file_name("***") } else { path.to_owned() }
 }
 
 fn believe(text: &str, place: impl FnOnce() -> Place) -> Result<SecretString, SecretError> {
@@ -260,6 +272,21 @@ mod tests {
         let secret = Secret::new("integration_key", SecretFrom::Env("TRIPLINE_NO_SUCH_KEY".to_owned()));
         let error = secret.read().unwrap_err().to_string();
         assert!(error.contains("`TRIPLINE_NO_SUCH_KEY` is not set"), "{error}");
+    }
+
+    #[test]
+    fn what_may_be_a_key_in_the_place_of_a_name_is_not_shown_unless_it_is_there() {
+        let says = |from: SecretFrom| Secret::new("token", from).read().unwrap_err().to_string();
+        let told = says(SecretFrom::Env("canarycanarycanary".to_owned()));
+        assert!(told.starts_with("the environment variable `***` is not set") && !told.contains("canary"));
+        let dir = tempfile::tempdir().unwrap();
+        let told = says(SecretFrom::File(dir.path().join("canarycanarycanary")));
+        assert!(told.contains("/***`: No such file") && !told.contains("canary"), "{told}");
+        let told = says(SecretFrom::File(dir.path().join("flashduty-integration-key")));
+        assert!(told.contains("/flashduty-integration-key`: No such file"), "{told}");
+        std::fs::create_dir(dir.path().join("canarycanarycanary")).unwrap();
+        let told = says(SecretFrom::File(dir.path().join("canarycanarycanary")));
+        assert!(told.contains("/canarycanarycanary`"), "{told}");
     }
 
     #[test]

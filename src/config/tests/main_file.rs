@@ -315,6 +315,8 @@ fn a_key_where_a_name_or_a_path_is_wanted_is_refused_and_never_said() {
         (pagerduty(format!("routing_key_env='K'\nproxy_url_file='{address}'")), address),
         (slack(format!("url_env='{address}'")), address),
         (slack(format!("url_file='{address}'")), address),
+        (slack("url_env='sk_live_R0ABCabcdefgh'".to_owned()), "sk_live_R0ABCabcdefgh"),
+        (slack("url_file='xoxb-12345-R0ABC-abc'".to_owned()), "xoxb-12345-R0ABC-abc"),
     ] {
         check_main(&text, &[("bad-name", &format!("'{pasted}'"))]);
         let file = Text { path: "tripline.toml".into(), text: text.clone() };
