@@ -197,8 +197,7 @@ pub fn ruleset_probed(
     rules::read(texts, sources, tables, globals, local, probe)
 }
 
-/// What is wrong with rules beside these sinks: those that speak of changes nobody hears of. In the order of `texts`,
-/// then of each text.
+/// What is wrong with rules beside these sinks: those of which nobody hears. In the order of `texts`, then of each text.
 pub fn untold(texts: &[Text], sinks: &[settings::Sink]) -> Vec<Diagnostic> {
     rules::untold(texts, sinks)
 }

@@ -335,6 +335,12 @@ pub(crate) const CASES: &[Case] = &[
         "`chmod 600` the file.",
     ),
     case(
+        "fallback-only",
+        Elsewhere("warning"),
+        "A rule names only sinks that are the `fallback` of others: they are told only what those are owed while they take nothing.",
+        "Name a sink that is told by itself too, such as the one it stands in for.",
+    ),
+    case(
         "feeds-itself",
         Elsewhere("error"),
         "A source reads the file that a sink writes, so each alert would be a line, and perhaps another alert.",

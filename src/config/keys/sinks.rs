@@ -17,7 +17,7 @@ pub const SINK: &[Key] = &[
         "fallback",
         Kind::Name,
         "none",
-        "The sink that is told instead while this one takes nothing; it is told nothing else.",
+        "The sink that is told of alerts instead while this one takes nothing; it is told nothing else.",
     ),
 ];
 

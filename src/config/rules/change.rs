@@ -52,10 +52,17 @@ pub(super) fn check_kind(problems: &mut Problems<'_>, table: &DeTable<'_>) -> bo
     of_changes
 }
 
-/// Warns of each rule that speaks of changes, if none of the sinks it goes to takes them.
+/// Warns of each rule of which nobody is told: it speaks of changes, and none of the sinks it goes to takes them, or all
+/// that it names only stand in for others.
 pub(in crate::config) fn untold(texts: &[Text], sinks: &[Sink]) -> Vec<Diagnostic> {
+    let stands_in = |name: &str| {
+        let mut fallbacks = sinks.iter().filter_map(|sink| Some((sink, sink.fallback.as_ref()?)));
+        fallbacks.find_map(|(sink, fallback)| (fallback.as_str() == name).then_some(&sink.of))
+    };
     let is_taken = |named: &[Said<'_>]| {
-        sinks.iter().filter(|sink| sink.peer.takes_changes()).any(|sink| match named {
+        let mut told =
+            sinks.iter().filter(|sink| sink.peer.takes_changes() && stands_in(sink.of.as_str()).is_none());
+        told.any(|sink| match named {
             [] => !sink.peer.is_chosen(),
             named => named.iter().any(|said| said.text == sink.of.as_str()),
         })
@@ -68,8 +75,26 @@ pub(in crate::config) fn untold(texts: &[Text], sinks: &[Sink]) -> Vec<Diagnosti
         let defaults = file.value("defaults").and_then(|value| value.get_ref().as_table());
         for (_, table) in file.tables("rule") {
             let fields = Fields { table, defaults };
+            let named = fields.texts("sinks");
+            if !fields.switch("enabled").unwrap_or(true) {
+                continue;
+            }
+            if let Some(first) =
+                named.first().filter(|_| named.iter().all(|said| stands_in(said.text).is_some()))
+            {
+                let title = "every sink that this rule names only stands in for another";
+                let problem =
+                    problems.warning("fallback-only", first.span.clone(), title, "told nothing by itself");
+                problem.note = Some(
+                    "a `fallback` is told only what another sink is owed while that one takes nothing"
+                        .to_owned(),
+                );
+                let other = stands_in(first.text).map(|other| short(other.as_str()));
+                problem.help = other.map(|other| format!("name `{other}`, for which it stands in"));
+                continue;
+            }
             let Some(kind) = fields.text("kind").filter(|kind| kind.text == "change") else { continue };
-            if fields.switch("enabled").unwrap_or(true) && !is_taken(&fields.texts("sinks")) {
+            if !is_taken(&named) {
                 let title = "no sink takes what this rule says of changes";
                 problems.warning("change-untold", kind.span, title, "nobody is told").help =
                     Some("add a `[[sink]]` of type \"stdout\"".to_owned());
@@ -418,12 +443,21 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_no_sink_takes_is_warned_of() {
+    fn a_rule_of_which_no_sink_is_told_is_warned_of() {
         let change = "match = '(?<v>x)'\nchange_key = '{v}'\nchange_status = 'Done'";
         let flashduty = "[[sink]]\nname = 'f'\ntype = 'flashduty'\nintegration_key_env = 'K'\n";
         let stdout = "[[sink]]\nname = 'o'\ntype = 'stdout'\n";
         let page = "[[sink]]\nname = 'p'\ntype = 'flashduty-status-page'\napp_key_env = 'K'\npage_id = 5\ncomponents = 'API'\n";
         let named = |sink: &str| rule(&format!("{change}\nsinks = '{sink}'"));
+        let alerts = |lines: &str| {
+            let text = format!("[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\n{lines}\n");
+            Text { path: "r".into(), text }
+        };
+        let file = "[[sink]]\nname = 'e'\ntype = 'file'\npath = 'e.nd'\n";
+        let fallback = format!(
+            "{flashduty}fallback = 'o'\n{stdout}{file}{}fallback = 'e'\n",
+            flashduty.replace("'f'", "'g'")
+        );
         for (sinks, rule, expected) in [
             (flashduty.to_owned(), rule(change), Some("change-untold")),
             (format!("{flashduty}{stdout}"), rule(change), None),
@@ -433,6 +467,15 @@ mod tests {
             (page.to_owned(), named("p"), None),
             (format!("{flashduty}{stdout}"), named("f"), Some("change-untold")),
             (flashduty.to_owned(), rule(&format!("{change}\nenabled = false")), None),
+            // What stands in for another hears nothing by itself.
+            (fallback.clone(), alerts("sinks = 'o'"), Some("fallback-only")),
+            (fallback.clone(), alerts("sinks = ['o', 'e']"), Some("fallback-only")),
+            (fallback.clone(), named("o"), Some("fallback-only")),
+            (fallback.clone(), rule(change), Some("change-untold")),
+            (fallback.clone(), alerts("sinks = ['o', 'f']"), None),
+            (fallback.clone(), alerts(""), None),
+            (fallback.clone(), alerts("sinks = 'o'\nenabled = false"), None),
+            (format!("{flashduty}{stdout}"), alerts("sinks = 'o'"), None),
             (flashduty.to_owned(), Text { path: "r".into(), text: "[[rule]]\nname = 'r'\n".into() }, None),
         ] {
             let main = Text { path: "tripline.toml".into(), text: sinks.clone() };
