@@ -122,9 +122,9 @@ impl<D: Disk> Bench<D> {
                 tail.consumed(ready.file, consumed, false, self.now);
             }
         }
+        self.remembered.retain(|(until, file)| !tail.has_told_copies(*file, *until));
         let rows = tail.files.iter().map(|(id, file)| (*id, file.progress.position, file.ended));
         for (id, position, ended) in rows.collect::<Vec<_>>() {
-            self.remembered.retain(|(until, _)| *until > self.now);
             if ended && !self.remembered.iter().any(|(_, file)| *file == id) {
                 tail.forget(id);
             }

@@ -741,6 +741,18 @@ fn a_copy_is_known_after_a_restart_and_whatever_its_original_is_called_by_now() 
 }
 
 #[test]
+fn a_copy_is_known_however_long_the_name_of_its_original_had_no_file() {
+    let banner = format!("1:{}", BANNER.trim_end());
+    check(
+        LOGS,
+        &[Start, Add("a.log", BANNER), Tick(10), Copy("a.log", "a.log.1"), Cut("a.log"), Tick(10),
+          Move("a.log", "a.log.2"), Tick(10_000), Tick(10_000), Tick(10_000), Add("a.log", "x\n"), Tick(1000)],
+        &["open 1 a.log at 0", &banner, "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "gone 2",
+          "open 3 a.log at 0", "3:x"],
+    );
+}
+
+#[test]
 fn a_short_file_is_not_held_back_for_a_longer_one_that_begins_in_other_words() {
     let banner = format!("1:{}", BANNER.trim_end());
     check(

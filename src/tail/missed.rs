@@ -76,6 +76,17 @@ impl<D: Disk> Tail<D> {
         });
     }
 
+    /// True if a content whose bytes are gone, and that is to be remembered until `until`, has told all copies of it
+    /// that there are: names were looked at since, and whatever went through its own was found.
+    pub fn has_told_copies(&self, file: FileId, until: Timestamp) -> bool {
+        let awaited = self.files.get(&file).is_some_and(|file| {
+            let name = (file.source.clone(), file.path.clone());
+            self.left.contains_key(&name)
+        });
+        // Not by the clock alone: a machine may have been suspended, and nobody looked.
+        self.swept.is_some_and(|swept| until <= swept) && !awaited
+    }
+
     /// Follows what went through `path` unseen before `opened`, which was born there at `born`.
     ///
     /// # Errors

@@ -128,7 +128,7 @@ pub enum Note {
     Ended {
         /// Which.
         file: FileId,
-        /// Keep it and its row for [`super::REMEMBER`]: a copy of it may turn up.
+        /// Keep it and its row for [`super::REMEMBER`], and then until [`super::Tail::has_told_copies`]: one may turn up.
         remember: bool,
     },
 }

@@ -27,8 +27,8 @@ const LONGEST_COPY: Duration = Duration::from_secs(60);
 const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
 /// Between two sweeps while a file is held back, or one is missing.
 const UNSURE_PACE: Duration = Duration::from_millis(100);
-/// How long a content is remembered whose bytes are gone, so that its copy is known: much longer than the next look at
-/// that copy is away.
+/// How long a content is remembered whose bytes are gone, and then until all names were looked at once more, so that
+/// its copy is known.
 pub const REMEMBER: Duration = Duration::from_secs(15);
 /// How long no name of a content must have been found before it is lost: a file that is renamed while a directory
 /// is listed may be seen under neither name.

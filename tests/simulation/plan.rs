@@ -79,8 +79,8 @@ struct Restraints {
     after: Option<usize>,
     /// So many raises in half a minute are told by themselves.
     max_raises: Option<u32>,
-    /// So many raises and resolves within a minute are too many.
-    flap: Option<u32>,
+    /// So many raises and resolves within so many milliseconds are too many.
+    flap: Option<(u32, u32)>,
     renotify_ms: Option<u32>,
     /// It is muted in the first half of each minute of an hour, or nearly.
     mute: bool,
@@ -94,13 +94,15 @@ impl Restraints {
             unless: unless.then(|| rng.usize(..5)).filter(|other| *other != number),
             after: after.then(|| rng.usize(..5)).filter(|other| *other != number),
             max_raises: max_raises.then(|| rng.u32(1..4)),
-            flap: flap.then(|| rng.u32(2..6)),
+            flap: flap.then(|| (rng.u32(2..6), 60_000)),
             renotify_ms: renotify.then(|| rng.u32(3..30) * 1000 + 300),
             mute,
         };
         if gentle {
             // These hang on the order of lines of one second, or on what is not kept over a restart.
-            drawn = Restraints { flap: drawn.flap, renotify_ms: drawn.renotify_ms, ..Restraints::default() };
+            // And no line is written when one ends to flap.
+            let flap = drawn.flap.map(|(changes, within_ms)| (changes, within_ms + 300));
+            drawn = Restraints { flap, renotify_ms: drawn.renotify_ms, ..Restraints::default() };
         }
         drawn
     }
@@ -119,7 +121,9 @@ impl Restraints {
             text += &format!("max_raises = \"{most}/30s\"\n");
         }
         text += &match self.flap {
-            Some(changes) => format!("flap = {{ changes = {changes}, within = \"1m\" }}\n"),
+            Some((changes, within_ms)) => {
+                format!("flap = {{ changes = {changes}, within = \"{}\" }}\n", millis(within_ms))
+            }
             None => "flap = \"never\"\n".to_owned(),
         };
         if let Some(ms) = self.renotify_ms {

@@ -2,7 +2,7 @@
 //! them have moved on to other lives; they cost little and stay.
 
 /// The seed, and what was wrong.
-pub(super) const SEEDS: [(u64, &str); 30] = [
+pub(super) const SEEDS: [(u64, &str); 32] = [
     (1, "after a restart nobody resolved the alert about a suspended sink"),
     (8, "while the store failed the next wake-up lay in the past"),
     (28, "after a restart a change there and back was told as a change to what the sink showed already"),
@@ -45,4 +45,9 @@ pub(super) const SEEDS: [(u64, &str); 30] = [
     (20_147, "a record was to go on in a third file: the world had asked for too much"),
     (20_872, "behind a half line no record went on from the next file to the one after it"),
     (21_299, "a record that had gone on in the next file overtook its own beginning, and counted twice"),
+    (
+        21_584,
+        "what was cut was forgotten while its name had no file, and its copy was read when it had one again",
+    ),
+    (23_149, "a line was written at the very moment that ended a flapping: the world had asked for too much"),
 ];

@@ -19,7 +19,7 @@ impl<D: Disk> Core<D> {
             None if !wanted => return std::mem::take(&mut self.free),
             None => {}
         }
-        self.save_offsets(now);
+        self.save_offsets();
         for change in self.engine.take_changes() {
             put(&mut self.batch, change);
         }
@@ -30,8 +30,8 @@ impl<D: Disk> Core<D> {
         }
     }
 
-    pub(super) fn save_offsets(&mut self, now: Now) {
-        let due = self.remembered.extract_if(.., |(until, _)| *until <= now.time);
+    pub(super) fn save_offsets(&mut self) {
+        let due = self.remembered.extract_if(.., |(until, file)| self.tail.has_told_copies(*file, *until));
         self.ended.extend(due.map(|(_, file)| file));
         for file in std::mem::take(&mut self.ended) {
             self.batch.remove_file(file);
