@@ -2,7 +2,8 @@
 //!
 //! What was written and not synced may be lost, kept, or kept in part, each 512-byte sector by itself; so it may
 //! also arrive in another order than it was written. A sync that fails leaves the writes readable but never to
-//! become durable by a later sync, because kernels mark such pages clean.
+//! become durable by a later sync, because kernels mark such pages clean. The length is no page but in the journal of
+//! the file system: a later sync makes it durable, or nothing.
 
 use std::fmt;
 use std::io;
@@ -88,7 +89,8 @@ impl Change {
 }
 
 impl Disk {
-    /// Moves a random part of what is pending to the durable image.
+    /// Moves a random part of what is pending to the durable image. What is left is lost, but for the length, whose
+    /// changes keep their order.
     fn settle(&mut self) {
         let keep = match self.rng.u8(0..8) {
             0 => 0.0,
@@ -96,8 +98,11 @@ impl Disk {
             _ => self.rng.f64(),
         };
         for change in std::mem::take(&mut self.pending).into_iter().flat_map(Change::sectors) {
-            if self.rng.f64() < keep {
-                change.apply(&mut self.durable);
+            let is_kept = self.rng.f64() < keep;
+            match change {
+                Change::Length(_) if !is_kept || !self.pending.is_empty() => self.pending.push(change),
+                _ if is_kept => change.apply(&mut self.durable),
+                _ => {}
             }
         }
     }
@@ -308,6 +313,23 @@ mod tests {
             disk.crash().image()[0] == 1
         });
         assert!((5..45).contains(&lost.count()));
+    }
+
+    #[test]
+    fn a_length_that_a_failed_sync_left_behind_is_made_durable_by_the_next_one() {
+        let lens = (0..50).map(|seed| {
+            let disk = disk_with(seed);
+            disk.set_len(8192).unwrap();
+            disk.set_len(6144).unwrap();
+            disk.strike(Strike { at: disk.operations(), fault: Fault::Full, lasting: false });
+            disk.sync_data().unwrap_err();
+            let survives = disk.durable().len();
+            disk.sync_data().unwrap();
+            assert_eq!(disk.durable().len(), 6144, "seed {seed}");
+            survives
+        });
+        let lens: std::collections::BTreeSet<usize> = lens.collect();
+        assert_eq!(lens, [4096, 6144, 8192].into());
     }
 
     #[test]
