@@ -14,6 +14,7 @@ pub mod socket;
 mod streams;
 mod view;
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -645,9 +646,9 @@ impl Daemon {
             return;
         }
         self.blindness_said = true;
-        let files = self.core.files();
+        let seen: BTreeSet<&SourceName> = self.core.files().map(|file| file.source).collect();
         let named = self.settings.sources.iter().filter(|source| !source.files.is_empty());
-        for source in named.filter(|source| files.iter().all(|file| file.source != source.name)) {
+        for source in named.filter(|source| !seen.contains(&source.name)) {
             let globs: Vec<_> = source.files.iter().map(|glob| glob.display().to_string()).collect();
             let files = globs.join(", ");
             tracing::warn!(source = %source.name, files = %Untrusted(&files), "no file fits yet");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Reloads;
 use super::core::{Core, Now};
 use crate::http::{FileView, RuleView, SinkView, SourceView, View};
-use crate::model::{RuleName, Status};
+use crate::model::{RuleName, SourceName, Status};
 use crate::settings::Settings;
 use crate::tail::{Disk, FileStatus, Loss, Phase};
 use crate::untrusted::Untrusted;
@@ -20,7 +20,7 @@ pub(super) fn view<D: Disk>(
     stopping: bool,
     reloads: &Reloads,
 ) -> View {
-    let files = core.files();
+    let files = files(core, now);
     let mut problems: Vec<String> = Vec::new();
     if core.store_failed() {
         problems.push("the state can not be written: reading is paused".to_owned());
@@ -34,34 +34,24 @@ pub(super) fn view<D: Disk>(
              `tripline outbox drop --sink {name}` forgets it"
         ));
     }
+    let none = Files::default();
     let sources = settings.sources.iter().map(|source| {
-        let mine = || files.iter().filter(|file| file.source == source.name);
+        let mine = files.get(&source.name).unwrap_or(&none);
         let counts = core.source_counts(&source.name);
-        let behind = || mine().filter(|file| file.phase == Phase::Behind);
-        let age =
-            |file: &FileStatus| file.unread_since.map_or(0.0, |since| now.time.since(since).as_secs_f64());
-        let mut worst: Vec<&FileStatus> = mine().filter(|file| file.lag > 0 || file.lost > 0).collect();
-        worst.sort_by_key(|file| std::cmp::Reverse((file.lag, file.lost)));
-        let shown = |file: &&FileStatus| FileView {
-            path: Untrusted(&file.path.to_string_lossy()).to_string(),
-            unread_bytes: file.lag,
-            lag_seconds: age(file),
-            lost_bytes: file.lost,
-        };
         let blind = core.faults().filter(|(of, ..)| **of == source.name);
         let blind =
             blind.map(|(_, path, error)| format!("`{}`: {error}", Untrusted(&path.to_string_lossy())));
         SourceView {
             name: source.name.clone(),
-            files: mine().count() as u64 + u64::from(source.stream.is_some()),
-            behind_files: behind().count() as u64,
-            unread_bytes: mine().map(|file| file.lag).sum(),
+            files: mine.all + u64::from(source.stream.is_some()),
+            behind_files: mine.behind,
+            unread_bytes: mine.unread,
             read_bytes: counts.bytes,
-            lag_seconds: behind().map(age).fold(0.0, f64::max),
+            lag_seconds: mine.lag_seconds,
             lost_bytes: Loss::ALL.map(|loss| (loss.as_str(), counts.lost_bytes[loss as usize])).into(),
             truncations: counts.truncations,
             lost_files: counts.lost_files,
-            worst: worst.iter().take(MOST_WORST).map(shown).collect(),
+            worst: mine.worst.iter().take(MOST_WORST).map(|file| shown(file, now)).collect(),
             cut_lines: counts.cut_lines,
             cut_records: counts.cut_records,
             unparsed_lines: counts.unparsed_lines,
@@ -120,5 +110,52 @@ pub(super) fn view<D: Disk>(
         commit_failures: counts.commit_failures,
         problems,
         dropped: BTreeMap::from([("max_keys", dropped)]),
+    }
+}
+
+/// The files of one source, taken together.
+#[derive(Default)]
+struct Files<'a> {
+    all: u64,
+    behind: u64,
+    /// Bytes.
+    unread: u64,
+    /// Of those that are behind, how long the oldest unread byte is there.
+    lag_seconds: f64,
+    /// Those with unread or lost bytes, the worst first.
+    worst: Vec<FileStatus<'a>>,
+}
+
+fn files<D: Disk>(core: &Core<D>, now: Now) -> BTreeMap<&SourceName, Files<'_>> {
+    let mut sources: BTreeMap<&SourceName, Files<'_>> = BTreeMap::new();
+    for file in core.files() {
+        let files = sources.entry(file.source).or_default();
+        files.all += 1;
+        files.unread += file.lag;
+        if file.phase == Phase::Behind {
+            files.behind += 1;
+            files.lag_seconds = files.lag_seconds.max(age(&file, now));
+        }
+        if file.lag > 0 || file.lost > 0 {
+            files.worst.push(file);
+        }
+    }
+    for files in sources.values_mut() {
+        files.worst.sort_by_key(|file| std::cmp::Reverse((file.lag, file.lost)));
+    }
+    sources
+}
+
+/// How long its oldest unread byte is there, in seconds.
+fn age(file: &FileStatus<'_>, now: Now) -> f64 {
+    file.unread_since.map_or(0.0, |since| now.time.since(since).as_secs_f64())
+}
+
+fn shown(file: &FileStatus<'_>, now: Now) -> FileView {
+    FileView {
+        path: Untrusted(&file.path.to_string_lossy()).to_string(),
+        unread_bytes: file.lag,
+        lag_seconds: age(file, now),
+        lost_bytes: file.lost,
     }
 }

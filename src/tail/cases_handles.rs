@@ -117,7 +117,7 @@ fn case_49_handles_that_others_have_taken_delay_and_lose_nothing() {
     assert_eq!(lines(&bench.told), 20 * 50);
     assert!(disk.open_files() <= 32);
     let tail = bench.tail.as_ref().unwrap();
-    assert!(tail.status().iter().all(|file| file.phase == Phase::AtEnd && file.problem.is_none()));
+    assert!(tail.status().all(|file| file.phase == Phase::AtEnd && file.problem.is_none()));
 }
 
 #[test]

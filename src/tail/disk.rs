@@ -152,7 +152,8 @@ pub trait Disk {
     /// As the operating system says; an interrupted read is tried again inside.
     fn read_at(&mut self, file: &Self::File, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// Asks for hints about these directories, and no others. Only a hint: failure shows in [`Disk::watching`].
+    /// Asks for hints about the names in these directories, and no others, and as far as can be about where the
+    /// directories themselves lie. Only a hint: failure shows in [`Disk::watching`].
     ///
     /// # Errors
     /// If there can be no more of them now, though there are for some of the directories.
@@ -186,6 +187,25 @@ pub struct RealFile {
     packed: Option<Packed>,
 }
 
+/// Which names of a directory matter.
+#[derive(Debug)]
+enum Matter {
+    /// All that are in it.
+    All,
+    /// Those through which the way leads to others.
+    On(BTreeSet<OsString>),
+}
+
+impl Matter {
+    /// Whether it matters what happened to that name; without one it happened to the directory itself.
+    fn holds(&self, name: Option<&OsStr>) -> bool {
+        match (self, name) {
+            (Matter::On(names), Some(name)) => names.contains(name),
+            _ => true,
+        }
+    }
+}
+
 /// The file system of this machine.
 ///
 /// The generation of a [`Locator`] is the birth time (`statx`): the kernel's file handles would tell the same
@@ -194,7 +214,8 @@ pub struct RealFile {
 #[derive(Debug)]
 pub struct RealDisk {
     hints: Option<Inotify>,
-    watched: BTreeMap<PathBuf, WatchDescriptor>,
+    /// By the number of the watch: which names matter there.
+    watched: BTreeMap<i32, (WatchDescriptor, Matter)>,
     complete: bool,
     /// A directory was listed before it was watched: what changed in between, nobody said.
     unsaid: bool,
@@ -319,7 +340,7 @@ impl Disk for RealDisk {
             }
             match watches.add(dir, mask) {
                 Ok(watch) => {
-                    fresh.insert(dir.clone(), watch);
+                    fresh.insert(watch.get_watch_descriptor_id(), (watch, Matter::All));
                 }
                 Err(error) => {
                     self.complete &= is_absent(&error);
@@ -329,14 +350,20 @@ impl Disk for RealDisk {
                 }
             }
         }
-        let kept: BTreeSet<i32> = fresh.values().map(WatchDescriptor::get_watch_descriptor_id).collect();
-        for old in self.watched.values().filter(|old| !kept.contains(&old.get_watch_descriptor_id())) {
+        for (dir, names) in above(dirs) {
+            // Who may not read a directory can not watch it: what is moved there is seen later.
+            let Ok(watch) = watches.add(dir, mask) else { continue };
+            let number = watch.get_watch_descriptor_id();
+            let (_, matter) = fresh.entry(number).or_insert((watch, Matter::On(BTreeSet::new())));
+            if let Matter::On(known) = matter {
+                known.extend(names.into_iter().map(OsStr::to_owned));
+            }
+        }
+        for (_, (old, _)) in self.watched.iter().filter(|(number, _)| !fresh.contains_key(number)) {
             // The kernel has already removed the watch of a deleted directory; that is no failure.
             drop(watches.remove(old.clone()));
         }
-        let known: BTreeSet<i32> =
-            self.watched.values().map(WatchDescriptor::get_watch_descriptor_id).collect();
-        self.unsaid |= !kept.is_subset(&known);
+        self.unsaid |= fresh.keys().any(|number| !self.watched.contains_key(number));
         self.watched = fresh;
         exhausted
     }
@@ -353,11 +380,21 @@ impl Disk for RealDisk {
         // directory that changes faster than it is read must not hold the caller here.
         for _ in 0..MOST_READS {
             match inotify.read_events(&mut buffer) {
-                Ok(mut entries) => match entries.next() {
-                    Some(_) => any = true,
-                    None => break,
-                },
-                Err(_) => break,
+                Ok(entries) => {
+                    let mut entries = entries.peekable();
+                    if entries.peek().is_none() {
+                        break;
+                    }
+                    any |= entries.any(|entry| {
+                        let watched = self.watched.get(&entry.wd.get_watch_descriptor_id());
+                        watched.is_none_or(|(_, matter)| matter.holds(entry.name))
+                    });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.complete = false;
+                    break;
+                }
             }
         }
         any
@@ -377,6 +414,20 @@ impl Disk for RealDisk {
     fn woken(&mut self) -> Option<BTreeMap<FileId, Hint>> {
         self.growth.woken()
     }
+}
+
+/// The directories above these, each with the names through which the way leads.
+fn above(dirs: &BTreeSet<PathBuf>) -> BTreeMap<&Path, BTreeSet<&OsStr>> {
+    let mut above: BTreeMap<&Path, BTreeSet<&OsStr>> = BTreeMap::new();
+    for dir in dirs {
+        for step in dir.ancestors() {
+            let (Some(parent), Some(name)) = (step.parent(), step.file_name()) else { break };
+            if !above.entry(parent).or_default().insert(name) {
+                break;
+            }
+        }
+    }
+    above
 }
 
 fn read_at(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {

@@ -44,6 +44,8 @@ pub struct FakeDisk {
     told: u64,
     /// The overflows it was told of.
     overflown: u64,
+    /// There was room for all that was to be watched.
+    complete: bool,
     /// The files it was asked to tell of, and their writes at that time.
     asked: BTreeMap<FileId, (u64, u64)>,
 }
@@ -167,7 +169,13 @@ impl FakeDisk {
             deferred: Vec::new(),
             own: None,
         };
-        FakeDisk { state: Arc::new(Mutex::new(state)), told: 0, overflown: 0, asked: BTreeMap::new() }
+        FakeDisk {
+            state: Arc::new(Mutex::new(state)),
+            told: 0,
+            overflown: 0,
+            complete: true,
+            asked: BTreeMap::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -196,7 +204,10 @@ impl FakeDisk {
 
     /// Whether changes of names are hinted. Lost hints stay lost.
     pub fn keep_hints(&self, keep: bool) {
-        self.state().hints = keep;
+        let mut state = self.state();
+        // That some were lost is a hint of its own, once there are any.
+        state.changes += u64::from(keep && !state.hints);
+        state.hints = keep;
     }
 
     /// Whether writes are hinted to those who asked; if not, they wait for ever.
@@ -218,7 +229,9 @@ impl FakeDisk {
 
     /// Another device number for every file, as after a remount.
     pub fn remount(&self) {
-        self.state().device += 1;
+        let mut state = self.state();
+        state.device += 1;
+        state.changes += 1;
     }
 
     /// No read gives more than this many bytes; `None`: as many as asked for.
@@ -688,11 +701,13 @@ impl Disk for FakeDisk {
     }
 
     fn watch(&mut self, dirs: &BTreeSet<PathBuf>) -> io::Result<()> {
-        if dirs.len() > self.state().most_asked { Err(Errno::NOSPC.into()) } else { Ok(()) }
+        let most = self.state().most_asked;
+        self.complete = dirs.len() <= most;
+        if self.complete { Ok(()) } else { Err(Errno::NOSPC.into()) }
     }
 
     fn watching(&self) -> bool {
-        self.state().hints
+        self.complete && self.state().hints
     }
 
     fn hinted(&mut self) -> bool {

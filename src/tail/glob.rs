@@ -73,6 +73,8 @@ pub(crate) struct Found {
     pub(crate) links: BTreeSet<PathBuf>,
     /// Directories in which a change of names matters.
     pub(crate) dirs: BTreeSet<PathBuf>,
+    /// A name is a link that is followed.
+    pub(crate) linked: bool,
 }
 
 impl Globs {
@@ -185,7 +187,10 @@ impl Globs {
             if let Some(Step::Literal(name)) = self.step(place) {
                 if self.is_last(place) {
                     found.dirs.insert(dir.to_path_buf());
-                    found.names.insert(dir.join(name));
+                    let path = dir.join(name);
+                    let is_link = |facts: Facts| facts.kind == Kind::Link;
+                    found.linked |= disk.stat_path(Reach::itself(&path)).is_ok_and(is_link);
+                    found.names.insert(path);
                 } else {
                     below.entry(name.clone()).or_default().extend(self.through(place, name));
                 }
@@ -206,7 +211,9 @@ impl Globs {
             let deep = matches!(self.step(place), Some(Step::Deep));
             for (name, kind) in entries.iter() {
                 if self.ends_with(place, name) && !(deep && *kind == Kind::Dir) {
-                    found.names.insert(dir.join(name));
+                    let path = dir.join(name);
+                    found.linked |= *kind == Kind::Link && self.reach(&path).is_followed();
+                    found.names.insert(path);
                 }
                 let leads_on = *kind == Kind::Dir || (*kind == Kind::Link && !deep);
                 let Some(next) = self.through(place, name).filter(|_| leads_on) else { continue };

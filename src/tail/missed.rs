@@ -84,7 +84,7 @@ impl<D: Disk> Tail<D> {
             self.left.contains_key(&name)
         });
         // Not by the clock alone: a machine may have been suspended, and nobody looked.
-        self.swept.is_some_and(|swept| until <= swept) && !awaited
+        self.names.are_known_to(until) && !awaited
     }
 
     /// Follows what went through `path` unseen before `opened`, which was born there at `born`.
@@ -196,7 +196,7 @@ impl<D: Disk> Tail<D> {
             Copy::Unsure(_, 0) if !fits => {}
             Copy::From(_) | Copy::Unsure(..) => return Ok(true),
         }
-        let fresh = self.swept.is_some_and(|swept| now.since(swept) <= LIVE_SPAN)
+        let fresh = self.names.were_known_at(now, LIVE_SPAN)
             && facts.born.is_some_and(|born| self.wall.since(born) <= LIVE_SPAN);
         let mut progress = if fresh {
             Progress::fresh(facts.size, facts.modified, now)

@@ -47,6 +47,7 @@ mod joined;
 mod lag;
 mod missed;
 mod mounts;
+mod names;
 mod note;
 mod opened;
 mod packed;
@@ -80,12 +81,8 @@ use evidence::Evidence;
 use follow::Progress;
 use glob::Globs;
 
-/// Between two reconciliations of names with files, while there are few files and nothing is hinted.
+/// Between two reconciliations of names with files, while there are few files and not everything is hinted.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Between two sweeps at least, however many hints there are.
-const HINT_PACE: Duration = Duration::from_millis(10);
-/// What each file adds to that: some ten times what it costs in a sweep.
-const HINT_PACE_PER_FILE: Duration = Duration::from_micros(20);
 /// From this many files on, paces are stretched so that idle files stay cheap.
 const MANY_FILES: usize = 2000;
 /// How far paces are stretched at most.
@@ -206,10 +203,9 @@ pub struct Tail<D: Disk> {
     swept: Option<Timestamp>,
     /// The wall clock, by which files are born.
     wall: Timestamp,
-    /// What it showed at the last sweep.
-    swept_wall: Timestamp,
-    /// The most that it had shown at any sweep or birth that we know of, also of processes before: what is born
-    /// later was not there then, even if the clock was set back.
+    names: names::Names,
+    /// The most that it had shown when names were known, or at any birth that we know of, also of processes before: what
+    /// is born later was not there then, even if the clock was set back.
     swept_to: Timestamp,
     next_sweep: Timestamp,
     /// Names whose content went away.
@@ -247,7 +243,7 @@ impl<D: Disk> Tail<D> {
             held_back: BTreeMap::new(),
             swept: None,
             wall: now,
-            swept_wall: now,
+            names: names::Names::new(now),
             swept_to: saved.swept_to,
             next_sweep: now,
             left: BTreeMap::new(),
@@ -306,11 +302,7 @@ impl<D: Disk> Tail<D> {
     pub fn look(&mut self, now: Timestamp, wall: Timestamp) {
         self.wall = wall;
         self.take_hints(now);
-        if self.disk.hinted() {
-            // A directory that changes all the time must not cost a sweep at each look.
-            let gap = HINT_PACE + HINT_PACE_PER_FILE * u32::try_from(self.files.len()).unwrap_or(u32::MAX);
-            self.next_sweep = self.next_sweep.min(self.swept.map_or(now, |swept| swept.plus(gap)));
-        }
+        self.take_names(now);
         if now >= self.next_sweep {
             self.sweep(now);
         }
@@ -318,7 +310,7 @@ impl<D: Disk> Tail<D> {
             self.sweep(now);
             // What the sweep has found out may be due at once, and need another one in its turn.
             if self.look_at_due(now) {
-                self.next_sweep = self.next_sweep.min(now.plus(HINT_PACE));
+                self.next_sweep = self.next_sweep.min(now.plus(names::HINT_PACE));
             }
         }
     }
@@ -527,7 +519,8 @@ impl<D: Disk> Tail<D> {
 
     /// When [`Tail::look`] has something to do next: after the time of the last look.
     pub fn next_wake(&self) -> Timestamp {
-        self.schedule.first().map_or(self.next_sweep, |(due, _)| self.next_sweep.min(*due))
+        let names = self.next_asking().map_or(self.next_sweep, |asking| self.next_sweep.min(asking));
+        self.schedule.first().map_or(names, |(due, _)| names.min(*due))
     }
 
     /// The next free file id, for the checkpoint.
@@ -541,22 +534,9 @@ impl<D: Disk> Tail<D> {
     }
 
     /// Every file that is followed, in the order of ids.
-    pub fn status(&self) -> Vec<FileStatus> {
-        let of = |(id, file): (&FileId, &Followed<D::File>)| FileStatus {
-            file: *id,
-            source: file.source.clone(),
-            path: file.path.clone(),
-            size: file.progress.size,
-            offset: file.progress.position,
-            lag: file.progress.unread(),
-            phase: file.phase(),
-            problem: file.problem().map(str::to_owned),
-            grown: file.progress.grown,
-            unread_since: file.progress.lag.since(),
-            unread_seen: file.progress.lag.seen(),
-            lost: file.lost,
-        };
-        self.files.iter().filter(|(_, file)| !file.ended).map(of).collect()
+    pub fn status(&self) -> impl DoubleEndedIterator<Item = FileStatus<'_>> {
+        let followed = self.files.iter().filter(|(_, file)| !file.ended);
+        followed.map(|(id, file)| file.status(*id))
     }
 
     /// The last name of a content that is not forgotten.

@@ -1,6 +1,6 @@
 //! What a tail tells whoever drives it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::disk::Kind;
 use super::follow::TailKind;
@@ -239,14 +239,14 @@ pub struct Turn {
 }
 
 /// A row for the status page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileStatus {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStatus<'a> {
     /// Which.
     pub file: FileId,
     /// Who follows it.
-    pub source: SourceName,
+    pub source: &'a SourceName,
     /// Its last name.
-    pub path: PathBuf,
+    pub path: &'a Path,
     /// Bytes at the last look.
     pub size: u64,
     /// Bytes consumed by scanning.
@@ -256,7 +256,7 @@ pub struct FileStatus {
     /// Where it stands.
     pub phase: Phase,
     /// Why it is unreadable.
-    pub problem: Option<String>,
+    pub problem: Option<&'a str>,
     /// The look that saw the last change (at the first look: the change itself).
     pub grown: Timestamp,
     /// Since when the oldest of its unread bytes is there, at least; `None`: all is read.

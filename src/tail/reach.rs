@@ -26,6 +26,11 @@ impl<'a> Reach<'a> {
         Reach { path, given: usize::MAX, into: &[] }
     }
 
+    /// What lies at a path itself, though it may be a link.
+    pub(super) fn itself(path: &'a Path) -> Reach<'a> {
+        Reach { path, given: 0, into: &[] }
+    }
+
     /// A path of which so many components are given.
     pub(super) fn new(path: &'a Path, given: usize) -> Reach<'a> {
         let is_of_containers = HAS_CONTAINERS.iter().any(|dir| path.starts_with(dir));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::disk::Disk;
-use super::{Phase, Tail};
-use crate::model::{SourceName, Timestamp};
+use super::{FileStatus, Followed, Phase, Tail};
+use crate::model::{FileId, SourceName, Timestamp};
 
 /// The files of one source.
 #[derive(Debug, Default)]
@@ -56,5 +56,24 @@ impl<D: Disk> Tail<D> {
             }
         }
         standings
+    }
+}
+
+impl<F> Followed<F> {
+    pub(super) fn status(&self, id: FileId) -> FileStatus<'_> {
+        FileStatus {
+            file: id,
+            source: &self.source,
+            path: &self.path,
+            size: self.progress.size,
+            offset: self.progress.position,
+            lag: self.progress.unread(),
+            phase: self.phase(),
+            problem: self.problem(),
+            grown: self.progress.grown,
+            unread_since: self.progress.lag.since(),
+            unread_seen: self.progress.lag.seen(),
+            lost: self.lost,
+        }
     }
 }

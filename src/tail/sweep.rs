@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::continued::is_packed;
 use super::disk::{Disk, Facts, Fault, Kind};
 use super::evidence::{self, Evidence};
-use super::follow::{LIVE_SPAN, LONGEST_PACE, Progress};
+use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
 use super::reach::{LinkLeft, Reach};
-use super::{Backoff, Followed, Note, PathFault, SWEEP, Tail, originals, start};
+use super::{Backoff, Followed, Note, PathFault, Tail, originals, start};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, SavedSource};
 
@@ -25,8 +25,6 @@ const COPY_SPAN: Duration = Duration::from_secs(10);
 const LONGEST_COPY: Duration = Duration::from_secs(60);
 /// The same for a file that is still too short to tell.
 const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
-/// Between two sweeps while a file is held back, or one is missing.
-const UNSURE_PACE: Duration = Duration::from_millis(100);
 /// How long a content is remembered whose bytes are gone, and then until all names were looked at once more, so that
 /// its copy is known.
 pub const REMEMBER: Duration = Duration::from_secs(15);
@@ -49,6 +47,8 @@ struct Seen {
     blind: BTreeMap<PathBuf, Fault>,
     /// What is left alone, and what it is.
     odd: BTreeMap<PathBuf, Kind>,
+    /// A name is a link that is followed: what it leads to may change where nobody looks.
+    linked: bool,
 }
 
 /// Where a content lies, and how it was there.
@@ -88,9 +88,11 @@ impl<D: Disk> Tail<D> {
     pub(super) fn sweep(&mut self, now: Timestamp) {
         let mut listings = Listings::default();
         let mut dirs = BTreeSet::new();
+        let mut linked = false;
         let held_back = std::mem::take(&mut self.held_back);
         for source in self.sources.keys().cloned().collect::<Vec<_>>() {
             let Some(mut seen) = self.survey(&source, &mut listings, &mut dirs) else { continue };
+            linked |= seen.linked;
             self.settle_known(&source, &seen, &mut listings, now);
             self.open_new(&source, &mut seen, &mut listings, &held_back, now);
             self.came_back(&source, &seen.names);
@@ -108,18 +110,9 @@ impl<D: Disk> Tail<D> {
         let watched = self.disk.watch(&dirs);
         self.names_are_hinted(watched, now);
         self.swept = Some(now);
-        self.swept_wall = self.wall;
         self.reconciled();
-        let missing = self.files.values().any(|file| file.missing.is_some() && !file.ended);
-        let unsure = !self.held_back.is_empty() || missing || std::mem::take(&mut self.handles.short);
-        // Only a sweep sees growth of a file that is parked without a hint.
-        let unasked = |file: &Followed<D::File>| file.parked && !file.wish.asked;
-        let pace = match unsure {
-            true => UNSURE_PACE,
-            false if self.files.values().any(unasked) => LONGEST_PACE * self.load(),
-            false => SWEEP * self.load(),
-        };
-        self.next_sweep = now.plus(pace);
+        self.names_are_known(linked, now);
+        self.next_sweep = now.plus(self.sweep_pace());
     }
 
     fn survey(
@@ -132,7 +125,7 @@ impl<D: Disk> Tail<D> {
         dirs.extend(found.dirs);
         let first = self.swept.is_none() && !self.sources.get(source)?.fresh;
         let odd = found.links.into_iter().map(|link| (link, Kind::Link)).collect();
-        let mut seen = Seen { blind: found.blind, odd, ..Seen::default() };
+        let mut seen = Seen { blind: found.blind, odd, linked: found.linked, ..Seen::default() };
         for name in found.names {
             if is_packed(&name) {
                 if self.packed_told.insert(source.clone()) {
@@ -551,8 +544,8 @@ impl<D: Disk> Tail<D> {
         }
         let evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), from)?;
         let newborn = from == 0
-            && self.swept.is_some_and(|swept| now.since(swept) <= LIVE_SPAN)
-            && facts.born.is_some_and(|born| born.plus(BIRTH_GRAIN) >= self.swept_wall);
+            && self.names.were_known_at(now, LIVE_SPAN)
+            && facts.born.is_some_and(|born| born.plus(BIRTH_GRAIN) >= self.names.known_wall());
         let progress = if newborn {
             Progress::fresh(facts.size, facts.modified, now)
         } else {

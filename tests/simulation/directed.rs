@@ -66,7 +66,7 @@ fn a_file_that_is_ahead_is_not_read_on_while_its_matches_wait() {
     let mut core = start(&disk, &CrashDisk::new(1), now(0));
     core.step(now(0));
     let read = |core: &Core<FakeDisk>, path: &str| {
-        core.files().iter().find(|file| file.path == Path::new(path)).map(|file| file.offset)
+        core.files().find(|file| file.path == Path::new(path)).map(|file| file.offset)
     };
     let (ahead, behind) = (read(&core, "/s/a.log").unwrap_or(0), read(&core, "/s/b.log").unwrap_or(0));
     // A block is 256 KiB, and 4 MiB are read between two commits.
@@ -104,7 +104,7 @@ fn case_54_a_line_of_a_small_file_is_told_at_once_beside_a_huge_backlog() {
     };
     let when = (2050..3000).step_by(50).find(|ms| told(&mut core, *ms));
     assert!(when.is_some_and(|ms| ms < 2500), "{when:?}");
-    let read = core.files().iter().find(|file| file.path == Path::new("/s/huge.log")).map(|file| file.offset);
+    let read = core.files().find(|file| file.path == Path::new("/s/huge.log")).map(|file| file.offset);
     assert!(core.is_behind() && read.is_some_and(|read| read < huge.len() as u64 / 2), "{read:?}");
 }
 

@@ -512,7 +512,7 @@ impl World {
         let name = path.as_os_str().as_encoded_bytes();
         let mut rows = saved.files.iter().filter(|row| row.path == name && row.locator == facts.locator);
         rows.any(|row| Some(row.id) > cut)
-            && self.core.as_ref().is_some_and(|core| core.files().iter().any(|file| file.path == path))
+            && self.core.as_ref().is_some_and(|core| core.files().any(|file| file.path == path))
     }
 
     /// The content of the file, if every byte of it was read, and a power cut could not undo that.
@@ -522,7 +522,7 @@ impl World {
             .ok()
             .filter(|_| size > 0)?;
         let files = self.core.as_ref()?.files();
-        let seen = files.iter().filter(|file| file.path == path && file.offset == size && file.size == size);
+        let seen = files.filter(|file| file.path == path && file.offset == size && file.size == size);
         let id = seen.map(|file| file.file).next_back()?;
         let saved = self.saved()?;
         let mut rows = saved.files.iter().filter(|row| row.id == id && row.locator == facts.locator);

@@ -650,7 +650,7 @@ impl<D: Disk> Core<D> {
     }
 
     /// All files that are followed.
-    pub fn files(&self) -> Vec<FileStatus> {
+    pub fn files(&self) -> impl DoubleEndedIterator<Item = FileStatus<'_>> {
         self.tail.status()
     }
 
