@@ -20,7 +20,61 @@ pub struct Locator {
     /// Inode number; reused by the next file as a matter of course.
     pub inode: u64,
     /// What tells two lives of one inode apart: the file handle's bytes, else the birth time, else nothing.
-    pub generation: Vec<u8>,
+    pub generation: Generation,
+}
+
+/// Bytes that tell two lives of one inode apart. Those of a birth time take no memory of their own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<u8>", into = "Vec<u8>")]
+pub struct Generation(Bytes);
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Bytes {
+    /// So many of these.
+    Few(u8, [u8; FEW]),
+    Many(Box<[u8]>),
+}
+
+const FEW: usize = 14;
+
+impl Generation {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Few(len, bytes) => &bytes[..usize::from(*len)],
+            Bytes::Many(bytes) => bytes,
+        }
+    }
+
+    /// True if nothing tells two lives apart.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+}
+
+impl From<&[u8]> for Generation {
+    fn from(bytes: &[u8]) -> Generation {
+        let mut few = [0; FEW];
+        Generation(match (few.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            (Some(part), Ok(len)) => {
+                part.copy_from_slice(bytes);
+                Bytes::Few(len, few)
+            }
+            _ => Bytes::Many(bytes.into()),
+        })
+    }
+}
+
+impl From<Vec<u8>> for Generation {
+    fn from(bytes: Vec<u8>) -> Generation {
+        bytes.as_slice().into()
+    }
+}
+
+impl From<Generation> for Vec<u8> {
+    fn from(generation: Generation) -> Vec<u8> {
+        generation.as_bytes().to_vec()
+    }
 }
 
 /// Evidence about content: a digest of the `len` bytes that end at offset `end`.

@@ -646,7 +646,7 @@ impl Daemon {
             return;
         }
         self.blindness_said = true;
-        let seen: BTreeSet<&SourceName> = self.core.files().map(|file| file.source).collect();
+        let seen: BTreeSet<&SourceName> = self.core.standings().into_keys().collect();
         let named = self.settings.sources.iter().filter(|source| !source.files.is_empty());
         for source in named.filter(|source| !seen.contains(&source.name)) {
             let globs: Vec<_> = source.files.iter().map(|glob| glob.display().to_string()).collect();

@@ -128,9 +128,11 @@ struct Files<'a> {
 
 fn files<D: Disk>(core: &Core<D>, now: Now) -> BTreeMap<&SourceName, Files<'_>> {
     let mut sources: BTreeMap<&SourceName, Files<'_>> = BTreeMap::new();
-    for file in core.files() {
+    for (source, standing) in core.standings() {
+        sources.entry(source).or_default().all = standing.files as u64;
+    }
+    for file in core.stirring_files() {
         let files = sources.entry(file.source).or_default();
-        files.all += 1;
         files.unread += file.lag;
         if file.phase == Phase::Behind {
             files.behind += 1;

@@ -84,7 +84,7 @@ pub(super) struct FileClock {
     /// The last year-less stamp as it was resolved: the next one lies near it, in a finished log.
     yearless: Option<Timestamp>,
     /// The last civil stamp, what it was held against, and what it came to: many lines are of one moment.
-    civil: Option<(Stamp, Timestamp, Timestamp)>,
+    civil: Option<Box<(Stamp, Timestamp, Timestamp)>>,
 }
 
 impl FileClock {
@@ -113,7 +113,7 @@ pub(super) enum Reading {
 #[derive(Debug)]
 pub(super) struct Clocks {
     pub(super) timings: Vec<Timing>,
-    pub(super) files: BTreeMap<FileId, FileClock>,
+    pub(super) files: BTreeMap<FileId, Box<FileClock>>,
     /// While files that are behind are pieces of one finished log: the time up to which it was applied. A piece that was
     /// read to its end does not stand still while others bring what came after it.
     pub(super) log: Option<Timestamp>,
@@ -139,7 +139,7 @@ impl Clocks {
                 yearless: None,
                 civil: None,
             };
-            clocks.files.insert(row.file, file);
+            clocks.files.insert(row.file, Box::new(file));
         }
         clocks
     }
@@ -178,7 +178,7 @@ impl Clocks {
             yearless: None,
             civil: None,
         };
-        let file = self.files.entry(id).or_insert(new);
+        let file = self.files.entry(id).or_insert_with(|| Box::new(new));
         file.container = ContainerPath::of(&path);
         file.path = path;
     }
@@ -217,11 +217,14 @@ impl Clocks {
                 },
                 _ => wall,
             };
-            let time = match file.civil {
-                Some((last, held, time)) if last == stamp && held == near => time,
+            let time = match file.civil.as_deref() {
+                Some((last, held, time)) if *last == stamp && *held == near => *time,
                 _ => stamp.resolve(&timing.tz, near)?,
             };
-            file.civil = Some((stamp, near, time));
+            match &mut file.civil {
+                Some(last) => **last = (stamp, near, time),
+                None => file.civil = Some(Box::new((stamp, near, time))),
+            }
             if !stamp.has_year() {
                 file.yearless = Some(time);
             }
@@ -269,7 +272,7 @@ impl Clocks {
     /// True if the timers of keys with this file wait for it, or for the log.
     pub(super) fn holds(&self, id: FileId) -> bool {
         let in_log = self.log.is_some() && self.files.contains_key(&id);
-        in_log || self.files.get(&id).is_some_and(FileClock::holds)
+        in_log || self.files.get(&id).is_some_and(|file| file.holds())
     }
 
     /// The time of a key of `rule` whose matches came from `files`. What stays away may come from any file of its
@@ -289,7 +292,7 @@ impl Clocks {
 
     fn files_of(&self, rule: &Rule) -> impl Iterator<Item = (FileId, &FileClock)> {
         let seen = |file: &FileClock| rule.sources.contains(&self.timings[file.source].name);
-        self.files.iter().filter(move |(_, file)| seen(file)).map(|(id, file)| (*id, file))
+        self.files.iter().filter(move |(_, file)| seen(file)).map(|(id, file)| (*id, &**file))
     }
 
     /// The time of a key whose matches came from `files`.

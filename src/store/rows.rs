@@ -468,7 +468,7 @@ pub(super) mod samples {
                 source: SourceName::new("auth"),
                 path: b"/var/log/\xff".to_vec(),
                 former: vec![b"/var/log/a".to_vec()],
-                locator: Locator { dev: 2049, inode: 12, generation: vec![1, 2] },
+                locator: Locator { dev: 2049, inode: 12, generation: vec![1, 2].into() },
                 head: guard,
                 guard: Guard::default(),
                 offset: 70_001,

@@ -124,6 +124,7 @@ impl<D: Disk> Bench<D> {
         }
         self.remembered.retain(|(until, file)| !tail.has_told_copies(*file, *until));
         let rows = tail.files.iter().map(|(id, file)| (*id, file.progress.position, file.ended));
+        let rows = rows.chain(tail.resting.iter().map(|(id, file)| (id, file.progress.position, false)));
         for (id, position, ended) in rows.collect::<Vec<_>>() {
             if ended && !self.remembered.iter().any(|(_, file)| *file == id) {
                 tail.forget(id);

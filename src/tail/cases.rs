@@ -753,6 +753,18 @@ fn a_copy_is_known_however_long_the_name_of_its_original_had_no_file() {
 }
 
 #[test]
+fn a_copy_is_known_however_long_it_could_not_be_looked_at() {
+    let banner = format!("1:{}", BANNER.trim_end());
+    check(
+        &["/d/a.log*"],
+        &[Start, Add("a.log", BANNER), Tick(1000), Fail(Call::StatPath, Some("a.log.1"), Errno::IO), Copy("a.log", "a.log.1"),
+          Cut("a.log"), Tick(1000), Tick(10_000), Tick(10_000), Tick(10_000), Heal, Tick(10_000), Tick(1000)],
+        &["open 1 a.log at 0", &banner, "blind a.log.1: Input/output error", "cut 1 to 2 lost 0", "end 1",
+          "open 2 a.log at 0", "open 3 a.log.1 at 70", "sees a.log.1"],
+    );
+}
+
+#[test]
 fn a_short_file_is_not_held_back_for_a_longer_one_that_begins_in_other_words() {
     let banner = format!("1:{}", BANNER.trim_end());
     check(

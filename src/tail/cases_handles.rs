@@ -54,7 +54,7 @@ fn case_22_what_is_written_at_any_moment_of_giving_up_a_handle_is_told_once() {
             disk.defer(calls);
             disk.append(&at("0.log"), b"late\n").unwrap();
             pass(&mut bench, &disk, 1000);
-            parked += usize::from(bench.tail.as_ref().unwrap().files.values().any(|file| file.parked));
+            parked += usize::from(bench.tail.as_ref().unwrap().resting.len() > 0);
             disk.catch_up();
             pass(&mut bench, &disk, 250);
             pass(&mut bench, &disk, 1000);
@@ -141,7 +141,7 @@ fn case_53_quiet_files_have_few_handles_and_are_left_alone() {
 #[test]
 fn a_file_without_a_handle_is_found_again_under_any_name_of_its_directory() {
     let (disk, mut bench) = world(20, 8);
-    let parked = |bench: &Bench<FakeDisk>| bench.tail.as_ref().unwrap().files[&crate::model::FileId(1)].parked;
+    let parked = |bench: &Bench<FakeDisk>| bench.tail.as_ref().unwrap().resting.get(crate::model::FileId(1)).is_some();
     assert!(parked(&bench));
     disk.rename(&at("0.log"), &at("0.1")).unwrap();
     disk.append(&at("0.log"), b"next\n").unwrap();
@@ -185,4 +185,39 @@ fn another_content_in_the_place_of_one_without_a_handle_is_read_from_its_beginni
     disk.append(&at("0.log"), b"new\nlonger\n").unwrap();
     pass(&mut bench, &disk, 20);
     assert_eq!(bench.told, ["cut 1 to 21 lost 0", "end 1", "open 21 0.log at 0", "21:new", "21:longer"]);
+}
+
+#[test]
+fn case_23_files_that_end_in_half_a_line_or_in_a_record_that_may_go_on_keep_no_handle_from_others() {
+    for joins in [false, true] {
+        let disk = FakeDisk::new();
+        for number in 0..40 {
+            let text = format!("{number} one\n{number} half");
+            disk.append(&at(&format!("{number}.log")), text.as_bytes()).unwrap();
+        }
+        let mut source = source("s", &["/d/*.log"]);
+        source.start = crate::settings::Start::Beginning;
+        source.multiline = joins.then(|| crate::rule::Preset::Indented.multiline());
+        let mut bench = Bench::new(vec![source]);
+        bench.start(disk.clone());
+        bench.tail.as_mut().unwrap().limit_handles(8);
+        for _ in 0..60 {
+            pass(&mut bench, &disk, 1000);
+            assert!(disk.open_files() <= 8);
+        }
+        let tail = bench.tail.as_ref().unwrap();
+        assert_eq!((tail.status().count(), tail.resting.len() >= 32), (40, true));
+        bench.told.clear();
+        for number in 0..40 {
+            disk.append(&at(&format!("{number}.log")), b" more\nlast\n").unwrap();
+        }
+        for _ in 0..60 {
+            pass(&mut bench, &disk, 1000);
+        }
+        for number in 0..40 {
+            let whole = format!(":{number} half more");
+            let told = bench.told.iter().filter(|told| told.ends_with(&whole));
+            assert_eq!(told.count(), 1, "{joins} {number}: {:?}", bench.told);
+        }
+    }
 }

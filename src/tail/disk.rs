@@ -456,16 +456,16 @@ fn own() -> BTreeSet<(u64, u64)> {
 
 fn facts(stat: &Statx) -> Facts {
     let birth = (stat.stx_mask & StatxFlags::BTIME.bits() != 0).then_some(stat.stx_btime);
-    let mut generation = Vec::new();
+    let mut generation = [0; 12];
     if let Some(birth) = birth {
-        generation.extend(birth.tv_sec.to_le_bytes());
-        generation.extend(birth.tv_nsec.to_le_bytes());
+        generation[..8].copy_from_slice(&birth.tv_sec.to_le_bytes());
+        generation[8..].copy_from_slice(&birth.tv_nsec.to_le_bytes());
     }
     Facts {
         locator: Locator {
             dev: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
             inode: stat.stx_ino,
-            generation,
+            generation: birth.map_or(&[][..], |_| &generation).into(),
         },
         size: stat.stx_size,
         modified: instant(stat.stx_mtime),

@@ -21,6 +21,53 @@ const KEPT: usize = 32;
 pub(crate) trait ReadAt: FnMut(u64, &mut [u8]) -> io::Result<usize> {}
 impl<F: FnMut(u64, &mut [u8]) -> io::Result<usize>> ReadAt for F {}
 
+/// How many guards are kept of a file that nobody reads.
+const KEPT_AT_REST: usize = 3;
+
+/// What is kept of [`Evidence`] while nobody reads on; whoever does takes it anew.
+#[derive(Debug)]
+pub(super) struct Traces {
+    head: Guard,
+    start: [u8; Encoding::MARK],
+    started: u8,
+    guards: Box<[Guard]>,
+}
+
+impl Traces {
+    /// As [`Evidence::head`].
+    pub(super) fn head(&self) -> Guard {
+        self.head
+    }
+
+    /// As [`Evidence::guard_before`].
+    pub(super) fn guard_before(&self, offset: u64) -> Guard {
+        self.guards.iter().rev().find(|guard| guard.end <= offset).copied().unwrap_or_default()
+    }
+}
+
+impl From<Evidence> for Traces {
+    fn from(evidence: Evidence) -> Traces {
+        let mut start = [0; Encoding::MARK];
+        let started = evidence.start.len().min(start.len());
+        start[..started].copy_from_slice(&evidence.start[..started]);
+        let guards = evidence.guards.iter().skip(evidence.guards.len().saturating_sub(KEPT_AT_REST));
+        #[expect(clippy::cast_possible_truncation, reason = "a mark has four bytes at most")]
+        let started = started as u8;
+        Traces { head: evidence.head(), start, started, guards: guards.copied().collect() }
+    }
+}
+
+impl From<Traces> for Evidence {
+    fn from(traces: Traces) -> Evidence {
+        Evidence {
+            head: Head::Sealed(traces.head),
+            start: traces.start[..usize::from(traces.started)].to_vec(),
+            guards: Vec::from(traces.guards).into(),
+            ..Evidence::default()
+        }
+    }
+}
+
 /// What is known of the content of one file.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {

@@ -613,7 +613,8 @@ impl State {
         let (dev, births, is_own) = (self.device, self.births, self.own == Some(serial));
         let node = self.node(serial)?;
         let size = if let Body::File(content) = &node.body { content.len() as u64 } else { 0 };
-        let generation = if births { serial.to_le_bytes().to_vec() } else { Vec::new() };
+        let serial = serial.to_le_bytes();
+        let generation = if births { &serial[..] } else { &[] }.into();
         Ok(Facts {
             locator: Locator { dev, inode: node.inode, generation },
             size,

@@ -49,6 +49,35 @@ struct Out {
     tail: TailKind,
 }
 
+/// A [`Progress`] of which nothing is to be done until it grows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settled {
+    pub(crate) position: u64,
+    skipping: bool,
+    nuls: u64,
+    pub(crate) size: u64,
+    pub(crate) modified: Timestamp,
+    looked: Timestamp,
+    pub(crate) grown: Timestamp,
+    rest_came: Option<Timestamp>,
+}
+
+impl Settled {
+    /// As [`Progress::unchanged_until`].
+    pub(crate) fn unchanged_until(&mut self, then: Timestamp) {
+        self.looked = self.looked.max(then);
+    }
+}
+
+impl From<Settled> for Progress {
+    fn from(settled: Settled) -> Progress {
+        let Settled { position, skipping, nuls, size, modified, looked, grown, rest_came } = settled;
+        let flushed = Some(size);
+        let found = Progress::found(position, skipping, size, modified, looked);
+        Progress { nuls, offered: size, lag: Lag::default(), looked, grown, rest_came, flushed, ..found }
+    }
+}
+
 /// How far one content is read, and what was seen of it.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -106,6 +135,18 @@ impl Progress {
             out: None,
             gone: None,
         }
+    }
+
+    /// Whether nothing is to be done until it grows: it is read to its end, and a rest that may go on was matched early.
+    pub(crate) fn is_settled(&self) -> bool {
+        let is_matched = self.position.max(self.nuls) >= self.size || self.flushed == Some(self.size);
+        self.out.is_none() && self.at_end() && self.due == TailKind::Wait && is_matched
+    }
+
+    /// What is worth to be kept of one that is settled.
+    pub(crate) fn settled(&self) -> Settled {
+        let &Progress { position, skipping, nuls, size, modified, looked, grown, rest_came, .. } = self;
+        Settled { position, skipping, nuls, size, modified, looked, grown, rest_came }
     }
 
     /// A content of which no byte existed at the look before this one, which was at most [`LIVE_SPAN`] ago.

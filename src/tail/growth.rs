@@ -23,14 +23,14 @@ pub(super) const MOST_READS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Growth {
     hints: Option<Inotify>,
-    /// Several ids of one file share a watch.
-    files: BTreeMap<i32, BTreeSet<FileId>>,
+    /// By the number of the watch; several ids of one file share one.
+    files: BTreeSet<(i32, FileId)>,
     watches: BTreeMap<FileId, WatchDescriptor>,
 }
 
 impl Growth {
     pub(super) fn new() -> Growth {
-        Growth { hints: Inotify::init().ok(), files: BTreeMap::new(), watches: BTreeMap::new() }
+        Growth { hints: Inotify::init().ok(), files: BTreeSet::new(), watches: BTreeMap::new() }
     }
 
     /// As [`super::Disk::ask`].
@@ -41,7 +41,7 @@ impl Growth {
         match inotify.watches().add(path, WatchMask::MODIFY | WatchMask::ONESHOT) {
             Ok(watch) => {
                 self.forget(id);
-                self.files.entry(watch.get_watch_descriptor_id()).or_default().insert(id);
+                self.files.insert((watch.get_watch_descriptor_id(), id));
                 self.watches.insert(id, watch);
                 Ok(true)
             }
@@ -64,12 +64,8 @@ impl Growth {
     fn forget(&mut self, id: FileId) -> Option<WatchDescriptor> {
         let watch = self.watches.remove(&id)?;
         let number = watch.get_watch_descriptor_id();
-        let others = self.files.get_mut(&number)?;
-        others.remove(&id);
-        others.is_empty().then(|| {
-            self.files.remove(&number);
-            watch
-        })
+        self.files.remove(&(number, id));
+        Some(watch).filter(|_| sharing(&self.files, number).is_empty())
     }
 
     /// As [`super::Disk::woken`].
@@ -87,7 +83,9 @@ impl Growth {
                 }
                 // What ends a watch without a write is that the last name is gone: nothing is told of it any more.
                 let what = if hint.mask.contains(EventMask::MODIFY) { Hint::Written } else { Hint::Gone };
-                for id in self.files.remove(&hint.wd.get_watch_descriptor_id()).unwrap_or_default() {
+                let number = hint.wd.get_watch_descriptor_id();
+                for id in sharing(&self.files, number) {
+                    self.files.remove(&(number, id));
                     self.watches.remove(&id);
                     woken.insert(id, what);
                 }
@@ -100,6 +98,11 @@ impl Growth {
     pub(super) fn descriptor(&self) -> io::Result<Option<OwnedFd>> {
         self.hints.as_ref().map(|hints| hints.as_fd().try_clone_to_owned()).transpose()
     }
+}
+
+/// The files of a watch.
+fn sharing(files: &BTreeSet<(i32, FileId)>, number: i32) -> Vec<FileId> {
+    files.range((number, FileId(0))..=(number, FileId(u64::MAX))).map(|(_, id)| *id).collect()
 }
 
 /// Whether an error says that no more watches are to be had.

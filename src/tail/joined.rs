@@ -12,7 +12,7 @@ use super::disk::Disk;
 use super::evidence::{NEAR, ReadAt, fetch};
 use super::missed::is_rotation_of;
 use super::{Followed, Tail, Watched, originals};
-use crate::model::{Encoding, FileId, Position, Timestamp};
+use crate::model::{Encoding, FileId, Position, SourceName, Timestamp};
 
 impl<D: Disk> Tail<D> {
     /// Finds out what had the names of files before them, for those of which nothing is consumed yet.
@@ -25,6 +25,9 @@ impl<D: Disk> Tail<D> {
         if new.is_empty() {
             return;
         }
+        let joining: BTreeSet<SourceName> =
+            new.iter().filter_map(|id| Some(self.files.get(id)?.source.clone())).collect();
+        self.rouse_all(|file| joining.contains(&file.source));
         let old = self.files.iter().filter(|(_, file)| !file.ended && file.has_moved());
         let old: Vec<FileId> = old.map(|(id, _)| *id).collect();
         for id in new {

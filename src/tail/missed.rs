@@ -17,7 +17,7 @@ use super::evidence::Evidence;
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
 use super::sweep::Copy;
-use super::{Followed, Tail};
+use super::{Followed, Tail, originals};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Locator;
 
@@ -25,6 +25,8 @@ use crate::saved::Locator;
 const BIRTH_TICK: Duration = Duration::from_millis(20);
 /// How often what lies beside a name is listed, while names move under our eyes.
 const MOST_PASSES: u32 = 4;
+/// How long a content whose bytes are gone is remembered because what may be its copy can not be looked at.
+const LONGEST_HIDDEN: Duration = Duration::from_secs(60 * 60);
 /// How many names are remembered that have no content.
 const MOST_LEFT: usize = 1024;
 
@@ -41,6 +43,7 @@ impl<D: Disk> Tail<D> {
     /// Notes up to when all births are known.
     pub(super) fn reconciled(&mut self) {
         let births = self.files.values().filter_map(|file| file.born);
+        let births = births.chain(self.resting.iter().filter_map(|(_, file)| file.born));
         // Born in what is the future, since the clock was set back: there, nothing can be told by its birth.
         let future = births.filter(|born| *born > self.wall).max().map(|born| born.plus(BIRTH_TICK * 2));
         self.swept_to = self.swept_to.max(self.wall).max(future.unwrap_or(Timestamp::MIN));
@@ -79,12 +82,16 @@ impl<D: Disk> Tail<D> {
     /// True if a content whose bytes are gone, and that is to be remembered until `until`, has told all copies of it
     /// that there are: names were looked at since, and whatever went through its own was found.
     pub fn has_told_copies(&self, file: FileId, until: Timestamp) -> bool {
-        let awaited = self.files.get(&file).is_some_and(|file| {
-            let name = (file.source.clone(), file.path.clone());
-            self.left.contains_key(&name)
-        });
         // Not by the clock alone: a machine may have been suspended, and nobody looked.
-        self.names.are_known_to(until) && !awaited
+        if !self.names.are_known_to(until) {
+            return false;
+        }
+        let Some(file) = self.files.get(&file) else { return true };
+        let name = (file.source.clone(), file.path.clone());
+        let hides =
+            |path: &Path| file.path.starts_with(path) || originals(path).any(|name| name == file.path);
+        let hidden = self.path_faults.keys().any(|(source, path)| *source == file.source && hides(path));
+        !self.left.contains_key(&name) && (!hidden || self.names.are_known_to(until.plus(LONGEST_HIDDEN)))
     }
 
     /// Follows what went through `path` unseen before `opened`, which was born there at `born`.

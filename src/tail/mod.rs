@@ -55,6 +55,7 @@ mod parked;
 #[cfg(test)]
 mod random;
 mod reach;
+mod resting;
 mod standing;
 mod start;
 mod sweep;
@@ -183,7 +184,11 @@ struct PathFault {
 pub struct Tail<D: Disk> {
     disk: D,
     sources: BTreeMap<SourceName, Watched>,
+    /// All but those that rest.
     files: BTreeMap<FileId, Followed<D::File>>,
+    resting: resting::Table,
+    /// Parked files that do not rest yet, or no more.
+    roused: BTreeSet<FileId>,
     /// Who reads a content, for all that have not ended.
     readers: BTreeMap<(SourceName, Locator), FileId>,
     next_file: u64,
@@ -231,6 +236,8 @@ impl<D: Disk> Tail<D> {
             disk,
             sources: sources.iter().map(watched).collect(),
             files: BTreeMap::new(),
+            resting: resting::Table::default(),
+            roused: BTreeSet::new(),
             readers: BTreeMap::new(),
             next_file: saved.next_file.max(1),
             notes: Vec::new(),
@@ -283,6 +290,7 @@ impl<D: Disk> Tail<D> {
             watched.fresh |= before.is_some_and(|before| before.fresh);
             self.sources.insert(source.name.clone(), watched);
         }
+        self.rouse_all(|_| true);
         let leaves = |file: &Followed<D::File>| match self.sources.get(&file.source) {
             Some(watched) => file.progress.gone.is_none() && !watched.globs.fit(&file.path),
             None => true,
@@ -313,6 +321,7 @@ impl<D: Disk> Tail<D> {
                 self.next_sweep = self.next_sweep.min(now.plus(names::HINT_PACE));
             }
         }
+        self.rest();
     }
 
     /// Looks at the files that are due. True: names have moved.
@@ -363,6 +372,9 @@ impl<D: Disk> Tail<D> {
     /// wait for their answer, `None` may also say that this file needs a look of its own: read it again then. The
     /// buffer must be longer than any line or record of the source, so that every full block has something to consume.
     pub fn read(&mut self, id: FileId, buf: &mut [u8], now: Timestamp) -> Option<Turn> {
+        if let Some(before) = self.files.get(&id).and_then(|file| file.before) {
+            self.rouse(before);
+        }
         let carried = self.carry(id, buf)?;
         let file = self.files.get_mut(&id).filter(|file| file.wants())?;
         let watched = self.sources.get(&file.source)?;
@@ -486,7 +498,8 @@ impl<D: Disk> Tail<D> {
 
     /// Where a file stands. [`Phase::Ended`] for a file that is not known.
     pub fn phase(&self, id: FileId) -> Phase {
-        self.files.get(&id).map_or(Phase::Ended, Followed::phase)
+        let resting = || self.resting.get(id).map(|_| Phase::AtEnd);
+        self.files.get(&id).map(Followed::phase).or_else(resting).unwrap_or(Phase::Ended)
     }
 
     /// The row of a file for a checkpoint up to which everything before `applied` was applied; `applied` is at
@@ -495,12 +508,15 @@ impl<D: Disk> Tail<D> {
     /// A file that has ended keeps its row until [`Tail::forget`]: a crash before its last lines are committed can
     /// read them again, and its copies are known.
     pub fn save(&self, id: FileId, applied: u64, skipping: bool) -> Option<SavedFile> {
+        if let Some(file) = self.resting.get(id) {
+            return Some(file.save(id, applied, skipping));
+        }
         let file = self.files.get(&id)?;
         Some(SavedFile {
             id,
             source: file.source.clone(),
-            path: file.path.as_os_str().as_bytes().to_vec(),
-            former: file.former.iter().map(|name| name.as_os_str().as_bytes().to_vec()).collect(),
+            path: bytes(&file.path),
+            former: file.former.iter().map(|name| bytes(name)).collect(),
             locator: file.locator.clone(),
             head: file.evidence.head(),
             guard: file.evidence.guard_before(applied),
@@ -533,15 +549,21 @@ impl<D: Disk> Tail<D> {
         self.swept_to
     }
 
-    /// Every file that is followed, in the order of ids.
+    /// Every file that is followed; those at rest come last.
     pub fn status(&self) -> impl DoubleEndedIterator<Item = FileStatus<'_>> {
+        self.stirring().chain(self.resting.iter().map(|(id, file)| file.status(id)))
+    }
+
+    /// The same without those at rest, of which there is nothing to tell but that they are followed.
+    pub fn stirring(&self) -> impl DoubleEndedIterator<Item = FileStatus<'_>> {
         let followed = self.files.iter().filter(|(_, file)| !file.ended);
         followed.map(|(id, file)| file.status(*id))
     }
 
     /// The last name of a content that is not forgotten.
     pub fn path(&self, id: FileId) -> Option<&Path> {
-        self.files.get(&id).map(|file| file.path.as_path())
+        let resting = || self.resting.get(id).map(|file| &*file.path);
+        self.files.get(&id).map(|file| file.path.as_path()).or_else(resting)
     }
 
     /// Every name and directory that should be looked at and can not be, with the operating system's words. In no
@@ -654,7 +676,9 @@ impl<D: Disk> Tail<D> {
 
     /// How far paces are stretched.
     fn load(&self) -> u32 {
-        u32::try_from(self.files.len() / MANY_FILES).unwrap_or(MOST_LOAD).clamp(1, MOST_LOAD)
+        u32::try_from((self.files.len() + self.resting.len()) / MANY_FILES)
+            .unwrap_or(MOST_LOAD)
+            .clamp(1, MOST_LOAD)
     }
 
     /// The file cannot be looked at. A stale handle is given up, so that the next sweep opens the path again.
@@ -872,6 +896,11 @@ impl<F> Followed<F> {
             Phase::AtEnd
         }
     }
+}
+
+/// A path as the kernel gave it.
+fn bytes(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_bytes().to_vec()
 }
 
 /// The shorter names in the same directory that `name` begins with, up to a sign: what it may be a copy of.

@@ -94,7 +94,8 @@ impl<D: Disk> Tail<D> {
 
     /// Between this sweep and the next one, if nothing is hinted.
     pub(super) fn sweep_pace(&mut self) -> Duration {
-        let (mut missing, mut unasked, mut closed) = (false, false, false);
+        let (mut missing, mut closed) = (false, false);
+        let mut unasked = self.resting.iter().any(|(_, file)| !file.wish.asked);
         for file in self.files.values().filter(|file| !file.ended) {
             missing |= file.missing.is_some();
             unasked |= file.parked && !file.wish.asked;
@@ -113,6 +114,6 @@ impl<D: Disk> Tail<D> {
     }
 
     fn many(&self) -> u32 {
-        u32::try_from(self.files.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.files.len() + self.resting.len()).unwrap_or(u32::MAX)
     }
 }

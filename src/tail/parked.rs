@@ -1,8 +1,9 @@
 //! Files without a handle: what is quiet is a row of a table, and a few hundred handles do for any number of files.
 //!
-//! A parked file was read to its end, and its content is known by locator and evidence as after a restart. What wakes it
-//! is a hint, or a sweep that sees another size or time; then it is opened by its path, and goes on if it still is the
-//! same. A file whose name is gone is never parked: nobody could open it again.
+//! A parked file was read to its end, and what may go on there was matched early. Its content is known by locator and
+//! evidence as after a restart: it rests. What wakes it is a hint, or a sweep that sees another size or time; then it is
+//! opened by its path, and goes on if it still is the same. A file whose name is gone is never parked: nobody could open
+//! it again.
 
 use super::disk::Disk;
 use super::{Followed, Tail};
@@ -81,11 +82,13 @@ impl<D: Disk> Tail<D> {
         let due = file.due;
         self.schedule.remove(&(due, id));
         self.cool(id);
+        self.roused.insert(id);
     }
 
     /// Opens a parked file that was written, by the name it had. If that leads nowhere now, the next sweep looks where it
     /// went.
     pub(super) fn unpark(&mut self, id: FileId, now: Timestamp) {
+        self.rouse(id);
         let Some(file) = self.files.get(&id).filter(|file| file.backoff.at <= now) else { return };
         let path = file.path.clone();
         self.reopen(id, path, false, now);
@@ -98,9 +101,8 @@ impl<D: Disk> Tail<D> {
 impl<F> Followed<F> {
     /// Whether all that is known of a file can be kept without its handle, and it can be found again.
     fn may_park(&self) -> bool {
-        let progress = &self.progress;
-        let is_read = progress.at_end() && progress.position == progress.size && !progress.is_out();
-        let is_whole = self.rest.is_empty() && !self.leftover && !self.packed && !self.ended;
-        is_read && is_whole && self.fault.is_none() && self.links > 0 && progress.gone.is_none()
+        let is_whole = !self.leftover && !self.packed && !self.ended && self.block.is_empty();
+        let can_be_found = self.links > 0 && self.progress.gone.is_none();
+        self.progress.is_settled() && is_whole && self.fault.is_none() && can_be_found
     }
 }

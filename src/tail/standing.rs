@@ -55,6 +55,9 @@ impl<D: Disk> Tail<D> {
                 _ => {}
             }
         }
+        for (source, count) in self.resting.counts() {
+            standings.entry(source).or_default().files += count;
+        }
         standings
     }
 }

@@ -190,6 +190,7 @@ impl<D: Disk> Tail<D> {
     }
 
     fn settle_known(&mut self, source: &SourceName, seen: &Seen, listings: &mut Listings, now: Timestamp) {
+        self.rouse_changed(source, seen, now);
         // From the newest on: of several contents of one inode only the newest can still be there.
         let ids: Vec<FileId> = self
             .files
@@ -223,6 +224,25 @@ impl<D: Disk> Tail<D> {
             } else if file.backoff.at <= now {
                 self.settle_lost(id, place, seen, listings, now);
             }
+        }
+    }
+
+    /// Rouses those at rest that are not as they were.
+    fn rouse_changed(&mut self, source: &SourceName, seen: &Seen, now: Timestamp) {
+        let mut changed = Vec::new();
+        for (id, file) in self.resting.iter_mut().filter(|(_, file)| file.source == *source) {
+            let same = seen.places.get(&file.locator).is_some_and(|place| {
+                let is_same = (place.size, place.modified) == (file.progress.size, file.progress.modified);
+                is_same && place.paths.iter().any(|path| **path == *file.path)
+            });
+            if same {
+                file.progress.unchanged_until(now);
+            } else {
+                changed.push(id);
+            }
+        }
+        for id in changed {
+            self.rouse(id);
         }
     }
 
@@ -384,7 +404,7 @@ impl<D: Disk> Tail<D> {
         let parked = file.parked;
         let opened = disk.open(watched.globs.reach(&path)).and_then(|handle| {
             let facts = disk.stat(&handle)?;
-            if parked {
+            if parked && facts.size < position {
                 return Ok((handle, facts, None));
             }
             let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(&handle, offset, buf);
@@ -412,12 +432,15 @@ impl<D: Disk> Tail<D> {
         if std::mem::take(&mut file.parked) {
             file.handle = Some(handle);
             file.progress.gone = outside.then_some(now);
+            // What does not hold stays, for the look that follows to see it, as of any open file.
+            if let Some(evidence) = evidence {
+                file.evidence = evidence;
+            }
             if renamed {
                 let (source, before) = (file.source.clone(), file.former[0].clone());
                 self.leave(&source, &before, Some(&facts.locator), facts.born);
                 self.notes.push(Note::Renamed { file: id, path });
             }
-            // The look that follows sees whether it is the same, as of any open file.
             self.schedule_at(id, now);
             self.look_at(id, now);
             return;
@@ -480,6 +503,11 @@ impl<D: Disk> Tail<D> {
                 for (id, file) in self.files.iter().filter(|(_, file)| file.source == *source) {
                     for name in file.names() {
                         by_path.entry(name.clone()).or_default().push(*id);
+                    }
+                }
+                for (id, file) in self.resting.iter().filter(|(_, file)| file.source == *source) {
+                    for name in file.names() {
+                        by_path.entry(name.to_path_buf()).or_default().push(id);
                     }
                 }
                 by_path
@@ -573,6 +601,9 @@ impl<D: Disk> Tail<D> {
         let ids: Vec<FileId> =
             originals(path).filter_map(|name| by_path.get(&name)).flatten().copied().collect();
         let mut outcome = Copy::No;
+        for id in &ids {
+            self.rouse(*id);
+        }
         let disk = &mut self.disk;
         for id in ids {
             let Some(file) = self.files.get(&id) else { continue };

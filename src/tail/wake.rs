@@ -93,10 +93,12 @@ impl<D: Disk> Tail<D> {
         let woken = self.disk.woken();
         let overflown = woken.is_none();
         let woken = woken.unwrap_or_else(|| {
+            self.rouse_all(|file| file.wish.asked);
             let asked = self.files.iter().filter(|(_, file)| file.wish.asked);
             asked.map(|(id, _)| (*id, Hint::Written)).collect()
         });
         for (id, hint) in woken {
+            self.rouse(id);
             let Some(file) = self.files.get_mut(&id) else { continue };
             file.wish.asked = false;
             file.wish.come |= hint == Hint::Written || !file.parked;

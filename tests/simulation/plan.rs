@@ -175,6 +175,8 @@ pub(super) struct Plan {
     pub(super) long_lines: bool,
     /// Lines that begin with a blank go on with the record before them, which waits so many milliseconds for more.
     pub(super) joins: Option<u32>,
+    /// No more files than that are open at once.
+    pub(super) handles: Option<usize>,
     pub(super) longest_down_ms: u32,
     pub(super) sinks: Vec<Temper>,
     pub(super) sink_there: Vec<bool>,
@@ -208,6 +210,7 @@ impl Plan {
             garbage: rng.bool(),
             long_lines: rng.bool(),
             joins: None,
+            handles: None,
             longest_down_ms: if rng.u8(..8) == 0 { 1_500_000 } else { 20_000 },
             sinks: (0..sinks).map(|_| Temper::draw(rng)).collect(),
             sink_there: vec![true; sinks],
@@ -230,6 +233,9 @@ impl Plan {
         let mut own = Rng::with_seed(rng.clone().u64(..) ^ 0x6a6f_696e);
         if own.bool() && plan.births && plan.unreadable == 0 && plan.jump == 0 {
             plan.joins = Some(if gentle { 50 } else { [50, 2000, 7000][own.usize(..3)] });
+        }
+        if !gentle && own.bool() {
+            plan.handles = Some(own.usize(2..8));
         }
         if !trouble {
             plan.crash = 0;

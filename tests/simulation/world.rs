@@ -216,7 +216,11 @@ impl World {
             seed: self.chance.u64(..),
             set_aside: None,
         };
-        self.core = Some(Core::new(setup, self.now()));
+        let mut core = Core::new(setup, self.now());
+        if let Some(handles) = self.plan.handles {
+            core.limit_handles(handles);
+        }
+        self.core = Some(core);
         self.wake = self.clock;
         self.say("starts");
         Ok(())

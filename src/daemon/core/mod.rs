@@ -28,7 +28,7 @@ use crate::settings::{Settings, Sink, Source};
 use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
 use crate::sink::queue::Queue;
 use crate::store::{Batch, Store};
-use crate::tail::{Disk, FileStatus, Loss, Note, Tail};
+use crate::tail::{Disk, FileStatus, Loss, Note, Standing, Tail};
 
 use lanes::Lanes;
 use owed::Down;
@@ -649,6 +649,16 @@ impl<D: Disk> Core<D> {
         &self.engine
     }
 
+    /// How many files of each source are followed, and how they stand.
+    pub fn standings(&self) -> BTreeMap<&SourceName, Standing<'_>> {
+        self.tail.standings()
+    }
+
+    /// Those that have anything to tell but that they are followed.
+    pub fn stirring_files(&self) -> impl Iterator<Item = FileStatus<'_>> {
+        self.tail.stirring()
+    }
+
     /// All files that are followed.
     pub fn files(&self) -> impl DoubleEndedIterator<Item = FileStatus<'_>> {
         self.tail.status()
@@ -723,6 +733,7 @@ fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
 /// How far journals were read.
 fn cursors(saved: &Saved) -> BTreeMap<SourceName, String> {
     let streams = saved.files.iter().filter(|row| row.id.is_of_stream());
-    let cursor = |row: &crate::saved::SavedFile| String::from_utf8(row.locator.generation.clone()).ok();
+    let cursor =
+        |row: &crate::saved::SavedFile| String::from_utf8(row.locator.generation.as_bytes().to_vec()).ok();
     streams.filter_map(|row| Some((row.source.clone(), cursor(row)?))).collect()
 }

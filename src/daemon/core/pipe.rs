@@ -217,7 +217,7 @@ impl<D: Disk> Core<D> {
                 source: source.clone(),
                 path: pipe.path.clone().into_bytes(),
                 former: Vec::new(),
-                locator: Locator { dev: 0, inode: 0, generation: cursor.clone().into_bytes() },
+                locator: Locator { dev: 0, inode: 0, generation: cursor.as_bytes().into() },
                 head: Guard::default(),
                 guard: Guard::default(),
                 offset,

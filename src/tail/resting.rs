@@ -1,0 +1,199 @@
+//! What is kept of a parked file while nothing happens to it: a row of a table, a tenth of what a file is that is open.
+//!
+//! Rows are looked at where most files are quiet most of the time: by sweeps, and for figures. Whoever has more to do
+//! with such a file rouses it; with the end of the look it rests again.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
+
+use super::disk::Disk;
+use super::evidence::Traces;
+use super::follow::Settled;
+use super::wake::Wish;
+use super::{FileStatus, Followed, Phase, Tail, bytes};
+use crate::model::{FileId, SourceName, Timestamp};
+use crate::saved::{Locator, SavedFile};
+
+/// The rows.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: BTreeMap<FileId, Box<Resting>>,
+    /// How many of each source.
+    counts: BTreeMap<SourceName, usize>,
+}
+
+impl Table {
+    fn insert(&mut self, id: FileId, row: Resting) {
+        *self.counts.entry(row.source.clone()).or_default() += 1;
+        self.rows.insert(id, Box::new(row));
+    }
+
+    fn remove(&mut self, id: FileId) -> Option<Box<Resting>> {
+        let row = self.rows.remove(&id)?;
+        if let Entry::Occupied(mut count) = self.counts.entry(row.source.clone()) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        Some(row)
+    }
+
+    pub(super) fn get(&self, id: FileId) -> Option<&Resting> {
+        self.rows.get(&id).map(|row| &**row)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (FileId, &Resting)> {
+        self.rows.iter().map(|(id, row)| (*id, &**row))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (FileId, &mut Resting)> {
+        self.rows.iter_mut().map(|(id, row)| (*id, &mut **row))
+    }
+
+    /// How many there are of each source that has any.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&SourceName, usize)> {
+        self.counts.iter().map(|(source, count)| (source, *count))
+    }
+}
+
+/// A file without a handle that was read to its end.
+#[derive(Debug)]
+pub(super) struct Resting {
+    pub(super) source: SourceName,
+    pub(super) path: Box<Path>,
+    former: Box<[Box<Path>]>,
+    pub(super) locator: Locator,
+    pub(super) born: Option<Timestamp>,
+    links: u64,
+    pub(super) progress: Settled,
+    /// What was read and may go on.
+    rest: Box<[u8]>,
+    announced: bool,
+    pub(super) wish: Wish,
+    traces: Traces,
+    before: Option<FileId>,
+    after: Option<FileId>,
+}
+
+impl Resting {
+    fn of<F>(file: Followed<F>) -> Resting {
+        Resting {
+            source: file.source,
+            path: file.path.into(),
+            former: file.former.into_iter().map(Into::into).collect(),
+            locator: file.locator,
+            born: file.born,
+            links: file.links,
+            progress: file.progress.settled(),
+            rest: file.rest.into(),
+            announced: file.announced,
+            wish: file.wish,
+            traces: file.evidence.into(),
+            before: file.before,
+            after: file.after,
+        }
+    }
+
+    fn roused<F>(self) -> Followed<F> {
+        let mut file = Followed::new(self.source, self.path.into(), self.locator, self.progress.into());
+        file.rest = self.rest.into();
+        file.former = self.former.into_iter().map(Into::into).collect();
+        file.born = self.born;
+        file.links = self.links;
+        file.announced = self.announced;
+        file.wish = self.wish;
+        file.evidence = self.traces.into();
+        file.before = self.before;
+        file.after = self.after;
+        file.parked = true;
+        file
+    }
+
+    /// As [`Tail::save`].
+    pub(super) fn save(&self, id: FileId, applied: u64, skipping: bool) -> SavedFile {
+        SavedFile {
+            id,
+            source: self.source.clone(),
+            path: bytes(&self.path),
+            former: self.former.iter().map(|name| bytes(name)).collect(),
+            locator: self.locator.clone(),
+            head: self.traces.head(),
+            guard: self.traces.guard_before(applied),
+            offset: applied,
+            skipping,
+            ended: false,
+        }
+    }
+
+    /// Every name it is known to have had.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.path).chain(self.former.iter().map(|name| &**name))
+    }
+
+    pub(super) fn status(&self, id: FileId) -> FileStatus<'_> {
+        FileStatus {
+            file: id,
+            source: &self.source,
+            path: &self.path,
+            size: self.progress.size,
+            offset: self.progress.position,
+            lag: 0,
+            phase: Phase::AtEnd,
+            problem: None,
+            grown: self.progress.grown,
+            unread_since: None,
+            unread_seen: None,
+            lost: 0,
+        }
+    }
+}
+
+impl<D: Disk> Tail<D> {
+    /// A file that rests is to be dealt with as others are.
+    pub(super) fn rouse(&mut self, id: FileId) {
+        if let Some(file) = self.resting.remove(id) {
+            self.files.insert(id, file.roused());
+            self.roused.insert(id);
+        }
+    }
+
+    /// The same with all of which this holds.
+    pub(super) fn rouse_all(&mut self, fits: impl Fn(&Resting) -> bool) {
+        let ids: Vec<FileId> = self.resting.iter().filter(|(_, file)| fits(file)).map(|(id, _)| id).collect();
+        for id in ids {
+            self.rouse(id);
+        }
+    }
+
+    /// What was parked or roused since the last time rests again, if nothing came of it.
+    pub(super) fn rest(&mut self) {
+        for id in std::mem::take(&mut self.roused) {
+            match self.files.get(&id) {
+                Some(file) if file.may_rest() => {}
+                Some(file) if file.parked => {
+                    self.roused.insert(id);
+                    continue;
+                }
+                _ => continue,
+            }
+            if let Some(file) = self.files.remove(&id) {
+                self.resting.insert(id, Resting::of(file));
+            }
+        }
+    }
+}
+
+impl<F> Followed<F> {
+    /// Whether its row says all that is known of it.
+    fn may_rest(&self) -> bool {
+        let nothing_to_tell =
+            !self.wish.come && self.fault.is_none() && self.missing.is_none() && self.lost == 0;
+        self.parked && !self.ended && self.handle.is_none() && self.progress.gone.is_none() && nothing_to_tell
+    }
+}
