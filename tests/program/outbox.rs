@@ -1,5 +1,8 @@
 //! Sinks and what is owed to them, as the command line shows them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{DISK, config, sandbox};
 use crate::support::sandbox::{Peer, parse, told};
 use crate::support::script::Step;
@@ -256,4 +259,58 @@ fn a_fallback_is_told_what_a_suspended_sink_does_not_take_and_nothing_before() {
     assert_eq!((&over["event_status"], &over["labels"]["dev"]), (&"Ok".into(), &"sdb".into()));
     running.stop();
     assert_eq!(backup.received().len(), 3);
+}
+
+#[test]
+fn that_a_sink_is_suspended_is_told_once_over_reloads_and_a_kill_and_is_over_when_it_took_something() {
+    let well = Arc::new(AtomicBool::new(false));
+    let now = Arc::clone(&well);
+    let peer = Peer::answering(Arc::new(move |_| match now.load(Ordering::Relaxed) {
+        true => Step::accept(),
+        false => Step::json(400, BAD_KEY),
+    }));
+    let with = config(&peer.url()) + "[[sink]]\nname = 'out'\ntype = 'stdout'\n";
+    let sandbox = sandbox(&with, DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    running.tells("tripline_sink_suspended", "critical");
+    for edition in 1..=2 {
+        let tried = peer.received().len();
+        sandbox.write("tripline.toml", format!("{with}# edition {edition}\n"));
+        running.says("the configuration was loaded");
+        peer.wait_until("another try", |requests| requests.len() > tried);
+    }
+    let said = |lines: &[String]| -> Vec<String> {
+        let lines = lines.iter().map(|line| parse(line));
+        let own = lines.filter(|line| line["rule"] == "tripline_sink_suspended");
+        own.map(|line| line["status"].as_str().expect("a status").to_owned()).collect()
+    };
+    assert_eq!(said(&running.kill().stdout), ["critical"]);
+
+    let tried = peer.received().len();
+    let mut running = sandbox.watch("tripline.toml");
+    peer.wait_until("another try", |requests| requests.len() > tried);
+    well.store(true, Ordering::Relaxed);
+    sandbox.write("tripline.toml", &with);
+    running.tells("tripline_sink_suspended", "ok");
+    assert_eq!(said(&running.stop().expect(0).stdout), ["ok"]);
+}
+
+#[test]
+fn a_fallback_that_comes_while_a_sink_takes_nothing_is_told_what_that_one_is_owed() {
+    let peer = Peer::answering(Arc::new(|_| Step::json(400, BAD_KEY)));
+    let (pager, out) = (config(&peer.url()), "[[sink]]\nname = 'out'\ntype = 'stdout'\n");
+    let sandbox = sandbox(&format!("{pager}{out}"), DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    running.tells("tripline_sink_suspended", "critical");
+    let spare = "[[sink]]\nname = 'spare'\ntype = 'file'\npath = 'out.ndjson'\n";
+    sandbox.write("tripline.toml", format!("{pager}fallback = 'spare'\n{out}{spare}"));
+    let told = || {
+        String::from_utf8_lossy(&std::fs::read(sandbox.path("out.ndjson")).unwrap_or_default()).into_owned()
+    };
+    running.wait_until("the fallback", || told().contains("disk sda"));
+    running.kill();
 }

@@ -317,7 +317,7 @@ impl<D: Disk> Core<D> {
                 "tripline_store_failed" => {
                     self.engine.own("tripline_store_failed", MatchKind::Resolve, &[], "", now.time);
                 }
-                // The next look at the queues sees that it is over.
+                // They are over when the sinks have taken something.
                 "tripline_sink_suspended" => self.down.suspended.extend(about(&alert)),
                 "tripline_sink_failing" => self.down.failing.extend(about(&alert)),
                 _ => self.told.recall(&alert),
@@ -400,6 +400,7 @@ impl<D: Disk> Core<D> {
         let fallback = |sink: &Sink| Some((sink.name.clone(), sink.fallback.clone()?));
         self.fallbacks = settings.sinks.iter().filter_map(fallback).collect();
         self.of = settings.sinks.iter().map(|sink| (sink.name.clone(), sink.of.clone())).collect();
+        self.down.anew = true;
         self.stand_in();
         self.tell_members(&settings.sinks, now);
         self.beat = settings.heartbeat.as_ref().map(|beat| {

@@ -28,6 +28,10 @@ pub(super) struct Down {
     pub(super) suspended: BTreeSet<SinkName>,
     /// The peer has not answered well for long.
     pub(super) failing: BTreeSet<SinkName>,
+    /// How many rows each of them had taken when that was seen last.
+    taken: BTreeMap<SinkName, u64>,
+    /// True if other settings say since then who stands in for whom.
+    pub(super) anew: bool,
 }
 
 impl Down {
@@ -106,21 +110,35 @@ impl<D: Disk> Core<D> {
     /// Raises alerts through the other sinks while one takes nothing, and lets its fallback be told instead.
     pub(super) fn watch_sinks(&mut self, now: Now) {
         let (mut suspended, mut failing) = (BTreeMap::new(), BTreeMap::new());
+        let before = std::mem::take(&mut self.down);
         for (name, queue) in &self.queues {
             let long = |since: Timestamp| now.time >= since.plus(FAILING_AFTER);
+            let owed = queue.owed() > 0;
+            let mut taken = queue.accepted();
+            // That it is tried anew, after a reload, with another key or by another process of ours, proves nothing.
+            let known = before.taken.get(name).copied().unwrap_or_default();
+            let unproven = owed && taken == known && !self.unreachable.contains(name);
             if let Some(why) = queue.suspended() {
                 suspended.insert(name.clone(), why.to_owned());
-            } else if queue.owed() > 0 && queue.failing_since().is_some_and(long) {
+            } else if owed && queue.failing_since().is_some_and(long) {
                 failing.insert(name.clone(), queue.last_failure().unwrap_or_default().to_owned());
+            } else if unproven && before.suspended.contains(name) {
+                suspended.insert(name.clone(), String::new());
+                taken = known;
+            } else if unproven && before.failing.contains(name) {
+                failing.insert(name.clone(), String::new());
+                taken = known;
+            } else {
+                continue;
             }
+            self.down.taken.insert(name.clone(), taken);
         }
-        let before = std::mem::take(&mut self.down);
         self.say_down("tripline_sink_suspended", &before.suspended, &suspended, now);
         self.say_down("tripline_sink_failing", &before.failing, &failing, now);
         self.down.suspended = suspended.into_keys().collect();
         self.down.failing = failing.into_keys().collect();
-        let new: Vec<SinkName> =
-            self.down.all().filter(|name| before.all().all(|known| known != *name)).cloned().collect();
+        let is_new = |name: &&SinkName| before.anew || before.all().all(|known| known != *name);
+        let new: Vec<SinkName> = self.down.all().filter(is_new).cloned().collect();
         self.stand_in();
         self.decide(now);
         for name in new {

@@ -379,6 +379,11 @@ impl Queue {
         self.rows.len()
     }
 
+    /// How many rows were accepted since the start of the process.
+    pub fn accepted(&self) -> u64 {
+        self.seen.accepted
+    }
+
     /// Why nothing but probes is sent, until settings change.
     pub fn suspended(&self) -> Option<&str> {
         self.seen.suspended.as_deref()
