@@ -6,7 +6,6 @@ use tokio::sync::oneshot;
 
 use super::core::{Core, Now};
 use super::letters;
-use super::view::view;
 use super::{Daemon, Reloads, users_rules};
 use crate::admin::{
     Answer, End, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Silence, SilenceRow,
@@ -38,7 +37,7 @@ impl Daemon {
     pub(super) fn asked(&mut self, question: Question, reply: oneshot::Sender<Answer>, now: Now) {
         let answer = match question {
             Question::Status => {
-                let view = view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
+                let view = self.view(now);
                 let report =
                     report(&self.core, &self.settings, &view, &self.reloads, &self.process, now.time);
                 Answer::Status(Box::new(report))

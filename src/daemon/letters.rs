@@ -54,7 +54,10 @@ pub(super) fn sinks<D: Disk>(core: &Core<D>, settings: &Settings, now: Timestamp
             sink: sink(core, name, &status, settings, now),
         }
     };
-    core.queues().map(detail).filter(|detail| !detail.kind.is_empty() || detail.sink.queued > 0).collect()
+    let gone = |name: &str| core.gone().any(|(gone, _)| gone.as_str() == name);
+    let matters =
+        |detail: &SinkDetail| !detail.kind.is_empty() || detail.sink.queued > 0 || gone(&detail.sink.name);
+    core.queues().map(detail).filter(matters).collect()
 }
 
 fn letter(letter: &DeadLetter) -> Letter {

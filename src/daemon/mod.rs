@@ -5,6 +5,7 @@ mod answers;
 pub mod clock;
 pub mod core;
 pub mod deliver;
+mod gone;
 mod hints;
 mod journal;
 mod letters;
@@ -244,6 +245,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     };
     let mut core = Core::new(setup, now);
     core.limit_handles(handles);
+    gone::warn(&core);
     if let Some(source) = &stdin {
         core.open_pipe(source, "stdin", false, now);
         stdin_reader(source.clone(), inbox.clone())?;
@@ -573,6 +575,7 @@ impl Daemon {
         let state = sd_notify::NotifyState::monotonic_usec_now();
         let _ = state.map(|state| sd_notify::notify(&[sd_notify::NotifyState::Reloading, state]));
         self.core.reload(&settings, ruleset, fastrand::u64(..), now);
+        gone::warn(&self.core);
         self.settings = settings;
         self.place_streams(now);
         self.reloads.ok += 1;
@@ -607,8 +610,7 @@ impl Daemon {
         }
         if now.time.since(self.shown) >= SHOW_EVERY {
             self.shown = now.time;
-            let view = view::view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
-            self.show.send_replace(Arc::new(view));
+            self.show.send_replace(Arc::new(self.view(now)));
         }
         step.wake
     }

@@ -314,3 +314,46 @@ fn a_fallback_that_comes_while_a_sink_takes_nothing_is_told_what_that_one_is_owe
     running.wait_until("the fallback", || told().contains("disk sda"));
     running.kill();
 }
+
+#[test]
+fn a_sink_that_is_gone_and_believes_that_something_is_open_is_a_problem_while_it_can_be_helped() {
+    let peer = Peer::new([]);
+    let with = config(&peer.url());
+    let (without, _) = with.split_once("[[sink]]").expect("a sink");
+    let sandbox = sandbox(&with, DISK);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("following");
+    sandbox.append("app.log", "disk sda bad\n");
+    running.says("delivery accepted");
+    sandbox.write("tripline.toml", without);
+    let believes = "sink `oncall` is not configured any more and believes that 1 alert is open: ";
+    let problems = || {
+        let status = sandbox.run(&["status", "--state-dir", "state", "--json"]).expect(0).answer();
+        parse(&status)["problems"].clone()
+    };
+    running.says(believes);
+    let while_it_runs = format!(
+        "{believes}it is told the end while this process runs, and not after a restart; configure it again under this \
+         name until then"
+    );
+    assert_eq!(problems(), serde_json::json!([while_it_runs]));
+    assert_eq!(running.kill().code, None);
+
+    let mut running = sandbox.watch("tripline.toml");
+    running.says(believes);
+    let after_a_restart = format!(
+        "{believes}nobody tells it the end; configure it again under this name until then, or see to its end there, and \
+         `tripline outbox drop --sink oncall` forgets it"
+    );
+    assert_eq!(problems(), serde_json::json!([after_a_restart]));
+    let shown = sandbox.run(&["sinks", "--state-dir", "state"]).expect(0).answer();
+    assert!(shown.contains("oncall  (removed)"), "{shown}");
+    sandbox.write("tripline.toml", &with);
+    running.says("the configuration was loaded");
+    assert_eq!(problems(), serde_json::json!([]));
+    sandbox.append("app.log", "disk sda good\n");
+    peer.wait_until("the end", |requests| {
+        requests.last().is_some_and(|last| told(last)["event_status"] == "Ok")
+    });
+    running.stop().expect(0);
+}

@@ -293,6 +293,12 @@ impl<D: Disk> Core<D> {
         known
     }
 
+    /// Sinks that are not configured any more and believe that alerts are open, with how many.
+    pub fn gone(&self) -> impl Iterator<Item = (&SinkName, usize)> {
+        let gone = self.routes.iter().filter(|route| route.leaving).map(|route| &route.sink);
+        gone.map(|sink| (sink, self.ledger.open(sink))).filter(|(_, open)| *open > 0)
+    }
+
     /// Forgets a sink that is not configured any more, and with it what it is owed and what it was told; the next commit
     /// makes it last. `None`: it is configured, or there never was one of that name.
     pub fn forsake(&mut self, sink: &SinkName, now: Now) -> Option<Forsaken> {
