@@ -512,6 +512,8 @@ impl<D: Disk> Tail<D> {
                 }
                 by_path
             });
+            // At once, so that the first sweep of many files holds few of them whole.
+            self.rest();
             let held_since = held_back.get(&reader).copied().unwrap_or(now);
             let opened = self.open_one(source, path, locator, listings, by_path, held_since, now);
             match opened.map_err(Fault::from) {
