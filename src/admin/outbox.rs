@@ -126,8 +126,14 @@ impl Which {
     /// True if this one is meant.
     pub fn means(&self, letter: &Delivery) -> bool {
         let named = self.numbers.contains(&letter.seq);
-        let of_sink = self.sink.as_deref().is_some_and(|sink| sink == letter.sink.as_str());
-        self.all || named || of_sink
+        self.all || named || self.means_queue(letter.sink.as_str())
+    }
+
+    /// True if all of that queue are meant: it is named, or the sink whose queue it is, configured or not. `am/10.0.0.1` is
+    /// one of `am`.
+    pub fn means_queue(&self, queue: &str) -> bool {
+        let behind = self.sink.as_deref().and_then(|sink| queue.strip_prefix(sink));
+        behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
     }
 }
 
@@ -152,4 +158,18 @@ pub struct Letters {
     /// What was dropped besides, and that will last.
     #[serde(default)]
     pub gone: Option<Gone>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sink_is_named_with_all_of_its_queues() {
+        let which = |sink: &str| Which { sink: Some(sink.to_owned()), ..Which::default() };
+        assert!(which("am").means_queue("am") && which("am").means_queue("am/10.0.0.1:9093"));
+        assert!(which("am/10.0.0.1:9093").means_queue("am/10.0.0.1:9093"));
+        assert!(!which("am").means_queue("am-2") && !which("am/10.0.0.1").means_queue("am/10.0.0.1:9093"));
+        assert!(!which("am/10.0.0.1:9093").means_queue("am") && !Which::default().means_queue("am"));
+    }
 }

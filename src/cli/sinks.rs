@@ -1,5 +1,6 @@
 //! `tripline sinks`: how the sinks of the running tripline fare, and a trial of one.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -120,7 +121,9 @@ fn test(args: &TestArgs) -> Result<u8, Failure> {
         settings.sinks.iter().filter(|sink| names(sink).contains(&args.sink)).cloned().collect();
     if mine.is_empty() {
         let mut names: Vec<String> = settings.sinks.iter().flat_map(names).collect();
-        names.dedup();
+        // Queues of one sink need not stand side by side with its name.
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
         let name = crate::untrusted::Untrusted(&args.sink);
         return Err(Failure(format!("there is no sink named `{name}`: the sinks are {}", names.join(", "))));
     }

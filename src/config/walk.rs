@@ -344,13 +344,24 @@ fn check_value(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
             }
         }
         (Kind::Codes, DeValue::Array(list)) => {
+            if list.is_empty() {
+                let title = format!("`{}` is empty", key.name);
+                problems.error("empty-list", value.span(), title, "leave it out for every 2xx");
+            }
             for item in list.iter() {
                 if !item.get_ref().is_integer() {
                     wrong_type(problems, key, item);
-                } else if code(item).is_none() {
-                    let title = format!("`{}` is out of range", key.name);
-                    problems.error("out-of-range", item.span(), title, "takes 200 to 599");
+                    continue;
                 }
+                let label = match code(item) {
+                    None => "takes 200 to 599",
+                    Some(408 | 425 | 429 | 500 | 502..) => {
+                        "who answers so has taken nothing, and is asked again"
+                    }
+                    Some(_) => continue,
+                };
+                let title = format!("`{}` is out of range", key.name);
+                problems.error("out-of-range", item.span(), title, label);
             }
         }
         (Kind::Headers, DeValue::Table(headers)) => {

@@ -1,6 +1,6 @@
 //! What the loop answers of sinks, of what is owed to them, and of what was given up.
 
-use super::core::{Core, Forsaken, Now};
+use super::core::{Core, Now};
 use crate::admin::Sink;
 use crate::admin::outbox::{Gone, Letter, Letters, MOST_ROWS, Outbox, Owed, SinkDetail, Which};
 use crate::model::{SinkName, Timestamp};
@@ -93,7 +93,9 @@ pub(super) fn retry<D: Disk>(core: &mut Core<D>, which: &Which, now: Now) -> Let
             Err(why) => letters.refused.push((number, why.to_string())),
         }
     }
-    tracing::info!(letters = letters.done.len(), "dead letters are owed again by hand");
+    if !letters.done.is_empty() {
+        tracing::info!(letters = letters.done.len(), "dead letters are owed again by hand");
+    }
     letters
 }
 
@@ -106,18 +108,28 @@ pub(super) fn forget<D: Disk>(core: &mut Core<D>, which: &Which, now: Now) -> Le
             false => letters.refused.push((number, super::core::Undead::None.to_string())),
         }
     }
-    tracing::info!(letters = letters.done.len(), "dead letters were dropped by hand");
-    let forsaken = which.sink.as_deref().and_then(|sink| core.forsake(&SinkName::new(sink), now));
-    if let Some(Forsaken { mut rows, open }) = forsaken.filter(|gone| !gone.rows.is_empty() || gone.open > 0)
-    {
-        let sink = which.sink.as_deref().unwrap_or_default();
+    if !letters.done.is_empty() {
+        tracing::info!(letters = letters.done.len(), "dead letters were dropped by hand");
+    }
+    let queues: Vec<SinkName> =
+        core.queues().map(|(name, _)| name.clone()).filter(|name| which.means_queue(name.as_str())).collect();
+    let (mut rows, mut open) = (Vec::new(), 0);
+    for queue in &queues {
+        let Some(gone) = core.forsake(queue, now) else { continue };
+        let (deliveries, known) = (gone.rows.len(), gone.open);
+        if deliveries > 0 || known > 0 {
+            tracing::warn!(
+                sink = %queue,
+                deliveries,
+                open = known,
+                "what a sink was owed that is not configured any more was dropped by hand"
+            );
+        }
+        rows.extend(gone.rows);
+        open += known;
+    }
+    if !rows.is_empty() || open > 0 {
         let deliveries = rows.len();
-        tracing::warn!(
-            sink,
-            deliveries,
-            open,
-            "what a sink was owed that is not configured any more was dropped by hand"
-        );
         rows.truncate(MOST_ROWS);
         letters.gone = Some(Gone {
             owed: rows.iter().map(Owed::from).collect(),

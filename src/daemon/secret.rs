@@ -43,6 +43,14 @@ pub enum SecretError {
     /// Nothing but white space.
     #[error("{0} is empty; put the key there")]
     Empty(Place),
+    /// A key as it stands in other files.
+    #[error("{place} holds {what}; put the key there alone")]
+    Dressed {
+        /// Where.
+        place: Place,
+        /// What is around the key.
+        what: &'static str,
+    },
     /// More than a key.
     #[error("{0} holds more than a key: it must be one word on one line")]
     NotAKey(Place),
@@ -124,17 +132,45 @@ impl Secret {
             SecretFrom::Env(name) => {
                 let value = std::env::var(name)
                     .map_err(|_| SecretError::NotSet { variable: shown(name), key: self.name })?;
-                believe(&value, || Place::Env(name.clone()))
+                self.believe(&value, || Place::Env(name.clone()))
             }
             SecretFrom::File(path) => {
                 let path = expand(path)?;
                 let text = read_file(&path)
                     .map_err(|error| SecretError::NotRead { path: shown_path(&path), error })?;
-                believe(&text, || Place::File(path))
+                self.believe(&text, || Place::File(path))
             }
-            SecretFrom::Inline(value) => believe(value.expose_secret(), || Place::Inline),
+            SecretFrom::Inline(value) => self.believe(value.expose_secret(), || Place::Inline),
         }
     }
+
+    fn believe(&self, text: &str, place: impl FnOnce() -> Place) -> Result<SecretString, SecretError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(SecretError::Empty(place()));
+        }
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(SecretError::NotAKey(place()));
+        }
+        // People choose passwords as they like.
+        match dressed(text).filter(|_| self.name != "password") {
+            Some(what) => Err(SecretError::Dressed { place: place(), what }),
+            None => Ok(SecretString::from(text)),
+        }
+    }
+}
+
+/// What stands around a key that was copied with what it was written with.
+fn dressed(text: &str) -> Option<&'static str> {
+    let quoted = |quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    if quoted('"') || quoted('\'') {
+        return Some("quotes around the key");
+    }
+    let (name, value) = text.split_once('=')?;
+    let sound = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_name = name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(sound);
+    // Base64 ends with `=`.
+    (is_name && value.contains(|c| c != '=')).then_some("a name and `=` before the key")
 }
 
 /// What is shown of a variable that is not there.
@@ -147,17 +183,6 @@ fn shown_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_there = std::fs::symlink_metadata(path).is_ok();
     if !is_there && is_unusual_file(&name) { path.with_file_name("***") } else { path.to_owned() }
-}
-
-fn believe(text: &str, place: impl FnOnce() -> Place) -> Result<SecretString, SecretError> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(SecretError::Empty(place()));
-    }
-    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(SecretError::NotAKey(place()));
-    }
-    Ok(SecretString::from(text))
 }
 
 fn read_file(path: &Path) -> std::io::Result<String> {
@@ -233,6 +258,9 @@ mod tests {
             (&b" \n"[..], "is empty"),
             (b"CANARY\nCANARY2\n", "holds more than a key"),
             (b"CANARY\xff", "it is not UTF-8"),
+            (b"\"CANARY\"\n", "holds quotes around the key"),
+            (b"'CANARY'", "holds quotes around the key"),
+            (b"SLACK_URL2=CANARY\n", "holds a name and `=` before the key"),
             (&long, "longer than 8192 bytes"),
         ] {
             let (_dir, secret) = file(content);
@@ -265,6 +293,18 @@ mod tests {
             assert!(exposed.is_none_or(|why| told.is_some_and(|told| why.starts_with(told))), "{mode:o}");
         }
         assert_eq!(Secret::new("k", SecretFrom::Env("HOME".to_owned())).exposed(), None);
+    }
+
+    #[test]
+    fn keys_of_any_form_and_passwords_are_taken_as_they_are() {
+        for key in ["QUJD=", "QUJDRA==", "https://h/?KEY=x", "a=b", "\"half", "x'y'z", "KEY="] {
+            let (_dir, secret) = file(key.as_bytes());
+            assert_eq!(secret.read().unwrap().expose_secret(), key);
+        }
+        for password in ["\"quoted\"", "USER=me"] {
+            let inline = SecretFrom::Inline(SecretString::from(password));
+            assert_eq!(Secret::new("password", inline).read().unwrap().expose_secret(), password);
+        }
     }
 
     #[test]

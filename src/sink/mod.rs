@@ -34,6 +34,9 @@ mod webhook;
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::model::{Content, Delivery, Timestamp};
@@ -81,8 +84,9 @@ impl Secrets {
         found.map(|(_, secret)| secret.expose_secret())
     }
 
-    /// Replaces each of them by `***`, with any of its characters percent-encoded or not. For every text that comes
-    /// from a peer or a transport.
+    /// Replaces each of them by `***`: in small or capital letters, with any of its characters percent-encoded or not,
+    /// in base64, alone or behind something, and also if it is cut off behind its better half. For every text that
+    /// comes from a peer or a transport.
     pub fn scrub(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (_, secret)| scrub(&text, secret))
     }
@@ -234,12 +238,37 @@ fn http_date(value: &str) -> Option<Timestamp> {
     Some(Timestamp(date.as_microsecond()))
 }
 
+/// Bytes from which on the beginning of a secret is one, and base64 of it is looked for.
+const TELLING: usize = 12;
+
 fn scrub(text: &str, secret: &SecretString) -> String {
     let raw = secret.expose_secret().as_bytes();
+    let clean = without(text, raw, raw.len().div_ceil(2).max(TELLING).min(raw.len()));
+    if raw.len() < TELLING || text.len() < TELLING {
+        return clean;
+    }
+    // What stands before it decides how its bytes fall into groups of three.
+    (0..3).flat_map(|before| [&STANDARD, &URL_SAFE].map(|alphabet| (before, alphabet))).fold(
+        clean,
+        |text, (before, alphabet)| {
+            let mut bytes = Zeroizing::new(vec![0; before]);
+            bytes.extend(raw);
+            let whole = bytes.len() / 3 * 3;
+            bytes.truncate(whole);
+            let encoded = Zeroizing::new(alphabet.encode(&*bytes));
+            // Characters in which something of what stands before it is left.
+            let own = &encoded.as_bytes()[[0, 2, 3][before]..];
+            without(&text, own, own.len())
+        },
+    )
+}
+
+/// The text with `***` for all that spells `raw`, or at least `least` of its first bytes.
+fn without(text: &str, raw: &[u8], least: usize) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        match encoded_prefix(rest.as_bytes(), raw).and_then(|length| rest.get(length..)) {
+        match encoded_prefix(rest.as_bytes(), raw, least).and_then(|length| rest.get(length..)) {
             Some(behind) => {
                 clean.push_str("***");
                 rest = behind;
@@ -253,18 +282,20 @@ fn scrub(text: &str, secret: &SecretString) -> String {
     clean
 }
 
-/// How many bytes at the start of `text` spell `raw`, if they do and it is not empty.
-fn encoded_prefix(text: &[u8], raw: &[u8]) -> Option<usize> {
-    let mut at = 0;
+/// How many bytes at the start of `text` spell `raw`, or at least `least` of its first bytes, if they do and it is not
+/// empty.
+fn encoded_prefix(text: &[u8], raw: &[u8], least: usize) -> Option<usize> {
+    let (mut at, mut spelt) = (0, 0);
     for byte in raw {
-        at += match text.get(at..)? {
+        at += match text.get(at..).unwrap_or_default() {
             [b'%', high, low, ..] if hex(*high).zip(hex(*low)) == Some((byte >> 4, byte & 15)) => 3,
             [b'+', ..] if *byte == b' ' => 1,
-            [same, ..] if same == byte => 1,
-            _ => return None,
+            [same, ..] if same.eq_ignore_ascii_case(byte) => 1,
+            _ => break,
         };
+        spelt += 1;
     }
-    (at > 0).then_some(at)
+    (at > 0 && spelt >= least).then_some(at)
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -367,9 +398,28 @@ mod tests {
         {
             assert_eq!(scrub(text, &secret), "ké ***!");
         }
+        assert_eq!(scrub("ké P/Q R+S!", &secret), "ké ***!");
         for text in ["", "p/q r", "p%2q r+s", "%", "日志%2"] {
             assert_eq!(scrub(text, &secret), text);
         }
         assert_eq!(scrub("kept", &SecretString::from("")), "kept");
+    }
+
+    #[test]
+    fn what_is_left_of_a_secret_and_what_was_made_of_it_is_scrubbed_too() {
+        let key = "CANARYcanaryCANARYcanary4711日";
+        let secret = SecretString::from(key);
+        for cut in 17..key.len() - 3 {
+            assert_eq!(scrub(&format!("{}…", &key[..cut]), &secret), "***…", "{cut}");
+        }
+        assert_eq!(scrub("CANARYcanary is a bird", &secret), "CANARYcanary is a bird");
+        for before in ["", "u", "me", "you:", "\u{ff}\u{fe}", "?>?>~~"] {
+            for alphabet in [&STANDARD, &URL_SAFE] {
+                let text = format!("Basic {}", alphabet.encode(format!("{before}{key}")));
+                let clean = scrub(&text, &secret);
+                let middle = alphabet.encode(format!("{before}{key}"));
+                assert!(clean.contains("***") && !clean.contains(&middle[middle.len() / 2..]), "{clean}");
+            }
+        }
     }
 }

@@ -216,6 +216,13 @@ fn a_sink_is_tried_with_an_alert_that_says_so_and_is_over_at_once() {
     assert!(tried.talk().contains("resolve not accepted now"), "{tried:?}");
     let unknown = sandbox.run(&["sinks", "test", "oncal"]).expect(2);
     assert!(unknown.talk().contains("there is no sink named `oncal`: the sinks are oncall"), "{unknown:?}");
+    let cluster =
+        "[[sink]]\nname = 'am'\ntype = 'alertmanager'\nurls = ['http://127.0.0.1:1', 'http://127.0.0.1:2']\n";
+    sandbox.append("tripline.toml", cluster);
+    let unknown = sandbox.run(&["sinks", "test", "oncal"]).expect(2);
+    let names = "the sinks are oncall, am, am/127.0.0.1:1, am/127.0.0.1:2";
+    assert_eq!(unknown.talk().matches("am,").count(), 1, "{unknown:?}");
+    assert!(unknown.talk().contains(names), "{unknown:?}");
 }
 
 #[test]

@@ -253,7 +253,7 @@ pub const BATCH: &[Key] = &[
         "\"256KiB\"",
         "Most bytes of them, counted as JSON lines; what is larger goes alone.",
     ),
-    key("time", ANY_TIME, "\"1s\"", "How long one waits for others."),
+    key("time", ANY_TIME, "\"1s\"", "How long one waits for others; 5m at most."),
 ];
 
 /// `[[sink]]` of type `file`, besides [`SINK`].

@@ -77,6 +77,9 @@ const RESERVED: &[&str] = &[
     "webhook-timestamp",
 ];
 
+/// How long an alert may wait for others.
+const LONGEST_BATCH: Duration = Duration::from_secs(5 * 60);
+
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
     let fields = reading.fields;
     reading.not_blank(&["token_header", "token_scheme", "username", "body_file"]);
@@ -113,6 +116,15 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
     let batch = fields.value("batch").and_then(|value| value.get_ref().as_table()).map(|table| {
         check(reading.problems, table, "`batch`", &[BATCH], &[]);
         let fields = Fields { table, defaults: None };
+        if let Some(said) = fields.text("time").filter(|_| fields.duration("time") > Some(LONGEST_BATCH)) {
+            let title = "`time` is out of range";
+            reading.problems.error(
+                "out-of-range",
+                said.span,
+                title,
+                "takes at most `5m`: alerts wait for so long",
+            );
+        }
         Batch {
             count: fields.count("count").unwrap_or(100),
             bytes: fields.size("bytes").unwrap_or(256 * 1024),
@@ -543,6 +555,9 @@ mod tests {
         wrong("token_env='T'\nusername='ann'\npassword_env='P'", &[("conflict", "username")]);
         wrong("old_secret_env='O'", &[("missing-key", "[[sink]]")]);
         wrong("success=[200, 99, 'x']", &[("out-of-range", "99"), ("wrong-type", "'x'")]);
+        wrong("success=[]", &[("empty-list", "[]")]);
+        wrong("success=[409, 429, 501, 503]", &[("out-of-range", "429"), ("out-of-range", "503")]);
+        wrong("batch={ time='3h' }", &[("out-of-range", "'3h'")]);
         wrong("batch={ count=0 }", &[("out-of-range", "0")]);
         wrong("batch={ cuont=1 }", &[("unknown-key", "cuont")]);
         wrong("rate='10'", &[("bad-rate", "10")]);
