@@ -158,7 +158,9 @@ async fn what_is_no_answer_is_tried_again_and_loses_nothing() {
     steps.push((true, Box::new(move || html(200))));
     for (said, step) in steps {
         for (sink, outcome) in tell_all(&step).await.0 {
-            let accepted = said && by_status.contains(&sink.as_str());
+            // A queue of an Alertmanager is called by its instance.
+            let of = sink.as_str().split('/').next().unwrap_or_default();
+            let accepted = said && by_status.contains(&of);
             match outcome {
                 Outcome::Accepted { .. } => assert!(accepted, "{sink}"),
                 Outcome::Retry { .. } => assert!(!accepted, "{sink}"),
