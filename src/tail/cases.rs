@@ -423,13 +423,13 @@ fn case_27_the_copy_of_a_cut_file_is_not_read_again_though_its_name_fits() {
         logs,
         &[Start, Add("a.log", BANNER), Tick(1000), Copy("a.log", "a.log.1"), Cut("a.log"), Add("a.log", "n\n"),
           Tick(1000), Tick(1000), Tick(20_000)],
-        &[&opened[..], &cut, &["open 3 a.log.1 at 70", n]].concat(),
+        &[&opened[..], &cut, &[n, "open 3 a.log.1 at 70"]].concat(),
     );
     check(
         logs,
         &[Start, Add("a.log", BANNER), Tick(1000), Add("a.log.1", ""), Tick(20), Copy("a.log", "a.log.1"), Tick(500),
           Add("a.log", "m\n"), Tick(500), Cut("a.log"), Add("a.log", "n\n"), Tick(500), Tick(500), Tick(20_000)],
-        &[&opened[..], &["1:m"], &cut, &["open 3 a.log.1 at 70", n]].concat(),
+        &[&opened[..], &["1:m"], &cut, &[n, "open 3 a.log.1 at 70"]].concat(),
     );
     // While nobody looked: what only the copy still has is read.
     check(
@@ -637,7 +637,7 @@ fn the_copy_of_a_short_file_that_was_cut_is_not_read_again() {
         ],
         &[
             "open 1 a.log at 0", "1:1", "1:2", "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0",
-            "open 3 a.log.1 at 4", "2:3",
+            "2:3", "open 3 a.log.1 at 4",
         ],
     );
 }

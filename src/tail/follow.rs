@@ -187,6 +187,11 @@ impl Progress {
         self.size.saturating_sub(size.max(self.offered))
     }
 
+    /// Whether an empty file is one that was changed: what was written to it was never seen, and is cut away.
+    pub(crate) fn is_empty_again(&self, size: u64, modified: Timestamp) -> bool {
+        (self.size, size) == (0, 0) && modified != self.modified
+    }
+
     /// Takes in a look. The caller has made sure that the content is still the same.
     pub(crate) fn looked(&mut self, size: u64, modified: Timestamp, now: Timestamp) {
         let close = now.since(self.looked) <= LIVE_SPAN;

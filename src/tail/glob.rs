@@ -14,6 +14,8 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::disk::{Disk, Facts, Fault, Kind};
 use super::reach::{Reach, shared};
+use super::sweep::Siblings;
+use crate::model::SourceName;
 use crate::settings::Source;
 
 /// How many patterns the alternatives of one pattern may become when they hold a `/`.
@@ -43,7 +45,11 @@ type Place = (usize, usize);
 
 /// Listings of one sweep: each directory is listed once, whatever asks for it.
 #[derive(Debug, Default)]
-pub(crate) struct Listings(BTreeMap<(PathBuf, usize), Listing>);
+pub(crate) struct Listings {
+    entries: BTreeMap<(PathBuf, usize), Listing>,
+    /// Where contents lie, in directories in which one was looked for.
+    pub(super) siblings: BTreeMap<(SourceName, PathBuf), Rc<Siblings>>,
+}
 
 /// The entries of a directory, by name.
 type Listing = Result<Rc<BTreeMap<OsString, Kind>>, Fault>;
@@ -52,12 +58,12 @@ impl Listings {
     /// The entries of `dir`, from the disk if nobody asked before who may follow as many links.
     pub(crate) fn get<D: Disk>(&mut self, disk: &mut D, dir: Reach<'_>) -> Listing {
         let key = (dir.path.to_path_buf(), dir.given.min(dir.path.components().count()));
-        if let Some(known) = self.0.get(&key) {
+        if let Some(known) = self.entries.get(&key) {
             return known.clone();
         }
         let listing =
             disk.list(dir).map(|entries| Rc::new(entries.into_iter().collect())).map_err(Fault::from);
-        self.0.insert(key, listing.clone());
+        self.entries.insert(key, listing.clone());
         listing
     }
 }
@@ -364,7 +370,7 @@ mod tests {
         let found = globs.walk(&mut disk, &mut listings);
         let names: Vec<&str> = found.names.iter().filter_map(|name| name.to_str()).collect();
         assert_eq!(names, fits, "{patterns:?}");
-        let dirs: Vec<&str> = listings.0.keys().filter_map(|(name, _)| name.to_str()).collect();
+        let dirs: Vec<&str> = listings.entries.keys().filter_map(|(name, _)| name.to_str()).collect();
         assert_eq!(dirs, listed, "{patterns:?}");
         for name in &found.names {
             assert!(globs.fit(name), "{}", name.display());

@@ -23,6 +23,9 @@ use crate::saved::Locator;
 
 /// Births are stamped with a clock that ticks so coarsely, at most.
 const BIRTH_TICK: Duration = Duration::from_millis(20);
+/// What was born so much later than the clock was read may have come since. If the clock was set back by less than
+/// that, all that was born before is still followed under whatever name.
+const LONGEST_TURN: Duration = Duration::from_secs(10);
 /// How often what lies beside a name is listed, while names move under our eyes.
 const MOST_PASSES: u32 = 4;
 /// How long a content whose bytes are gone is remembered because what may be its copy can not be looked at.
@@ -45,7 +48,8 @@ impl<D: Disk> Tail<D> {
         let births = self.files.values().filter_map(|file| file.born);
         let births = births.chain(self.resting.iter().filter_map(|(_, file)| file.born));
         // Born in what is the future, since the clock was set back: there, nothing can be told by its birth.
-        let future = births.filter(|born| *born > self.wall).max().map(|born| born.plus(BIRTH_TICK * 2));
+        let meanwhile = self.wall.plus(LONGEST_TURN);
+        let future = births.filter(|born| *born > meanwhile).max().map(|born| born.plus(BIRTH_TICK * 2));
         self.swept_to = self.swept_to.max(self.wall).max(future.unwrap_or(Timestamp::MIN));
     }
 
@@ -122,17 +126,17 @@ impl<D: Disk> Tail<D> {
         };
         // The listing of the sweep may be older than the last rotation, and names may move on under our eyes.
         let at = self.reach(source, dir);
-        let list = |disk: &mut D| -> BTreeMap<OsString, Kind> {
-            disk.list(at).unwrap_or_default().into_iter().collect()
+        let beside = |disk: &mut D| {
+            let entries: BTreeMap<OsString, Kind> = disk.list(at).unwrap_or_default().into_iter().collect();
+            rotated(&entries, dir, name)
         };
         let others: Vec<&Locator> = std::iter::once(opened).chain(&last).collect();
-        let mut listing = list(&mut self.disk);
+        let mut names = beside(&mut self.disk);
         for _ in 0..MOST_PASSES {
-            let beside = rotated(&listing, dir, name);
-            let still = self.pass_missed(source, &beside, since..=born, &others, by_path, now)?;
+            let still = self.pass_missed(source, &names, since..=born, &others, by_path, now)?;
             // Of names that are shifted, each may have been asked for before its content came.
-            let before = std::mem::replace(&mut listing, list(&mut self.disk));
-            if still && before == listing {
+            let before = std::mem::replace(&mut names, beside(&mut self.disk));
+            if still && before == names {
                 break;
             }
         }

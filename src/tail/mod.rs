@@ -29,6 +29,9 @@ mod cases_links;
 mod cases_packed;
 #[cfg(test)]
 #[rustfmt::skip]
+mod cases_rotation;
+#[cfg(test)]
+#[rustfmt::skip]
 mod cases_start;
 #[cfg(test)]
 #[rustfmt::skip]
@@ -311,14 +314,12 @@ impl<D: Disk> Tail<D> {
         self.wall = wall;
         self.take_hints(now);
         self.take_names(now);
-        if now >= self.next_sweep {
-            self.sweep(now);
-        }
-        if self.look_at_due(now) {
-            self.sweep(now);
-            // What the sweep has found out may be due at once, and need another one in its turn.
+        self.sweep_if_due(now);
+        // What a sweep has found out may be due at once, and need another one in its turn.
+        for _ in 0..2 {
             if self.look_at_due(now) {
-                self.next_sweep = self.next_sweep.min(now.plus(names::HINT_PACE));
+                self.sweep_soon(now);
+                self.sweep_if_due(now);
             }
         }
         self.rest();
@@ -424,8 +425,9 @@ impl<D: Disk> Tail<D> {
                     Ok(facts) => self.supersede(id, &facts, now),
                     Err(error) => self.fail(id, error.into(), now),
                 }
-                // At once: what a copy in the directory is, only the old content's evidence can tell.
-                self.sweep(now);
+                // What a copy in the directory is, only the old content's evidence can tell.
+                self.sweep_soon(now);
+                self.sweep_if_due(now);
                 None
             }
             Ok(true) => {
@@ -619,7 +621,7 @@ impl<D: Disk> Tail<D> {
             Ok((facts, true)) => {
                 file.blocked = false;
                 let lost = file.progress.cut_off(facts.size);
-                if lost > 0 {
+                if lost > 0 || file.progress.is_empty_again(facts.size, facts.modified) {
                     file.lost = file.lost.saturating_add(lost);
                     self.notes.push(Note::CutShort { file: id, lost });
                 }

@@ -12,9 +12,11 @@ use super::{SWEEP, Tail};
 use crate::model::Timestamp;
 
 /// Between two sweeps at least, however many hints there are.
-pub(super) const HINT_PACE: Duration = Duration::from_millis(10);
+const HINT_PACE: Duration = Duration::from_millis(10);
 /// What each file adds to that: some ten times what it costs in a sweep.
 const HINT_PACE_PER_FILE: Duration = Duration::from_micros(20);
+/// How long it is at most: a file that lives for a quarter of a second is to be seen, however many there are.
+const LONGEST_HINT_PACE: Duration = Duration::from_millis(100);
 /// Between two sweeps while a file is held back, or one is missing.
 const UNSURE_PACE: Duration = Duration::from_millis(100);
 /// Between two sweeps while everything is hinted.
@@ -65,9 +67,7 @@ impl<D: Disk> Tail<D> {
     pub(super) fn take_names(&mut self, now: Timestamp) {
         if self.disk.hinted() {
             self.names.still = false;
-            // A directory that changes all the time must not cost a sweep at each look.
-            let gap = HINT_PACE + HINT_PACE_PER_FILE * self.many();
-            self.next_sweep = self.next_sweep.min(self.swept.map_or(now, |swept| swept.plus(gap)));
+            self.sweep_soon(now);
         } else if self.names.hinted && !self.disk.watching() {
             // There are none any more.
             self.names.hinted = false;
@@ -76,6 +76,20 @@ impl<D: Disk> Tail<D> {
         } else if self.names.hinted && self.names.still {
             self.names.known = Some((now, self.wall));
             self.swept_to = self.swept_to.max(self.wall);
+        }
+    }
+
+    /// Makes the next sweep come as soon as its pace allows: names that move all the time must not cost a sweep at each
+    /// look.
+    pub(super) fn sweep_soon(&mut self, now: Timestamp) {
+        let gap = (HINT_PACE + HINT_PACE_PER_FILE.saturating_mul(self.many())).min(LONGEST_HINT_PACE);
+        let soon = self.swept.map_or(now, |swept| swept.plus(gap).max(now));
+        self.next_sweep = self.next_sweep.min(soon);
+    }
+
+    pub(super) fn sweep_if_due(&mut self, now: Timestamp) {
+        if now >= self.next_sweep {
+            self.sweep(now);
         }
     }
 

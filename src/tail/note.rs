@@ -49,7 +49,8 @@ pub enum Note {
         /// Bytes that were seen to be there and were not read.
         lost: u64,
     },
-    /// The unread end of a content was cut off; what is left is the same content.
+    /// The unread end of a content was cut off, or all that was written to an empty file since the last look; what is left
+    /// is the same content.
     CutShort {
         /// Which.
         file: FileId,

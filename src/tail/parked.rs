@@ -15,51 +15,62 @@ const QUIET: usize = 512;
 /// How many handles there may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handles {
-    /// Beyond so many, quiet files give theirs up.
+    /// Beyond so many of their own, quiet files give theirs up.
     pub(super) quiet: usize,
-    /// Beyond so many, so does whoever is read to its end, and nothing more is opened.
+    /// Beyond so many of all, so does whoever is read to its end, and nothing more is opened.
     most: usize,
+    /// How many there were when it was looked for quiet ones last, or less since.
+    looked: usize,
     /// Something was not opened for want of them, since the last sweep.
     pub(super) short: bool,
 }
 
 impl Default for Handles {
     fn default() -> Handles {
-        Handles { quiet: QUIET, most: usize::MAX, short: false }
+        Handles { quiet: QUIET, most: usize::MAX, looked: 0, short: false }
     }
 }
 
 impl<D: Disk> Tail<D> {
-    /// How many files may be open at once. Beyond 512 they are closed as soon as they are quiet, whatever this is.
+    /// How many files may be open at once. Beyond 512 of them, quiet ones are closed, whatever this is.
     pub fn limit_handles(&mut self, most: usize) {
-        self.handles = Handles { quiet: QUIET.min(most), most, short: self.handles.short };
+        self.handles = Handles { quiet: QUIET.min(most), most, looked: 0, short: self.handles.short };
     }
 
     /// Makes room for one more handle. False: there is none, until others are read to their ends.
     pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
-        let Handles { quiet, most, .. } = self.handles;
-        if self.schedule.len() >= quiet {
+        let Handles { quiet, most, looked, .. } = self.handles;
+        let (few, open) = (quiet.div_ceil(8), self.schedule.len());
+        self.handles.looked = looked.min(open);
+        if open >= quiet && open >= self.handles.looked + few {
             // Some more than need be, so that not every opening has to look for who is quiet.
-            self.park_down_to(quiet - quiet.div_ceil(8), |file| file.is_cold(now), now);
-            if self.schedule.len() >= most {
-                self.park_down_to(most - most.div_ceil(8), |_| true, now);
-            }
+            let idle = self.idle(|file| file.is_cold(now));
+            self.park_first(&idle, idle.len().saturating_sub(quiet - few), now);
+            self.handles.looked = self.schedule.len();
+        }
+        if self.schedule.len() >= most {
+            let idle = self.idle(|_| true);
+            self.park_first(&idle, self.schedule.len() - (most - most.div_ceil(8)), now);
         }
         let has_room = self.schedule.len() < most;
         self.handles.short |= !has_room;
         has_room
     }
 
-    /// Parks those that have been quiet for longest, until no more than `left` files are open.
-    fn park_down_to(&mut self, left: usize, fits: impl Fn(&Followed<D::File>) -> bool, now: Timestamp) {
+    /// Open files that could be parked, those that have been quiet for longest first.
+    fn idle(&self, fits: impl Fn(&Followed<D::File>) -> bool) -> Vec<FileId> {
         let open = self.schedule.iter().filter_map(|(_, id)| Some((*id, self.files.get(id)?)));
         let mut idle: Vec<(Timestamp, FileId)> = open
             .filter(|(_, file)| file.may_park() && fits(file))
             .map(|(id, file)| (file.progress.grown, id))
             .collect();
         idle.sort_unstable();
-        for (_, id) in idle.into_iter().take(self.schedule.len().saturating_sub(left)) {
-            self.park(id, now);
+        idle.into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn park_first(&mut self, idle: &[FileId], many: usize, now: Timestamp) {
+        for id in idle.iter().take(many) {
+            self.park(*id, now);
         }
     }
 
@@ -93,7 +104,7 @@ impl<D: Disk> Tail<D> {
         let path = file.path.clone();
         self.reopen(id, path, false, now);
         if self.files.get(&id).is_some_and(|file| file.parked) {
-            self.next_sweep = self.next_sweep.min(now);
+            self.sweep_soon(now);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::continued::is_packed;
@@ -65,6 +66,14 @@ impl Seen {
     fn is_blind(&self, path: &Path) -> bool {
         path.ancestors().any(|above| self.blind.contains_key(above))
     }
+}
+
+/// What lies in a directory, whether it fits or not.
+#[derive(Debug, Default)]
+pub(super) struct Siblings {
+    places: BTreeMap<Locator, PathBuf>,
+    /// Something there could not be looked at.
+    unknown: Option<Fault>,
 }
 
 /// Where a content that lost its name was found.
@@ -369,27 +378,48 @@ impl<D: Disk> Tail<D> {
         listings: &mut Listings,
     ) -> Sibling {
         let Some(dir) = path.parent() else { return Sibling::Nowhere };
-        let at = self.reach(source, dir);
-        let entries = match listings.get(&mut self.disk, at) {
-            Ok(entries) => entries,
+        let siblings = match self.siblings(source, dir, listings) {
+            Ok(siblings) => siblings,
             Err(fault) if fault.absent => return Sibling::Nowhere,
             Err(fault) => return Sibling::Unknown(fault),
         };
-        let mut unknown = None;
+        match (siblings.places.get(locator), &siblings.unknown) {
+            (Some(path), _) => Sibling::At(path.clone()),
+            (None, Some(fault)) => Sibling::Unknown(fault.clone()),
+            (None, None) => Sibling::Nowhere,
+        }
+    }
+
+    /// What lies in a directory; it is looked at once in a sweep, however many contents are looked for.
+    fn siblings(
+        &mut self,
+        source: &SourceName,
+        dir: &Path,
+        listings: &mut Listings,
+    ) -> Result<Rc<Siblings>, Fault> {
+        let key = (source.clone(), dir.to_path_buf());
+        if let Some(known) = listings.siblings.get(&key) {
+            return Ok(known.clone());
+        }
+        let at = self.reach(source, dir);
+        let entries = listings.get(&mut self.disk, at)?;
+        let mut siblings = Siblings::default();
         // What is compressed is another file, though it may have the inode that was free.
         let files = entries.iter().filter(|(_, kind)| **kind == Kind::File).map(|(name, _)| dir.join(name));
         for path in files.filter(|path| !is_packed(path)) {
             let at = self.reach(source, &path);
             match self.disk.stat_path(at).map_err(Fault::from) {
-                Ok(facts) if facts.locator == *locator && facts.kind == Kind::File => {
-                    return Sibling::At(path);
+                Ok(facts) if facts.kind == Kind::File => {
+                    siblings.places.entry(facts.locator).or_insert(path);
                 }
                 Ok(_) => {}
                 Err(fault) if fault.absent => {}
-                Err(fault) => unknown = Some(fault),
+                Err(fault) => siblings.unknown = Some(fault),
             }
         }
-        unknown.map_or(Sibling::Nowhere, Sibling::Unknown)
+        let siblings = Rc::new(siblings);
+        listings.siblings.insert(key, siblings.clone());
+        Ok(siblings)
     }
 
     /// Goes on with a known content at the exact byte, if it still is that content.

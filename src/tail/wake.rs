@@ -108,7 +108,7 @@ impl<D: Disk> Tail<D> {
             }
             match hint {
                 // Where it went, if it went, only a sweep can see.
-                Hint::Gone if file.parked => self.next_sweep = self.next_sweep.min(now),
+                Hint::Gone if file.parked => self.sweep_soon(now),
                 Hint::Written if file.parked => self.unpark(id, now),
                 _ => self.schedule_at(id, now),
             }
