@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -109,7 +109,7 @@ fn watch_and_write(dir: &Path, pods: &Path, links: &Path, seconds: u64, real: bo
     fs::write(&config, text).expect("room for a configuration");
     fs::create_dir(dir.join("rules")).expect("room for rules");
     fs::write(dir.join("rules/pods.toml"), rules()).expect("room for rules");
-    let watch = Watch::start(&config);
+    let watch = Watch::start(&config, Stdio::null());
     let done = Arc::new(Done::default());
     let begin = Instant::now();
     let until = begin + Duration::from_secs(seconds);

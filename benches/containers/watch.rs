@@ -12,13 +12,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Starts it on a configuration with an admin page.
-    pub(crate) fn start(config: &Path) -> Watch {
+    /// Starts it on a configuration with an admin page. What it prints goes to `told`.
+    pub(crate) fn start(config: &Path, told: Stdio) -> Watch {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tripline"))
             .arg("run")
             .arg("--config")
             .arg(config)
-            .stdout(Stdio::null())
+            .stdout(told)
             .stderr(Stdio::piped())
             .spawn()
             .expect("it can be started");
@@ -64,13 +64,8 @@ pub(crate) fn sum(metrics: &str, series: &str) -> u64 {
     numbers.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
 }
 
-/// Seconds of CPU that programs took which were started here and are over.
-pub(crate) fn cpu_of_ended() -> f64 {
-    ticks("/proc/self/stat", 15..17)
-}
-
 /// The sum of these fields of a `stat` file, counted from 0, in seconds.
-fn ticks(path: &str, fields: std::ops::Range<usize>) -> f64 {
+pub(crate) fn ticks(path: &str, fields: std::ops::Range<usize>) -> f64 {
     /// Of a second, on every Linux.
     const TICKS: f64 = 100.0;
     let text = std::fs::read_to_string(path).expect("Linux tells");

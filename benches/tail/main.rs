@@ -1,5 +1,5 @@
-//! What following files costs, and how soon a line is known: `cargo bench --bench tail -- latency`, `writer`, `idle` or
-//! `memory`; without a word, all of them.
+//! What following files costs, how soon a line is known, and whether all are: `cargo bench --bench tail -- latency`, `writer`,
+//! `idle`, `memory` or `rotation`; without a word, all of them.
 //!
 //! The program runs as it does at its users, beside whoever writes. Runs that are compared alternate, so that a disturbed
 //! minute hurts both. A part that can not be measured here says why and is left out.
@@ -10,6 +10,9 @@ mod idle;
 mod latency;
 mod memory;
 mod program;
+mod rotation;
+#[path = "../containers/watch.rs"]
+mod watch;
 mod writer;
 
 fn main() {
@@ -20,12 +23,14 @@ fn main() {
         Some("writer") => writer::print(),
         Some("idle") => idle::print(),
         Some("memory") => memory::print(),
-        Some(other) => panic!("there is no part `{other}`: latency, writer, idle, memory"),
+        Some("rotation") => rotation::run(&args[1..]),
+        Some(other) => panic!("there is no part `{other}`: latency, writer, idle, memory, rotation"),
         None => {
             latency::print();
             writer::print();
             idle::print();
             memory::print();
+            rotation::run(&[]);
         }
     }
 }
