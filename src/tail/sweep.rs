@@ -640,12 +640,17 @@ impl<D: Disk> Tail<D> {
         for id in ids {
             let Some(file) = self.files.get(&id) else { continue };
             let position = file.progress.position;
-            if position == 0 {
-                continue;
-            }
+            let at = self.sources.get(&file.source).map(|watched| watched.globs.reach(&file.path));
             let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(handle, offset, buf);
             let known = position.min(size);
-            let verdict = if file.evidence.holds_to(known, &mut read)? {
+            let verdict = if position == 0 {
+                // Nothing of it is consumed: what the two have in common is read in one of them, once one is cut.
+                let start = evidence::fetch(&mut read, 0, beginning(size))?;
+                match begins_with(disk, file, at, &start) {
+                    Some(true) if !file.ended => Copy::Unsure(EMPTY_COPY_SPAN, 0),
+                    _ => continue,
+                }
+            } else if file.evidence.holds_to(known, &mut read)? {
                 match (position < COPY_EVIDENCE, file.ended) {
                     (true, true) => return Ok(Copy::From(known)),
                     (true, false) => Copy::Unsure(EMPTY_COPY_SPAN, 0),
@@ -653,13 +658,9 @@ impl<D: Disk> Tail<D> {
                 }
             } else if size < file.evidence.head().end {
                 // Too short for the digests, but the original still has its bytes, unless it was cut.
-                let start = evidence::fetch(&mut read, 0, usize::try_from(size).unwrap_or(usize::MAX))?;
-                let mut original = |offset: u64, buf: &mut [u8]| match &file.handle {
-                    Some(original) => disk.read_at(original, offset, buf),
-                    None => Ok(0),
-                };
-                match evidence::fetch(&mut original, 0, start.len()) {
-                    Ok(head) if head.len() == start.len() && head != start => continue,
+                let start = evidence::fetch(&mut read, 0, beginning(size))?;
+                match begins_with(disk, file, at, &start) {
+                    Some(false) => continue,
                     _ => Copy::Unsure(EMPTY_COPY_SPAN, 0),
                 }
             } else if size < position && file.evidence.head_holds(&mut read)? {
@@ -676,4 +677,31 @@ impl<D: Disk> Tail<D> {
         }
         Ok(outcome)
     }
+}
+
+/// How many bytes of a file of that size are compared with those of another one, where no digest tells.
+fn beginning(size: u64) -> usize {
+    const MOST: usize = 1024;
+    usize::try_from(size).map_or(MOST, |size| size.min(MOST))
+}
+
+/// Whether a followed content begins with these bytes, as far as it can be asked.
+fn begins_with<D: Disk>(
+    disk: &mut D,
+    file: &Followed<D::File>,
+    at: Option<Reach<'_>>,
+    bytes: &[u8],
+) -> Option<bool> {
+    // One that is parked lies where it did, or it can not be asked.
+    let opened = match (&file.handle, at.filter(|_| file.parked)) {
+        (None, Some(at)) => disk
+            .open(at)
+            .ok()
+            .filter(|opened| disk.stat(opened).is_ok_and(|facts| facts.locator == file.locator)),
+        _ => None,
+    };
+    let handle = file.handle.as_ref().or(opened.as_ref())?;
+    let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(handle, offset, buf);
+    let head = evidence::fetch(&mut read, 0, bytes.len()).ok()?;
+    (head.len() == bytes.len()).then(|| head == bytes)
 }
