@@ -114,6 +114,8 @@ impl<F> Followed<F> {
     fn may_park(&self) -> bool {
         let is_whole = !self.leftover && !self.packed && !self.ended && self.block.is_empty();
         let can_be_found = self.links > 0 && self.progress.gone.is_none();
-        self.progress.is_settled() && is_whole && self.fault.is_none() && can_be_found
+        // What another file is held for until it is consumed here.
+        let is_awaited = self.before.is_some() && self.progress.position == 0 && !self.rest.is_empty();
+        self.progress.is_settled() && is_whole && self.fault.is_none() && can_be_found && !is_awaited
     }
 }

@@ -2,7 +2,7 @@
 //! them have moved on to other lives; they cost little and stay.
 
 /// The seed, and what was wrong.
-pub(super) const SEEDS: [(u64, &str); 34] = [
+pub(super) const SEEDS: [(u64, &str); 35] = [
     (1, "after a restart nobody resolved the alert about a suspended sink"),
     (8, "while the store failed the next wake-up lay in the past"),
     (28, "after a restart a change there and back was told as a change to what the sink showed already"),
@@ -54,5 +54,6 @@ pub(super) const SEEDS: [(u64, &str); 34] = [
         "a sync failed for want of room, and the length of the store was lost for good: the world had asked for too much",
     ),
     (41_691, "what was cut was forgotten while its copy could not be looked at"),
+    (90_354, "a record that had gone on in a file without a handle was forgotten where it began"),
     (23_149, "a line was written at the very moment that ended a flapping: the world had asked for too much"),
 ];
