@@ -301,7 +301,8 @@ fn where_rules_are_wrong_there_is_no_cost_to_show() {
 /// A configuration with these sinks and a rule.
 fn with_sinks(sinks: &str) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write("tripline.toml", format!("[[source]]\nname = 's'\nfiles = ['*.log']\n{sinks}"));
+    let config = format!("state_dir = 'state'\n[[source]]\nname = 's'\nfiles = ['*.log']\n{sinks}");
+    sandbox.write("tripline.toml", config);
     sandbox.write("rules/a.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\n");
     sandbox
 }
@@ -327,8 +328,8 @@ fn certificates_that_are_none_are_told_as_run_tells_them_and_those_that_are_not_
     );
     for words in [
         &*format!("error[bad-certificate]: {ca}"),
-        "tripline.toml:8:1",
         "tripline.toml:9:1",
+        "tripline.toml:10:1",
         "`openssl x509 -inform der` makes one",
         "key.pem\"` of sink `a` are not a certificate and its key in PEM form",
     ] {
@@ -346,7 +347,7 @@ fn a_file_sink_without_a_directory_is_told_by_check_and_at_the_start_and_is_no_e
     );
     let way = format!("`mkdir -p {}` makes it", sandbox.path("none").display());
     let shown = sandbox.run(&["check"]).expect(0).answer();
-    for words in ["warning[unwritable]: the directory `", &way, "tripline.toml:7:1", "of sink `a`"] {
+    for words in ["warning[unwritable]: the directory `", &way, "tripline.toml:8:1", "of sink `a`"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     let mut running = sandbox.start(&["run", "--state-dir", "state"]);
@@ -366,7 +367,7 @@ fn a_status_page_that_no_rule_names_is_a_warning() {
     );
     let checked = sandbox.run(&["check"]).expect(1);
     let shown = checked.answer();
-    for words in ["warning[unnamed-sink]: no rule in force names the sink `page`", "tripline.toml:5:1"] {
+    for words in ["warning[unnamed-sink]: no rule in force names the sink `page`", "tripline.toml:6:1"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     sandbox.write("rules/a.toml", "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nsinks = ['page']\n");
@@ -389,11 +390,11 @@ fn what_this_machine_has_against_a_sink_is_a_warning_with_its_place_and_no_fault
     let shown = sandbox.run(&["check"]).expect(0).answer();
     for words in [
         "warning[exposed-key]: everybody on this machine can read the key file",
-        "tripline.toml:7:1",
+        "tripline.toml:8:1",
         "of sink `a`",
         "warning[no-program]: there is no program `",
         "/notify`",
-        "tripline.toml:11:1",
+        "tripline.toml:12:1",
     ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
@@ -432,7 +433,7 @@ fn a_secret_that_is_here_and_can_be_none_is_an_error_and_one_that_is_elsewhere_i
     };
     check(&[], 0, &["1 rule is right"]);
     let form =
-        ["error[bad-key]: a routing key has 32 letters and digits", "tripline.toml:7:1", "of sink `a`"];
+        ["error[bad-key]: a routing key has 32 letters and digits", "tripline.toml:8:1", "of sink `a`"];
     check(&[("PAGER_KEY", "CANARY-1")], 1, &form);
     check(
         &[("PAGER_KEY", "a b")],
@@ -443,7 +444,7 @@ fn a_secret_that_is_here_and_can_be_none_is_an_error_and_one_that_is_elsewhere_i
     check(
         &[("HOOK_SECRET", "CANARY")],
         1,
-        &["error[bad-key]: `secret` is no secret to sign with", "tripline.toml:12:1"],
+        &["error[bad-key]: `secret` is no secret to sign with", "tripline.toml:13:1"],
     );
 }
 
@@ -502,11 +503,11 @@ fn links_to_what_a_source_reads_and_addresses_in_files_are_looked_at() {
     let shown = sandbox.run(&["check"]).expect(1).answer();
     for words in [
         "error[feeds-itself]: the source `s` reads `",
-        "tripline.toml:7:1",
+        "tripline.toml:8:1",
         "error[plaintext-url]: the `url` of sink `b` is not https, and `10.0.0.1` is not this machine",
-        "tripline.toml:11:1",
+        "tripline.toml:12:1",
         "error[shared-file]: the sink `a` writes `",
-        "tripline.toml:15:1",
+        "tripline.toml:16:1",
     ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }

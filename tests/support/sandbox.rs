@@ -78,7 +78,13 @@ impl Sandbox {
     }
 
     /// Starts it.
+    #[track_caller]
     pub(crate) fn start(&self, args: &[&str]) -> Running {
+        // Tests that kept their state where it belongs on a server would meet there.
+        let named = args.iter().position(|arg| *arg == "--config").map_or("tripline.toml", |at| args[at + 1]);
+        let config = fs::read_to_string(self.path(named)).unwrap_or_default();
+        let keeps = args.first() == Some(&"run") && !args.contains(&"--dry-run") && !config.is_empty();
+        assert!(!keeps || config.contains("state_dir"), "`{named}` needs a `state_dir` of its own: {config}");
         Running::start(self.command(args))
     }
 
