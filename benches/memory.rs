@@ -55,7 +55,7 @@ fn grown(more: &str, lines: usize) -> usize {
     };
     let start = Timestamp::from_secs(1_800_000_000);
     let mut engine = Engine::new(Arc::new(ruleset), "bench".into(), vec![timing], &Saved::default(), start);
-    engine.opened(FILE, &SourceName::new("s"), "/var/log/app.log");
+    engine.opened(FILE, &SourceName::new("s"), std::path::Path::new("/var/log/app.log").into());
     engine.phase(FILE, Phase::AtEnd, start);
     let mut scanned = Scanned::default();
     let mut offset = 0;

@@ -23,11 +23,13 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Follows `files` of `dir`, and is ready. Its state is in memory.
+    /// Follows `files` of `dir`, and is ready. Its state is on disk, as that of a server is.
     pub(crate) fn follow(dir: &TempDir, files: &str, hints: Hints) -> Program {
         let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
         let rule = format!("{RULE}files = ['{}']\n", at(files));
         std::fs::write(at("r.toml"), rule).expect("a rule can be written");
+        let config = "state_dir = 'state'\nrules = ['r.toml']\n[[sink]]\nname = 'out'\ntype = 'stdout'\n";
+        std::fs::write(at("tripline.toml"), config).expect("a configuration can be written");
         let program = env!("CARGO_BIN_EXE_tripline");
         let mut command = match hints {
             Hints::Given => Command::new(program),
@@ -38,7 +40,7 @@ impl Program {
                 command
             }
         };
-        command.args(["run", "--rules", &at("r.toml")]);
+        command.args(["run", "--config", &at("tripline.toml")]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program can be started");
         let mut talk = BufReader::new(child.stderr.take().expect("it is piped"));
@@ -70,8 +72,17 @@ impl Program {
 
     /// Bytes of resident memory.
     pub(crate) fn resident(&self) -> u64 {
+        self.pages(1)
+    }
+
+    /// Of them, those that are no file's: what the program itself takes.
+    pub(crate) fn own(&self) -> u64 {
+        self.pages(1) - self.pages(2)
+    }
+
+    fn pages(&self, column: usize) -> u64 {
         let statm = self.proc("statm");
-        statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096
+        statm.split(' ').nth(column).and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096
     }
 
     /// CPU time so far, of all threads.

@@ -217,7 +217,9 @@ impl Engine {
     pub(super) fn by_value<'a>(&'a self, from: &Value, hit: &Match<'a>) -> Option<&'a [u8]> {
         match from {
             Value::Capture(ix) => hit.captures.get(*ix),
-            Value::File => self.clocks.place(hit.at.file).map(|(path, _)| path.as_bytes()),
+            Value::File => {
+                self.clocks.place(hit.at.file).map(|(path, _)| path.as_os_str().as_encoded_bytes())
+            }
             Value::Source => self.clocks.place(hit.at.file).map(|(_, source)| source.as_bytes()),
             Value::Container(part) => self.clocks.container(hit.at.file, *part).map(str::as_bytes),
             // The configuration allows no other value in a key.
@@ -297,7 +299,7 @@ impl Engine {
                 flush.counted.push(pair);
             }
             flushed if hit.partial => {
-                *flushed = Some(SavedFlush { offset: hit.at.offset, counted: vec![pair()] });
+                *flushed = Some(Box::new(SavedFlush { offset: hit.at.offset, counted: vec![pair()] }));
             }
             None => return true,
             flushed => *flushed = None,

@@ -5,12 +5,13 @@
 //! resolves as time passes, and a file that is behind resolves nothing.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::model::{ContainerPart, ContainerPath, FileId, SourceName, Timestamp, micros};
+use crate::model::{ContainerPart, ContainerPath, FileId, SourceName, Timestamp};
 use crate::rule::Rule;
 use crate::saved::{SavedClock, SavedFlush};
 use crate::scan::stamp::{self, Stamp};
@@ -71,29 +72,42 @@ pub struct OddStamp {
 #[derive(Debug)]
 pub(super) struct FileClock {
     pub(super) source: usize,
-    pub(super) path: Arc<str>,
-    /// What `path` says of its container.
-    container: ContainerPath,
+    pub(super) path: Arc<Path>,
     /// Time of the newest record that was read.
     pub(super) newest: Option<Timestamp>,
     /// Time up to which its matches were applied: behind `newest` while matches wait for other files.
     pub(super) applied: Option<Timestamp>,
-    lag: Duration,
+    /// By how much the stamp of the newest record trails its arrival, in microseconds.
+    lag_us: u64,
     pub(super) phase: Phase,
-    pub(super) flushed: Option<SavedFlush>,
-    /// The last year-less stamp as it was resolved: the next one lies near it, in a finished log.
+    pub(super) flushed: Option<Box<SavedFlush>>,
+    /// The last civil stamp: many lines are of one moment. Of a file that nobody writes there is none.
+    civil: Option<Box<Civil>>,
+}
+
+/// A stamp that had to be resolved.
+#[derive(Debug)]
+struct Civil {
+    stamp: Stamp,
+    /// What it was held against.
+    near: Timestamp,
+    /// What it came to.
+    time: Timestamp,
+    /// What the last one came to that had no year: the next one lies near it, in a finished log.
     yearless: Option<Timestamp>,
-    /// The last civil stamp, what it was held against, and what it came to: many lines are of one moment.
-    civil: Option<Box<(Stamp, Timestamp, Timestamp)>>,
 }
 
 impl FileClock {
     fn time(&self, now: Timestamp) -> Timestamp {
         match (self.phase, self.newest) {
-            (Phase::AtEnd | Phase::Gone, Some(newest)) => newest.max(now.minus(self.lag)),
+            (Phase::AtEnd | Phase::Gone, Some(newest)) => newest.max(now.minus(self.lag())),
             (Phase::AtEnd | Phase::Gone, None) => now,
             (Phase::Behind | Phase::Unreadable, _) => self.applied.unwrap_or(Timestamp::MIN),
         }
+    }
+
+    fn lag(&self) -> Duration {
+        Duration::from_micros(self.lag_us)
     }
 
     fn holds(&self) -> bool {
@@ -129,14 +143,12 @@ impl Clocks {
             let Some(source) = clocks.source(&row.source) else { continue };
             let file = FileClock {
                 source,
-                container: ContainerPath::of(&row.path),
-                path: row.path,
+                path: Path::new(&*row.path).into(),
                 newest: row.newest,
                 applied: row.newest,
-                lag: Duration::from_micros(row.lag_us),
+                lag_us: row.lag_us,
                 phase: Phase::Behind,
-                flushed: row.flushed,
-                yearless: None,
+                flushed: row.flushed.map(Box::new),
                 civil: None,
             };
             clocks.files.insert(row.file, Box::new(file));
@@ -164,22 +176,19 @@ impl Clocks {
     }
 
     /// A file is followed, under this path.
-    pub(super) fn open(&mut self, id: FileId, source: &SourceName, path: Arc<str>) {
+    pub(super) fn open(&mut self, id: FileId, source: &SourceName, path: Arc<Path>) {
         let Some(source) = self.source(source) else { return };
         let new = FileClock {
             source,
             path: path.clone(),
-            container: ContainerPath::default(),
             newest: None,
             applied: None,
-            lag: Duration::ZERO,
+            lag_us: 0,
             phase: Phase::Behind,
             flushed: None,
-            yearless: None,
             civil: None,
         };
         let file = self.files.entry(id).or_insert_with(|| Box::new(new));
-        file.container = ContainerPath::of(&path);
         file.path = path;
     }
 
@@ -188,10 +197,10 @@ impl Clocks {
         Some(SavedClock {
             file: id,
             source: self.timings[file.source].name.clone(),
-            path: file.path.clone(),
+            path: file.path.to_string_lossy().into(),
             newest: file.applied,
-            lag_us: u64::try_from(micros(file.lag)).unwrap_or(0),
-            flushed: file.flushed.clone(),
+            lag_us: file.lag_us,
+            flushed: file.flushed.as_deref().cloned(),
         })
     }
 
@@ -211,22 +220,22 @@ impl Clocks {
             let wall = Timestamp(reference.0.saturating_add(arrival.skew_us));
             let near = match timing.year {
                 // A finished log of a known year: later stamps may lie in the next one.
-                Some(year) if !stamp.has_year() => match file.yearless {
+                Some(year) if !stamp.has_year() => match file.civil.as_ref().and_then(|last| last.yearless) {
                     Some(last) => last.plus(HALF_A_YEAR),
                     None => end_of(year, &timing.tz)?,
                 },
                 _ => wall,
             };
             let time = match file.civil.as_deref() {
-                Some((last, held, time)) if *last == stamp && *held == near => *time,
+                Some(last) if last.stamp == stamp && last.near == near => last.time,
                 _ => stamp.resolve(&timing.tz, near)?,
             };
+            let before = file.civil.as_ref().and_then(|last| last.yearless);
+            let yearless = if stamp.has_year() { before } else { Some(time) };
+            let civil = Civil { stamp, near, time, yearless };
             match &mut file.civil {
-                Some(last) => **last = (stamp, near, time),
-                None => file.civil = Some(Box::new((stamp, near, time))),
-            }
-            if !stamp.has_year() {
-                file.yearless = Some(time);
+                Some(last) => **last = civil,
+                None => file.civil = Some(Box::new(civil)),
             }
             Some(Timestamp(time.0.saturating_sub(arrival.skew_us)))
         });
@@ -234,7 +243,8 @@ impl Clocks {
             (Some(at), Some(stamp)) if stamp >= at.minus(timing.max_age) && stamp <= at.plus(AHEAD) => {
                 // The lag is that of the newest record: an old stamp between new ones says nothing of the rest.
                 if file.newest.is_none_or(|newest| stamp >= newest) {
-                    file.lag = at.since(stamp).min(timing.max_age);
+                    file.lag_us =
+                        at.since(stamp).min(timing.max_age).as_micros().try_into().unwrap_or(u64::MAX);
                 }
                 stamp
             }
@@ -246,11 +256,11 @@ impl Clocks {
                         odd.push(OddStamp { source: timing.name.clone(), offset_s });
                     }
                 }
-                file.lag = Duration::ZERO;
+                file.lag_us = 0;
                 at
             }
             (None, Some(stamp)) => {
-                file.lag = Duration::ZERO;
+                file.lag_us = 0;
                 stamp.min(arrival.modified.plus(AHEAD))
             }
             (None, None) => file.newest.unwrap_or(arrival.modified),
@@ -261,7 +271,7 @@ impl Clocks {
 
     /// By how much a file's time trails the clock while it is read to its end.
     pub(super) fn lag(&self, id: FileId) -> Duration {
-        self.files.get(&id).map_or(Duration::ZERO, |file| file.lag)
+        self.files.get(&id).map_or(Duration::ZERO, |file| file.lag())
     }
 
     /// What the timers of keys with this file wait for while it is behind.
@@ -307,7 +317,7 @@ impl Clocks {
         }
         // Files that are forgotten, and tripline's own, run with the clock.
         let time = known().map(|(_, file)| file.time(now)).max().unwrap_or(now);
-        let lag = known().map(|(_, file)| file.lag).min().unwrap_or(Duration::ZERO);
+        let lag = known().map(|(_, file)| file.lag()).min().unwrap_or(Duration::ZERO);
         Reading::Running(time, lag)
     }
 
@@ -326,12 +336,12 @@ impl Clocks {
 
     /// What the path of a file says of its container.
     pub(super) fn container(&self, id: FileId, part: ContainerPart) -> Option<&str> {
-        let file = self.files.get(&id)?;
-        Some(file.container.part(&file.path, part))
+        let path = self.files.get(&id)?.path.to_str().unwrap_or_default();
+        Some(ContainerPath::of(path).part(path, part))
     }
 
     /// Path and source of a file, for texts.
-    pub(super) fn place(&self, id: FileId) -> Option<(&str, &str)> {
+    pub(super) fn place(&self, id: FileId) -> Option<(&Path, &str)> {
         let file = self.files.get(&id)?;
         Some((&file.path, self.timings[file.source].name.as_str()))
     }

@@ -3,6 +3,7 @@
 //! The line goes through the scanner and through an engine that knows nothing but this rule, so what is told is what
 //! they do; what they do not say by themselves is asked of the functions they are made of.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use regex_syntax::hir::Hir;
@@ -210,7 +211,7 @@ const FILE: FileId = FileId(1);
 fn engine(ruleset: Arc<Ruleset>, asked: &Asked<'_>) -> Engine {
     let timings = vec![asked.timing.clone()];
     let mut engine = Engine::new(ruleset, asked.scope.to_owned(), timings, &Saved::default(), asked.now);
-    engine.opened(FILE, &asked.timing.name, asked.path);
+    engine.opened(FILE, &asked.timing.name, Path::new(asked.path).into());
     engine
 }
 

@@ -34,6 +34,7 @@ mod window;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -373,8 +374,8 @@ impl Engine {
     }
 
     /// A file is followed, or goes by another name.
-    pub fn opened(&mut self, file: FileId, source: &SourceName, path: &str) {
-        self.clocks.open(file, source, path.into());
+    pub fn opened(&mut self, file: FileId, source: &SourceName, path: Arc<Path>) {
+        self.clocks.open(file, source, path);
         self.changed_clocks.insert(file);
     }
 

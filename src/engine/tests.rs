@@ -13,6 +13,7 @@ mod plan;
 mod restraints;
 mod silences;
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -81,7 +82,7 @@ impl Bench {
         let engine = Engine::new(Arc::new(Ruleset { rules }), "h".into(), timings(), &saved, now);
         let mut bench =
             Bench { engine, offset: 0, said: Vec::new(), tells: Vec::new(), rules: Vec::new(), rows: saved };
-        bench.engine.opened(FILE, &SourceName::new("s"), "/x");
+        bench.engine.opened(FILE, &SourceName::new("s"), Path::new("/x").into());
         bench
     }
 
@@ -323,7 +324,7 @@ fn a_file_that_is_behind_resolves_nothing_and_an_unreadable_one_neither() {
 fn two_files_that_are_behind_are_merged_by_the_time_of_their_records() {
     let second = FileId(2);
     let mut bench = Bench::new(vec![rule("r", 3, 60, Some(100_000))]);
-    bench.engine.opened(second, &SourceName::new("s"), "/y");
+    bench.engine.opened(second, &SourceName::new("s"), Path::new("/y").into());
     for file in [FILE, second] {
         bench.engine.phase(file, Phase::Behind, at(700));
     }
@@ -361,7 +362,7 @@ fn that_an_unterminated_line_has_counted_is_saved_with_its_count_however_long_it
     let second = FileId(2);
     let rules = || vec![rule("r", 2, 60, Some(100))];
     let mut bench = Bench::new(rules());
-    bench.engine.opened(second, &SourceName::new("s"), "/y");
+    bench.engine.opened(second, &SourceName::new("s"), Path::new("/y").into());
     for file in [FILE, second] {
         bench.engine.phase(file, Phase::Behind, at(700));
     }

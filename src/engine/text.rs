@@ -2,6 +2,7 @@
 //! never read as a template.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use crate::model::{ContainerPath, FileId, Labels, Transition, duration_text};
 use crate::rule::{Rule, Template, Value};
@@ -14,7 +15,7 @@ pub(super) struct Scene<'a> {
     /// The observer's scope.
     pub(super) instance: &'a str,
     /// Path and source of the file that the key's newest match came from.
-    pub(super) place: Option<(&'a str, &'a str)>,
+    pub(super) place: Option<(&'a Path, &'a str)>,
 }
 
 impl Scene<'_> {
@@ -51,7 +52,7 @@ impl Scene<'_> {
     }
 
     fn fill(&self, key: &Key, transition: &Transition, value: &Value, text: &mut String) {
-        let place = self.place.unwrap_or_default();
+        let place = self.place.map(|(path, source)| (path.to_string_lossy(), source)).unwrap_or_default();
         // Writing to a String can not fail.
         let _ = match value {
             Value::Capture(ix) => {
@@ -68,7 +69,7 @@ impl Scene<'_> {
                 let named = self.rule.by.iter().position(|by| by.from == *value).map(|at| &*key.by[at]);
                 match named {
                     Some(named) => write!(text, "{}", String::from_utf8_lossy(named)),
-                    None => write!(text, "{}", ContainerPath::of(place.0).part(place.0, *part)),
+                    None => write!(text, "{}", ContainerPath::of(&place.0).part(&place.0, *part)),
                 }
             }
             Value::Instance => write!(text, "{}", self.instance),

@@ -11,7 +11,8 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -145,8 +146,9 @@ pub struct Scenario {
 }
 
 /// The path of the file in which lines of a source stand, if it is not said.
-fn path_of(path: Option<&String>, source: &SourceName) -> String {
-    path.cloned().unwrap_or_else(|| format!("/var/log/{source}.log"))
+fn path_of(path: Option<&String>, source: &SourceName) -> Arc<Path> {
+    let path = path.cloned().unwrap_or_else(|| format!("/var/log/{source}.log"));
+    Path::new(&path).into()
 }
 
 /// Something that happens once or several times.

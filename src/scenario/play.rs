@@ -171,7 +171,7 @@ impl Judge {
             &Saved::default(),
             Timestamp::default(),
         );
-        engine.opened(FileId(1), source, &path_of(path, source));
+        engine.opened(FileId(1), source, path_of(path, source));
         Judge { ruleset, multiline: multiline.cloned(), envelope, scanner, engine }
     }
 

@@ -152,7 +152,7 @@ impl<'a> World<'a> {
         }
         let (blind, unread) = old.map_or((false, Vec::new()), |old| (old.blind, old.unread));
         self.places.insert(source.clone(), Place { blind, unread, ..Place::new(file) });
-        self.engine.opened(file, source, &path_of(self.scenario.path.as_ref(), source));
+        self.engine.opened(file, source, path_of(self.scenario.path.as_ref(), source));
         self.engine.phase(file, if blind { Phase::Unreadable } else { Phase::AtEnd }, self.now);
     }
 
@@ -338,7 +338,7 @@ impl<'a> World<'a> {
             let Some(place) = self.places.get_mut(source) else { continue };
             let (file, blind) = (place.file, place.blind);
             let unread = if blind { Vec::new() } else { std::mem::take(&mut place.unread) };
-            self.engine.opened(file, source, &path_of(self.scenario.path.as_ref(), source));
+            self.engine.opened(file, source, path_of(self.scenario.path.as_ref(), source));
             if blind {
                 self.engine.phase(file, Phase::Unreadable, self.now);
             } else {

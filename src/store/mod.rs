@@ -33,7 +33,7 @@ pub use rows::{Batch, Table};
 pub const FORMAT: u32 = 11;
 
 /// Bytes of pages kept in memory. The engine holds everything anyway; this is for the inner pages of commits.
-const CACHE: usize = 8 << 20;
+const CACHE: usize = 512 << 10;
 
 /// What [`open`] found.
 #[derive(Debug)]

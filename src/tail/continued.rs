@@ -1,7 +1,7 @@
 //! Contents that were compressed while nobody looked: they go on in the text of what they became.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Tail;
 use super::disk::{Disk, Fault, Kind};
@@ -75,16 +75,13 @@ impl<D: Disk> Tail<D> {
         file.links = facts.links;
         file.handle = Some(handle);
         file.packed = true;
-        // What it was in is gone, and where that lay another file may lie by now.
-        let reader = (file.source.clone(), file.locator.clone());
-        if self.readers.get(&reader) == Some(&id) {
-            self.readers.remove(&reader);
-        }
         file.missing = None;
-        let renamed = file.path != path;
+        let renamed = *file.path != *path;
         if renamed {
-            file.rename(path.to_path_buf());
+            file.rename(path.into());
         }
+        // What it was in is gone, and where that lay another file may lie by now.
+        self.reads_no_more(id);
         self.found(id, renamed, now);
         Ok(true)
     }
@@ -93,8 +90,8 @@ impl<D: Disk> Tail<D> {
 impl<F> super::Followed<F> {
     /// Whether a file may be what compression made of this one, by its name: the evidence decides.
     fn may_be_in(&self, path: &Path) -> bool {
-        let name = |path: &PathBuf| path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
-        let packed = name(&path.to_path_buf());
+        let name = |path: &Path| path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
+        let packed = name(path);
         READ.iter().any(|end| packed.ends_with(end))
             && self.names().any(|known| packed.starts_with(stem(&name(known))))
     }

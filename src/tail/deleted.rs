@@ -20,15 +20,15 @@ type Held = (Timestamp, FileId, u64);
 impl<D: Disk> Tail<D> {
     /// Gives up deleted files that are held for too long, or are too much; those that have waited longest come first.
     pub(super) fn release_deleted(&mut self, now: Timestamp) {
-        let held = |(id, file): (&FileId, &super::Followed<D::File>)| {
+        let held = |id: FileId, file: &super::Followed<D::File>| {
             let deleted = file.handle.is_some() && file.links == 0 && file.progress.gone.is_some();
             // Of what can not be read, how much there is may not be known either.
             let unreadable = file.fault.as_ref().and(file.progress.gone);
             let seen = file.progress.lag.seen().or(unreadable);
             let seen = seen.filter(|_| deleted && !file.progress.is_out())?;
-            Some((seen, *id, file.progress.size))
+            Some((seen, id, file.progress.size))
         };
-        let held: Vec<Held> = self.files.iter().filter_map(held).collect();
+        let held: Vec<Held> = self.files.iter().filter_map(|(id, file)| held(*id, file)).collect();
         for id in too_long(held, now) {
             self.give_up(id);
         }

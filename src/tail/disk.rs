@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use inotify::{Inotify, WatchDescriptor, WatchMask};
+use rustix::fs::inotify::{self, WatchFlags};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, OFlags, Statx, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
-use super::growth::{Growth, HINTS, MOST_READS, is_exhausted};
+use super::growth::{self, Growth, is_exhausted};
 use super::mounts::Mounts;
 use super::opened;
 use super::packed::{Broken, Packed};
@@ -213,9 +213,9 @@ impl Matter {
 /// generation is empty, and a reused inode is told apart by its content alone.
 #[derive(Debug)]
 pub struct RealDisk {
-    hints: Option<Inotify>,
+    hints: Option<OwnedFd>,
     /// By the number of the watch: which names matter there.
-    watched: BTreeMap<i32, (WatchDescriptor, Matter)>,
+    watched: BTreeMap<i32, Matter>,
     complete: bool,
     /// A directory was listed before it was watched: what changed in between, nobody said.
     unsaid: bool,
@@ -229,7 +229,7 @@ impl RealDisk {
     /// Without inotify (limits, old kernels, sandboxes) it works by sweeps alone.
     pub fn new() -> RealDisk {
         RealDisk {
-            hints: Inotify::init().ok(),
+            hints: growth::hints().ok(),
             watched: BTreeMap::new(),
             complete: false,
             unsaid: false,
@@ -244,7 +244,7 @@ impl RealDisk {
     /// # Errors
     /// If the process is out of descriptors.
     pub fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
-        let names = self.hints.as_ref().map(|hints| hints.as_fd().try_clone_to_owned()).transpose()?;
+        let names = self.hints.as_ref().map(OwnedFd::try_clone).transpose()?;
         Ok(names.into_iter().chain(self.growth.descriptor()?).collect())
     }
 
@@ -320,17 +320,17 @@ impl Disk for RealDisk {
     }
 
     fn watch(&mut self, dirs: &BTreeSet<PathBuf>) -> io::Result<()> {
-        let Some(inotify) = &self.hints else { return Ok(()) };
-        let mut watches = inotify.watches();
-        let mask = WatchMask::CREATE
-            | WatchMask::DELETE
-            | WatchMask::MOVE
-            | WatchMask::DELETE_SELF
-            | WatchMask::MOVE_SELF
-            | WatchMask::ONLYDIR;
+        let Some(hints) = &self.hints else { return Ok(()) };
+        let what = WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVE
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR;
+        let add = |dir: &Path| inotify::add_watch(hints, dir, what);
         self.complete = true;
         // Adding a watch again is how a directory that was replaced under its name is found: the old watch
-        // stays with the old directory, and the kernel gives one descriptor per directory.
+        // stays with the old directory, and the kernel gives one number per directory.
         let mut fresh = BTreeMap::new();
         let mut exhausted = Ok(());
         for dir in dirs {
@@ -338,32 +338,31 @@ impl Disk for RealDisk {
                 self.complete = false;
                 continue;
             }
-            match watches.add(dir, mask) {
+            match add(dir) {
                 Ok(watch) => {
-                    fresh.insert(watch.get_watch_descriptor_id(), (watch, Matter::All));
+                    fresh.insert(watch, Matter::All);
                 }
                 Err(error) => {
-                    self.complete &= is_absent(&error);
-                    if is_exhausted(&error) {
-                        exhausted = Err(error);
+                    self.complete &= is_absent(&error.into());
+                    if is_exhausted(error) {
+                        exhausted = Err(error.into());
                     }
                 }
             }
         }
         for (dir, names) in above(dirs) {
             // Who may not read a directory can not watch it: what is moved there is seen later.
-            let Ok(watch) = watches.add(dir, mask) else { continue };
-            let number = watch.get_watch_descriptor_id();
-            let (_, matter) = fresh.entry(number).or_insert((watch, Matter::On(BTreeSet::new())));
+            let Ok(watch) = add(dir) else { continue };
+            let matter = fresh.entry(watch).or_insert(Matter::On(BTreeSet::new()));
             if let Matter::On(known) = matter {
                 known.extend(names.into_iter().map(OsStr::to_owned));
             }
         }
-        for (_, (old, _)) in self.watched.iter().filter(|(number, _)| !fresh.contains_key(number)) {
+        for old in self.watched.keys().filter(|watch| !fresh.contains_key(watch)) {
             // The kernel has already removed the watch of a deleted directory; that is no failure.
-            drop(watches.remove(old.clone()));
+            let _ = inotify::remove_watch(hints, *old);
         }
-        self.unsaid |= fresh.keys().any(|number| !self.watched.contains_key(number));
+        self.unsaid |= fresh.keys().any(|watch| !self.watched.contains_key(watch));
         self.watched = fresh;
         exhausted
     }
@@ -373,30 +372,15 @@ impl Disk for RealDisk {
     }
 
     fn hinted(&mut self) -> bool {
-        let Some(inotify) = &mut self.hints else { return false };
-        let mut buffer = [0; HINTS];
+        let Some(hints) = &self.hints else { return false };
         let mut any = std::mem::take(&mut self.unsaid);
         // An overflow is an ordinary entry of the queue, so it counts as a hint like the rest. Bounded: a
         // directory that changes faster than it is read must not hold the caller here.
-        for _ in 0..MOST_READS {
-            match inotify.read_events(&mut buffer) {
-                Ok(entries) => {
-                    let mut entries = entries.peekable();
-                    if entries.peek().is_none() {
-                        break;
-                    }
-                    any |= entries.any(|entry| {
-                        let watched = self.watched.get(&entry.wd.get_watch_descriptor_id());
-                        watched.is_none_or(|(_, matter)| matter.holds(entry.name))
-                    });
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => {
-                    self.complete = false;
-                    break;
-                }
-            }
-        }
+        let taken = growth::take(hints, |hint| {
+            let name = hint.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
+            any |= self.watched.get(&hint.wd()).is_none_or(|matter| matter.holds(name));
+        });
+        self.complete &= taken.is_ok();
         any
     }
 

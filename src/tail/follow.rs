@@ -49,7 +49,7 @@ struct Out {
     tail: TailKind,
 }
 
-/// A [`Progress`] of which nothing is to be done until it grows.
+/// A [`Progress`] of which nothing is to be done until it grows, but for when its rest came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settled {
     pub(crate) position: u64,
@@ -59,22 +59,30 @@ pub(crate) struct Settled {
     pub(crate) modified: Timestamp,
     looked: Timestamp,
     pub(crate) grown: Timestamp,
-    rest_came: Option<Timestamp>,
 }
 
 impl Settled {
-    /// As [`Progress::unchanged_until`].
-    pub(crate) fn unchanged_until(&mut self, then: Timestamp) {
-        self.looked = self.looked.max(then);
-    }
-}
-
-impl From<Settled> for Progress {
-    fn from(settled: Settled) -> Progress {
-        let Settled { position, skipping, nuls, size, modified, looked, grown, rest_came } = settled;
+    /// As it was; `rest_came`: see [`Progress::rest_came`].
+    pub(crate) fn resumed(self, rest_came: Option<Timestamp>) -> Progress {
+        let Settled { position, skipping, nuls, size, modified, looked, grown } = self;
         let flushed = Some(size);
         let found = Progress::found(position, skipping, size, modified, looked);
         Progress { nuls, offered: size, lag: Lag::default(), looked, grown, rest_came, flushed, ..found }
+    }
+
+    /// As [`Progress::read_to`].
+    pub(crate) fn read_to(&self) -> (u64, bool) {
+        (self.position, self.skipping)
+    }
+
+    /// As [`Progress::differs`].
+    pub(crate) fn differs(&self, size: u64, modified: Timestamp) -> bool {
+        size != self.size || modified != self.modified
+    }
+
+    /// As [`Progress::unchanged_until`].
+    pub(crate) fn unchanged_until(&mut self, then: Timestamp) {
+        self.looked = self.looked.max(then);
     }
 }
 
@@ -137,6 +145,11 @@ impl Progress {
         }
     }
 
+    /// Up to where it was consumed, and whether that lies in an over-long line.
+    pub(crate) fn read_to(&self) -> (u64, bool) {
+        (self.position, self.skipping)
+    }
+
     /// Whether nothing is to be done until it grows: it is read to its end, and a rest that may go on was matched early.
     pub(crate) fn is_settled(&self) -> bool {
         let is_matched = self.position.max(self.nuls) >= self.size || self.flushed == Some(self.size);
@@ -145,8 +158,13 @@ impl Progress {
 
     /// What is worth to be kept of one that is settled.
     pub(crate) fn settled(&self) -> Settled {
-        let &Progress { position, skipping, nuls, size, modified, looked, grown, rest_came, .. } = self;
-        Settled { position, skipping, nuls, size, modified, looked, grown, rest_came }
+        let &Progress { position, skipping, nuls, size, modified, looked, grown, .. } = self;
+        Settled { position, skipping, nuls, size, modified, looked, grown }
+    }
+
+    /// When the rest that was offered and not consumed arrived, if there is one and that is known.
+    pub(crate) fn rest_came(&self) -> Option<Timestamp> {
+        self.rest_came.filter(|_| self.position < self.size)
     }
 
     /// A content of which no byte existed at the look before this one, which was at most [`LIVE_SPAN`] ago.

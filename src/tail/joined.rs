@@ -157,12 +157,9 @@ impl<F> Followed<F> {
 
     /// True if it had one of these names, and has it no more.
     fn had_one_of(&self, names: &BTreeSet<PathBuf>) -> bool {
-        let left = self.progress.gone.is_some() && names.contains(&self.path);
-        left || self
-            .former
-            .iter()
-            .chain(&rotated_from(&self.path).collect::<Vec<_>>())
-            .any(|name| names.contains(name))
+        let left = self.progress.gone.is_some() && names.contains(&*self.path);
+        let former = self.former.iter().any(|name| names.contains(&**name));
+        left || former || rotated_from(&self.path).any(|name| names.contains(&name))
     }
 }
 

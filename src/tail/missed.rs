@@ -16,6 +16,7 @@ use super::disk::{Disk, Kind, is_absent, is_crowded};
 use super::evidence::Evidence;
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
+use super::seen::FileNames;
 use super::sweep::Copy;
 use super::{Followed, Tail, originals};
 use crate::model::{FileId, SourceName, Timestamp};
@@ -75,12 +76,13 @@ impl<D: Disk> Tail<D> {
     }
 
     /// Names that have a content we know: nothing can have gone through them unseen any more.
-    pub(super) fn came_back(&mut self, source: &SourceName, names: &BTreeMap<PathBuf, Locator>) {
-        let readers = &self.readers;
-        self.left.retain(|(of, path), _| {
-            let known = |locator: &Locator| readers.contains_key(&(source.clone(), locator.clone()));
-            of != source || !names.get(path).is_some_and(known)
+    pub(super) fn came_back(&mut self, source: &SourceName, names: &FileNames) {
+        let mut left = std::mem::take(&mut self.left);
+        left.retain(|(of, path), _| {
+            let known = |locator: &Locator| self.reader(source, locator).is_some();
+            of != source || !names.at(path).is_some_and(known)
         });
+        self.left = left;
     }
 
     /// True if a content whose bytes are gone, and that is to be remembered until `until`, has told all copies of it
@@ -91,9 +93,9 @@ impl<D: Disk> Tail<D> {
             return false;
         }
         let Some(file) = self.files.get(&file) else { return true };
-        let name = (file.source.clone(), file.path.clone());
+        let name = (file.source.clone(), file.path.to_path_buf());
         let hides =
-            |path: &Path| file.path.starts_with(path) || originals(path).any(|name| name == file.path);
+            |path: &Path| file.path.starts_with(path) || originals(path).any(|name| *name == *file.path);
         let hidden = self.path_faults.keys().any(|(source, path)| *source == file.source && hides(path));
         !self.left.contains_key(&name) && (!hidden || self.names.are_known_to(until.plus(LONGEST_HIDDEN)))
     }
@@ -163,8 +165,7 @@ impl<D: Disk> Tail<D> {
                 still = false;
                 continue;
             };
-            let known = others.contains(&&facts.locator)
-                || self.readers.contains_key(&(source.clone(), facts.locator.clone()));
+            let known = others.contains(&&facts.locator) || self.reader(source, &facts.locator).is_some();
             let between = facts.born.is_some_and(|born| births.contains(&born));
             if facts.kind == Kind::File && !known && between {
                 missed.push((facts.born, beside.clone(), facts.locator));
@@ -215,7 +216,7 @@ impl<D: Disk> Tail<D> {
             Progress::found(0, false, facts.size, facts.modified, now)
         };
         progress.gone = Some(now);
-        let mut file = Followed::new(source.clone(), beside.to_path_buf(), facts.locator, progress);
+        let mut file = Followed::new(source.clone(), beside.into(), facts.locator, progress);
         file.evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), 0)?;
         file.handle = Some(handle);
         file.links = facts.links;

@@ -58,7 +58,9 @@ mod parked;
 #[cfg(test)]
 mod random;
 mod reach;
+mod readers;
 mod resting;
+mod seen;
 mod standing;
 mod start;
 mod sweep;
@@ -67,8 +69,9 @@ mod wake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use disk::{Disk, Facts, Fault, Hint, Kind, RealDisk};
@@ -102,9 +105,10 @@ const MOST_FORMER: usize = 4;
 #[derive(Debug)]
 struct Followed<F> {
     source: SourceName,
-    path: PathBuf,
+    /// Shared with whoever was told of it: paths are a good part of what is kept of a quiet file.
+    path: Arc<Path>,
     /// The names before, the latest first.
-    former: Vec<PathBuf>,
+    former: Vec<Arc<Path>>,
     locator: Locator,
     /// When the file was born, as far as its file system tells.
     born: Option<Timestamp>,
@@ -188,12 +192,11 @@ pub struct Tail<D: Disk> {
     disk: D,
     sources: BTreeMap<SourceName, Watched>,
     /// All but those that rest.
-    files: BTreeMap<FileId, Followed<D::File>>,
+    files: BTreeMap<FileId, Box<Followed<D::File>>>,
     resting: resting::Table,
     /// Parked files that do not rest yet, or no more.
     roused: BTreeSet<FileId>,
-    /// Who reads a content, for all that have not ended.
-    readers: BTreeMap<(SourceName, Locator), FileId>,
+    readers: readers::Readers,
     next_file: u64,
     notes: Vec<Note>,
     /// When each open file is looked at next.
@@ -241,7 +244,7 @@ impl<D: Disk> Tail<D> {
             files: BTreeMap::new(),
             resting: resting::Table::default(),
             roused: BTreeSet::new(),
-            readers: BTreeMap::new(),
+            readers: readers::Readers::default(),
             next_file: saved.next_file.max(1),
             notes: Vec::new(),
             schedule: BTreeSet::new(),
@@ -263,20 +266,20 @@ impl<D: Disk> Tail<D> {
             handles: parked::Handles::default(),
         };
         for row in saved.files.iter().filter(|row| !row.id.is_of_stream()) {
-            let path = |bytes: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()));
+            let path = |bytes: &[u8]| -> Arc<Path> { Path::new(OsStr::from_bytes(bytes)).into() };
             let progress = Progress::found(row.offset, row.skipping, row.offset, Timestamp::MIN, now);
             let mut file = Followed::new(row.source.clone(), path(&row.path), row.locator.clone(), progress);
             file.former = row.former.iter().map(|name| path(name)).collect();
             file.evidence = Evidence::saved(row);
             tail.next_file = tail.next_file.max(row.id.0.saturating_add(1));
-            tail.files.insert(row.id, file);
+            tail.files.insert(row.id, Box::new(file));
             if !tail.sources.contains_key(&row.source) {
                 tail.end(row.id);
             } else if row.ended {
                 tail.end_remembered(row.id);
             } else {
                 // Rows come in the order of their ids, so the newest of one inode's contents claims it.
-                tail.readers.insert((row.source.clone(), row.locator.clone()), row.id);
+                tail.reads(row.id);
                 tail.unlinked.extend(Some(row.id).filter(|_| row.offset == 0));
             }
         }
@@ -498,10 +501,16 @@ impl<D: Disk> Tail<D> {
         }
     }
 
+    /// Up to where a file was read, and whether that lies in an over-long line.
+    pub fn read_to(&self, id: FileId) -> Option<(u64, bool)> {
+        let resting = || self.resting.get(id).map(|file| file.progress.read_to());
+        self.files.get(&id).map(|file| file.progress.read_to()).or_else(resting)
+    }
+
     /// Where a file stands. [`Phase::Ended`] for a file that is not known.
     pub fn phase(&self, id: FileId) -> Phase {
         let resting = || self.resting.get(id).map(|_| Phase::AtEnd);
-        self.files.get(&id).map(Followed::phase).or_else(resting).unwrap_or(Phase::Ended)
+        self.files.get(&id).map(|file| file.phase()).or_else(resting).unwrap_or(Phase::Ended)
     }
 
     /// The row of a file for a checkpoint up to which everything before `applied` was applied; `applied` is at
@@ -562,10 +571,16 @@ impl<D: Disk> Tail<D> {
         followed.map(|(id, file)| file.status(*id))
     }
 
+    /// The source of a file.
+    pub fn source(&self, id: FileId) -> Option<&SourceName> {
+        let resting = || self.resting.get(id).map(|file| &file.source);
+        self.files.get(&id).map(|file| &file.source).or_else(resting)
+    }
+
     /// The last name of a content that is not forgotten.
     pub fn path(&self, id: FileId) -> Option<&Path> {
         let resting = || self.resting.get(id).map(|file| &*file.path);
-        self.files.get(&id).map(|file| file.path.as_path()).or_else(resting)
+        self.files.get(&id).map(|file| &*file.path).or_else(resting)
     }
 
     /// Every name and directory that should be looked at and can not be, with the operating system's words. In no
@@ -573,10 +588,11 @@ impl<D: Disk> Tail<D> {
     pub fn faults(&self) -> impl Iterator<Item = (&SourceName, &Path, &str)> {
         let names = self.path_faults.iter();
         let names = names.map(|((source, path), fault)| (source, path.as_path(), fault.error.as_str()));
-        let files =
-            self.files.values().filter(|file| !file.ended).filter_map(|file| {
-                Some((&file.source, file.path.as_path(), file.fault.as_ref()?.text.as_str()))
-            });
+        let files = self
+            .files
+            .values()
+            .filter(|file| !file.ended)
+            .filter_map(|file| Some((&file.source, &*file.path, file.fault.as_ref()?.text.as_str())));
         names.chain(files)
     }
 
@@ -669,7 +685,7 @@ impl<D: Disk> Tail<D> {
     }
 
     fn refresh(&mut self, id: FileId) {
-        if self.files.get(&id).is_some_and(Followed::wants) {
+        if self.files.get(&id).is_some_and(|file| file.wants()) {
             self.ready.insert(id);
         } else {
             self.ready.remove(&id);
@@ -766,14 +782,14 @@ impl<D: Disk> Tail<D> {
             path: file.path.clone(),
             from: file.progress.position,
         });
-        self.readers.insert((file.source.clone(), file.locator.clone()), id);
-        self.files.insert(id, file);
+        self.files.insert(id, Box::new(file));
+        self.reads(id);
         self.unlinked.push(id);
         self.settle(id, now);
     }
 
     fn lose(&mut self, id: FileId, why: &'static str) {
-        let lost = self.files.get(&id).map_or(0, Followed::unread_if_gone);
+        let lost = self.files.get(&id).map_or(0, |file| file.unread_if_gone());
         self.lose_as(id, why, Loss::Vanished, lost);
     }
 
@@ -801,10 +817,7 @@ impl<D: Disk> Tail<D> {
         file.handle = None;
         self.schedule.remove(&(file.due, id));
         self.ready.remove(&id);
-        let reader = (file.source.clone(), file.locator.clone());
-        if self.readers.get(&reader) == Some(&id) {
-            self.readers.remove(&reader);
-        }
+        self.reads_no_more(id);
         self.notes.push(Note::Ended { file: id, remember });
     }
 }
@@ -826,7 +839,7 @@ impl Watched {
 }
 
 impl<F> Followed<F> {
-    fn new(source: SourceName, path: PathBuf, locator: Locator, progress: Progress) -> Followed<F> {
+    fn new(source: SourceName, path: Arc<Path>, locator: Locator, progress: Progress) -> Followed<F> {
         Followed {
             source,
             path,
@@ -859,7 +872,7 @@ impl<F> Followed<F> {
     }
 
     /// It has another name now.
-    fn rename(&mut self, path: PathBuf) {
+    fn rename(&mut self, path: Arc<Path>) {
         let before = std::mem::replace(&mut self.path, path);
         self.former.retain(|name| *name != before);
         self.former.insert(0, before);
@@ -867,8 +880,8 @@ impl<F> Followed<F> {
     }
 
     /// Every name it is known to have had.
-    fn names(&self) -> impl Iterator<Item = &PathBuf> {
-        std::iter::once(&self.path).chain(&self.former)
+    fn names(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.path).chain(&self.former).map(|name| &**name)
     }
 
     fn problem(&self) -> Option<&str> {

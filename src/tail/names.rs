@@ -127,7 +127,8 @@ impl<D: Disk> Tail<D> {
         }
     }
 
-    fn many(&self) -> u32 {
+    /// How many files there are.
+    pub(super) fn many(&self) -> u32 {
         u32::try_from(self.files.len() + self.resting.len()).unwrap_or(u32::MAX)
     }
 }

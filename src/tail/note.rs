@@ -1,6 +1,7 @@
 //! What a tail tells whoever drives it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::disk::Kind;
 use super::follow::TailKind;
@@ -19,7 +20,7 @@ pub enum Note {
         /// Who follows it.
         source: SourceName,
         /// Its name.
-        path: PathBuf,
+        path: Arc<Path>,
         /// The offset where reading begins.
         from: u64,
     },
@@ -28,7 +29,7 @@ pub enum Note {
         /// Which.
         file: FileId,
         /// The name.
-        path: PathBuf,
+        path: Arc<Path>,
     },
     /// The name is gone; the content is read on until it is quiet.
     Vanished {
@@ -64,7 +65,7 @@ pub enum Note {
         /// The content, if it is followed already.
         file: Option<FileId>,
         /// The name.
-        path: PathBuf,
+        path: Arc<Path>,
         /// The operating system's words.
         error: String,
     },
@@ -75,14 +76,14 @@ pub enum Note {
         /// As in the `Unreadable`.
         file: Option<FileId>,
         /// As in the `Unreadable`.
-        path: PathBuf,
+        path: Arc<Path>,
     },
     /// A name that fits is no regular file, and is left alone; or a directory is a link through which it is not gone.
     LeftAlone {
         /// Whose globs it fits.
         source: SourceName,
         /// The name.
-        path: PathBuf,
+        path: Arc<Path>,
         /// What it is.
         kind: Kind,
     },
@@ -91,7 +92,7 @@ pub enum Note {
         /// Whose globs they fit.
         source: SourceName,
         /// One of the names.
-        path: PathBuf,
+        path: Arc<Path>,
     },
     /// A content that the checkpoint knows was not found, or only a part of it; whatever was written behind `from` is lost. `Ended`
     /// follows.
@@ -99,7 +100,7 @@ pub enum Note {
         /// Which.
         file: FileId,
         /// Its last name.
-        path: PathBuf,
+        path: Arc<Path>,
         /// Everything before it was applied.
         from: u64,
         /// Bytes that were seen to be there and were not read; how many there were besides, nobody knows.
@@ -114,7 +115,7 @@ pub enum Note {
         /// Which.
         file: FileId,
         /// The name it had.
-        path: PathBuf,
+        path: Arc<Path>,
         /// Bytes that were there and were not read.
         lost: u64,
     },

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::disk::Disk;
 use super::evidence::Traces;
@@ -66,51 +67,78 @@ impl Table {
 #[derive(Debug)]
 pub(super) struct Resting {
     pub(super) source: SourceName,
-    pub(super) path: Box<Path>,
-    former: Box<[Box<Path>]>,
+    pub(super) path: Arc<Path>,
     pub(super) locator: Locator,
     pub(super) born: Option<Timestamp>,
-    links: u64,
     pub(super) progress: Settled,
-    /// What was read and may go on.
-    rest: Box<[u8]>,
+    traces: Traces,
+    /// What few have.
+    more: Option<Box<More>>,
     announced: bool,
     pub(super) wish: Wish,
-    traces: Traces,
+}
+
+/// What there is of a file that was renamed, replaced or linked, or does not end with a line.
+#[derive(Debug, PartialEq, Eq)]
+struct More {
+    former: Box<[Arc<Path>]>,
+    links: u64,
+    /// What was read and may go on.
+    rest: Box<[u8]>,
+    rest_came: Option<Timestamp>,
     before: Option<FileId>,
     after: Option<FileId>,
 }
 
+impl Default for More {
+    fn default() -> More {
+        More {
+            former: Box::default(),
+            links: 1,
+            rest: Box::default(),
+            rest_came: None,
+            before: None,
+            after: None,
+        }
+    }
+}
+
 impl Resting {
     fn of<F>(file: Followed<F>) -> Resting {
-        Resting {
-            source: file.source,
-            path: file.path.into(),
-            former: file.former.into_iter().map(Into::into).collect(),
-            locator: file.locator,
-            born: file.born,
+        let more = More {
+            former: file.former.into(),
             links: file.links,
-            progress: file.progress.settled(),
             rest: file.rest.into(),
-            announced: file.announced,
-            wish: file.wish,
-            traces: file.evidence.into(),
+            rest_came: file.progress.rest_came(),
             before: file.before,
             after: file.after,
+        };
+        Resting {
+            source: file.source,
+            path: file.path,
+            locator: file.locator,
+            born: file.born,
+            progress: file.progress.settled(),
+            traces: file.evidence.into(),
+            more: Some(more).filter(|more| *more != More::default()).map(Box::new),
+            announced: file.announced,
+            wish: file.wish,
         }
     }
 
     fn roused<F>(self) -> Followed<F> {
-        let mut file = Followed::new(self.source, self.path.into(), self.locator, self.progress.into());
-        file.rest = self.rest.into();
-        file.former = self.former.into_iter().map(Into::into).collect();
+        let more = self.more.map(|more| *more).unwrap_or_default();
+        let progress = self.progress.resumed(more.rest_came);
+        let mut file = Followed::new(self.source, self.path, self.locator, progress);
+        file.rest = more.rest.into();
+        file.former = more.former.into();
         file.born = self.born;
-        file.links = self.links;
+        file.links = more.links;
         file.announced = self.announced;
         file.wish = self.wish;
         file.evidence = self.traces.into();
-        file.before = self.before;
-        file.after = self.after;
+        file.before = more.before;
+        file.after = more.after;
         file.parked = true;
         file
     }
@@ -121,7 +149,7 @@ impl Resting {
             id,
             source: self.source.clone(),
             path: bytes(&self.path),
-            former: self.former.iter().map(|name| bytes(name)).collect(),
+            former: self.former().map(bytes).collect(),
             locator: self.locator.clone(),
             head: self.traces.head(),
             guard: self.traces.guard_before(applied),
@@ -133,7 +161,11 @@ impl Resting {
 
     /// Every name it is known to have had.
     pub(super) fn names(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&*self.path).chain(self.former.iter().map(|name| &**name))
+        std::iter::once(&*self.path).chain(self.former())
+    }
+
+    fn former(&self) -> impl Iterator<Item = &Path> {
+        self.more.iter().flat_map(|more| more.former.iter().map(|name| &**name))
     }
 
     pub(super) fn status(&self, id: FileId) -> FileStatus<'_> {
@@ -158,7 +190,7 @@ impl<D: Disk> Tail<D> {
     /// A file that rests is to be dealt with as others are.
     pub(super) fn rouse(&mut self, id: FileId) {
         if let Some(file) = self.resting.remove(id) {
-            self.files.insert(id, file.roused());
+            self.files.insert(id, Box::new(file.roused()));
             self.roused.insert(id);
         }
     }
@@ -183,7 +215,7 @@ impl<D: Disk> Tail<D> {
                 _ => continue,
             }
             if let Some(file) = self.files.remove(&id) {
-                self.resting.insert(id, Resting::of(file));
+                self.resting.insert(id, Resting::of(*file));
             }
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::continued::is_packed;
@@ -14,10 +15,13 @@ use super::evidence::{self, Evidence};
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
 use super::reach::{LinkLeft, Reach};
+use super::seen::{FileNames, Name, Seen};
 use super::{Backoff, Followed, Note, PathFault, Tail, originals, start};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, SavedSource};
 
+/// How many files are opened in one sweep at first sight, if that is more than a quarter of those there are.
+const AT_FIRST: u64 = 1000;
 /// How far a birth may seem to lie before its time: file systems stamp with a coarse clock.
 const BIRTH_GRAIN: Duration = Duration::from_secs(1);
 /// How long a file is held back whose head is that of a file it may be a copy of.
@@ -37,37 +41,6 @@ pub(super) const NOT_FOUND: &str = "no file in its directory is the one that was
 /// What has fewer bytes is believed to be a copy only once its original was cut.
 const COPY_EVIDENCE: u64 = 64;
 
-/// The names of one source, as one sweep saw them.
-#[derive(Debug, Default)]
-struct Seen {
-    /// Names of regular files.
-    names: BTreeMap<PathBuf, Locator>,
-    /// The same the other way round.
-    places: BTreeMap<Locator, Place>,
-    /// Names and directories that could not be looked at.
-    blind: BTreeMap<PathBuf, Fault>,
-    /// What is left alone, and what it is.
-    odd: BTreeMap<PathBuf, Kind>,
-    /// A name is a link that is followed: what it leads to may change where nobody looks.
-    linked: bool,
-}
-
-/// Where a content lies, and how it was there.
-#[derive(Debug)]
-struct Place {
-    /// Its names, in their order.
-    paths: Vec<PathBuf>,
-    size: u64,
-    modified: Timestamp,
-}
-
-impl Seen {
-    /// Whether it is unknown what lies at `path`.
-    fn is_blind(&self, path: &Path) -> bool {
-        path.ancestors().any(|above| self.blind.contains_key(above))
-    }
-}
-
 /// What lies in a directory, whether it fits or not.
 #[derive(Debug, Default)]
 pub(super) struct Siblings {
@@ -78,7 +51,7 @@ pub(super) struct Siblings {
 
 /// Where a content that lost its name was found.
 enum Sibling {
-    At(PathBuf),
+    At(Arc<Path>),
     Nowhere,
     Unknown(Fault),
 }
@@ -98,16 +71,18 @@ impl<D: Disk> Tail<D> {
         let mut listings = Listings::default();
         let mut dirs = BTreeSet::new();
         let mut linked = false;
+        let mut unfinished = false;
         let held_back = std::mem::take(&mut self.held_back);
         for source in self.sources.keys().cloned().collect::<Vec<_>>() {
             let Some(mut seen) = self.survey(&source, &mut listings, &mut dirs) else { continue };
             linked |= seen.linked;
             self.settle_known(&source, &seen, &mut listings, now);
-            self.open_new(&source, &mut seen, &mut listings, &held_back, now);
+            let all = self.open_new(&source, &mut seen, &mut listings, &held_back, now);
+            unfinished |= !all;
             self.came_back(&source, &seen.names);
             self.tell_faults(&source, seen, now);
             // What could not be opened yet is still there at first sight.
-            let all = !self.handles.short;
+            let all = all && !self.handles.short;
             if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh && all) {
                 watched.fresh = false;
                 let first_seen = watched.first_seen;
@@ -121,7 +96,7 @@ impl<D: Disk> Tail<D> {
         self.swept = Some(now);
         self.reconciled();
         self.names_are_known(linked, now);
-        self.next_sweep = now.plus(self.sweep_pace());
+        self.next_sweep = if unfinished { now } else { now.plus(self.sweep_pace()) };
     }
 
     fn survey(
@@ -135,21 +110,19 @@ impl<D: Disk> Tail<D> {
         let first = self.swept.is_none() && !self.sources.get(source)?.fresh;
         let odd = found.links.into_iter().map(|link| (link, Kind::Link)).collect();
         let mut seen = Seen { blind: found.blind, odd, linked: found.linked, ..Seen::default() };
+        let mut names = Vec::with_capacity(found.names.len());
         for name in found.names {
             if is_packed(&name) {
                 if self.packed_told.insert(source.clone()) {
-                    self.notes.push(Note::Packed { source: source.clone(), path: name });
+                    self.notes.push(Note::Packed { source: source.clone(), path: name.into() });
                 }
                 continue;
             }
             let at = self.reach(source, &name);
             match self.disk.stat_path(at).map_err(Fault::from) {
                 Ok(facts) if facts.kind == Kind::File => {
-                    let Facts { size, modified, .. } = facts;
-                    let place = seen.places.entry(facts.locator.clone());
-                    let place = place.or_insert(Place { paths: Vec::new(), size, modified });
-                    place.paths.push(name.clone());
-                    seen.names.insert(name, facts.locator);
+                    let Facts { locator, size, modified, .. } = facts;
+                    names.push(Name { path: name, locator, size, modified });
                 }
                 Ok(facts) => {
                     seen.odd.insert(name, facts.kind);
@@ -162,6 +135,7 @@ impl<D: Disk> Tail<D> {
                 }
             }
         }
+        seen.names = FileNames::new(names);
         Some(seen)
     }
 
@@ -169,7 +143,11 @@ impl<D: Disk> Tail<D> {
     fn tell_faults(&mut self, source: &SourceName, seen: Seen, now: Timestamp) {
         for (path, kind) in &seen.odd {
             if self.odd.insert((source.clone(), path.clone()), *kind) != Some(*kind) {
-                self.notes.push(Note::LeftAlone { source: source.clone(), path: path.clone(), kind: *kind });
+                self.notes.push(Note::LeftAlone {
+                    source: source.clone(),
+                    path: path.as_path().into(),
+                    kind: *kind,
+                });
             }
         }
         self.odd.retain(|(of, path), _| of != source || seen.odd.contains_key(path));
@@ -177,7 +155,7 @@ impl<D: Disk> Tail<D> {
         self.path_faults.retain(|(of, path), _| {
             let stays = of != source || seen.blind.contains_key(path);
             if !stays {
-                notes.push(Note::Readable { source: of.clone(), file: None, path: path.clone() });
+                notes.push(Note::Readable { source: of.clone(), file: None, path: path.as_path().into() });
             }
             stays
         });
@@ -188,7 +166,7 @@ impl<D: Disk> Tail<D> {
                 self.notes.push(Note::Unreadable {
                     source: source.clone(),
                     file: None,
-                    path: path.clone(),
+                    path: path.as_path().into(),
                     error: fault.text.clone(),
                 });
             }
@@ -211,26 +189,23 @@ impl<D: Disk> Tail<D> {
         for id in ids {
             let Some(file) = self.files.get_mut(&id).filter(|file| !file.leftover) else { continue };
             // What was compressed has another inode, and its own may be somebody else's by now.
-            let place = seen.places.get(&file.locator).filter(|_| !file.packed);
-            if let Some(place) = place.filter(|_| file.parked) {
-                file.wish.come |= file.progress.differs(place.size, place.modified);
-                if !file.wish.come && place.paths.contains(&file.path) {
+            let first = seen.names.of(&file.locator).next().filter(|_| !file.packed);
+            let stays = first.is_some() && seen.names.of(&file.locator).any(|name| *name.path == *file.path);
+            if let Some(name) = first.filter(|_| file.parked) {
+                file.wish.come |= file.progress.differs(name.size, name.modified);
+                if !file.wish.come && stays {
                     file.progress.unchanged_until(now);
                     file.missing = None;
                     continue;
                 }
             }
-            let place =
-                place.map(
-                    |Place { paths, .. }| {
-                        if paths.contains(&file.path) { file.path.clone() } else { paths[0].clone() }
-                    },
-                );
-            if file.handle.is_some() {
+            let place = first.map(|name| if stays { file.path.clone() } else { name.path.as_path().into() });
+            let (is_open, may_try) = (file.handle.is_some(), file.backoff.at <= now);
+            if is_open {
                 self.settle_name(id, place, seen, now);
-            } else if self.readers.get(&(source.clone(), file.locator.clone())) != Some(&id) {
+            } else if !self.is_read_by(id) {
                 self.end_remembered(id);
-            } else if file.backoff.at <= now {
+            } else if may_try {
                 self.settle_lost(id, place, seen, listings, now);
             }
         }
@@ -240,10 +215,9 @@ impl<D: Disk> Tail<D> {
     fn rouse_changed(&mut self, source: &SourceName, seen: &Seen, now: Timestamp) {
         let mut changed = Vec::new();
         for (id, file) in self.resting.iter_mut().filter(|(_, file)| file.source == *source) {
-            let same = seen.places.get(&file.locator).is_some_and(|place| {
-                let is_same = (place.size, place.modified) == (file.progress.size, file.progress.modified);
-                is_same && place.paths.iter().any(|path| **path == *file.path)
-            });
+            let is_same = |name: &Name| !file.progress.differs(name.size, name.modified);
+            let mut names = seen.names.of(&file.locator);
+            let same = names.any(|name| *name.path == *file.path && is_same(name));
             if same {
                 file.progress.unchanged_until(now);
             } else {
@@ -256,7 +230,7 @@ impl<D: Disk> Tail<D> {
     }
 
     /// An open file, and the name it was seen under.
-    fn settle_name(&mut self, id: FileId, place: Option<PathBuf>, seen: &Seen, now: Timestamp) {
+    fn settle_name(&mut self, id: FileId, place: Option<Arc<Path>>, seen: &Seen, now: Timestamp) {
         let Some(file) = self.files.get_mut(&id) else { return };
         match place {
             Some(path) => {
@@ -277,7 +251,7 @@ impl<D: Disk> Tail<D> {
             None if file.links > 0 && seen.is_blind(&file.path) => {}
             None => {
                 file.progress.gone = Some(now);
-                let replaced = seen.names.contains_key(&file.path);
+                let replaced = seen.names.at(&file.path).is_some();
                 let (source, path) = (file.source.clone(), file.path.clone());
                 let (locator, born) = (file.locator.clone(), file.born);
                 self.notes.push(if replaced {
@@ -297,17 +271,17 @@ impl<D: Disk> Tail<D> {
     fn settle_lost(
         &mut self,
         id: FileId,
-        place: Option<PathBuf>,
+        place: Option<Arc<Path>>,
         seen: &Seen,
         listings: &mut Listings,
         now: Timestamp,
     ) {
-        let Some(file) = self.files.get_mut(&id) else { return };
+        let Some(file) = self.files.get(&id) else { return };
         if let Some(path) = place {
             self.reopen(id, path, false, now);
             return;
         }
-        if seen.odd.get(&file.path) == Some(&Kind::Own) {
+        if seen.odd.get(&*file.path) == Some(&Kind::Own) {
             self.end(id);
             return;
         }
@@ -318,17 +292,18 @@ impl<D: Disk> Tail<D> {
             }
             return;
         }
-        if let Some(found) = seen.names.get(&file.path) {
+        if let Some(found) = seen.names.at(&file.path) {
             let (old, new) = (&file.locator, found);
             let remounted = old.dev != new.dev
                 && (old.inode, &old.generation) == (new.inode, &new.generation)
                 && !old.generation.is_empty();
-            let reader = (file.source.clone(), new.clone());
-            if remounted && !self.readers.contains_key(&reader) {
-                self.readers.remove(&(file.source.clone(), old.clone()));
-                file.locator = new.clone();
-                self.readers.insert(reader, id);
+            if remounted && self.reader(&file.source, new).is_none() {
                 let path = file.path.clone();
+                self.reads_no_more(id);
+                if let Some(file) = self.files.get_mut(&id) {
+                    file.locator = new.clone();
+                }
+                self.reads(id);
                 self.reopen(id, path, false, now);
                 return;
             }
@@ -384,7 +359,7 @@ impl<D: Disk> Tail<D> {
             Err(fault) => return Sibling::Unknown(fault),
         };
         match (siblings.places.get(locator), &siblings.unknown) {
-            (Some(path), _) => Sibling::At(path.clone()),
+            (Some(path), _) => Sibling::At(path.as_path().into()),
             (None, Some(fault)) => Sibling::Unknown(fault.clone()),
             (None, None) => Sibling::Nowhere,
         }
@@ -423,7 +398,7 @@ impl<D: Disk> Tail<D> {
     }
 
     /// Goes on with a known content at the exact byte, if it still is that content.
-    pub(super) fn reopen(&mut self, id: FileId, path: PathBuf, outside: bool, now: Timestamp) {
+    pub(super) fn reopen(&mut self, id: FileId, path: Arc<Path>, outside: bool, now: Timestamp) {
         if !self.has_room(now) {
             return;
         }
@@ -507,6 +482,8 @@ impl<D: Disk> Tail<D> {
         self.settle(id, now);
     }
 
+    /// Opens what is new. False: at first sight of many files, more are left for the next sweep. What is told and saved
+    /// of them all at once would take more memory than they do.
     fn open_new(
         &mut self,
         source: &SourceName,
@@ -514,12 +491,16 @@ impl<D: Disk> Tail<D> {
         listings: &mut Listings,
         held_back: &BTreeMap<(SourceName, Locator), Timestamp>,
         now: Timestamp,
-    ) {
+    ) -> bool {
+        let fresh = self.sources.get(source).is_some_and(|watched| watched.fresh);
+        let most = self.next_file + AT_FIRST.max(u64::from(self.many()) / 4);
         let mut by_path: Option<BTreeMap<PathBuf, Vec<FileId>>> = None;
-        for (path, locator) in &seen.names {
-            let reader = (source.clone(), locator.clone());
-            if self.readers.contains_key(&reader) {
+        for Name { path, locator, .. } in seen.names.iter() {
+            if self.reader(source, locator).is_some() {
                 continue;
+            }
+            if fresh && self.next_file >= most {
+                return false;
             }
             let known = self.path_faults.get(&(source.clone(), path.clone()));
             if let Some(known) = known.filter(|known| known.backoff.at > now) {
@@ -530,9 +511,13 @@ impl<D: Disk> Tail<D> {
             }
             let by_path = by_path.get_or_insert_with(|| {
                 let mut by_path: BTreeMap<PathBuf, Vec<FileId>> = BTreeMap::new();
+                // At first sight nothing is a copy of what was read.
+                if fresh {
+                    return by_path;
+                }
                 for (id, file) in self.files.iter().filter(|(_, file)| file.source == *source) {
                     for name in file.names() {
-                        by_path.entry(name.clone()).or_default().push(*id);
+                        by_path.entry(name.to_path_buf()).or_default().push(*id);
                     }
                 }
                 for (id, file) in self.resting.iter().filter(|(_, file)| file.source == *source) {
@@ -544,7 +529,7 @@ impl<D: Disk> Tail<D> {
             });
             // At once, so that the first sweep of many files holds few of them whole.
             self.rest();
-            let held_since = held_back.get(&reader).copied().unwrap_or(now);
+            let held_since = held_back.get(&(source.clone(), locator.clone())).copied().unwrap_or(now);
             let opened = self.open_one(source, path, locator, listings, by_path, held_since, now);
             match opened.map_err(Fault::from) {
                 Err(fault) if fault.link => {
@@ -556,6 +541,7 @@ impl<D: Disk> Tail<D> {
                 _ => {}
             }
         }
+        true
     }
 
     fn open_one(
@@ -611,7 +597,7 @@ impl<D: Disk> Tail<D> {
         } else {
             Progress::found(from, false, facts.size, facts.modified, now)
         };
-        let mut file = Followed::new(source.clone(), path.to_path_buf(), facts.locator, progress);
+        let mut file = Followed::new(source.clone(), path.into(), facts.locator, progress);
         file.handle = Some(handle);
         file.evidence = evidence;
         file.links = facts.links;

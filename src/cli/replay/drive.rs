@@ -92,7 +92,7 @@ impl Drive {
             engine.tell_matches();
             engine.join();
             for input in &drive.inputs {
-                engine.opened(input.id, &source, &input.path.to_string_lossy());
+                engine.opened(input.id, &source, input.path.as_path().into());
                 engine.phase(input.id, Phase::Behind, START);
             }
             drive.sides.push(Side { engine, review: Review::default() });

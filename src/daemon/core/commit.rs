@@ -2,7 +2,7 @@
 
 use super::{COMMIT_EVERY, Core, Now, Remark, STORE_RETRY, is_exempt};
 use crate::engine::Change;
-use crate::model::{Delivery, Position, Timestamp};
+use crate::model::{Delivery, Timestamp};
 use crate::scan::MatchKind;
 use crate::sink::attempt::Attempt;
 use crate::store::{Batch, StoreError};
@@ -39,15 +39,18 @@ impl<D: Disk> Core<D> {
             self.tail.forget(file);
         }
         for file in std::mem::take(&mut self.touched) {
-            let Some(place) = self.places.get(&file) else { continue };
-            let mut applied = self.engine.applied(file, place.read_to);
+            let Some((read_to, skipping)) = self.tail.read_to(file) else { continue };
+            let mut applied = self.engine.applied(file, read_to);
             // A record that waits for another file, and began in one that was rotated away, is read again in both.
-            let waits = |begun: Position| self.engine.applied(begun.file, u64::MAX) <= begun.offset;
-            if place.crossed.is_some_and(waits) {
-                applied = 0;
+            if let Some(begun) = self.crossed.get(&file) {
+                if self.engine.applied(begun.file, u64::MAX) <= begun.offset {
+                    applied = 0;
+                } else {
+                    self.crossed.remove(&file);
+                }
             }
-            let skipping = place.skipping && applied == place.read_to;
-            if applied < place.read_to {
+            let skipping = skipping && applied == read_to;
+            if applied < read_to {
                 // What waits for another file may be applied without a further read of this one.
                 self.touched.insert(file);
             }

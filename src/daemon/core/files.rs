@@ -1,11 +1,10 @@
 //! Files: notes of the tail become knowledge of the engine, blocks become matches.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use super::lanes::Lane;
-use super::{Core, Now, Place, Remark};
+use super::{Core, Now, Remark};
 use crate::engine::{Arrival, Phase, Read};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::tail::{self, Disk, Note, TailKind, Turn};
@@ -38,18 +37,16 @@ impl<D: Disk> Core<D> {
         for note in self.tail.take_notes() {
             match &note {
                 Note::SourceKnown(row) => self.batch.put_source(row),
-                Note::Opened { file, source, path, from } => {
-                    self.engine.opened(*file, source, &path.to_string_lossy());
-                    let place = Place::new(source.clone(), *from, false);
-                    self.places.entry(*file).or_insert(place);
+                Note::Opened { file, source, path, .. } => {
+                    self.engine.opened(*file, source, path.clone());
                     self.touched.insert(*file);
                     // What is followed is found again after a crash, wherever it was moved meanwhile.
                     self.urgent = true;
                     self.sync_phase(*file, now);
                 }
                 Note::Renamed { file, path } => {
-                    if let Some(place) = self.places.get(file) {
-                        self.engine.opened(*file, &place.source, &path.to_string_lossy());
+                    if let Some(source) = self.tail.source(*file) {
+                        self.engine.opened(*file, source, path.clone());
                     }
                     self.touched.insert(*file);
                     self.sync_phase(*file, now);
@@ -68,11 +65,12 @@ impl<D: Disk> Core<D> {
                 }
                 Note::Ended { file, remember } => {
                     self.engine.ended(*file, now.time);
-                    let place = self.places.remove(file);
+                    self.crossed.remove(file);
                     self.touched.remove(file);
                     if *remember {
+                        let read_to = self.tail.read_to(*file);
                         let row =
-                            place.and_then(|place| self.tail.save(*file, place.read_to, place.skipping));
+                            read_to.and_then(|(read_to, skipping)| self.tail.save(*file, read_to, skipping));
                         if let Some(row) = row {
                             self.batch.put_file(&row);
                         }
@@ -133,17 +131,17 @@ impl<D: Disk> Core<D> {
 
     /// True if some match of a file waits for files that are behind it.
     fn waits(&self, file: FileId) -> bool {
-        let place = self.places.get(&file);
-        place.is_some_and(|place| self.engine.applied(file, place.read_to) < place.read_to)
+        let read_to = self.tail.read_to(file);
+        read_to.is_some_and(|(read_to, _)| self.engine.applied(file, read_to) < read_to)
     }
 
     /// Reads one block of each of some files, and tells the engine what fits in them; says how many bytes were used
     /// up, or `None` if there was nothing to read after all.
     fn read_blocks(&mut self, files: &[FileId], now: Now) -> Option<usize> {
-        let Core { lanes, tail, places, scanners, .. } = self;
+        let Core { lanes, tail, scanners, .. } = self;
         lanes.run(files, |file, buf| {
             // First who is to scan it: a turn that is given has to be answered.
-            let scanner = scanners.get(&places.get(&file)?.source)?;
+            let scanner = scanners.get(tail.source(file)?)?;
             Some((tail.read(file, buf, now.time)?, scanner))
         });
         let mut used = None;
@@ -169,26 +167,22 @@ impl<D: Disk> Core<D> {
     fn apply(&mut self, file: FileId, turn: &Turn, lane: &Lane, now: Now) {
         let (bytes, scanned) = (lane.bytes(), &lane.scanned);
         let of_others = turn.carried.map_or(0, |(_, len)| scanned.consumed.min(len));
-        if let Some((from, _)) = turn.carried
-            && let Some(place) = self.places.get_mut(&from.file)
-        {
-            place.read_to = from.offset + of_others as u64;
+        if let Some((from, _)) = turn.carried {
             self.touched.insert(from.file);
+            if of_others > 0 {
+                self.crossed.insert(file, from);
+            }
         }
-        if let Entry::Occupied(mut place) = self.places.entry(file) {
-            let place = place.get_mut();
-            place.read_to = turn.offset + (scanned.consumed - of_others) as u64;
-            place.crossed = turn.carried.map(|(from, _)| from).filter(|_| of_others > 0).or(place.crossed);
-            place.skipping = scanned.skipping;
-            let counts = self.source_counts.entry(place.source.clone()).or_default();
+        if let Some(source) = self.tail.source(file) {
+            let counts = self.source_counts.entry(source.clone()).or_default();
             counts.bytes += scanned.consumed as u64;
             counts.cut_lines += scanned.cut_lines;
             counts.cut_records += scanned.cut_records;
             counts.unparsed_lines += scanned.unparsed_lines;
             counts.bare_lines += scanned.bare_lines;
-            let review = self.reviews.entry(place.source.clone()).or_default();
+            let review = self.reviews.entry(source.clone()).or_default();
             if review.is_due(bytes, scanned)
-                && let Some(scanner) = self.scanners.get_mut(&place.source)
+                && let Some(scanner) = self.scanners.get_mut(source)
             {
                 *scanner = scanner.attuned(bytes);
             }

@@ -140,7 +140,8 @@ pub struct Core<D: Disk> {
     /// Rows of the next commit, besides offsets.
     batch: Batch,
     /// How far each file was read.
-    places: BTreeMap<FileId, Place>,
+    /// Where the record begins that the first lines of a file go on with, if it begins in another file.
+    crossed: BTreeMap<FileId, Position>,
     touched: BTreeSet<FileId>,
     ended: BTreeSet<FileId>,
     /// Contents that are gone, with when their rows may go: what a copy of them is, only they can tell.
@@ -182,22 +183,6 @@ pub struct Core<D: Disk> {
     cores: usize,
 }
 
-/// How far a file was read.
-#[derive(Debug)]
-struct Place {
-    source: SourceName,
-    read_to: u64,
-    skipping: bool,
-    /// Where the record begins that its first lines go on with, if it begins in another file.
-    crossed: Option<Position>,
-}
-
-impl Place {
-    fn new(source: SourceName, read_to: u64, skipping: bool) -> Place {
-        Place { source, read_to, skipping, crossed: None }
-    }
-}
-
 /// How to build a [`Core`].
 pub struct Setup<D: Disk> {
     /// Where files are.
@@ -235,10 +220,6 @@ impl<D: Disk> Core<D> {
         let tail = Tail::new(disk, &settings.sources, &saved, now.time);
         let ledger = Ledger::new(&saved);
         let durable_seq = saved.next_seq;
-        let place = |row: &crate::saved::SavedFile| {
-            (row.id, Place::new(row.source.clone(), row.offset, row.skipping))
-        };
-        let places = saved.files.iter().filter(|row| !row.id.is_of_stream()).map(place).collect();
         let named = |notice: &Notice| ((notice.sink.clone(), notice.about.clone()), notice.clone());
         let notices = saved.notices.iter().map(named).collect();
         let mut core = Core {
@@ -256,7 +237,7 @@ impl<D: Disk> Core<D> {
             unreachable: BTreeSet::new(),
             store,
             batch: Batch::default(),
-            places,
+            crossed: BTreeMap::new(),
             touched: BTreeSet::new(),
             ended: BTreeSet::new(),
             remembered: Vec::new(),

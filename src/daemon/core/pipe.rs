@@ -41,7 +41,7 @@ impl<D: Disk> Core<D> {
     /// until [`Core::pipe_is_quiet`].
     pub fn open_pipe(&mut self, source: &SourceName, path: &str, behind: bool, now: Now) {
         let file = FileId::of_stream(source);
-        self.engine.opened(file, source, path);
+        self.engine.opened(file, source, Path::new(path).into());
         let cursor = self.cursors.get(source).cloned();
         let pipe = Pipe {
             file,

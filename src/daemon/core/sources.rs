@@ -103,8 +103,7 @@ impl<D: Disk> Core<D> {
     /// Counts what a note of the tail says is lost, and tells it.
     pub(super) fn count_loss(&mut self, note: &Note, now: Now) {
         let Some((file, loss, bytes)) = note.loss() else { return };
-        let Some(place) = self.places.get(&file) else { return };
-        let source = place.source.clone();
+        let Some(source) = self.tail.source(file).cloned() else { return };
         let counts = self.source_counts.entry(source.clone()).or_default();
         counts.lost_bytes[loss as usize] += bytes;
         match note {

@@ -1,6 +1,7 @@
 //! What stays away is missed.
 
 use super::*;
+use std::path::Path;
 
 #[test]
 fn what_stays_away_is_missed_and_what_comes_back_is_not() {
@@ -43,7 +44,7 @@ fn what_is_expected_is_missed_though_it_was_never_seen_and_never_forgotten() {
 #[test]
 fn nothing_is_missed_while_a_file_of_the_source_is_behind_or_unreadable() {
     let mut bench = Bench::new(vec![missing(&["a"])]);
-    bench.engine.opened(FileId(2), &SourceName::new("s"), "/y");
+    bench.engine.opened(FileId(2), &SourceName::new("s"), Path::new("/y").into());
     bench.engine.phase(FILE, Phase::AtEnd, at(0));
     bench.run_until(500);
     assert_eq!(said(&bench), [], "the other file may have it");

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZoneDatabase;
 use jiff::{ToSpan, civil};
+use std::path::Path;
 
 use super::*;
 use crate::rule::{Days, Deadline, Deadlines, Flap};
@@ -111,7 +112,7 @@ fn what_nobody_expects_is_forgotten_after_ten_deadlines() {
 #[test]
 fn no_deadline_is_missed_while_a_file_may_still_have_the_line() {
     let mut bench = Bench::new(vec![due(None, &["a", "b"])]);
-    bench.engine.opened(FileId(2), &SourceName::new("s"), "/y");
+    bench.engine.opened(FileId(2), &SourceName::new("s"), Path::new("/y").into());
     bench.engine.phase(FILE, Phase::AtEnd, at(0));
     bench.engine.phase(FileId(2), Phase::AtEnd, at(0));
     bench.engine.tick(at(0));

@@ -1,6 +1,7 @@
 //! Too few matches in a window, from outside; and against a naive oracle.
 
 use super::*;
+use std::path::Path;
 
 const WITHIN: i64 = 60;
 
@@ -87,7 +88,7 @@ fn enough_ends_what_silence_never_ends() {
 #[test]
 fn nothing_is_few_while_a_file_of_the_source_is_behind_or_unreadable() {
     let mut bench = Bench::new(vec![few(true)]);
-    bench.engine.opened(FileId(2), &SourceName::new("s"), "/y");
+    bench.engine.opened(FileId(2), &SourceName::new("s"), Path::new("/y").into());
     for file in [FILE, FileId(2)] {
         bench.engine.phase(file, Phase::AtEnd, at(0));
     }

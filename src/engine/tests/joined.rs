@@ -1,6 +1,7 @@
 //! Finished logs in several files: what follows is what follows from the same lines in one.
 
 use super::*;
+use std::path::Path;
 
 /// `slow` is not told while `db` is open, `late` counts only after `db`, `quiet` misses what stays away.
 fn rules() -> Vec<Rule> {
@@ -31,7 +32,7 @@ fn told(
     }
     let ids = || (1..).map(FileId).take(left.len());
     for file in ids() {
-        bench.engine.opened(file, &SourceName::new("s"), "/x");
+        bench.engine.opened(file, &SourceName::new("s"), Path::new("/x").into());
         bench.engine.phase(file, Phase::Behind, at(0));
     }
     let mut open: Vec<FileId> = ids().collect();
