@@ -8,7 +8,7 @@ use super::key;
 use super::merge::Timed;
 use super::tally::Sample;
 use super::text::Scene;
-use super::{Engine, Phase, digest};
+use super::{Engine, digest};
 use crate::model::{FileId, KeyHash, Timestamp, Transition};
 use crate::rule::{By, Filter, Measure, NotComparable, Quantity, Rule, RuleIx, Ruleset, Value};
 use crate::saved::SavedFlush;
@@ -43,21 +43,17 @@ impl Engine {
             return None;
         }
         let files = &self.clocks.files;
-        let behind = files.iter().filter(|(_, file)| !all && file.phase == Phase::Behind);
-        let frontiers: Vec<_> =
-            behind.map(|(id, file)| (*id, file.newest.unwrap_or(Timestamp::MIN))).collect();
+        let behind = self.clocks.behind().filter(|_| !all);
+        let frontiers: Vec<_> = behind.map(|(id, _, read_to)| (id, read_to)).collect();
         let source = |id: FileId| files.get(&id).map(|file| file.source);
         self.merge.pop(|a, b| source(a) == source(b), &frontiers)
     }
 
     /// The time up to which the others of a file's source were read, if some are behind.
     pub(super) fn frontier_of_others(&self, file: FileId) -> Option<Timestamp> {
-        let files = &self.clocks.files;
-        let source = files.get(&file)?.source;
-        let others = files
-            .iter()
-            .filter(|(id, other)| **id != file && other.source == source && other.phase == Phase::Behind);
-        others.map(|(_, other)| other.newest.unwrap_or(Timestamp::MIN)).min()
+        let source = self.clocks.files.get(&file)?.source;
+        let others = self.clocks.behind().filter(|(id, other, _)| *id != file && other.source == source);
+        others.map(|(_, _, read_to)| read_to).min()
     }
 
     /// `ruleset`: the engine's own.

@@ -4,7 +4,7 @@
 //! a file that is read to its end runs on with the clock, one that is behind stands still. So a quiet file
 //! resolves as time passes, and a file that is behind resolves nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +79,7 @@ pub(super) struct FileClock {
     pub(super) applied: Option<Timestamp>,
     /// By how much the stamp of the newest record trails its arrival, in microseconds.
     lag_us: u64,
-    pub(super) phase: Phase,
+    phase: Phase,
     pub(super) flushed: Option<Box<SavedFlush>>,
     /// The last civil stamp: many lines are of one moment. Of a file that nobody writes there is none.
     civil: Option<Box<Civil>>,
@@ -128,6 +128,8 @@ pub(super) enum Reading {
 pub(super) struct Clocks {
     pub(super) timings: Vec<Timing>,
     pub(super) files: BTreeMap<FileId, Box<FileClock>>,
+    /// Those that are behind: few, and asked for at each match that waits.
+    behind: BTreeSet<FileId>,
     /// While files that are behind are pieces of one finished log: the time up to which it was applied. A piece that was
     /// read to its end does not stand still while others bring what came after it.
     pub(super) log: Option<Timestamp>,
@@ -137,7 +139,13 @@ pub(super) struct Clocks {
 
 impl Clocks {
     pub(super) fn new(timings: Vec<Timing>, saved: Vec<SavedClock>) -> Clocks {
-        let mut clocks = Clocks { timings, files: BTreeMap::new(), log: None, warned: BTreeMap::new() };
+        let mut clocks = Clocks {
+            timings,
+            files: BTreeMap::new(),
+            behind: BTreeSet::new(),
+            log: None,
+            warned: BTreeMap::new(),
+        };
         for row in saved {
             // Of a source that is gone, nobody says that the file is read: it holds nothing up.
             let Some(source) = clocks.source(&row.source) else { continue };
@@ -151,6 +159,7 @@ impl Clocks {
                 flushed: row.flushed.map(Box::new),
                 civil: None,
             };
+            clocks.behind.insert(row.file);
             clocks.files.insert(row.file, Box::new(file));
         }
         clocks
@@ -173,6 +182,7 @@ impl Clocks {
             }
             None => false,
         });
+        self.behind.retain(|id| self.files.contains_key(id));
     }
 
     /// A file is followed, under this path.
@@ -188,8 +198,37 @@ impl Clocks {
             flushed: None,
             civil: None,
         };
-        let file = self.files.entry(id).or_insert_with(|| Box::new(new));
+        let behind = &mut self.behind;
+        let file = self.files.entry(id).or_insert_with(|| {
+            behind.insert(id);
+            Box::new(new)
+        });
         file.path = path;
+    }
+
+    /// A file is in another phase. False: it is in that one, or not known.
+    pub(super) fn turn(&mut self, id: FileId, phase: Phase) -> bool {
+        let Some(file) = self.files.get_mut(&id).filter(|file| file.phase != phase) else { return false };
+        file.phase = phase;
+        match phase {
+            Phase::Behind => self.behind.insert(id),
+            Phase::AtEnd | Phase::Unreadable | Phase::Gone => self.behind.remove(&id),
+        };
+        true
+    }
+
+    /// Nothing of a file will come any more.
+    pub(super) fn forget(&mut self, id: FileId) {
+        self.files.remove(&id);
+        self.behind.remove(&id);
+    }
+
+    /// The files that are behind, with the times up to which they were read.
+    pub(super) fn behind(&self) -> impl Iterator<Item = (FileId, &FileClock, Timestamp)> {
+        self.behind.iter().filter_map(|id| {
+            let file = self.files.get(id)?;
+            Some((*id, &**file, file.newest.unwrap_or(Timestamp::MIN)))
+        })
     }
 
     pub(super) fn save(&self, id: FileId) -> Option<SavedClock> {
@@ -336,7 +375,9 @@ impl Clocks {
 
     /// What the path of a file says of its container.
     pub(super) fn container(&self, id: FileId, part: ContainerPart) -> Option<&str> {
-        let path = self.files.get(&id)?.path.to_str().unwrap_or_default();
+        // A container is told by the end of a path, in ASCII, whatever stands before.
+        let path = self.files.get(&id)?.path.as_os_str().as_encoded_bytes();
+        let path = path.utf8_chunks().last().filter(|end| end.invalid().is_empty()).map(|end| end.valid())?;
         Some(ContainerPath::of(path).part(path, part))
     }
 

@@ -382,16 +382,14 @@ impl Engine {
     /// A file is behind, read to its end, unreadable, or gone.
     pub fn phase(&mut self, file: FileId, phase: Phase, now: Timestamp) {
         self.now = self.now.max(now);
-        let Some(clock) = self.clocks.files.get_mut(&file) else { return };
-        if clock.phase == phase {
+        if !self.clocks.turn(file, phase) {
             return;
         }
-        clock.phase = phase;
         if matches!(phase, Phase::AtEnd | Phase::Gone) {
             self.unhold(file);
         }
         self.apply_merged();
-        if self.clocks.log.is_some() && self.clocks.files.values().all(|file| file.phase != Phase::Behind) {
+        if self.clocks.log.is_some() && self.clocks.behind().next().is_none() {
             self.clocks.log = None;
             self.unhold(LOG);
         }
@@ -410,7 +408,7 @@ impl Engine {
         while let Some(timed) = self.merge.pop_of(file) {
             self.apply_kept(&timed);
         }
-        self.clocks.files.remove(&file);
+        self.clocks.forget(file);
         self.made.push(Change::ClockGone(file));
         self.changed_clocks.remove(&file);
         self.unhold(file);
@@ -464,8 +462,7 @@ impl Engine {
             }
         }
         if let Some(log) = self.clocks.log {
-            let behind = self.clocks.files.values().filter(|file| file.phase == Phase::Behind);
-            let read_to = behind.map(|file| file.newest.unwrap_or(Timestamp::MIN)).min();
+            let read_to = self.clocks.behind().map(|(_, _, read_to)| read_to).min();
             let upto = log.max(read_to.unwrap_or(Timestamp::MIN));
             self.clocks.log = Some(upto);
             self.ring_held(LOG, upto);

@@ -80,7 +80,7 @@ impl<D: Disk> Bench<D> {
     pub(crate) fn round(&mut self) {
         let wall = self.wall();
         let tail = self.tail.as_mut().expect("started");
-        tail.look(self.now, wall);
+        while !tail.look(self.now, wall) {}
         assert!(tail.next_wake() > self.now, "the next wake-up lies after now");
         let mut buffer = vec![0; self.buffer];
         loop {

@@ -327,7 +327,7 @@ fn a_content_replaced_between_the_look_and_the_read_does_not_pass() {
     disk.append(path, b"two\n").unwrap();
     bench.now = bench.now.plus(Duration::from_secs(1));
     let tail = bench.tail.as_mut().unwrap();
-    tail.look(bench.now, bench.now);
+    assert!(tail.look(bench.now, bench.now));
     assert_eq!(tail.ready().len(), 1);
     disk.truncate(path, 0).unwrap();
     disk.append(path, b"ten\nsix\n").unwrap();

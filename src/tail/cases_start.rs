@@ -1,5 +1,6 @@
 //! The same of where reading begins, of what cannot be read, and of what is lost.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -7,7 +8,10 @@ use rustix::io::Errno;
 use super::bench::source;
 use super::cases::Step::{self, *};
 use super::cases::check_source;
-use super::fake::Call;
+use super::fake::{Call, FakeDisk};
+use super::{Note, Tail};
+use crate::model::Timestamp;
+use crate::saved::Saved;
 use crate::settings::{self, Source};
 
 const LOGS: &[&str] = &["/d/*.log"];
@@ -25,6 +29,30 @@ fn the_start_policy_is_for_what_is_there_at_first_sight_alone() {
             "open 2 b.log at 0", "2:1970-01-01T00:10:00Z a", "2:1970-01-01T00:14:50Z b", "2:1970-01-01T00:16:00Z c",
         ]);
     }
+}
+
+#[test]
+fn many_files_at_first_sight_are_opened_some_at_a_time_and_the_source_is_known_with_the_last() {
+    let disk = FakeDisk::new();
+    for number in 0..20 {
+        disk.append(Path::new(&format!("/d/{number:02}.log")), b"old\n").unwrap();
+    }
+    let now = Timestamp::from_secs(1_000_000_000);
+    let mut tail = Tail::new(disk, &[begun(settings::Start::End)], &Saved::default(), now);
+    let mut parts = Vec::new();
+    loop {
+        let is_over = tail.look(now, now);
+        let notes = tail.take_notes();
+        let opened = notes.iter().filter(|note| matches!(note, Note::Opened { .. })).count();
+        let known = notes.iter().any(|note| matches!(note, Note::SourceKnown(_)));
+        assert_eq!(known, is_over, "{notes:?}");
+        parts.push(opened);
+        if is_over {
+            break;
+        }
+    }
+    // Three, until a quarter of those there are is more.
+    assert_eq!(parts, [3, 3, 3, 3, 3, 3, 2]);
 }
 
 #[test]

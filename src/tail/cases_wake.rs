@@ -53,7 +53,7 @@ fn a_quiet_file_is_left_alone_until_its_hint_comes_and_a_busy_one_is_glanced_at(
     assert!(!tail.glance(now));
     disk.append(Path::new("/d/a.log"), b"two\n").unwrap();
     assert!(tail.glance(now) && tail.next_wake() <= now);
-    tail.look(now, now);
+    assert!(tail.look(now, now));
     assert!(tail.ready().len() == 1 && !tail.glance(now), "what is unread needs no glance");
     let turn = tail.read(FileId(1), &mut [0; 99], now).unwrap();
     assert_eq!(turn.arrival, Some(now));
@@ -75,12 +75,12 @@ fn when_a_line_came_is_known_however_long_its_file_was_not_looked_at() {
         }
         disk.append(Path::new("/d/a.log"), b"one\n").unwrap();
         now = now.plus(Duration::from_secs(stalled));
-        tail.look(now, now);
+        assert!(tail.look(now, now));
         let turn = tail.read(FileId(1), &mut [0; 99], now).unwrap();
         assert_eq!(turn.arrival, Some(now).filter(|_| arrival), "{stalled}");
         tail.consumed(FileId(1), turn.len, false, now);
-        tail.look(now.plus(Duration::from_secs(2)), now);
-        tail.look(now.plus(Duration::from_secs(3)), now);
+        assert!(tail.look(now.plus(Duration::from_secs(2)), now));
+        assert!(tail.look(now.plus(Duration::from_secs(3)), now));
     }
 }
 

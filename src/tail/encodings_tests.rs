@@ -49,7 +49,7 @@ impl Reader {
         bench.now = bench.now.plus(std::time::Duration::from_millis(500));
         disk.set_time(bench.now);
         let tail = bench.tail.as_mut().unwrap();
-        tail.look(bench.now, bench.now);
+        assert!(tail.look(bench.now, bench.now));
         let (mut buf, mut decoded, mut scanned) = ([0; 160], Decoded::default(), Scanned::default());
         loop {
             for note in tail.take_notes() {

@@ -219,6 +219,8 @@ pub struct Tail<D: Disk> {
     /// is born later was not there then, even if the clock was set back.
     swept_to: Timestamp,
     next_sweep: Timestamp,
+    /// A sweep that has begun, and is not over.
+    round: Option<Box<sweep::Round>>,
     /// Names whose content went away.
     left: BTreeMap<(SourceName, PathBuf), missed::Left>,
     /// Files of which it is not known yet what had their name before.
@@ -259,6 +261,7 @@ impl<D: Disk> Tail<D> {
             names: names::Names::new(now),
             swept_to: saved.swept_to,
             next_sweep: now,
+            round: None,
             left: BTreeMap::new(),
             unlinked: Vec::new(),
             hurried: false,
@@ -313,19 +316,30 @@ impl<D: Disk> Tail<D> {
 
     /// Reconciles names with files if that is due or hinted, and looks at the files that are due. Costs next to
     /// nothing when nothing is due. `wall` is what the clock shows that files are stamped by.
-    pub fn look(&mut self, now: Timestamp, wall: Timestamp) {
+    ///
+    /// False: at first sight of many files only some are opened yet. It is called again, with the same times, before
+    /// anything else; what it noted is taken and saved meanwhile.
+    #[must_use]
+    pub fn look(&mut self, now: Timestamp, wall: Timestamp) -> bool {
         self.wall = wall;
-        self.take_hints(now);
-        self.take_names(now);
-        self.sweep_if_due(now);
+        if self.round.is_none() {
+            self.take_hints(now);
+            self.take_names(now);
+        }
+        if !self.sweep_if_due(now) {
+            return false;
+        }
         // What a sweep has found out may be due at once, and need another one in its turn.
         for _ in 0..2 {
             if self.look_at_due(now) {
                 self.sweep_soon(now);
-                self.sweep_if_due(now);
+                if !self.sweep_if_due(now) {
+                    return false;
+                }
             }
         }
         self.rest();
+        true
     }
 
     /// Looks at the files that are due. True: names have moved.

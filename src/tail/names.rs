@@ -87,10 +87,10 @@ impl<D: Disk> Tail<D> {
         self.next_sweep = self.next_sweep.min(soon);
     }
 
-    pub(super) fn sweep_if_due(&mut self, now: Timestamp) {
-        if now >= self.next_sweep {
-            self.sweep(now);
-        }
+    /// As [`Tail::sweep`], if one is due or has begun.
+    pub(super) fn sweep_if_due(&mut self, now: Timestamp) -> bool {
+        let is_due = self.round.is_some() || now >= self.next_sweep;
+        !is_due || self.sweep(now)
     }
 
     /// A sweep has found them all; `linked`: what some of them lead to is not in a directory that is watched.

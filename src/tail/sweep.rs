@@ -20,8 +20,8 @@ use super::{Backoff, Followed, Note, PathFault, Tail, originals, start};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, SavedSource};
 
-/// How many files are opened in one sweep at first sight, if that is more than a quarter of those there are.
-const AT_FIRST: u64 = 1000;
+/// How many files are opened at once at first sight, if that is more than a quarter of those there are.
+const AT_FIRST: u64 = if cfg!(test) { 3 } else { 1000 };
 /// How far a birth may seem to lie before its time: file systems stamp with a coarse clock.
 const BIRTH_GRAIN: Duration = Duration::from_secs(1);
 /// How long a file is held back whose head is that of a file it may be a copy of.
@@ -49,6 +49,20 @@ pub(super) struct Siblings {
     unknown: Option<Fault>,
 }
 
+/// A sweep that has begun.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// Those that are not done with, the next one last.
+    sources: Vec<SourceName>,
+    /// What was seen of that one, and the place of the name from which on nothing was opened yet.
+    begun: Option<(Seen, usize)>,
+    listings: Listings,
+    dirs: BTreeSet<PathBuf>,
+    linked: bool,
+    /// What was held back before it.
+    held_back: BTreeMap<(SourceName, Locator), Timestamp>,
+}
+
 /// Where a content that lost its name was found.
 enum Sibling {
     At(Arc<Path>),
@@ -67,36 +81,53 @@ pub(super) enum Copy {
 }
 
 impl<D: Disk> Tail<D> {
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        let mut listings = Listings::default();
-        let mut dirs = BTreeSet::new();
-        let mut linked = false;
-        let mut unfinished = false;
-        let held_back = std::mem::take(&mut self.held_back);
-        for source in self.sources.keys().cloned().collect::<Vec<_>>() {
-            let Some(mut seen) = self.survey(&source, &mut listings, &mut dirs) else { continue };
-            linked |= seen.linked;
-            self.settle_known(&source, &seen, &mut listings, now);
-            let all = self.open_new(&source, &mut seen, &mut listings, &held_back, now);
-            unfinished |= !all;
-            self.came_back(&source, &seen.names);
-            self.tell_faults(&source, seen, now);
-            // What could not be opened yet is still there at first sight.
-            let all = all && !self.handles.short;
-            if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh && all) {
-                watched.fresh = false;
-                let first_seen = watched.first_seen;
-                self.notes.push(Note::SourceKnown(SavedSource { name: source, first_seen }));
+    /// Reconciles all names. False: at first sight of many files, some are opened; call it again for more of them,
+    /// after what was noted so far was taken and saved.
+    pub(super) fn sweep(&mut self, now: Timestamp) -> bool {
+        let mut round = self.round.take().unwrap_or_else(|| {
+            let sources = self.sources.keys().rev().cloned().collect();
+            Box::new(Round { sources, held_back: std::mem::take(&mut self.held_back), ..Round::default() })
+        });
+        while let Some(source) = round.sources.last().cloned() {
+            let begun = round.begun.take().or_else(|| {
+                let seen = self.survey(&source, &mut round.listings, &mut round.dirs)?;
+                round.linked |= seen.linked;
+                self.settle_known(&source, &seen, &mut round.listings, now);
+                Some((seen, 0))
+            });
+            if let Some((mut seen, from)) = begun {
+                let left = self.open_new(&source, &mut seen, from, &mut round, now);
+                if let Some(left) = left {
+                    round.begun = Some((seen, left));
+                    self.round = Some(round);
+                    return false;
+                }
+                self.came_back(&source, &seen.names);
+                self.tell_faults(&source, seen, now);
+                self.seen_at_first(source);
             }
+            round.sources.pop();
         }
         self.link();
         self.release_deleted(now);
-        let watched = self.disk.watch(&dirs);
+        let watched = self.disk.watch(&round.dirs);
         self.names_are_hinted(watched, now);
         self.swept = Some(now);
         self.reconciled();
-        self.names_are_known(linked, now);
-        self.next_sweep = if unfinished { now } else { now.plus(self.sweep_pace()) };
+        self.names_are_known(round.linked, now);
+        self.next_sweep = now.plus(self.sweep_pace());
+        true
+    }
+
+    /// All names of a source were seen, and what is there is open: but for want of handles.
+    fn seen_at_first(&mut self, source: SourceName) {
+        // What could not be opened yet is still there at first sight.
+        let all = !self.handles.short;
+        if let Some(watched) = self.sources.get_mut(&source).filter(|watched| watched.fresh && all) {
+            watched.fresh = false;
+            let first_seen = watched.first_seen;
+            self.notes.push(Note::SourceKnown(SavedSource { name: source, first_seen }));
+        }
     }
 
     fn survey(
@@ -482,25 +513,26 @@ impl<D: Disk> Tail<D> {
         self.settle(id, now);
     }
 
-    /// Opens what is new. False: at first sight of many files, more are left for the next sweep. What is told and saved
-    /// of them all at once would take more memory than they do.
+    /// Opens what is new of the names from that place on, and says where it stopped. At first sight of many files what is
+    /// told and saved of them all at once would take more memory than they do.
     fn open_new(
         &mut self,
         source: &SourceName,
         seen: &mut Seen,
-        listings: &mut Listings,
-        held_back: &BTreeMap<(SourceName, Locator), Timestamp>,
+        from: usize,
+        round: &mut Round,
         now: Timestamp,
-    ) -> bool {
+    ) -> Option<usize> {
+        let Round { listings, held_back, .. } = round;
         let fresh = self.sources.get(source).is_some_and(|watched| watched.fresh);
         let most = self.next_file + AT_FIRST.max(u64::from(self.many()) / 4);
         let mut by_path: Option<BTreeMap<PathBuf, Vec<FileId>>> = None;
-        for Name { path, locator, .. } in seen.names.iter() {
+        for (place, Name { path, locator, .. }) in seen.names.iter().enumerate().skip(from) {
             if self.reader(source, locator).is_some() {
                 continue;
             }
             if fresh && self.next_file >= most {
-                return false;
+                return Some(place);
             }
             let known = self.path_faults.get(&(source.clone(), path.clone()));
             if let Some(known) = known.filter(|known| known.backoff.at > now) {
@@ -541,7 +573,7 @@ impl<D: Disk> Tail<D> {
                 _ => {}
             }
         }
-        true
+        None
     }
 
     fn open_one(

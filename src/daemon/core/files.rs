@@ -14,7 +14,11 @@ const BYTES_PER_STEP: usize = 4 * 1024 * 1024;
 
 impl<D: Disk> Core<D> {
     pub(super) fn look(&mut self, now: Now) {
-        self.tail.look(now.time, now.wall);
+        while !self.tail.look(now.time, now.wall) {
+            self.take_notes(now);
+            let free = self.commit(now);
+            self.free.extend(free);
+        }
         self.take_notes(now);
     }
 
