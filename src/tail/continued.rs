@@ -1,5 +1,6 @@
 //! Contents that were compressed while nobody looked: they go on in the text of what they became.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -34,8 +35,9 @@ impl<D: Disk> Tail<D> {
         let names = match dir {
             Some((dir, at)) => match listings.get(&mut self.disk, at) {
                 Ok(entries) => {
-                    let files = entries.iter().filter(|(_, kind)| **kind == Kind::File);
-                    files.map(|(name, _)| dir.join(name)).filter(|path| file.may_be_in(path)).collect()
+                    let files =
+                        entries.iter().filter(|(name, kind)| **kind == Kind::File && file.may_be_in(name));
+                    files.map(|(name, _)| dir.join(name)).collect()
                 }
                 Err(fault) if fault.absent => Vec::new(),
                 Err(fault) => return Err(fault),
@@ -89,9 +91,9 @@ impl<D: Disk> Tail<D> {
 
 impl<F> super::Followed<F> {
     /// Whether a file may be what compression made of this one, by its name: the evidence decides.
-    fn may_be_in(&self, path: &Path) -> bool {
-        let name = |path: &Path| path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
-        let packed = name(path);
+    fn may_be_in(&self, name: &OsStr) -> bool {
+        let packed = name.as_bytes();
+        let name = |known: &Path| known.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
         READ.iter().any(|end| packed.ends_with(end))
             && self.names().any(|known| packed.starts_with(stem(&name(known))))
     }

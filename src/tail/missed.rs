@@ -5,7 +5,6 @@
 //! beside it under a longer name, was born after the name was last seen with a content we know, and before the
 //! content that has it now. A copy that was made of a content we know is none of them.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::ops::{Bound, RangeInclusive};
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +15,7 @@ use super::disk::{Disk, Kind, is_absent, is_crowded};
 use super::evidence::Evidence;
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
-use super::seen::FileNames;
+use super::seen::{FileNames, Named};
 use super::sweep::Copy;
 use super::{Followed, Tail, originals};
 use crate::model::{FileId, SourceName, Timestamp};
@@ -110,7 +109,7 @@ impl<D: Disk> Tail<D> {
         path: &Path,
         (opened, born): (&Locator, Timestamp),
         listings: &mut Listings,
-        by_path: &BTreeMap<PathBuf, Vec<FileId>>,
+        named: &Named,
         now: Timestamp,
     ) -> std::io::Result<()> {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
@@ -121,21 +120,25 @@ impl<D: Disk> Tail<D> {
             let since = self.swept_to.minus(BIRTH_TICK);
             let at = self.reach(source, dir);
             if let Ok(entries) = listings.get(&mut self.disk, at) {
-                let beside = rotated(&entries, dir, name);
-                self.pass_missed(source, &beside, since..=born, &[opened], by_path, now)?;
+                let after = (Bound::Excluded(name), Bound::Unbounded);
+                let beside = rotated(entries.range::<OsStr, _>(after), dir, name);
+                self.pass_missed(source, &beside, since..=born, &[opened], named, now)?;
             }
             return Ok(());
         };
         // The listing of the sweep may be older than the last rotation, and names may move on under our eyes.
         let at = self.reach(source, dir);
         let beside = |disk: &mut D| {
-            let entries: BTreeMap<OsString, Kind> = disk.list(at).unwrap_or_default().into_iter().collect();
-            rotated(&entries, dir, name)
+            let entries = disk.list(at).unwrap_or_default();
+            let mut beside: Vec<PathBuf> =
+                rotated(entries.iter().map(|(name, kind)| (name, kind)), dir, name);
+            beside.sort_unstable();
+            beside
         };
         let others: Vec<&Locator> = std::iter::once(opened).chain(&last).collect();
         let mut names = beside(&mut self.disk);
         for _ in 0..MOST_PASSES {
-            let still = self.pass_missed(source, &names, since..=born, &others, by_path, now)?;
+            let still = self.pass_missed(source, &names, since..=born, &others, named, now)?;
             // Of names that are shifted, each may have been asked for before its content came.
             let before = std::mem::replace(&mut names, beside(&mut self.disk));
             if still && before == names {
@@ -154,7 +157,7 @@ impl<D: Disk> Tail<D> {
         names: &[PathBuf],
         births: RangeInclusive<Timestamp>,
         others: &[&Locator],
-        by_path: &BTreeMap<PathBuf, Vec<FileId>>,
+        named: &Named,
         now: Timestamp,
     ) -> std::io::Result<bool> {
         let mut still = true;
@@ -173,7 +176,7 @@ impl<D: Disk> Tail<D> {
         }
         missed.sort();
         for (_, beside, locator) in missed {
-            match self.open_beside(source, &beside, &locator, by_path, now) {
+            match self.open_beside(source, &beside, &locator, named, now) {
                 Ok(same) => still &= same,
                 Err(error) if is_absent(&error) => still = false,
                 Err(error) if is_crowded(&error) => return Err(error),
@@ -190,7 +193,7 @@ impl<D: Disk> Tail<D> {
         source: &SourceName,
         beside: &Path,
         locator: &Locator,
-        by_path: &BTreeMap<PathBuf, Vec<FileId>>,
+        named: &Named,
         now: Timestamp,
     ) -> std::io::Result<bool> {
         let at = self.reach(source, beside);
@@ -203,7 +206,7 @@ impl<D: Disk> Tail<D> {
         // from a copy is read: a line twice is better than never. What is excluded by the name it has now had a
         // followed one before.
         let fits = self.sources.get(source).is_some_and(|watched| watched.globs.fit(beside));
-        match self.copy_of(beside, facts.size, &handle, by_path)? {
+        match self.copy_of(beside, facts.size, &handle, named)? {
             Copy::No => {}
             Copy::Unsure(_, 0) if !fits => {}
             Copy::From(_) | Copy::Unsure(..) => return Ok(true),
@@ -229,13 +232,15 @@ impl<D: Disk> Tail<D> {
 
 /// The names beside `name` that rotation may have given to what was there: longer by a sign and a number or a date, or
 /// by a word that is used for it. What was packed since is no log.
-fn rotated(entries: &BTreeMap<OsString, Kind>, dir: &Path, name: &OsStr) -> Vec<PathBuf> {
-    let begin = entries.range::<OsStr, _>((Bound::Excluded(name), Bound::Unbounded));
-    begin
-        .take_while(|(other, _)| other.as_bytes().starts_with(name.as_bytes()))
-        .filter(|(other, kind)| **kind == Kind::File && is_rotation(&other.as_bytes()[name.len()..]))
-        .map(|(other, _)| dir.join(other))
-        .collect()
+fn rotated<'a>(
+    entries: impl Iterator<Item = (&'a OsString, &'a Kind)>,
+    dir: &Path,
+    name: &OsStr,
+) -> Vec<PathBuf> {
+    let is_rotated =
+        |other: &OsString| other.as_bytes().strip_prefix(name.as_bytes()).is_some_and(is_rotation);
+    let rotated = entries.filter(|(other, kind)| **kind == Kind::File && is_rotated(other));
+    rotated.map(|(other, _)| dir.join(other)).collect()
 }
 
 /// True if rotation may have given that name to what had the shorter one.

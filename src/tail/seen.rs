@@ -1,10 +1,12 @@
 //! What one sweep saw of the names of a source.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-use super::disk::{Fault, Kind};
-use crate::model::Timestamp;
+use super::Tail;
+use super::disk::{Disk, Fault, Kind};
+use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Locator;
 
 /// The names of one source, as one sweep saw them.
@@ -69,5 +71,40 @@ impl Seen {
     /// Whether it is unknown what lies at `path`.
     pub(super) fn is_blind(&self, path: &Path) -> bool {
         path.ancestors().any(|above| self.blind.contains_key(above))
+    }
+}
+
+/// The files of a source by the digests of all names they are known to have had: made anew in each sweep in which
+/// something is new, so it copies none of them.
+#[derive(Debug, Default)]
+pub(super) struct Named(Vec<(u64, FileId)>);
+
+impl Named {
+    /// The files that had this name. By a chance in many billions others too: what they hold decides.
+    pub(super) fn of<'a>(&'a self, name: &Path) -> impl Iterator<Item = FileId> + use<'a> {
+        let digest = digest(name);
+        let first = self.0.partition_point(|(other, _)| *other < digest);
+        self.0[first..].iter().take_while(move |(other, _)| *other == digest).map(|(_, id)| *id)
+    }
+}
+
+fn digest(name: &Path) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.as_os_str().hash(&mut hasher);
+    hasher.finish()
+}
+
+impl<D: Disk> Tail<D> {
+    /// The files of a source by their names.
+    pub(super) fn named(&self, source: &SourceName) -> Named {
+        let mut named = Vec::new();
+        for (id, file) in self.files.iter().filter(|(_, file)| file.source == *source) {
+            named.extend(file.names().map(|name| (digest(name), *id)));
+        }
+        for (id, file) in self.resting.iter().filter(|(_, file)| file.source == *source) {
+            named.extend(file.names().map(|name| (digest(name), id)));
+        }
+        named.sort_unstable();
+        Named(named)
     }
 }

@@ -15,7 +15,7 @@ use super::evidence::{self, Evidence};
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
 use super::reach::{LinkLeft, Reach};
-use super::seen::{FileNames, Name, Seen};
+use super::seen::{FileNames, Name, Named, Seen};
 use super::{Backoff, Followed, Note, PathFault, Tail, originals, start};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, SavedSource};
@@ -526,7 +526,7 @@ impl<D: Disk> Tail<D> {
         let Round { listings, held_back, .. } = round;
         let fresh = self.sources.get(source).is_some_and(|watched| watched.fresh);
         let most = self.next_file + AT_FIRST.max(u64::from(self.many()) / 4);
-        let mut by_path: Option<BTreeMap<PathBuf, Vec<FileId>>> = None;
+        let mut named: Option<Named> = None;
         for (place, Name { path, locator, .. }) in seen.names.iter().enumerate().skip(from) {
             if self.reader(source, locator).is_some() {
                 continue;
@@ -541,28 +541,15 @@ impl<D: Disk> Tail<D> {
                 seen.blind.insert(path.clone(), fault);
                 continue;
             }
-            let by_path = by_path.get_or_insert_with(|| {
-                let mut by_path: BTreeMap<PathBuf, Vec<FileId>> = BTreeMap::new();
-                // At first sight nothing is a copy of what was read.
-                if fresh {
-                    return by_path;
-                }
-                for (id, file) in self.files.iter().filter(|(_, file)| file.source == *source) {
-                    for name in file.names() {
-                        by_path.entry(name.to_path_buf()).or_default().push(*id);
-                    }
-                }
-                for (id, file) in self.resting.iter().filter(|(_, file)| file.source == *source) {
-                    for name in file.names() {
-                        by_path.entry(name.to_path_buf()).or_default().push(id);
-                    }
-                }
-                by_path
+            // At first sight nothing is a copy of what was read.
+            let named = named.get_or_insert_with(|| match fresh {
+                true => Named::default(),
+                false => self.named(source),
             });
             // At once, so that the first sweep of many files holds few of them whole.
             self.rest();
             let held_since = held_back.get(&(source.clone(), locator.clone())).copied().unwrap_or(now);
-            let opened = self.open_one(source, path, locator, listings, by_path, held_since, now);
+            let opened = self.open_one(source, path, locator, listings, named, held_since, now);
             match opened.map_err(Fault::from) {
                 Err(fault) if fault.link => {
                     seen.odd.insert(path.clone(), Kind::Link);
@@ -582,7 +569,7 @@ impl<D: Disk> Tail<D> {
         path: &Path,
         locator: &Locator,
         listings: &mut Listings,
-        by_path: &BTreeMap<PathBuf, Vec<FileId>>,
+        named: &Named,
         held_since: Timestamp,
         now: Timestamp,
     ) -> std::io::Result<()> {
@@ -607,7 +594,7 @@ impl<D: Disk> Tail<D> {
             }
         } else {
             let (held, quiet) = (now.since(held_since), self.wall.since(facts.modified));
-            match self.copy_of(path, facts.size, &handle, by_path)? {
+            match self.copy_of(path, facts.size, &handle, named)? {
                 Copy::From(offset) => from = offset,
                 Copy::Unsure(span, _) if held < span || (quiet < span && held < LONGEST_COPY) => {
                     self.held_back.insert((source.clone(), locator.clone()), held_since);
@@ -618,7 +605,7 @@ impl<D: Disk> Tail<D> {
             }
         }
         if let Some(born) = facts.born.filter(|_| !fresh) {
-            self.open_missed(source, path, (locator, born), listings, by_path, now)?;
+            self.open_missed(source, path, (locator, born), listings, named, now)?;
         }
         let evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), from)?;
         let newborn = from == 0
@@ -646,10 +633,9 @@ impl<D: Disk> Tail<D> {
         path: &Path,
         size: u64,
         handle: &D::File,
-        by_path: &BTreeMap<PathBuf, Vec<FileId>>,
+        named: &Named,
     ) -> std::io::Result<Copy> {
-        let ids: Vec<FileId> =
-            originals(path).filter_map(|name| by_path.get(&name)).flatten().copied().collect();
+        let ids: Vec<FileId> = originals(path).flat_map(|name| named.of(&name)).collect();
         let mut outcome = Copy::No;
         for id in &ids {
             self.rouse(*id);
