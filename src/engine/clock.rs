@@ -375,10 +375,7 @@ impl Clocks {
 
     /// What the path of a file says of its container.
     pub(super) fn container(&self, id: FileId, part: ContainerPart) -> Option<&str> {
-        // A container is told by the end of a path, in ASCII, whatever stands before.
-        let path = self.files.get(&id)?.path.as_os_str().as_encoded_bytes();
-        let path = path.utf8_chunks().last().filter(|end| end.invalid().is_empty()).map(|end| end.valid())?;
-        Some(ContainerPath::of(path).part(path, part))
+        Some(ContainerPath::of(&self.files.get(&id)?.path).part(part))
     }
 
     /// Path and source of a file, for texts.

@@ -52,7 +52,7 @@ impl Scene<'_> {
     }
 
     fn fill(&self, key: &Key, transition: &Transition, value: &Value, text: &mut String) {
-        let place = self.place.map(|(path, source)| (path.to_string_lossy(), source)).unwrap_or_default();
+        let (path, source) = self.place.unwrap_or((Path::new(""), ""));
         // Writing to a String can not fail.
         let _ = match value {
             Value::Capture(ix) => {
@@ -62,14 +62,14 @@ impl Scene<'_> {
                 let capture = captured.or_else(named).unwrap_or_default();
                 write!(text, "{}", String::from_utf8_lossy(capture))
             }
-            Value::File => write!(text, "{}", place.0),
-            Value::Source => write!(text, "{}", place.1),
+            Value::File => write!(text, "{}", path.to_string_lossy()),
+            Value::Source => write!(text, "{source}"),
             Value::Container(part) => {
                 // The file may be gone, or have never been.
                 let named = self.rule.by.iter().position(|by| by.from == *value).map(|at| &*key.by[at]);
                 match named {
                     Some(named) => write!(text, "{}", String::from_utf8_lossy(named)),
-                    None => write!(text, "{}", ContainerPath::of(&place.0).part(&place.0, *part)),
+                    None => write!(text, "{}", ContainerPath::of(path).part(*part)),
                 }
             }
             Value::Instance => write!(text, "{}", self.instance),

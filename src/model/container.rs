@@ -1,6 +1,6 @@
 //! Which container a file is of, by nothing but its path.
 
-use std::ops::Range;
+use std::path::Path;
 
 /// What the path of a container's file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,38 +31,35 @@ impl ContainerPart {
     }
 }
 
-/// Where the parts stand in the path of a file. What they hold are letters, digits, `-` and `.` of ASCII, and nothing else:
+/// What the path of a file says of its container. Its parts hold letters, digits, `-` and `.` of ASCII, and nothing else:
 /// no other name is one of Kubernetes or Docker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ContainerPath {
-    /// In the order of [`ContainerPart::ALL`]. Paths are shorter than 4096 bytes.
-    parts: [(u16, u16); 4],
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainerPath<'a> {
+    /// In the order of [`ContainerPart::ALL`].
+    parts: Option<[&'a str; 4]>,
 }
 
-impl ContainerPath {
+impl<'a> ContainerPath<'a> {
     /// Takes a path apart. What is not that of a container's file has no parts:
     ///
     /// - `…/NAMESPACE_POD_UID/CONTAINER/0.log`, whatever stands behind `.log`, as a kubelet names directories and files;
     /// - `…/POD_NAMESPACE_CONTAINER-ID.log`, as it names links to them;
     /// - `…/ID-json.log`, as Docker names them.
-    pub fn of(path: &str) -> ContainerPath {
-        let place = |part: &str| {
-            let begin = part.as_ptr() as usize - path.as_ptr() as usize;
-            u16::try_from(begin).ok().zip(u16::try_from(begin + part.len()).ok()).unwrap_or_default()
-        };
-        let parts = of_directory(path).or_else(|| of_link(path)).or_else(|| of_docker(path));
-        ContainerPath { parts: parts.map_or_else(Default::default, |parts| parts.map(place)) }
+    pub fn of(path: &'a Path) -> ContainerPath<'a> {
+        // The end of the path tells, whatever bytes stand before.
+        let end = path.as_os_str().as_encoded_bytes().utf8_chunks().last();
+        let end = end.filter(|end| end.invalid().is_empty()).map_or("", |end| end.valid());
+        ContainerPath { parts: of_directory(end).or_else(|| of_link(end)).or_else(|| of_docker(end)) }
     }
 
-    /// A part of the path that this was made of; empty, if it has none.
-    pub fn part(self, path: &str, part: ContainerPart) -> &str {
-        let (begin, end) = self.parts[part as usize];
-        path.get(Range { start: begin.into(), end: end.into() }).unwrap_or_default()
+    /// A part of the path; empty, if it has none.
+    pub fn part(self, part: ContainerPart) -> &'a str {
+        self.parts.map_or("", |parts| parts[part as usize])
     }
 
     /// True if the path says anything.
     pub fn is_any(self) -> bool {
-        self != ContainerPath::default()
+        self.parts.is_some()
     }
 }
 
@@ -148,8 +145,8 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, expected: &str) {
-        let of = ContainerPath::of(path);
-        let parts = ContainerPart::ALL.map(|part| of.part(path, part));
+        let of = ContainerPath::of(Path::new(path));
+        let parts = ContainerPart::ALL.map(|part| of.part(part));
         assert_eq!(parts.join(" "), expected, "{path}");
         assert_eq!(of.is_any(), expected.trim() != "", "{path}");
     }

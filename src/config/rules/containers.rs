@@ -65,7 +65,7 @@ fn may_be_of_containers(glob: &Path) -> bool {
     let is_link =
         is_open(file) && (file.contains('_') || directories.last().is_some_and(|name| name == "containers"));
     let is_pod = directories.iter().rev().nth(1).is_some_and(|pod| is_open(pod));
-    is_link || is_pod || ContainerPath::of(&glob.to_string_lossy()).is_any()
+    is_link || is_pod || ContainerPath::of(glob).is_any()
 }
 
 #[cfg(test)]

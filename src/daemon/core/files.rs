@@ -15,6 +15,7 @@ const BYTES_PER_STEP: usize = 4 * 1024 * 1024;
 impl<D: Disk> Core<D> {
     pub(super) fn look(&mut self, now: Now) {
         while !self.tail.look(now.time, now.wall) {
+            // The rows of all files at once would take more memory than the files do.
             self.take_notes(now);
             let free = self.commit(now);
             self.free.extend(free);

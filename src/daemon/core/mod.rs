@@ -139,7 +139,6 @@ pub struct Core<D: Disk> {
     store: Store,
     /// Rows of the next commit, besides offsets.
     batch: Batch,
-    /// How far each file was read.
     /// Where the record begins that the first lines of a file go on with, if it begins in another file.
     crossed: BTreeMap<FileId, Position>,
     touched: BTreeSet<FileId>,

@@ -1,7 +1,6 @@
 //! What stays away is missed.
 
 use super::*;
-use std::path::Path;
 
 #[test]
 fn what_stays_away_is_missed_and_what_comes_back_is_not() {

@@ -2,7 +2,6 @@
 
 use jiff::tz::TimeZoneDatabase;
 use jiff::{ToSpan, civil};
-use std::path::Path;
 
 use super::*;
 use crate::rule::{Days, Deadline, Deadlines, Flap};

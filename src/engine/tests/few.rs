@@ -1,7 +1,6 @@
 //! Too few matches in a window, from outside; and against a naive oracle.
 
 use super::*;
-use std::path::Path;
 
 const WITHIN: i64 = 60;
 

@@ -1,7 +1,6 @@
 //! Finished logs in several files: what follows is what follows from the same lines in one.
 
 use super::*;
-use std::path::Path;
 
 /// `slow` is not told while `db` is open, `late` counts only after `db`, `quiet` misses what stays away.
 fn rules() -> Vec<Rule> {
