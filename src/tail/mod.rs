@@ -767,6 +767,8 @@ impl<D: Disk> Tail<D> {
         next.former.clone_from(&old.former);
         next.lost = old.lost.saturating_add(lost);
         next.progress.gone = old.progress.gone;
+        // Seen to be cut by this look: not when the file says, by a wall clock that may have been set since.
+        next.progress.grown = now;
         next.links = facts.links;
         next.born = facts.born;
         next.handle = old.handle.take();

@@ -414,3 +414,23 @@ fn a_content_cut_and_written_to_its_old_size_is_a_new_one() {
         world.run(&deed);
     }
 }
+
+#[test]
+fn a_file_without_a_name_that_is_cut_is_held_as_long_as_one_that_grows_whatever_the_wall_clock_says() {
+    for (quiet, births) in [(1, false), (512, false), (1, true), (512, true)] {
+        let mut world = World::new(births, 100, quiet);
+        let write = |name| Deed::Append { name, lines: 1, half: 0 };
+        let round = |ms| Deed::Round { ms };
+        let away = [
+            write(2),
+            Deed::Jump { seconds: -10 },
+            round(1000),
+            Deed::Rename { from: 2, to: 6 },
+            round(1000),
+        ];
+        let cut = [round(9000), Deed::Cut { name: 6 }, round(12_000), round(9000), write(6), round(1000)];
+        for deed in away.into_iter().chain(cut) {
+            world.run(&deed);
+        }
+    }
+}
