@@ -1,6 +1,7 @@
 //! What is wrong with a text, as a value. How it looks is the business of `cli::render`.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -113,7 +114,8 @@ impl<'a> Problems<'a> {
         self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
-    /// All of it in the order of the file, each once: what stands in `[defaults]` is met once per rule.
+    /// All of it in the order of the file, each once: what stands in `[defaults]` is met once per rule. So is a note that
+    /// is long.
     ///
     /// What a syntax error left of a file is still worth reading, but not what seems to be missing from it, nor
     /// anything on the lines of the error itself.
@@ -136,12 +138,14 @@ impl<'a> Problems<'a> {
         }
         self.list.sort_by_key(|problem| (problem.span.start, Reverse(problem.span.end)));
         let mut each: Vec<Diagnostic> = Vec::with_capacity(self.list.len());
-        for problem in self.list {
+        let mut notes = HashSet::new();
+        for mut problem in self.list {
             let known = each.iter().rev().take_while(|earlier| earlier.span.start == problem.span.start);
             let same = |earlier: &Diagnostic| {
                 (earlier.id, &earlier.span, &earlier.title) == (problem.id, &problem.span, &problem.title)
             };
             if !known.into_iter().any(same) {
+                problem.note = problem.note.filter(|note| note.len() < LONG || notes.insert(note.clone()));
                 each.push(problem);
             }
         }
@@ -156,6 +160,9 @@ impl<'a> Problems<'a> {
         start..bytes[end..].iter().position(|b| *b == b'\n').map_or(bytes.len() + 1, |at| end + at + 1)
     }
 }
+
+/// Bytes from which on a note is worth reading only once, such as the list of all keys.
+const LONG: usize = 200;
 
 /// The id of what the TOML parser says.
 pub(super) const SYNTAX: &str = "syntax";
@@ -211,6 +218,17 @@ pub(super) fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_note_is_told_once() {
+        let mut problems = Problems::new(Path::new("f"), "0123456789");
+        let notes = ["x".repeat(LONG), "y".repeat(LONG), "short".to_owned()];
+        for (at, note) in notes.iter().chain(&notes).enumerate() {
+            problems.error("id", at..at + 1, "wrong", "").note = Some(note.clone());
+        }
+        let told: Vec<bool> = problems.finish().iter().map(|problem| problem.note.is_some()).collect();
+        assert_eq!(told, [true, true, true, false, false, true]);
+    }
 
     #[test]
     fn problems_come_in_the_order_of_the_file_and_once() {

@@ -54,7 +54,14 @@ pub(super) fn parse_comparison(text: &str) -> Result<Written, Misread> {
         Err(Misread { at, label: label.to_owned(), help: help.map(str::to_owned) })
     };
     let Some(op) = Op::ALL.into_iter().find(|op| op.as_str() == &rest[..operator]) else {
-        let help = if &rest[..operator] == "=" { Some("write `==`") } else { None };
+        let help = match &rest[..operator] {
+            "=" => Some("write `==`"),
+            // A whole formula, as of Prometheus.
+            "" if rest.contains(['<', '>', '=']) => Some(
+                "what is compared stands in `measure`, over how long in `within`; write here only such as `>= 5`",
+            ),
+            _ => None,
+        };
         let at = if operator == 0 { 0..text.len() } else { op_at };
         return wrong(at, "expected `>=`, `>`, `<=`, `<`, `==` or `!=`, and a number", help);
     };
@@ -446,6 +453,7 @@ mod tests {
             (">>= 1", 0..3),
             ("= 1", 0..1),
             ("", 0..0),
+            ("count > 5", 0..9),
         ] {
             assert_eq!(parse_comparison(text).map_err(|wrong| wrong.at), Err(at), "{text}");
         }

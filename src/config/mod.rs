@@ -29,6 +29,7 @@ mod deadline;
 mod demand;
 mod diagnostic;
 mod digest;
+mod idioms;
 pub mod keys;
 mod ladder;
 pub mod macros;

@@ -14,6 +14,7 @@ use regex_syntax::ast::{self, Ast};
 use regex_syntax::hir::Hir;
 
 use super::diagnostic::{Problems, short};
+use super::idioms::PATTERN_IDIOMS;
 use super::macros::{Expanded, Macros};
 use super::probe;
 use super::walk::{Said, is_identifier};
@@ -219,21 +220,9 @@ pub(super) fn compile(
     })
 }
 
-/// Words that mean something in patterns of fail2ban, and what to write here.
-const IDIOMS: [(&str, &str); 8] = [
-    ("<HOST>", "`%{ip:host}`"),
-    ("<ADDR>", "`%{ip:host}`"),
-    ("<IP4>", "`%{ipv4:host}`"),
-    ("<IP6>", "`%{ipv6:host}`"),
-    ("<F-USER>", "`(?<user>…)`"),
-    ("<F-ID>", "`(?<id>…)`"),
-    ("<SKIPLINES>", "one rule for each line, and `after`"),
-    ("%(__prefix_line)s", "`^%{syslog} `"),
-];
-
 /// Says that a word of others is only a text here.
 fn say_idiom(problems: &mut Problems<'_>, said: &Said<'_>) {
-    let found = IDIOMS.iter().find_map(|(word, way)| Some((said.text.find(word)?, word, way)));
+    let found = PATTERN_IDIOMS.iter().find_map(|(word, way)| Some((said.text.find(word)?, word, way)));
     if let Some((at, word, way)) = found {
         let span = said.place(problems, &(at..at + word.len()));
         let title = format!("`{word}` stands for nothing");

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Problems, SYNTAX, did_you_mean, listed, short};
+use super::idioms;
 use super::keys::main_file::MULTILINE;
 use super::keys::rules::{FLAP, IMAGE, LINES_KEPT, LINK};
 use super::keys::scenario::FORMATS;
@@ -117,7 +118,8 @@ pub(super) fn check(
         } else {
             let title = format!("`{}` is not a key of {what}", short(name));
             let problem = problems.error("unknown-key", span, title, "unknown key");
-            problem.help = did_you_mean(name, known().map(|key| key.name));
+            let slip = || did_you_mean(name, known().map(|key| key.name));
+            problem.help = idioms::way(name, keys).or_else(slip);
             // Of a slip of the pen nobody wants to read all of them.
             if problem.help.is_none() {
                 problem.note = Some(format!("the keys are {}", listed(known().map(|key| key.name))));

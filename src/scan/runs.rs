@@ -120,10 +120,7 @@ pub(super) fn within_lines(all: Vec<OneOf>, rate: &dyn Fn(&[Class]) -> Rate) -> 
         pieces.min_by(|one, other| rate(one).total_cmp(&rate(other))).map(<[Class]>::to_vec)
     };
     let pieces = |runs: OneOf| runs.into_iter().map(piece).collect::<Option<OneOf>>();
-    let mut all: Vec<OneOf> = all.into_iter().filter_map(pieces).collect();
-    let rate = |runs: &OneOf| runs.iter().map(|run| rate(run)).sum::<Rate>();
-    all.sort_by(|one, other| rate(one).total_cmp(&rate(other)));
-    all
+    by_rate(all.into_iter().filter_map(pieces).collect(), rate)
 }
 
 /// What is known of a part of a pattern.
@@ -285,13 +282,20 @@ impl Around<'_> {
 
     /// The rarest requirements. One that an empty run fulfils is none.
     fn rarest(&self, mut all: Vec<OneOf>) -> Vec<OneOf> {
-        let rate = |runs: &OneOf| runs.iter().map(|run| (self.rate)(run)).sum::<Rate>();
         all.retain(|runs| runs.iter().all(|run| !run.is_empty()));
-        all.sort_by(|one, other| rate(one).total_cmp(&rate(other)));
+        let mut all = by_rate(all, self.rate);
         all.dedup();
         all.truncate(MOST_CHOICES);
         all
     }
+}
+
+/// The rarest first. Each is looked at once: that is most of what it takes to load a long pattern.
+fn by_rate(all: Vec<OneOf>, rate: &dyn Fn(&[Class]) -> Rate) -> Vec<OneOf> {
+    let rate = |runs: &OneOf| runs.iter().map(|run| rate(run)).sum::<Rate>();
+    let mut rated: Vec<(Rate, OneOf)> = all.into_iter().map(|runs| (rate(&runs), runs)).collect();
+    rated.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    rated.into_iter().map(|(_, runs)| runs).collect()
 }
 
 /// The first classes of runs that may be too long.
