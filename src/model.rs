@@ -128,6 +128,13 @@ name_type!(
     SinkName
 );
 
+impl SinkName {
+    /// True of a queue of the `[[sink]]` that is called so, configured or not: `am/127.0.0.1:9093` is one of `am`.
+    pub fn is_of(&self, sink: &str) -> bool {
+        self.0.strip_prefix(sink).is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
+    }
+}
+
 /// One file content from its first byte to its end, for one source, unique for the life of a state directory.
 ///
 /// Rotation by rename keeps the id with the content; truncation and replacement make a new one, so

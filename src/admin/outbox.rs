@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Sink, rfc3339};
-use crate::model::{Content, Delivery, Timestamp};
+use crate::model::{Content, Delivery, SinkName, Timestamp};
 
 /// Rows of each kind in one answer, at most; how many more there are is said.
 pub const MOST_ROWS: usize = 1_000;
@@ -126,14 +126,12 @@ impl Which {
     /// True if this one is meant.
     pub fn means(&self, letter: &Delivery) -> bool {
         let named = self.numbers.contains(&letter.seq);
-        self.all || named || self.means_queue(letter.sink.as_str())
+        self.all || named || self.means_queue(&letter.sink)
     }
 
-    /// True if all of that queue are meant: it is named, or the sink whose queue it is, configured or not. `am/10.0.0.1` is
-    /// one of `am`.
-    pub fn means_queue(&self, queue: &str) -> bool {
-        let behind = self.sink.as_deref().and_then(|sink| queue.strip_prefix(sink));
-        behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
+    /// True if all of that queue are meant: it is named, or the sink whose queue it is, configured or not.
+    pub fn means_queue(&self, queue: &SinkName) -> bool {
+        self.sink.as_deref().is_some_and(|sink| queue.is_of(sink))
     }
 }
 
@@ -167,9 +165,15 @@ mod tests {
     #[test]
     fn a_sink_is_named_with_all_of_its_queues() {
         let which = |sink: &str| Which { sink: Some(sink.to_owned()), ..Which::default() };
-        assert!(which("am").means_queue("am") && which("am").means_queue("am/10.0.0.1:9093"));
-        assert!(which("am/10.0.0.1:9093").means_queue("am/10.0.0.1:9093"));
-        assert!(!which("am").means_queue("am-2") && !which("am/10.0.0.1").means_queue("am/10.0.0.1:9093"));
-        assert!(!which("am/10.0.0.1:9093").means_queue("am") && !Which::default().means_queue("am"));
+        let check = |which: Which, queue: &str, expected| {
+            assert_eq!(which.means_queue(&SinkName::new(queue)), expected, "{which:?} {queue}");
+        };
+        check(which("am"), "am", true);
+        check(which("am"), "am/10.0.0.1:9093", true);
+        check(which("am/10.0.0.1:9093"), "am/10.0.0.1:9093", true);
+        check(which("am"), "am-2", false);
+        check(which("am/10.0.0.1"), "am/10.0.0.1:9093", false);
+        check(which("am/10.0.0.1:9093"), "am", false);
+        check(Which::default(), "am", false);
     }
 }

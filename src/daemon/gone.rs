@@ -1,15 +1,13 @@
 //! What is said of sinks that are not configured any more and believe that alerts are open: as long as they can be told
 //! the ends, somebody can still see to it that they are.
 
-use super::Daemon;
-use super::core::{Core, Now};
-use super::view::view;
-use crate::http::View;
+use super::core::Core;
+use crate::model::SinkName;
 use crate::tail::Disk;
 
 /// A sentence for each of them.
 pub(super) fn problems<D: Disk>(core: &Core<D>) -> Vec<String> {
-    let sentence = |(sink, open): (&crate::model::SinkName, usize)| {
+    let sentence = |(sink, open): (&SinkName, usize)| {
         let alerts = if open == 1 { "1 alert is" } else { &format!("{open} alerts are") };
         let rest = match core.is_unreachable(sink) {
             true => format!(
@@ -28,13 +26,4 @@ pub(super) fn problems<D: Disk>(core: &Core<D>) -> Vec<String> {
 /// Says the same in tripline's own log.
 pub(super) fn warn<D: Disk>(core: &Core<D>) {
     problems(core).iter().for_each(|problem| tracing::warn!("{problem}"));
-}
-
-impl Daemon {
-    /// What the admin page and `tripline status` are told of the machine.
-    pub(super) fn view(&self, now: Now) -> View {
-        let mut view = view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
-        view.problems.extend(problems(&self.core));
-        view
-    }
 }

@@ -112,7 +112,7 @@ pub(super) fn forget<D: Disk>(core: &mut Core<D>, which: &Which, now: Now) -> Le
         tracing::info!(letters = letters.done.len(), "dead letters were dropped by hand");
     }
     let queues: Vec<SinkName> =
-        core.queues().map(|(name, _)| name.clone()).filter(|name| which.means_queue(name.as_str())).collect();
+        core.queues().map(|(name, _)| name.clone()).filter(|name| which.means_queue(name)).collect();
     let (mut rows, mut open) = (Vec::new(), 0);
     for queue in &queues {
         let Some(gone) = core.forsake(queue, now) else { continue };

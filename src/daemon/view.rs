@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Reloads;
 use super::core::{Core, Now};
+use super::{Daemon, Reloads, gone};
 use crate::http::{FileView, RuleView, SinkView, SourceView, View};
 use crate::model::{RuleName, SourceName, Status};
 use crate::settings::Settings;
@@ -13,13 +13,16 @@ use crate::untrusted::Untrusted;
 /// Files and problems of one source that are shown: more are a sign of one cause.
 const MOST_WORST: usize = 20;
 
-pub(super) fn view<D: Disk>(
-    core: &Core<D>,
-    settings: &Settings,
-    now: Now,
-    stopping: bool,
-    reloads: &Reloads,
-) -> View {
+impl Daemon {
+    /// What the admin page and `tripline status` are told of the machine.
+    pub(super) fn view(&self, now: Now) -> View {
+        let mut view = view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
+        view.problems.extend(gone::problems(&self.core));
+        view
+    }
+}
+
+fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, reloads: &Reloads) -> View {
     let files = files(core, now);
     let mut problems: Vec<String> = Vec::new();
     if core.store_failed() {

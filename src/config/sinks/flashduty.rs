@@ -63,8 +63,8 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
         peers.push((String::new(), Peer::Flashduty(Flashduty { url, title_rule })));
     }
     if of_changes {
-        let suffix = if of_alerts { "/changes" } else { "" };
-        peers.push((suffix.to_owned(), Peer::FlashdutyChanges(FlashdutyChanges { url: changes.url })));
+        // Also without alerts: with a key for those, it would be another queue, which knows nothing of what was told.
+        peers.push(("/changes".to_owned(), Peer::FlashdutyChanges(FlashdutyChanges { url: changes.url })));
     }
     peers
 }

@@ -191,7 +191,8 @@ impl<D: Disk> Core<D> {
         let open: Vec<Transition> = self.engine.open_alerts().cloned().collect();
         for (of, routes) in members {
             // Those that are gone too: what they knew is known to nobody else if all have changed.
-            let others: Vec<_> = self.queues.keys().filter(|queue| is_of(queue, of)).cloned().collect();
+            let others: Vec<_> =
+                self.queues.keys().filter(|queue| queue.is_of(of.as_str())).cloned().collect();
             for alert in &open {
                 let knows = |queue: &SinkName| self.ledger.told(queue, &alert.key) != Status::Ok;
                 if !others.iter().any(knows) {
@@ -329,10 +330,4 @@ impl<D: Disk> Core<D> {
             self.counts.dead_dropped += 1;
         }
     }
-}
-
-/// True for a queue of that `[[sink]]`, configured or not: `am/127.0.0.1:9093` is one of `am`.
-fn is_of(queue: &SinkName, of: &SinkName) -> bool {
-    let behind = queue.as_str().strip_prefix(of.as_str());
-    behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
 }
