@@ -16,23 +16,26 @@ pub(crate) fn print() {
     let (bare, own) = (program.resident(), program.own());
     drop(program);
 
-    let begin = Instant::now();
-    let mut program = Program::follow(&one, "*/*.log", Hints::Given);
-    program.says("following", FILES);
-    let started = begin.elapsed();
-    rest(Duration::from_secs(15));
-    let (worked, begin) = (program.worked(), Instant::now());
-    rest(SPAN);
-    let share = (program.worked() - worked).as_secs_f64() / begin.elapsed().as_secs_f64();
-    let of_each = |now: u64, bare: u64| now.saturating_sub(bare) / FILES as u64;
-    let (more, own) = (of_each(program.resident(), bare), of_each(program.own(), own));
     println!("{FILES} files that nobody writes, in {DIRS} directories, for {} s", SPAN.as_secs());
-    println!("  all are followed after      {:>8.2} s", started.as_secs_f64());
-    println!("  share of one core           {:>8.3} %", share * 100.0);
-    println!(
-        "  resident memory for a file  {more:>8} bytes more than a process with one file; {own} without mapped files"
-    );
-    println!("  descriptors                 {:>8}", program.descriptors());
+    for start in ["at the first start", "after a restart"] {
+        let begin = Instant::now();
+        let mut program = Program::follow(&one, "*/*.log", Hints::Given);
+        program.says("following", FILES);
+        let started = begin.elapsed();
+        rest(Duration::from_secs(15));
+        let (worked, begin) = (program.worked(), Instant::now());
+        rest(SPAN);
+        let share = (program.worked() - worked).as_secs_f64() / begin.elapsed().as_secs_f64();
+        let of_each = |now: u64, bare: u64| now.saturating_sub(bare) / FILES as u64;
+        let (more, own) = (of_each(program.resident(), bare), of_each(program.own(), own));
+        println!("{start}");
+        println!("  all are followed after      {:>8.2} s", started.as_secs_f64());
+        println!("  share of one core           {:>8.3} %", share * 100.0);
+        println!(
+            "  resident memory for a file  {more:>8} bytes more than a process with one file; {own} without mapped files"
+        );
+        println!("  descriptors                 {:>8}", program.descriptors());
+    }
 }
 
 fn world(files: usize) -> tempfile::TempDir {

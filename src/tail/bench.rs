@@ -66,7 +66,7 @@ impl<D: Disk> Bench<D> {
     }
 
     pub(crate) fn start(&mut self, disk: D) {
-        let mut tail = Tail::new(disk, &self.sources, &self.saved, self.now);
+        let mut tail = Tail::new(disk, &self.sources, &mut self.saved.clone(), self.now);
         tail.handles.quiet = self.quiet;
         self.tail = Some(tail);
     }

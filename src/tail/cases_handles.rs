@@ -44,6 +44,22 @@ fn lines(told: &[String]) -> usize {
 }
 
 #[test]
+fn files_that_were_written_at_first_sight_and_are_quiet_later_give_up_their_handles() {
+    let disk = FakeDisk::new();
+    disk.mkdir(Path::new("/d")).unwrap();
+    let mut bench = Bench::new(vec![source("s", &["/d/*.log"])]);
+    bench.quiet = 8;
+    disk.set_time(bench.now);
+    (0..40).for_each(|number| disk.append(&at(&format!("{number}.log")), b"just now\n").unwrap());
+    bench.start(disk.clone());
+    pass(&mut bench, &disk, 0);
+    let open = |bench: &Bench<FakeDisk>| bench.tail.as_ref().unwrap().schedule.len();
+    assert_eq!(open(&bench), 40, "nobody knows whether they go on");
+    pass(&mut bench, &disk, 60_000);
+    assert!(open(&bench) <= 8, "{}", open(&bench));
+}
+
+#[test]
 fn case_22_what_is_written_at_any_moment_of_giving_up_a_handle_is_told_once() {
     for hints in [true, false] {
         let mut parked = 0;

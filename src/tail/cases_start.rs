@@ -38,7 +38,7 @@ fn many_files_at_first_sight_are_opened_some_at_a_time_and_the_source_is_known_w
         disk.append(Path::new(&format!("/d/{number:02}.log")), b"old\n").unwrap();
     }
     let now = Timestamp::from_secs(1_000_000_000);
-    let mut tail = Tail::new(disk, &[begun(settings::Start::End)], &Saved::default(), now);
+    let mut tail = Tail::new(disk, &[begun(settings::Start::End)], &mut Saved::default(), now);
     let mut parts = Vec::new();
     loop {
         let is_over = tail.look(now, now);

@@ -27,7 +27,9 @@ const KEPT_AT_REST: usize = 3;
 /// What is kept of [`Evidence`] while nobody reads on; whoever does takes it anew.
 #[derive(Debug)]
 pub(super) struct Traces {
-    head: Guard,
+    /// Of as many bytes of the head.
+    head: u64,
+    headed: u16,
     start: [u8; Encoding::MARK],
     started: u8,
     guards: Box<[Guard]>,
@@ -36,7 +38,7 @@ pub(super) struct Traces {
 impl Traces {
     /// As [`Evidence::head`].
     pub(super) fn head(&self) -> Guard {
-        self.head
+        Guard { end: self.headed.into(), len: self.headed, digest: self.head }
     }
 
     /// As [`Evidence::guard_before`].
@@ -53,14 +55,15 @@ impl From<Evidence> for Traces {
         let guards = evidence.guards.iter().skip(evidence.guards.len().saturating_sub(KEPT_AT_REST));
         #[expect(clippy::cast_possible_truncation, reason = "a mark has four bytes at most")]
         let started = started as u8;
-        Traces { head: evidence.head(), start, started, guards: guards.copied().collect() }
+        let Guard { digest: head, len: headed, .. } = evidence.head();
+        Traces { head, headed, start, started, guards: guards.copied().collect() }
     }
 }
 
 impl From<Traces> for Evidence {
     fn from(traces: Traces) -> Evidence {
         Evidence {
-            head: Head::Sealed(traces.head),
+            head: Head::Sealed(traces.head()),
             start: traces.start[..usize::from(traces.started)].to_vec(),
             guards: Vec::from(traces.guards).into(),
             ..Evidence::default()

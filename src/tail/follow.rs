@@ -49,23 +49,32 @@ struct Out {
     tail: TailKind,
 }
 
-/// A [`Progress`] of which nothing is to be done until it grows, but for when its rest came.
+/// A [`Progress`] of which nothing is to be done until it grows, but for [`Behind`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settled {
     pub(crate) position: u64,
     skipping: bool,
-    nuls: u64,
     pub(crate) size: u64,
     pub(crate) modified: Timestamp,
     looked: Timestamp,
     pub(crate) grown: Timestamp,
 }
 
+/// What stands behind the position of one that is settled, of few.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Behind {
+    /// How many NUL bytes.
+    nuls: u64,
+    /// When a rest came that was offered and not consumed, if that is known.
+    rest_came: Option<Timestamp>,
+}
+
 impl Settled {
-    /// As it was; `rest_came`: see [`Progress::rest_came`].
-    pub(crate) fn resumed(self, rest_came: Option<Timestamp>) -> Progress {
-        let Settled { position, skipping, nuls, size, modified, looked, grown } = self;
-        let flushed = Some(size);
+    /// As it was.
+    pub(crate) fn resumed(self, behind: Behind) -> Progress {
+        let Settled { position, skipping, size, modified, looked, grown } = self;
+        let Behind { nuls, rest_came } = behind;
+        let (flushed, nuls) = (Some(size), position + nuls);
         let found = Progress::found(position, skipping, size, modified, looked);
         Progress { nuls, offered: size, lag: Lag::default(), looked, grown, rest_came, flushed, ..found }
     }
@@ -157,14 +166,11 @@ impl Progress {
     }
 
     /// What is worth to be kept of one that is settled.
-    pub(crate) fn settled(&self) -> Settled {
-        let &Progress { position, skipping, nuls, size, modified, looked, grown, .. } = self;
-        Settled { position, skipping, nuls, size, modified, looked, grown }
-    }
-
-    /// When the rest that was offered and not consumed arrived, if there is one and that is known.
-    pub(crate) fn rest_came(&self) -> Option<Timestamp> {
-        self.rest_came.filter(|_| self.position < self.size)
+    pub(crate) fn settled(&self) -> (Settled, Behind) {
+        let &Progress { position, skipping, nuls, size, modified, looked, grown, rest_came, .. } = self;
+        let behind =
+            Behind { nuls: nuls.saturating_sub(position), rest_came: rest_came.filter(|_| position < size) };
+        (Settled { position, skipping, size, modified, looked, grown }, behind)
     }
 
     /// A content of which no byte existed at the look before this one, which was at most [`LIVE_SPAN`] ago.

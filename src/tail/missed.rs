@@ -46,7 +46,7 @@ impl<D: Disk> Tail<D> {
     /// Notes up to when all births are known.
     pub(super) fn reconciled(&mut self) {
         let births = self.files.values().filter_map(|file| file.born);
-        let births = births.chain(self.resting.iter().filter_map(|(_, file)| file.born));
+        let births = births.chain(self.resting.iter().filter_map(|(_, file)| file.born()));
         // Born in what is the future, since the clock was set back: there, nothing can be told by its birth.
         let meanwhile = self.wall.plus(LONGEST_TURN);
         let future = births.filter(|born| *born > meanwhile).max().map(|born| born.plus(BIRTH_TICK * 2));

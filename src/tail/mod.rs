@@ -232,8 +232,9 @@ pub struct Tail<D: Disk> {
 }
 
 impl<D: Disk> Tail<D> {
-    /// Goes on where `saved` ends (its sources, files and next id). Nothing is looked at before [`Tail::look`].
-    pub fn new(disk: D, sources: &[Source], saved: &Saved, now: Timestamp) -> Tail<D> {
+    /// Goes on where `saved` ends (its sources, files and next id), and takes the rows of its files out of it: all of them
+    /// twice would be most of the memory that quiet files ever need. Nothing is looked at before [`Tail::look`].
+    pub fn new(disk: D, sources: &[Source], saved: &mut Saved, now: Timestamp) -> Tail<D> {
         let known: BTreeMap<&SourceName, Timestamp> =
             saved.sources.iter().map(|row| (&row.name, row.first_seen)).collect();
         let watched = |source: &Source| {
@@ -268,12 +269,15 @@ impl<D: Disk> Tail<D> {
             wakes: wake::Wakes::new(now),
             handles: parked::Handles::default(),
         };
-        for row in saved.files.iter().filter(|row| !row.id.is_of_stream()) {
+        for row in saved.files.extract_if(.., |row| !row.id.is_of_stream()) {
             let path = |bytes: &[u8]| -> Arc<Path> { Path::new(OsStr::from_bytes(bytes)).into() };
             let progress = Progress::found(row.offset, row.skipping, row.offset, Timestamp::MIN, now);
-            let mut file = Followed::new(row.source.clone(), path(&row.path), row.locator.clone(), progress);
+            let evidence = Evidence::saved(&row);
+            // Each row brings a name of its own.
+            let source = tail.sources.get_key_value(&row.source).map_or(&row.source, |(name, _)| name);
+            let mut file = Followed::new(source.clone(), path(&row.path), row.locator, progress);
             file.former = row.former.iter().map(|name| path(name)).collect();
-            file.evidence = Evidence::saved(row);
+            file.evidence = evidence;
             tail.next_file = tail.next_file.max(row.id.0.saturating_add(1));
             tail.files.insert(row.id, Box::new(file));
             if !tail.sources.contains_key(&row.source) {
@@ -283,7 +287,11 @@ impl<D: Disk> Tail<D> {
             } else {
                 // Rows come in the order of their ids, so the newest of one inode's contents claims it.
                 tail.reads(row.id);
-                tail.unlinked.extend(Some(row.id).filter(|_| row.offset == 0));
+                if row.offset == 0 {
+                    tail.unlinked.push(row.id);
+                } else {
+                    tail.lay_down(row.id);
+                }
             }
         }
         tail
@@ -523,7 +531,7 @@ impl<D: Disk> Tail<D> {
 
     /// Where a file stands. [`Phase::Ended`] for a file that is not known.
     pub fn phase(&self, id: FileId) -> Phase {
-        let resting = || self.resting.get(id).map(|_| Phase::AtEnd);
+        let resting = || self.resting.get(id).map(resting::Resting::phase);
         self.files.get(&id).map(|file| file.phase()).or_else(resting).unwrap_or(Phase::Ended)
     }
 

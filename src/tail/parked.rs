@@ -40,13 +40,10 @@ impl<D: Disk> Tail<D> {
     /// Makes room for one more handle. False: there is none, until others are read to their ends.
     pub(super) fn has_room(&mut self, now: Timestamp) -> bool {
         let Handles { quiet, most, looked, .. } = self.handles;
-        let (few, open) = (quiet.div_ceil(8), self.schedule.len());
+        let open = self.schedule.len();
         self.handles.looked = looked.min(open);
-        if open >= quiet && open >= self.handles.looked + few {
-            // Some more than need be, so that not every opening has to look for who is quiet.
-            let idle = self.idle(|file| file.is_cold(now));
-            self.park_first(&idle, idle.len().saturating_sub(quiet - few), now);
-            self.handles.looked = self.schedule.len();
+        if open >= self.handles.looked + quiet.div_ceil(8) {
+            self.park_quiet(now);
         }
         if self.schedule.len() >= most {
             let idle = self.idle(|_| true);
@@ -55,6 +52,18 @@ impl<D: Disk> Tail<D> {
         let has_room = self.schedule.len() < most;
         self.handles.short |= !has_room;
         has_room
+    }
+
+    /// Lets only so many files that are quiet keep their handles. A sweep does so too: what was written a moment ago is
+    /// quiet later, though nothing is opened then.
+    pub(super) fn park_quiet(&mut self, now: Timestamp) {
+        let quiet = self.handles.quiet;
+        if self.schedule.len() >= quiet {
+            // Some more than need be, so that not every opening has to look for who is quiet.
+            let idle = self.idle(|file| file.is_cold(now));
+            self.park_first(&idle, idle.len().saturating_sub(quiet - quiet.div_ceil(8)), now);
+            self.handles.looked = self.schedule.len();
+        }
     }
 
     /// Open files that could be parked, those that have been quiet for longest first.

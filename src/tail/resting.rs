@@ -1,4 +1,5 @@
-//! What is kept of a parked file while nothing happens to it: a row of a table, a tenth of what a file is that is open.
+//! What is kept of a parked file while nothing happens to it, and of a saved one until it is looked for: a row of a table,
+//! a tenth of what a file is that is open.
 //!
 //! Rows are looked at where most files are quiet most of the time: by sweeps, and for figures. Whoever has more to do
 //! with such a file rouses it; with the end of the look it rests again.
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use super::disk::Disk;
 use super::evidence::Traces;
-use super::follow::Settled;
+use super::follow::{Behind, Settled};
 use super::wake::Wish;
 use super::{FileStatus, Followed, Phase, Tail, bytes};
 use crate::model::{FileId, SourceName, Timestamp};
@@ -20,19 +21,23 @@ use crate::saved::{Locator, SavedFile};
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: BTreeMap<FileId, Box<Resting>>,
-    /// How many of each source.
+    /// How many of each source are known to be there.
     counts: BTreeMap<SourceName, usize>,
 }
 
 impl Table {
     fn insert(&mut self, id: FileId, row: Resting) {
-        *self.counts.entry(row.source.clone()).or_default() += 1;
+        if row.announced {
+            *self.counts.entry(row.source.clone()).or_default() += 1;
+        }
         self.rows.insert(id, Box::new(row));
     }
 
     fn remove(&mut self, id: FileId) -> Option<Box<Resting>> {
         let row = self.rows.remove(&id)?;
-        if let Entry::Occupied(mut count) = self.counts.entry(row.source.clone()) {
+        if row.announced
+            && let Entry::Occupied(mut count) = self.counts.entry(row.source.clone())
+        {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
@@ -57,25 +62,46 @@ impl Table {
         self.rows.iter_mut().map(|(id, row)| (*id, &mut **row))
     }
 
-    /// How many there are of each source that has any.
+    /// How many are known to be there of each source that has any.
     pub(super) fn counts(&self) -> impl Iterator<Item = (&SourceName, usize)> {
         self.counts.iter().map(|(source, count)| (source, *count))
     }
 }
 
-/// A file without a handle that was read to its end.
+/// A file without a handle that was read to its end, or that is saved and was not looked for yet.
 #[derive(Debug)]
 pub(super) struct Resting {
     pub(super) source: SourceName,
     pub(super) path: Arc<Path>,
     pub(super) locator: Locator,
-    pub(super) born: Option<Timestamp>,
+    born: Birth,
     pub(super) progress: Settled,
     traces: Traces,
     /// What few have.
     more: Option<Box<More>>,
+    /// False of what is only saved.
     announced: bool,
     pub(super) wish: Wish,
+}
+
+/// When a file was born, if that is known, in the room of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Birth(Timestamp);
+
+impl Birth {
+    const UNKNOWN: Birth = Birth(Timestamp(i64::MIN));
+}
+
+impl From<Option<Timestamp>> for Birth {
+    fn from(born: Option<Timestamp>) -> Birth {
+        born.map_or(Birth::UNKNOWN, Birth)
+    }
+}
+
+impl From<Birth> for Option<Timestamp> {
+    fn from(birth: Birth) -> Option<Timestamp> {
+        Some(birth.0).filter(|_| birth != Birth::UNKNOWN)
+    }
 }
 
 /// What there is of a file that was renamed, replaced or linked, or does not end with a line.
@@ -85,7 +111,7 @@ struct More {
     links: u64,
     /// What was read and may go on.
     rest: Box<[u8]>,
-    rest_came: Option<Timestamp>,
+    behind: Behind,
     before: Option<FileId>,
     after: Option<FileId>,
 }
@@ -96,7 +122,7 @@ impl Default for More {
             former: Box::default(),
             links: 1,
             rest: Box::default(),
-            rest_came: None,
+            behind: Behind::default(),
             before: None,
             after: None,
         }
@@ -105,11 +131,12 @@ impl Default for More {
 
 impl Resting {
     fn of<F>(file: Followed<F>) -> Resting {
+        let (progress, behind) = file.progress.settled();
         let more = More {
             former: file.former.into(),
             links: file.links,
             rest: file.rest.into(),
-            rest_came: file.progress.rest_came(),
+            behind,
             before: file.before,
             after: file.after,
         };
@@ -117,8 +144,8 @@ impl Resting {
             source: file.source,
             path: file.path,
             locator: file.locator,
-            born: file.born,
-            progress: file.progress.settled(),
+            born: file.born.into(),
+            progress,
             traces: file.evidence.into(),
             more: Some(more).filter(|more| *more != More::default()).map(Box::new),
             announced: file.announced,
@@ -128,19 +155,24 @@ impl Resting {
 
     fn roused<F>(self) -> Followed<F> {
         let more = self.more.map(|more| *more).unwrap_or_default();
-        let progress = self.progress.resumed(more.rest_came);
+        let progress = self.progress.resumed(more.behind);
         let mut file = Followed::new(self.source, self.path, self.locator, progress);
         file.rest = more.rest.into();
         file.former = more.former.into();
-        file.born = self.born;
+        file.born = self.born.into();
         file.links = more.links;
         file.announced = self.announced;
         file.wish = self.wish;
         file.evidence = self.traces.into();
         file.before = more.before;
         file.after = more.after;
-        file.parked = true;
+        file.parked = self.announced;
         file
+    }
+
+    /// As [`Tail::phase`].
+    pub(super) fn phase(&self) -> Phase {
+        if self.announced { Phase::AtEnd } else { Phase::Unreadable }
     }
 
     /// As [`Tail::save`].
@@ -157,6 +189,10 @@ impl Resting {
             skipping,
             ended: false,
         }
+    }
+
+    pub(super) fn born(&self) -> Option<Timestamp> {
+        self.born.into()
     }
 
     /// Every name it is known to have had.
@@ -176,7 +212,7 @@ impl Resting {
             size: self.progress.size,
             offset: self.progress.position,
             lag: 0,
-            phase: Phase::AtEnd,
+            phase: self.phase(),
             problem: None,
             grown: self.progress.grown,
             unread_since: None,
@@ -214,9 +250,14 @@ impl<D: Disk> Tail<D> {
                 }
                 _ => continue,
             }
-            if let Some(file) = self.files.remove(&id) {
-                self.resting.insert(id, Resting::of(*file));
-            }
+            self.lay_down(id);
+        }
+    }
+
+    /// Its row is all that is kept of it.
+    pub(super) fn lay_down(&mut self, id: FileId) {
+        if let Some(file) = self.files.remove(&id) {
+            self.resting.insert(id, Resting::of(*file));
         }
     }
 }

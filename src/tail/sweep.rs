@@ -54,13 +54,23 @@ pub(super) struct Siblings {
 pub(super) struct Round {
     /// Those that are not done with, the next one last.
     sources: Vec<SourceName>,
-    /// What was seen of that one, and the place of the name from which on nothing was opened yet.
-    begun: Option<(Seen, usize)>,
+    /// That one, if it is begun.
+    begun: Option<Begun>,
     listings: Listings,
     dirs: BTreeSet<PathBuf>,
     linked: bool,
     /// What was held back before it.
     held_back: BTreeMap<(SourceName, Locator), Timestamp>,
+}
+
+/// A source that is being swept.
+#[derive(Debug)]
+struct Begun {
+    seen: Seen,
+    /// Files that are not reconciled yet, the next one last.
+    known: Vec<FileId>,
+    /// The place of the name from which on nothing was opened yet.
+    from: usize,
 }
 
 /// Where a content that lost its name was found.
@@ -92,24 +102,26 @@ impl<D: Disk> Tail<D> {
             let begun = round.begun.take().or_else(|| {
                 let seen = self.survey(&source, &mut round.listings, &mut round.dirs)?;
                 round.linked |= seen.linked;
-                self.settle_known(&source, &seen, &mut round.listings, now);
-                Some((seen, 0))
+                let known = self.unreconciled(&source, &seen, now);
+                Some(Begun { seen, known, from: 0 })
             });
-            if let Some((mut seen, from)) = begun {
-                let left = self.open_new(&source, &mut seen, from, &mut round, now);
-                if let Some(left) = left {
-                    round.begun = Some((seen, left));
+            if let Some(mut begun) = begun {
+                let is_done = self.settle_known(&mut begun, &mut round.listings, now)
+                    && self.open_new(&source, &mut begun, &mut round, now);
+                if !is_done {
+                    round.begun = Some(begun);
                     self.round = Some(round);
                     return false;
                 }
-                self.came_back(&source, &seen.names);
-                self.tell_faults(&source, seen, now);
+                self.came_back(&source, &begun.seen.names);
+                self.tell_faults(&source, begun.seen, now);
                 self.seen_at_first(source);
             }
             round.sources.pop();
         }
         self.link();
         self.release_deleted(now);
+        self.park_quiet(now);
         let watched = self.disk.watch(&round.dirs);
         self.names_are_hinted(watched, now);
         self.swept = Some(now);
@@ -207,17 +219,26 @@ impl<D: Disk> Tail<D> {
         }
     }
 
-    fn settle_known(&mut self, source: &SourceName, seen: &Seen, listings: &mut Listings, now: Timestamp) {
-        self.rouse_changed(source, seen, now);
+    /// The files of a source that are to be reconciled with what was seen, the next one last: all but those that rest and
+    /// are as they were.
+    fn unreconciled(&mut self, source: &SourceName, seen: &Seen, now: Timestamp) -> Vec<FileId> {
+        let mut ids = self.changed_at_rest(source, seen, now);
+        let others = self.files.iter().filter(|(_, file)| !file.ended && file.source == *source);
+        ids.extend(others.map(|(id, _)| *id));
         // From the newest on: of several contents of one inode only the newest can still be there.
-        let ids: Vec<FileId> = self
-            .files
-            .iter()
-            .rev()
-            .filter(|(_, file)| !file.ended && file.source == *source)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
+        ids.sort_unstable();
+        ids
+    }
+
+    /// False: at first sight of many files some are left.
+    fn settle_known(&mut self, begun: &mut Begun, listings: &mut Listings, now: Timestamp) -> bool {
+        let mut left = if self.swept.is_none() { self.at_once() } else { u64::MAX };
+        let Begun { seen, known, .. } = begun;
+        while let Some(id) = known.pop_if(|_| left > 0) {
+            left -= 1;
+            // At once, so that the first sweep after a start holds few of them whole.
+            self.rest();
+            self.rouse(id);
             let Some(file) = self.files.get_mut(&id).filter(|file| !file.leftover) else { continue };
             // What was compressed has another inode, and its own may be somebody else's by now.
             let first = seen.names.of(&file.locator).next().filter(|_| !file.packed);
@@ -240,10 +261,16 @@ impl<D: Disk> Tail<D> {
                 self.settle_lost(id, place, seen, listings, now);
             }
         }
+        known.is_empty()
     }
 
-    /// Rouses those at rest that are not as they were.
-    fn rouse_changed(&mut self, source: &SourceName, seen: &Seen, now: Timestamp) {
+    /// How many files are reconciled or opened in one part of a sweep at first sight.
+    fn at_once(&self) -> u64 {
+        AT_FIRST.max(u64::from(self.many()) / 4)
+    }
+
+    /// Those at rest that are not as they were.
+    fn changed_at_rest(&mut self, source: &SourceName, seen: &Seen, now: Timestamp) -> Vec<FileId> {
         let mut changed = Vec::new();
         for (id, file) in self.resting.iter_mut().filter(|(_, file)| file.source == *source) {
             let is_same = |name: &Name| !file.progress.differs(name.size, name.modified);
@@ -255,9 +282,7 @@ impl<D: Disk> Tail<D> {
                 changed.push(id);
             }
         }
-        for id in changed {
-            self.rouse(id);
-        }
+        changed
     }
 
     /// An open file, and the name it was seen under.
@@ -513,26 +538,27 @@ impl<D: Disk> Tail<D> {
         self.settle(id, now);
     }
 
-    /// Opens what is new of the names from that place on, and says where it stopped. At first sight of many files what is
-    /// told and saved of them all at once would take more memory than they do.
+    /// Opens what is new. False: at first sight of many files some names are left, since what is told and saved of them
+    /// all at once would take more memory than they do.
     fn open_new(
         &mut self,
         source: &SourceName,
-        seen: &mut Seen,
-        from: usize,
+        begun: &mut Begun,
         round: &mut Round,
         now: Timestamp,
-    ) -> Option<usize> {
+    ) -> bool {
         let Round { listings, held_back, .. } = round;
+        let Begun { seen, from, .. } = begun;
         let fresh = self.sources.get(source).is_some_and(|watched| watched.fresh);
-        let most = self.next_file + AT_FIRST.max(u64::from(self.many()) / 4);
+        let most = self.next_file + self.at_once();
         let mut named: Option<Named> = None;
-        for (place, Name { path, locator, .. }) in seen.names.iter().enumerate().skip(from) {
+        for (place, Name { path, locator, .. }) in seen.names.iter().enumerate().skip(*from) {
             if self.reader(source, locator).is_some() {
                 continue;
             }
             if fresh && self.next_file >= most {
-                return Some(place);
+                *from = place;
+                return false;
             }
             let known = self.path_faults.get(&(source.clone(), path.clone()));
             if let Some(known) = known.filter(|known| known.backoff.at > now) {
@@ -560,7 +586,7 @@ impl<D: Disk> Tail<D> {
                 _ => {}
             }
         }
-        None
+        true
     }
 
     fn open_one(

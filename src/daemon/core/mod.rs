@@ -209,14 +209,15 @@ pub struct Setup<D: Disk> {
 impl<D: Disk> Core<D> {
     /// The machine as it stood at its last commit.
     pub fn new(setup: Setup<D>, now: Now) -> Core<D> {
-        let Setup { disk, store, saved, settings, mut ruleset, scope, every, cores, seed, set_aside } = setup;
+        let Setup { disk, store, mut saved, settings, mut ruleset, scope, every, cores, seed, set_aside } =
+            setup;
         if every {
             ruleset.see_instead(&names(&settings.sources));
         }
         let ruleset = Arc::new(ruleset);
         let timings = timings(&settings.sources);
         let engine = Engine::new(ruleset, scope.clone(), timings, &saved, now.time);
-        let tail = Tail::new(disk, &settings.sources, &saved, now.time);
+        let tail = Tail::new(disk, &settings.sources, &mut saved, now.time);
         let ledger = Ledger::new(&saved);
         let durable_seq = saved.next_seq;
         let named = |notice: &Notice| ((notice.sink.clone(), notice.about.clone()), notice.clone());
