@@ -120,8 +120,15 @@ pub(super) fn within_lines(all: Vec<OneOf>, rate: &dyn Fn(&[Class]) -> Rate) -> 
         pieces.min_by(|one, other| rate(one).total_cmp(&rate(other))).map(<[Class]>::to_vec)
     };
     let pieces = |runs: OneOf| runs.into_iter().map(piece).collect::<Option<OneOf>>();
-    by_rate(all.into_iter().filter_map(pieces).collect(), rate)
+    let mut all: Vec<OneOf> = all.into_iter().filter_map(pieces).collect();
+    // Rates are no less than 0, so their bits are in their order.
+    all.sort_by_cached_key(|runs| rate_of(runs, rate).to_bits());
+    all
 }
+
+/// A requirement, and how often one of its runs is found: to look at each once is most of what loading a long pattern
+/// takes.
+type Rated = (Rate, OneOf);
 
 /// What is known of a part of a pattern.
 #[derive(Clone, Debug)]
@@ -129,7 +136,7 @@ enum Part {
     /// It matches one of these and nothing else.
     Exact(OneOf),
     /// It begins with one of `head`, ends with one of `tail`, and holds one of each of `inside`.
-    Loose { head: OneOf, tail: OneOf, inside: Vec<OneOf> },
+    Loose { head: OneOf, tail: OneOf, inside: Vec<Rated> },
 }
 
 /// A part of which nothing is known.
@@ -162,9 +169,10 @@ impl Around<'_> {
         if run.len() <= LONGEST {
             return Part::Exact(vec![run]);
         }
-        let inside = run.chunks_exact(LONGEST).map(|run| vec![run.to_vec()]).collect();
+        let inside = run.chunks_exact(LONGEST).map(|run| vec![run.to_vec()]);
+        let inside = self.rarest(Vec::new(), inside);
         let (head, tail) = (run[..LONGEST].to_vec(), run[run.len() - LONGEST..].to_vec());
-        Part::Loose { head: vec![head], tail: vec![tail], inside: self.rarest(inside) }
+        Part::Loose { head: vec![head], tail: vec![tail], inside }
     }
 
     fn repetition(&self, repetition: &Repetition) -> Part {
@@ -194,7 +202,8 @@ impl Around<'_> {
         // More of the same may follow, so it is known where it begins and where it ends, and no longer as a whole.
         match all {
             Part::Exact(runs) => {
-                Part::Loose { head: runs.clone(), tail: runs.clone(), inside: self.rarest(vec![runs]) }
+                let inside = self.rarest(Vec::new(), [runs.clone()]);
+                Part::Loose { head: runs.clone(), tail: runs, inside }
             }
             loose @ Part::Loose { .. } => loose,
         }
@@ -206,41 +215,32 @@ impl Around<'_> {
             (Exact(a), Exact(b)) => match crossed(&a, &b) {
                 Some(runs) if runs.iter().all(|run| run.len() <= LONGEST) => Exact(runs),
                 Some(runs) => {
-                    Loose { head: head_of(&runs), tail: tail_of(&runs), inside: self.rarest(vec![a, b]) }
+                    let inside = self.rarest(Vec::new(), [a, b]);
+                    Loose { head: head_of(&runs), tail: tail_of(&runs), inside }
                 }
-                None => Loose { inside: self.rarest(vec![a.clone(), b.clone()]), head: a, tail: b },
+                None => {
+                    let inside = self.rarest(Vec::new(), [a.clone(), b.clone()]);
+                    Loose { inside, head: a, tail: b }
+                }
             },
-            (Exact(a), Loose { head, tail, mut inside }) => {
+            (Exact(a), Loose { head, tail, inside }) => {
                 let crossed = crossed(&a, &head).map(|runs| head_of(&runs));
-                let head = match crossed {
-                    Some(runs) => runs,
-                    None => {
-                        inside.push(head);
-                        a
-                    }
-                };
-                inside.push(head.clone());
-                Loose { head, tail, inside: self.rarest(inside) }
+                let (head, apart) = crossed.map_or((a, Some(head)), |runs| (runs, None));
+                let inside = self.rarest(inside, apart.into_iter().chain([head.clone()]));
+                Loose { head, tail, inside }
             }
-            (Loose { head, tail, mut inside }, Exact(b)) => {
+            (Loose { head, tail, inside }, Exact(b)) => {
                 let crossed = crossed(&tail, &b).map(|runs| tail_of(&runs));
-                let tail = match crossed {
-                    Some(runs) => runs,
-                    None => {
-                        inside.push(tail);
-                        b
-                    }
-                };
-                inside.push(tail.clone());
-                Loose { head, tail, inside: self.rarest(inside) }
+                let (tail, apart) = crossed.map_or((b, Some(tail)), |runs| (runs, None));
+                let inside = self.rarest(inside, apart.into_iter().chain([tail.clone()]));
+                Loose { head, tail, inside }
             }
             (Loose { head, tail: end, inside: first }, Loose { head: begin, tail, inside: second }) => {
-                let mut inside = [first, second].concat();
-                match crossed(&end, &begin) {
-                    Some(runs) => inside.push(head_of(&runs)),
-                    None => inside.extend([end, begin]),
-                }
-                Loose { head, tail, inside: self.rarest(inside) }
+                let between = match crossed(&end, &begin) {
+                    Some(runs) => vec![head_of(&runs)],
+                    None => vec![end, begin],
+                };
+                Loose { head, tail, inside: self.rarest([first, second].concat(), between) }
             }
         }
     }
@@ -267,35 +267,31 @@ impl Around<'_> {
         let rarest: Option<Vec<OneOf>> =
             parts.into_iter().map(|part| self.all_of(part).into_iter().next()).collect();
         let inside = rarest.map(|all| all.concat()).filter(|all| all.len() <= MOST_ALTERNATIVES);
-        Part::Loose { head, tail, inside: self.rarest(inside.into_iter().collect()) }
+        Part::Loose { head, tail, inside: self.rarest(Vec::new(), inside) }
     }
 
     fn all_of(&self, part: Part) -> Vec<OneOf> {
-        match part {
-            Part::Exact(runs) => self.rarest(vec![runs]),
-            Part::Loose { head, tail, mut inside } => {
-                inside.extend([head, tail]);
-                self.rarest(inside)
-            }
-        }
+        let all = match part {
+            Part::Exact(runs) => self.rarest(Vec::new(), [runs]),
+            Part::Loose { head, tail, inside } => self.rarest(inside, [head, tail]),
+        };
+        all.into_iter().map(|(_, runs)| runs).collect()
     }
 
-    /// The rarest requirements. One that an empty run fulfils is none.
-    fn rarest(&self, mut all: Vec<OneOf>) -> Vec<OneOf> {
-        all.retain(|runs| runs.iter().all(|run| !run.is_empty()));
-        let mut all = by_rate(all, self.rate);
-        all.dedup();
+    /// The rarest requirements of those that are known and these. One that an empty run fulfils is none.
+    fn rarest(&self, known: Vec<Rated>, others: impl IntoIterator<Item = OneOf>) -> Vec<Rated> {
+        let requires = |runs: &OneOf| runs.iter().all(|run| !run.is_empty());
+        let others = others.into_iter().filter(requires).map(|runs| (rate_of(&runs, self.rate), runs));
+        let mut all: Vec<Rated> = known.into_iter().chain(others).collect();
+        all.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        all.dedup_by(|(_, one), (_, other)| one == other);
         all.truncate(MOST_CHOICES);
         all
     }
 }
 
-/// The rarest first. Each is looked at once: that is most of what it takes to load a long pattern.
-fn by_rate(all: Vec<OneOf>, rate: &dyn Fn(&[Class]) -> Rate) -> Vec<OneOf> {
-    let rate = |runs: &OneOf| runs.iter().map(|run| rate(run)).sum::<Rate>();
-    let mut rated: Vec<(Rate, OneOf)> = all.into_iter().map(|runs| (rate(&runs), runs)).collect();
-    rated.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    rated.into_iter().map(|(_, runs)| runs).collect()
+fn rate_of(runs: &OneOf, rate: &dyn Fn(&[Class]) -> Rate) -> Rate {
+    runs.iter().map(|run| rate(run)).sum()
 }
 
 /// The first classes of runs that may be too long.
