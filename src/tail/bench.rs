@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk::{Disk, Kind};
+use super::fake::FakeDisk;
 use super::{Loss, Note, REMEMBER, Tail, TailKind, Turn};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Saved;
@@ -46,6 +47,15 @@ pub(crate) struct Bench<D: Disk> {
     pub(crate) quiet: usize,
     pub(crate) told: Vec<String>,
     remembered: Vec<(Timestamp, FileId)>,
+}
+
+impl Bench<FakeDisk> {
+    /// A round so many milliseconds later, by the clock of the disk too.
+    pub(crate) fn pass(&mut self, disk: &FakeDisk, ms: i64) {
+        self.now = Timestamp(self.now.0 + ms * 1000);
+        disk.set_time(self.now);
+        self.round();
+    }
 }
 
 impl<D: Disk> Bench<D> {

@@ -7,7 +7,6 @@ use rustix::io::Errno;
 use super::bench::{Bench, source};
 use super::fake::{Call, FakeDisk};
 use super::Phase;
-use crate::model::Timestamp;
 
 fn at(name: &str) -> PathBuf {
     Path::new("/d").join(name)
@@ -21,16 +20,10 @@ fn world(files: usize, handles: usize) -> (FakeDisk, Bench<FakeDisk>) {
     let mut bench = Bench::new(vec![source("s", &["/d/*.log"])]);
     bench.start(disk.clone());
     bench.tail.as_mut().unwrap().limit_handles(handles);
-    pass(&mut bench, &disk, 0);
-    pass(&mut bench, &disk, 60_000);
+    bench.pass(&disk, 0);
+    bench.pass(&disk, 60_000);
     bench.told.clear();
     (disk, bench)
-}
-
-fn pass(bench: &mut Bench<FakeDisk>, disk: &FakeDisk, ms: i64) {
-    bench.now = Timestamp(bench.now.0 + ms * 1000);
-    disk.set_time(bench.now);
-    bench.round();
 }
 
 /// How many lines were told, each once.
@@ -52,10 +45,10 @@ fn files_that_were_written_at_first_sight_and_are_quiet_later_give_up_their_hand
     disk.set_time(bench.now);
     (0..40).for_each(|number| disk.append(&at(&format!("{number}.log")), b"just now\n").unwrap());
     bench.start(disk.clone());
-    pass(&mut bench, &disk, 0);
+    bench.pass(&disk, 0);
     let open = |bench: &Bench<FakeDisk>| bench.tail.as_ref().unwrap().schedule.len();
     assert_eq!(open(&bench), 40, "nobody knows whether they go on");
-    pass(&mut bench, &disk, 60_000);
+    bench.pass(&disk, 60_000);
     assert!(open(&bench) <= 8, "{}", open(&bench));
 }
 
@@ -69,16 +62,32 @@ fn case_22_what_is_written_at_any_moment_of_giving_up_a_handle_is_told_once() {
             disk.append(&at("new.log"), b"").unwrap();
             disk.defer(calls);
             disk.append(&at("0.log"), b"late\n").unwrap();
-            pass(&mut bench, &disk, 1000);
+            bench.pass(&disk, 1000);
             parked += usize::from(bench.tail.as_ref().unwrap().resting.len() > 0);
             disk.catch_up();
-            pass(&mut bench, &disk, 250);
-            pass(&mut bench, &disk, 1000);
+            bench.pass(&disk, 250);
+            bench.pass(&disk, 1000);
             assert_eq!(lines(&bench.told), 1, "{hints} {calls}: {:?}", bench.told);
             assert!(disk.open_files() <= 2);
         }
         assert!(parked > 30, "{parked}");
     }
+}
+
+#[test]
+fn case_22_what_is_written_to_a_file_without_a_handle_right_before_it_is_deleted_is_told_to_be_lost() {
+    let (disk, mut bench) = world(40, 8);
+    for number in 0..40 {
+        let name = at(&format!("{number}.log"));
+        disk.append(&name, format!("last words of {number}\n").as_bytes()).unwrap();
+        disk.unlink(&name).unwrap();
+    }
+    (0..4).for_each(|_| bench.pass(&disk, 1000));
+    let lost = bench.told.iter().filter(|told| told.starts_with("lost")).count();
+    bench.told.retain(|told| told.contains("last words"));
+    let read = lines(&bench.told);
+    assert!((1..=8).contains(&read), "{:?}", bench.told);
+    assert_eq!(lost, 40 - read);
 }
 
 #[test]
@@ -89,7 +98,7 @@ fn case_23_many_times_as_many_files_as_handles_are_all_read_soon_after_they_are_
             disk.append(&at(&format!("{number}.log")), format!("{turn} {number}\n").as_bytes()).unwrap();
         }
         for _ in 0..30 {
-            pass(&mut bench, &disk, 100);
+            bench.pass(&disk, 100);
             assert!(disk.open_files() <= 30);
         }
         assert_eq!(lines(&bench.told), 600 * (turn + 1));
@@ -107,7 +116,7 @@ fn case_23_files_that_are_unread_at_first_sight_wait_for_their_turn_and_begin_wh
     bench.start(disk.clone());
     bench.tail.as_mut().unwrap().limit_handles(16);
     for _ in 0..30 {
-        pass(&mut bench, &disk, 100);
+        bench.pass(&disk, 100);
         assert!(disk.open_files() <= 16);
     }
     assert_eq!(lines(&bench.told), 200);
@@ -124,11 +133,11 @@ fn case_49_handles_that_others_have_taken_delay_and_lose_nothing() {
         for number in 0..50 {
             disk.append(&at(&format!("{}.log", number * 10)), format!("{turn} {number}\n").as_bytes()).unwrap();
         }
-        pass(&mut bench, &disk, 500);
+        bench.pass(&disk, 500);
     }
     disk.limit_open(usize::MAX);
     for _ in 0..50 {
-        pass(&mut bench, &disk, 1000);
+        bench.pass(&disk, 1000);
     }
     assert_eq!(lines(&bench.told), 20 * 50);
     assert!(disk.open_files() <= 32);
@@ -140,14 +149,14 @@ fn case_49_handles_that_others_have_taken_delay_and_lose_nothing() {
 fn case_53_quiet_files_have_few_handles_and_are_left_alone() {
     let (disk, mut bench) = world(800, usize::MAX);
     assert!(disk.open_files() <= 512);
-    pass(&mut bench, &disk, 60_000);
+    bench.pass(&disk, 60_000);
     // A turn of all that is due in a second, whatever that is.
     let begin = bench.now;
     let mut turns = 0;
     while bench.now.since(begin).as_secs() < 20 {
         let wake = bench.tail.as_ref().unwrap().next_wake();
         let ms = i64::try_from(wake.since(bench.now).as_millis()).unwrap();
-        pass(&mut bench, &disk, ms.max(1));
+        bench.pass(&disk, ms.max(1));
         turns += 1;
     }
     assert!(turns <= 2 * 20 + 2, "{turns}");
@@ -162,8 +171,8 @@ fn a_file_without_a_handle_is_found_again_under_any_name_of_its_directory() {
     disk.rename(&at("0.log"), &at("0.1")).unwrap();
     disk.append(&at("0.log"), b"next\n").unwrap();
     disk.append(&at("0.1"), b"late\n").unwrap();
-    pass(&mut bench, &disk, 20);
-    pass(&mut bench, &disk, 1000);
+    bench.pass(&disk, 20);
+    bench.pass(&disk, 1000);
     assert_eq!(bench.told, ["name 1 0.1", "open 21 0.log at 0", "1:late", "21:next"]);
 }
 
@@ -176,7 +185,7 @@ fn a_quiet_file_without_a_handle_that_is_deleted_is_no_loss_and_one_that_was_wri
         }
         disk.unlink(&at("0.log")).unwrap();
         for _ in 0..8 {
-            pass(&mut bench, &disk, 100);
+            bench.pass(&disk, 100);
         }
         assert_eq!(bench.told, told);
     }
@@ -187,10 +196,10 @@ fn a_file_that_can_not_be_opened_when_it_is_written_is_told_and_read_later() {
     let (disk, mut bench) = world(20, 8);
     disk.fail(Call::Open, Some(&at("0.log")), Errno::ACCESS.raw_os_error());
     disk.append(&at("0.log"), b"late\n").unwrap();
-    pass(&mut bench, &disk, 20);
+    bench.pass(&disk, 20);
     assert_eq!(bench.told, ["blind 1 0.log: Permission denied"]);
     disk.heal();
-    pass(&mut bench, &disk, 1000);
+    bench.pass(&disk, 1000);
     assert_eq!(bench.told[1..], ["sees 1 0.log", "1:late"]);
 }
 
@@ -199,7 +208,7 @@ fn another_content_in_the_place_of_one_without_a_handle_is_read_from_its_beginni
     let (disk, mut bench) = world(20, 8);
     disk.truncate(&at("0.log"), 0).unwrap();
     disk.append(&at("0.log"), b"new\nlonger\n").unwrap();
-    pass(&mut bench, &disk, 20);
+    bench.pass(&disk, 20);
     assert_eq!(bench.told, ["cut 1 to 21 lost 0", "end 1", "open 21 0.log at 0", "21:new", "21:longer"]);
 }
 
@@ -218,7 +227,7 @@ fn case_23_files_that_end_in_half_a_line_or_in_a_record_that_may_go_on_keep_no_h
         bench.start(disk.clone());
         bench.tail.as_mut().unwrap().limit_handles(8);
         for _ in 0..60 {
-            pass(&mut bench, &disk, 1000);
+            bench.pass(&disk, 1000);
             assert!(disk.open_files() <= 8);
         }
         let tail = bench.tail.as_ref().unwrap();
@@ -228,7 +237,7 @@ fn case_23_files_that_end_in_half_a_line_or_in_a_record_that_may_go_on_keep_no_h
             disk.append(&at(&format!("{number}.log")), b" more\nlast\n").unwrap();
         }
         for _ in 0..60 {
-            pass(&mut bench, &disk, 1000);
+            bench.pass(&disk, 1000);
         }
         for number in 0..40 {
             let whole = format!(":{number} half more");

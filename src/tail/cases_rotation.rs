@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::bench::{Bench, source};
 use super::fake::FakeDisk;
-use crate::model::Timestamp;
 
 fn at(name: &str) -> PathBuf {
     Path::new("/d").join(name)
@@ -20,15 +19,9 @@ fn world() -> (FakeDisk, Bench<FakeDisk>) {
     bench.start(disk.clone());
     bench.round();
     disk.append(&at("a.log"), b"").unwrap();
-    pass(&mut bench, &disk, 1000);
+    bench.pass(&disk, 1000);
     bench.told.clear();
     (disk, bench)
-}
-
-fn pass(bench: &mut Bench<FakeDisk>, disk: &FakeDisk, ms: i64) {
-    bench.now = Timestamp(bench.now.0 + ms * 1000);
-    disk.set_time(bench.now);
-    bench.round();
 }
 
 #[test]
@@ -45,8 +38,8 @@ fn case_30_what_goes_through_a_name_soon_after_another_file_was_born_in_the_midd
             disk.rename(&at("a.log"), &at(name)).unwrap();
             disk.append(&at("a.log"), line).unwrap();
         }
-        pass(&mut bench, &disk, 1000);
-        pass(&mut bench, &disk, 1000);
+        bench.pass(&disk, 1000);
+        bench.pass(&disk, 1000);
         let mut lines: Vec<&str> = bench.told.iter().filter_map(|told| Some(told.split_once(':')?.1)).collect();
         lines.sort_unstable();
         assert_eq!(lines, ["1", "2", "3"], "{ms} ms later: {:?}", bench.told);
@@ -63,18 +56,18 @@ fn case_27_the_copy_of_a_file_of_which_nothing_was_read_yet_is_not_read_too() {
         bench.start(disk.clone());
         bench.round();
         disk.append(&at("a.log"), b"").unwrap();
-        pass(&mut bench, &disk, 1000);
+        bench.pass(&disk, 1000);
         disk.append(&at("a.log"), b"1\n2\n").unwrap();
         disk.append(&at("a.log.1"), b"1\n2\n").unwrap();
         if cut_after == 0 {
             disk.truncate(&at("a.log"), 0).unwrap();
         }
-        pass(&mut bench, &disk, 20);
-        pass(&mut bench, &disk, 300);
+        bench.pass(&disk, 20);
+        bench.pass(&disk, 300);
         disk.truncate(&at("a.log"), 0).unwrap();
         disk.append(&at("a.log"), b"3\n").unwrap();
         for _ in 0..30 {
-            pass(&mut bench, &disk, 100);
+            bench.pass(&disk, 100);
         }
         let mut lines: Vec<&str> = bench.told.iter().filter_map(|told| Some(told.split_once(':')?.1)).collect();
         lines.sort_unstable();
@@ -93,11 +86,11 @@ fn what_is_not_the_copy_of_a_file_without_a_handle_is_not_held_back() {
     bench.tail.as_mut().unwrap().limit_handles(2);
     for name in ["a.log", "b.log", "c.log", "d.log"] {
         disk.append(&at(name), format!("{name} begins\n").as_bytes()).unwrap();
-        pass(&mut bench, &disk, 5000);
+        bench.pass(&disk, 5000);
     }
     assert!(bench.tail.as_ref().unwrap().resting.get(crate::model::FileId(1)).is_some());
     disk.append(&at("a.log.1"), b"other\n").unwrap();
-    pass(&mut bench, &disk, 100);
+    bench.pass(&disk, 100);
     assert!(bench.told.iter().any(|told| told.ends_with(":other")), "{:?}", bench.told);
 }
 
@@ -106,10 +99,10 @@ fn case_6_and_30_what_came_and_was_cut_away_between_two_looks_is_counted_as_a_cu
     let (disk, mut bench) = world();
     disk.append(&at("a.log"), b"never seen\n").unwrap();
     disk.truncate(&at("a.log"), 0).unwrap();
-    pass(&mut bench, &disk, 5000);
+    bench.pass(&disk, 5000);
     disk.append(&at("a.log"), b"1\n").unwrap();
-    pass(&mut bench, &disk, 5000);
-    pass(&mut bench, &disk, 5000);
+    bench.pass(&disk, 5000);
+    bench.pass(&disk, 5000);
     assert_eq!(bench.told, ["short 1 lost 0", "1:1"]);
 }
 
@@ -125,7 +118,7 @@ fn names_and_contents_that_change_all_the_time_do_not_cost_a_sweep_at_each_look(
             _ => disk.truncate(&at("a.log"), 0).unwrap(),
         }
         disk.append(&at("a.log"), format!("{number}\n").as_bytes()).unwrap();
-        pass(&mut bench, &disk, 1);
+        bench.pass(&disk, 1);
         sweeps.extend(bench.tail.as_ref().unwrap().swept);
     }
     sweeps.dedup();
@@ -139,14 +132,14 @@ fn files_that_are_held_for_what_they_may_still_say_take_no_handle_from_quiet_one
     for number in 0..40 {
         let name = at(&format!("{number}.log"));
         disk.append(&name, b"1\n").unwrap();
-        pass(&mut bench, &disk, 500);
+        bench.pass(&disk, 500);
         disk.unlink(&name).unwrap();
-        pass(&mut bench, &disk, 100);
+        bench.pass(&disk, 100);
     }
     assert!(disk.open_files() > 16, "{}", disk.open_files());
     disk.append(&at("a.log"), b"last\n").unwrap();
     disk.unlink(&at("a.log")).unwrap();
     bench.told.clear();
-    pass(&mut bench, &disk, 100);
+    bench.pass(&disk, 100);
     assert!(bench.told.iter().any(|told| told == "1:last"), "{:?}", bench.told);
 }

@@ -9,7 +9,7 @@ use super::bench::{Bench, source};
 use super::cases::Step::*;
 use super::cases::check_source;
 use super::fake::{Call, FakeDisk};
-use crate::model::{FileId, Timestamp};
+use crate::model::FileId;
 
 const LOGS: &[&str] = &["/d/*.log"];
 const HOUR: i64 = 3_600_000;
@@ -20,16 +20,10 @@ fn quiet() -> (FakeDisk, Bench<FakeDisk>) {
     disk.append(Path::new("/d/a.log"), b"old\n").unwrap();
     let mut bench = Bench::new(vec![source("s", LOGS)]);
     bench.start(disk.clone());
-    pass(&mut bench, &disk, 0);
-    pass(&mut bench, &disk, HOUR);
-    pass(&mut bench, &disk, 1000);
+    bench.pass(&disk, 0);
+    bench.pass(&disk, HOUR);
+    bench.pass(&disk, 1000);
     (disk, bench)
-}
-
-fn pass(bench: &mut Bench<FakeDisk>, disk: &FakeDisk, ms: i64) {
-    bench.now = Timestamp(bench.now.0 + ms * 1000);
-    disk.set_time(bench.now);
-    bench.round();
 }
 
 #[test]
@@ -38,13 +32,13 @@ fn a_quiet_file_is_left_alone_until_its_hint_comes_and_a_busy_one_is_glanced_at(
     // What is due first is the sweep; the file is looked at no sooner than in five seconds.
     disk.fail(Call::Stat, None, Errno::IO.raw_os_error());
     for _ in 0..3 {
-        pass(&mut bench, &disk, 1000);
+        bench.pass(&disk, 1000);
     }
     disk.heal();
     let tail = bench.tail.as_mut().unwrap();
     assert_eq!((tail.glances(), tail.glance(bench.now)), (None, false));
     disk.append(Path::new("/d/a.log"), b"one\n").unwrap();
-    pass(&mut bench, &disk, 1);
+    bench.pass(&disk, 1);
     assert_eq!(bench.told, ["open 1 a.log at 4", "1:one"]);
 
     let mut tail = bench.tail.take().unwrap();
@@ -115,14 +109,14 @@ fn case_50_where_nothing_is_hinted_growth_is_seen_within_250_ms() {
     let (disk, mut bench) = quiet();
     disk.keep_hints(false);
     bench.start(disk.clone());
-    pass(&mut bench, &disk, HOUR);
+    bench.pass(&disk, HOUR);
     for _ in 0..50 {
         let wake = bench.tail.as_ref().unwrap().next_wake();
         assert!(wake.since(bench.now) <= Duration::from_millis(250));
-        pass(&mut bench, &disk, 250);
+        bench.pass(&disk, 250);
     }
     disk.append(Path::new("/d/a.log"), b"one\n").unwrap();
-    pass(&mut bench, &disk, 250);
+    bench.pass(&disk, 250);
     assert_eq!(bench.told.last().unwrap(), "1:one");
 }
 

@@ -14,7 +14,7 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::disk::{Disk, Facts, Fault, Kind};
 use super::reach::{Reach, shared};
-use super::sweep::Siblings;
+use super::siblings::Siblings;
 use crate::model::SourceName;
 use crate::settings::Source;
 

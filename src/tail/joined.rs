@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::copies::originals;
 use super::disk::Disk;
 use super::evidence::{NEAR, ReadAt, fetch};
 use super::missed::is_rotation_of;
-use super::{Followed, Tail, Watched, originals};
+use super::{Followed, Tail, Watched};
 use crate::model::{Encoding, FileId, Position, SourceName, Timestamp};
 
 impl<D: Disk> Tail<D> {

@@ -11,13 +11,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::copies::{Copy, originals};
 use super::disk::{Disk, Kind, is_absent, is_crowded};
 use super::evidence::Evidence;
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
 use super::seen::{FileNames, Named};
-use super::sweep::Copy;
-use super::{Followed, Tail, originals};
+use super::{Followed, Tail};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::Locator;
 

@@ -5,18 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::continued::is_packed;
+use super::copies::Copy;
 use super::disk::{Disk, Facts, Fault, Kind};
-use super::evidence::{self, Evidence};
+use super::evidence::Evidence;
 use super::follow::{LIVE_SPAN, Progress};
 use super::glob::Listings;
 use super::reach::{LinkLeft, Reach};
 use super::seen::{FileNames, Name, Named, Seen};
-use super::{Backoff, Followed, Note, PathFault, Tail, originals, start};
+use super::siblings::Sibling;
+use super::{Backoff, Followed, Note, PathFault, Tail, start};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Locator, SavedSource};
 
@@ -24,12 +25,8 @@ use crate::saved::{Locator, SavedSource};
 const AT_FIRST: u64 = if cfg!(test) { 3 } else { 1000 };
 /// How far a birth may seem to lie before its time: file systems stamp with a coarse clock.
 const BIRTH_GRAIN: Duration = Duration::from_secs(1);
-/// How long a file is held back whose head is that of a file it may be a copy of.
-const COPY_SPAN: Duration = Duration::from_secs(10);
 /// The longest that a copy may be in the making.
 const LONGEST_COPY: Duration = Duration::from_secs(60);
-/// The same for a file that is still too short to tell.
-const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
 /// How long a content is remembered whose bytes are gone, and then until all names were looked at once more, so that
 /// its copy is known.
 pub const REMEMBER: Duration = Duration::from_secs(15);
@@ -38,17 +35,6 @@ pub const REMEMBER: Duration = Duration::from_secs(15);
 const MISSING_SPAN: Duration = Duration::from_millis(500);
 /// Why a content is lost, or about to be.
 pub(super) const NOT_FOUND: &str = "no file in its directory is the one that was read";
-/// What has fewer bytes is believed to be a copy only once its original was cut.
-const COPY_EVIDENCE: u64 = 64;
-
-/// What lies in a directory, whether it fits or not.
-#[derive(Debug, Default)]
-pub(super) struct Siblings {
-    places: BTreeMap<Locator, PathBuf>,
-    /// Something there could not be looked at.
-    unknown: Option<Fault>,
-}
-
 /// A sweep that has begun.
 #[derive(Debug, Default)]
 pub(super) struct Round {
@@ -71,23 +57,6 @@ struct Begun {
     known: Vec<FileId>,
     /// The place of the name from which on nothing was opened yet.
     from: usize,
-}
-
-/// Where a content that lost its name was found.
-enum Sibling {
-    At(Arc<Path>),
-    Nowhere,
-    Unknown(Fault),
-}
-
-/// What a new file is, next to one whose name its own begins with.
-pub(super) enum Copy {
-    /// A copy; what lies before the offset was read from the original.
-    From(u64),
-    /// It is one or may become one, while the original still grows: decide when the original is cut, or else after
-    /// this long for this offset.
-    Unsure(Duration, u64),
-    No,
 }
 
 impl<D: Disk> Tail<D> {
@@ -232,12 +201,15 @@ impl<D: Disk> Tail<D> {
 
     /// False: at first sight of many files some are left.
     fn settle_known(&mut self, begun: &mut Begun, listings: &mut Listings, now: Timestamp) -> bool {
-        let mut left = if self.swept.is_none() { self.at_once() } else { u64::MAX };
+        let first = self.swept.is_none();
+        let mut left = if first { self.at_once() } else { u64::MAX };
         let Begun { seen, known, .. } = begun;
         while let Some(id) = known.pop_if(|_| left > 0) {
             left -= 1;
             // At once, so that the first sweep after a start holds few of them whole.
-            self.rest();
+            if first {
+                self.rest();
+            }
             self.rouse(id);
             let Some(file) = self.files.get_mut(&id).filter(|file| !file.leftover) else { continue };
             // What was compressed has another inode, and its own may be somebody else's by now.
@@ -400,59 +372,6 @@ impl<D: Disk> Tail<D> {
             && self.disk.stat_path(Reach::whole(path)).is_ok_and(|facts| facts.locator == *locator)
     }
 
-    /// Looks for a file among all names of its directory, also those that fit no glob.
-    fn find_sibling(
-        &mut self,
-        source: &SourceName,
-        path: &Path,
-        locator: &Locator,
-        listings: &mut Listings,
-    ) -> Sibling {
-        let Some(dir) = path.parent() else { return Sibling::Nowhere };
-        let siblings = match self.siblings(source, dir, listings) {
-            Ok(siblings) => siblings,
-            Err(fault) if fault.absent => return Sibling::Nowhere,
-            Err(fault) => return Sibling::Unknown(fault),
-        };
-        match (siblings.places.get(locator), &siblings.unknown) {
-            (Some(path), _) => Sibling::At(path.as_path().into()),
-            (None, Some(fault)) => Sibling::Unknown(fault.clone()),
-            (None, None) => Sibling::Nowhere,
-        }
-    }
-
-    /// What lies in a directory; it is looked at once in a sweep, however many contents are looked for.
-    fn siblings(
-        &mut self,
-        source: &SourceName,
-        dir: &Path,
-        listings: &mut Listings,
-    ) -> Result<Rc<Siblings>, Fault> {
-        let key = (source.clone(), dir.to_path_buf());
-        if let Some(known) = listings.siblings.get(&key) {
-            return Ok(known.clone());
-        }
-        let at = self.reach(source, dir);
-        let entries = listings.get(&mut self.disk, at)?;
-        let mut siblings = Siblings::default();
-        // What is compressed is another file, though it may have the inode that was free.
-        let files = entries.iter().filter(|(_, kind)| **kind == Kind::File).map(|(name, _)| dir.join(name));
-        for path in files.filter(|path| !is_packed(path)) {
-            let at = self.reach(source, &path);
-            match self.disk.stat_path(at).map_err(Fault::from) {
-                Ok(facts) if facts.kind == Kind::File => {
-                    siblings.places.entry(facts.locator).or_insert(path);
-                }
-                Ok(_) => {}
-                Err(fault) if fault.absent => {}
-                Err(fault) => siblings.unknown = Some(fault),
-            }
-        }
-        let siblings = Rc::new(siblings);
-        listings.siblings.insert(key, siblings.clone());
-        Ok(siblings)
-    }
-
     /// Goes on with a known content at the exact byte, if it still is that content.
     pub(super) fn reopen(&mut self, id: FileId, path: Arc<Path>, outside: bool, now: Timestamp) {
         if !self.has_room(now) {
@@ -572,8 +491,10 @@ impl<D: Disk> Tail<D> {
                 true => Named::default(),
                 false => self.named(source),
             });
-            // At once, so that the first sweep of many files holds few of them whole.
-            self.rest();
+            // The same of the first sweep of all.
+            if fresh {
+                self.rest();
+            }
             let held_since = held_back.get(&(source.clone(), locator.clone())).copied().unwrap_or(now);
             let opened = self.open_one(source, path, locator, listings, named, held_since, now);
             match opened.map_err(Fault::from) {
@@ -651,87 +572,4 @@ impl<D: Disk> Tail<D> {
         self.add(id, file, now);
         Ok(())
     }
-
-    /// Whether a new file is the copy that `copytruncate` makes of one that was read under a shorter name. Only
-    /// such a name makes it one: two files that are alike by chance are both read.
-    pub(super) fn copy_of(
-        &mut self,
-        path: &Path,
-        size: u64,
-        handle: &D::File,
-        named: &Named,
-    ) -> std::io::Result<Copy> {
-        let ids: Vec<FileId> = originals(path).flat_map(|name| named.of(&name)).collect();
-        let mut outcome = Copy::No;
-        for id in &ids {
-            self.rouse(*id);
-        }
-        let disk = &mut self.disk;
-        for id in ids {
-            let Some(file) = self.files.get(&id) else { continue };
-            let position = file.progress.position;
-            let at = self.sources.get(&file.source).map(|watched| watched.globs.reach(&file.path));
-            let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(handle, offset, buf);
-            let known = position.min(size);
-            let verdict = if position == 0 {
-                // Nothing of it is consumed: what the two have in common is read in one of them, once one is cut.
-                let start = evidence::fetch(&mut read, 0, beginning(size))?;
-                match begins_with(disk, file, at, &start) {
-                    Some(true) if !file.ended => Copy::Unsure(EMPTY_COPY_SPAN, 0),
-                    _ => continue,
-                }
-            } else if file.evidence.holds_to(known, &mut read)? {
-                match (position < COPY_EVIDENCE, file.ended) {
-                    (true, true) => return Ok(Copy::From(known)),
-                    (true, false) => Copy::Unsure(EMPTY_COPY_SPAN, 0),
-                    (false, _) => Copy::Unsure(COPY_SPAN, known),
-                }
-            } else if size < file.evidence.head().end {
-                // Too short for the digests, but the original still has its bytes, unless it was cut.
-                let start = evidence::fetch(&mut read, 0, beginning(size))?;
-                match begins_with(disk, file, at, &start) {
-                    Some(false) => continue,
-                    _ => Copy::Unsure(EMPTY_COPY_SPAN, 0),
-                }
-            } else if size < position && file.evidence.head_holds(&mut read)? {
-                Copy::Unsure(COPY_SPAN, 0)
-            } else {
-                continue;
-            };
-            // The copy is made before the original is cut, so then it is whole.
-            match verdict {
-                Copy::Unsure(_, 0) if file.ended => {}
-                Copy::Unsure(_, offset) if file.ended => return Ok(Copy::From(offset)),
-                verdict => outcome = verdict,
-            }
-        }
-        Ok(outcome)
-    }
-}
-
-/// How many bytes of a file of that size are compared with those of another one, where no digest tells.
-fn beginning(size: u64) -> usize {
-    const MOST: usize = 1024;
-    usize::try_from(size).map_or(MOST, |size| size.min(MOST))
-}
-
-/// Whether a followed content begins with these bytes, as far as it can be asked.
-fn begins_with<D: Disk>(
-    disk: &mut D,
-    file: &Followed<D::File>,
-    at: Option<Reach<'_>>,
-    bytes: &[u8],
-) -> Option<bool> {
-    // One that is parked lies where it did, or it can not be asked.
-    let opened = match (&file.handle, at.filter(|_| file.parked)) {
-        (None, Some(at)) => disk
-            .open(at)
-            .ok()
-            .filter(|opened| disk.stat(opened).is_ok_and(|facts| facts.locator == file.locator)),
-        _ => None,
-    };
-    let handle = file.handle.as_ref().or(opened.as_ref())?;
-    let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(handle, offset, buf);
-    let head = evidence::fetch(&mut read, 0, bytes.len()).ok()?;
-    (head.len() == bytes.len()).then(|| head == bytes)
 }
