@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Encoding, Envelope, Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
-pub use names::plain;
+pub use names::{means, plain};
 pub use pasted::{is_path, is_unusual_file, is_unusual_variable, is_variable};
 pub use sink::{
     Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, GroupBy, Http, PagerDuty, Peer,

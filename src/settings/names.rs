@@ -10,20 +10,23 @@ impl Source {
     /// True if the globs of the source mean this path, as both are written.
     pub fn means(&self, path: &Path) -> bool {
         let path = &plain(path);
-        let fits = |glob: &str, name: &Path| {
-            let glob = GlobBuilder::new(glob).literal_separator(true).build();
-            glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
-        };
         let excluded = |glob: &String| match path.file_name() {
             Some(name) if !glob.contains('/') => fits(glob, Path::new(name)),
             _ => fits(glob, path),
         };
-        let named = |file: &PathBuf| {
-            let file = plain(file);
-            file == *path || fits(&file.to_string_lossy(), path)
-        };
-        self.files.iter().any(named) && !self.exclude.iter().any(excluded)
+        self.files.iter().any(|file| means(file, path)) && !self.exclude.iter().any(excluded)
     }
+}
+
+/// True if a glob means this path, which is as [`plain`] makes it.
+pub fn means(glob: &Path, path: &Path) -> bool {
+    let glob = plain(glob);
+    glob == *path || fits(&glob.to_string_lossy(), path)
+}
+
+fn fits(glob: &str, name: &Path) -> bool {
+    let glob = GlobBuilder::new(glob).literal_separator(true).build();
+    glob.is_ok_and(|glob| glob.compile_matcher().is_match(name))
 }
 
 impl File {

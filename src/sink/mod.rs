@@ -88,7 +88,14 @@ impl Secrets {
     /// in base64, alone or behind something, and also if it is cut off behind its better half. For every text that
     /// comes from a peer or a transport.
     pub fn scrub(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (_, secret)| scrub(&text, secret))
+        self.scrub_with(&Secrets::default(), text)
+    }
+
+    /// The same of these and others. All at once: where one begins as another does, the longest that stands there goes,
+    /// and nothing is left of it.
+    pub fn scrub_with(&self, others: &Secrets, text: &str) -> String {
+        let all = self.0.iter().chain(&others.0);
+        without(text, &all.flat_map(|(_, secret)| spellings(secret)).collect::<Vec<Spelling>>())
     }
 }
 
@@ -241,37 +248,49 @@ fn http_date(value: &str) -> Option<Timestamp> {
 /// Bytes from which on the beginning of a secret is one, and base64 of it is looked for.
 const TELLING: usize = 12;
 
-fn scrub(text: &str, secret: &SecretString) -> String {
+/// What spells a secret, and how many of its first bytes are enough.
+struct Spelling {
+    bytes: Zeroizing<Vec<u8>>,
+    least: usize,
+}
+
+/// A secret as it is, and in base64.
+fn spellings(secret: &SecretString) -> Vec<Spelling> {
     let raw = secret.expose_secret().as_bytes();
-    let clean = without(text, raw, raw.len().div_ceil(2).max(TELLING).min(raw.len()));
-    if raw.len() < TELLING || text.len() < TELLING {
-        return clean;
+    let least = raw.len().div_ceil(2).max(TELLING).min(raw.len());
+    let mut all = vec![Spelling { bytes: Zeroizing::new(raw.to_vec()), least }];
+    if raw.len() < TELLING {
+        return all;
     }
     // What stands before it decides how its bytes fall into groups of three.
-    (0..3).flat_map(|before| [&STANDARD, &URL_SAFE].map(|alphabet| (before, alphabet))).fold(
-        clean,
-        |text, (before, alphabet)| {
+    for before in 0..3 {
+        for alphabet in [&STANDARD, &URL_SAFE] {
             let mut bytes = Zeroizing::new(vec![0; before]);
             bytes.extend(raw);
             let whole = bytes.len() / 3 * 3;
             bytes.truncate(whole);
             let encoded = Zeroizing::new(alphabet.encode(&*bytes));
             // Characters in which something of what stands before it is left.
-            let own = &encoded.as_bytes()[[0, 2, 3][before]..];
-            without(&text, own, own.len())
-        },
-    )
+            let own = Zeroizing::new(encoded.as_bytes()[[0, 2, 3][before]..].to_vec());
+            all.push(Spelling { least: own.len(), bytes: own });
+        }
+    }
+    all
 }
 
-/// The text with `***` for all that spells `raw`, or at least `least` of its first bytes.
-fn without(text: &str, raw: &[u8], least: usize) -> String {
+/// The text with `***` for all that is spelt so.
+fn without(text: &str, spellings: &[Spelling]) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        match encoded_prefix(rest.as_bytes(), raw, least).and_then(|length| rest.get(length..)) {
-            Some(behind) => {
+        let spelt = spellings.iter().filter_map(|spelling| {
+            encoded_prefix(rest.as_bytes(), &spelling.bytes, spelling.least)
+                .filter(|length| rest.is_char_boundary(*length))
+        });
+        match spelt.max() {
+            Some(length) => {
                 clean.push_str("***");
-                rest = behind;
+                rest = &rest[length..];
             }
             None => {
                 clean.push(c);
@@ -361,6 +380,10 @@ mod tests {
         answer.retry_after(Timestamp::from_secs(784_111_747)).map(|wait| wait.as_secs())
     }
 
+    fn scrub(text: &str, secret: &SecretString) -> String {
+        Secrets::new(vec![("", secret.clone())]).scrub(text)
+    }
+
     #[test]
     fn retry_after_is_read_as_seconds_or_as_a_date() {
         assert_eq!(after("120"), Some(120));
@@ -403,6 +426,23 @@ mod tests {
             assert_eq!(scrub(text, &secret), text);
         }
         assert_eq!(scrub("kept", &SecretString::from("")), "kept");
+    }
+
+    #[test]
+    fn of_secrets_that_begin_alike_nothing_is_left() {
+        let [token, url, part] = [
+            "acmeprod-4711-tok99999",
+            "https://h/sb/acmeprod-4711-REALq8w7e6r5",
+            "acmeprod-4711-REALq8w7e6r5",
+        ]
+        .map(|secret| ("", SecretString::from(secret)));
+        let (all, parts) = (Secrets::new(vec![token.clone(), url]), Secrets::new(vec![part.clone()]));
+        assert_eq!(all.scrub_with(&parts, "403 /sb/acmeprod-4711-REALq8w7e6r5?x"), "403 /sb/***?x");
+        assert_eq!(
+            Secrets::new(vec![token.clone(), part.clone()]).scrub("acmeprod-4711-REALq8w7e6r5"),
+            "***"
+        );
+        assert_eq!(Secrets::new(vec![part, token]).scrub("acmeprod-4711-tok99999"), "***");
     }
 
     #[test]

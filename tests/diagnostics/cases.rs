@@ -529,6 +529,12 @@ pub(crate) const CASES: &[Case] = &[
         "The bounds stand beside the caret.",
     ),
     case(
+        "own-file",
+        Elsewhere("error"),
+        "A file sink writes what tripline needs as it is: into the state directory, or over the configuration, a rule file or a key.",
+        "Give the sink a file of its own, elsewhere.",
+    ),
+    case(
         "own-name",
         Rule("match = 'x'\nunless = 'r'"),
         "A rule names itself where others are meant.",

@@ -1,19 +1,19 @@
 //! How sinks stand to sources, to rules and to each other: a file that feeds itself, two that write the same file, a
 //! `when` that nothing can make true because it speaks of what there is not, a status page that no rule names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::diagnostic::{Problems, did_you_mean, short};
 use super::super::{Diagnostic, Text, main_file};
 use crate::model::SinkName;
 use crate::rule::{About, Condition, Number, Ruleset, Word};
-use crate::settings::{Peer, Settings, Sink, plain};
+use crate::settings::{Peer, SecretFrom, Settings, Sink, means, plain};
 
 /// Labels that alerts have without anybody giving them.
 const BUILT_IN: [&str; 2] = ["instance", "flapping"];
 
-/// Says which file sinks write what a source reads, and which write one file, those included that are kept. Paths are
-/// compared as they are written: where links lead can be seen only where they are.
+/// Says which file sinks write what a source reads or what tripline itself needs, and which write one file, those included
+/// that are kept. Paths are compared as they are written: where links lead can be seen only where they are.
 pub(in crate::config) fn files(main: &Text, settings: &Settings) -> Vec<Diagnostic> {
     let mut problems = Problems::new(&main.path, &main.text);
     let mut known: Vec<(&SinkName, Vec<PathBuf>)> = Vec::new();
@@ -31,6 +31,14 @@ pub(in crate::config) fn files(main: &Text, settings: &Settings) -> Vec<Diagnost
             problem.help = Some("write it elsewhere, or name it in `exclude` of the source".to_owned());
             problem.note = kept_name(&names, name);
         }
+        if let Some((what, name)) =
+            names.iter().find_map(|name| Some((own_file(main, settings, name)?, name)))
+        {
+            let title = format!("the sink `{of}` writes {what}");
+            let problem = problems.error("own-file", span.clone(), title, "tripline needs it as it is");
+            problem.help = Some("give the sink a file of its own, elsewhere".to_owned());
+            problem.note = Some(format!("that is `{}`", name.display()));
+        }
         let shared = |(other, theirs): &(&SinkName, Vec<PathBuf>)| {
             Some((short(other.as_str()), names.iter().find(|name| theirs.contains(name))?.clone()))
         };
@@ -43,6 +51,22 @@ pub(in crate::config) fn files(main: &Text, settings: &Settings) -> Vec<Diagnost
         known.push((&sink.of, names));
     }
     problems.finish()
+}
+
+/// What of tripline itself has this name.
+fn own_file(main: &Text, settings: &Settings, name: &Path) -> Option<&'static str> {
+    let is_rules = |glob: &PathBuf| means(glob, name);
+    let is_key = |from: &SecretFrom| matches!(from, SecretFrom::File(path) if plain(path) == *name);
+    let mut keys = settings.sinks.iter().flat_map(|sink| &sink.secrets).map(|(_, from)| from);
+    match () {
+        () if settings.state_dir.as_ref().is_some_and(|dir| name.starts_with(plain(dir))) => {
+            Some("into the state directory")
+        }
+        () if plain(&main.path) == *name => Some("over the configuration"),
+        () if settings.rules.iter().any(is_rules) => Some("what is read as rules"),
+        () if keys.any(is_key) => Some("over the key of a sink"),
+        () => None,
+    }
 }
 
 /// Says which name is meant if it is not the one that is written.
@@ -207,6 +231,26 @@ mod tests {
         check(&of("files=['x.*']", &["x'\nmax_size='1MiB"]), RULE, &[("feeds-itself", "path")]);
         check(&of("files=['x.*']", &["x"]), RULE, &[]);
         check(&of("files=['a']", &["x", "y"]), RULE, &[]);
+    }
+
+    #[test]
+    fn a_sink_that_writes_what_tripline_needs_is_told_of() {
+        let of = |path: &str, more: &str| {
+            format!(
+                "state_dir='state'\n[[source]]\nname='s'\nfiles=['x']\n[[sink]]\nname='f'\ntype='file'\npath='{path}'\n{more}"
+            )
+        };
+        let key = "[[sink]]\nname='w'\ntype='webhook'\nurl_file='keys/w'\n";
+        for path in
+            ["state/state.redb", "./state/x", "tripline.toml", "rules/a.toml", "rules/../rules/b.toml"]
+        {
+            check(&of(path, ""), RULE, &[("own-file", "path")]);
+        }
+        check(&of("keys/w", key), RULE, &[("own-file", "path")]);
+        for path in ["states", "state.redb", "rules/a.log", "tripline.toml.1", "keys/v"] {
+            check(&of(path, key), RULE, &[]);
+        }
+        check(&of("rules/a", "max_size='1MiB'\nkeep=2\n"), RULE, &[]);
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub enum AttachError {
         key: PathBuf,
     },
     /// The proxy is none.
-    #[error("the proxy of sink `{0}` is no URL; write it as `http://host:port`")]
+    #[error("the proxy of sink `{0}` is no address of an HTTP proxy; write it as `http://host:port`")]
     Proxy(SinkName),
     /// `ca_file` is no PEM file with certificates.
     #[error(

@@ -206,7 +206,14 @@ pub(super) fn bad_addresses(sink: &Sink, here: &Secrets) -> impl Iterator<Item =
 }
 
 fn proxy(sink: &Sink, secrets: &Secrets) -> Result<reqwest::Proxy, AttachError> {
-    reqwest::Proxy::all(secrets.get(PROXY)).map_err(|_| AttachError::Proxy(sink.name.clone()))
+    proxy_at(secrets.get(PROXY)).ok_or_else(|| AttachError::Proxy(sink.name.clone()))
+}
+
+/// `None` also for what `reqwest` takes and passes over: requests would go past the proxy.
+fn proxy_at(url: &str) -> Option<reqwest::Proxy> {
+    let known = |scheme: &str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let is_known = url.split_once("://").is_none_or(|(scheme, _)| known(scheme));
+    reqwest::Proxy::all(url).ok().filter(|_| is_known)
 }
 
 /// What is wrong with the files of certificates that a sink names.
@@ -364,5 +371,15 @@ mod tests {
         let mixed = addresses(&["169.254.169.254", "10.0.0.1", "fd00::1", "127.0.0.1", "::1"]);
         assert_eq!(reachable(&Http::default(), mixed.clone()).unwrap(), mixed[1..]);
         assert_eq!(reachable(&Http::default(), Vec::new()).unwrap(), Vec::new());
+    }
+    #[test]
+    fn a_proxy_that_would_be_passed_over_is_none() {
+        let check = |url: &str, expected: bool| assert_eq!(proxy_at(url).is_some(), expected, "{url}");
+        for url in ["http://proxy:3128", "HTTPS://u:p@10.0.0.1", "proxy.example.com:3128"] {
+            check(url, true);
+        }
+        for url in ["socks5://127.0.0.1:9", "socks9://127.0.0.1:9", "ftp://127.0.0.1:9", "", "://x"] {
+            check(url, false);
+        }
     }
 }

@@ -144,7 +144,7 @@ impl Reading<'_> {
         let secrets = self.unit.secrets;
         let parts =
             Secrets::new(parts(secrets.get(URL)).map(|part| (URL, SecretString::from(part))).collect());
-        let said = parts.scrub(&secrets.scrub(said));
+        let said = secrets.scrub_with(&parts, said);
         words(format!("{} {said}", self.answer.status).trim_end_matches([':', ' ']), secrets)
     }
 

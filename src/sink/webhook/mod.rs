@@ -129,7 +129,7 @@ fn clean(settings: &Webhook, secrets: &Secrets, text: &str) -> String {
     let parts = behind_host.map_or("", |(_, path)| path).split(['/', '?', '&', '=']);
     let parts = parts.filter(|part| part.len() >= SECRET_PART).map(str::to_owned);
     let derived = parts.chain(basic(settings, secrets)).map(|secret| ("url", secret.into()));
-    words(Secrets::new(derived.collect()).scrub(&secrets.scrub(text)).trim(), secrets)
+    words(secrets.scrub_with(&Secrets::new(derived.collect()), text).trim(), secrets)
 }
 
 #[cfg(test)]
