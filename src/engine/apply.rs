@@ -1,7 +1,5 @@
 //! A match reaches its key, or a recovery line the keys that agree with it.
 
-use std::collections::btree_map::Entry;
-
 use super::alert::{Key, Taken};
 use super::clock::Reading;
 use super::key;
@@ -198,12 +196,16 @@ impl Engine {
                 let by: Vec<Vec<u8>> = values.iter().map(|value| value.as_bytes().to_vec()).collect();
                 let named = rule.by.iter().map(|by| by.name.as_ref()).zip(by.iter().map(Vec::as_slice));
                 let hash = digest(rule.name.as_str(), self.scope_of(rule), named);
-                self.make_room(*ix, rule);
-                if let Entry::Vacant(place) = self.keys[ix.0 as usize].entry(hash) {
-                    place.insert(Key::new(rule, hash, by, start)).changed = true;
-                    self.changed_keys.push((*ix, hash));
-                    self.schedule(*ix, hash);
+                // Room is made only for what is not there: it takes a key that is.
+                if self.keys[ix.0 as usize].contains_key(&hash) {
+                    continue;
                 }
+                self.make_room(*ix, rule);
+                let mut key = Key::new(rule, hash, by, start);
+                key.changed = true;
+                self.keys[ix.0 as usize].insert(hash, key);
+                self.changed_keys.push((*ix, hash));
+                self.schedule(*ix, hash);
             }
             false
         });

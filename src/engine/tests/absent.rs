@@ -41,6 +41,24 @@ fn what_is_expected_is_missed_though_it_was_never_seen_and_never_forgotten() {
 }
 
 #[test]
+fn a_restart_takes_no_key_from_a_rule_that_has_as_many_as_it_may() {
+    let rule = || Rule { max_keys: 3, ..missing(&["a", "z"]) };
+    let mut bench = Bench::new(vec![rule()]);
+    bench.engine.phase(FILE, Phase::AtEnd, at(0));
+    for (time, key) in [(60, "a"), (60, "z"), (70, "b")] {
+        bench.line(time, key, MatchKind::Match);
+    }
+    bench.run_until(80);
+    let rows = std::mem::take(&mut bench.rows);
+    let mut again = Bench::resume(vec![rule()], rows, at(81));
+    again.engine.phase(FILE, Phase::AtEnd, at(81));
+    again.run_until(200);
+    let mut told = said(&again);
+    told.sort_unstable();
+    assert_eq!(told, [(160, "a", "warning"), (160, "z", "warning"), (170, "b", "warning")]);
+}
+
+#[test]
 fn nothing_is_missed_while_a_file_of_the_source_is_behind_or_unreadable() {
     let mut bench = Bench::new(vec![missing(&["a"])]);
     bench.engine.opened(FileId(2), &SourceName::new("s"), Path::new("/y").into());
