@@ -25,6 +25,19 @@ pub(super) struct Ties {
     raises: VecDeque<Timestamp>,
 }
 
+impl Ties {
+    /// A saved key may have been told of lately: neither a restart nor a reload gives a rule as many raises anew.
+    pub(super) fn count_raise(&mut self, rule: &Rule, key: &Key) {
+        let told = key.raised.filter(|_| !key.held && key.folded.is_none());
+        if let (Some(bound), Some((raised, _))) = (rule.max_raises, told) {
+            let place = self.raises.partition_point(|known| *known <= raised);
+            self.raises.insert(place, raised);
+            let more = self.raises.len().saturating_sub(bound.most);
+            self.raises.drain(..more);
+        }
+    }
+}
+
 /// The ties of all rules of a ruleset.
 pub(super) fn ties(ruleset: &Ruleset) -> Vec<Ties> {
     let found = |names: &[crate::model::RuleName]| -> Vec<RuleIx> {

@@ -321,6 +321,7 @@ impl Engine {
         if key.held {
             self.held.insert((ix, hash));
         }
+        self.ties[ix.0 as usize].count_raise(rule, &key);
         self.keys[ix.0 as usize].insert(hash, key);
         self.schedule(ix, hash);
         Loaded::Taken

@@ -264,6 +264,42 @@ fn what_tripline_says_of_itself_is_over_and_what_a_line_says_is_recovered() {
 }
 
 #[test]
+fn neither_a_restart_nor_a_reload_gives_a_rule_its_raises_anew() {
+    let rules = || {
+        let bounded = Rule { max_raises: Some(MaxRaises { most: 2, within: secs(60) }), ..latched("r") };
+        vec![bounded, storm()]
+    };
+    for restart in [true, false] {
+        let mut bench = Bench::new(rules());
+        bench.line_of(0, 0, "a", M);
+        bench.line_of(0, 1, "b", M);
+        if restart {
+            bench.run_until(2);
+            bench = Bench::resume(rules(), std::mem::take(&mut bench.rows), at(2));
+            bench.engine.phase(FILE, Phase::AtEnd, at(2));
+        } else {
+            let timings = vec![Timing {
+                name: SourceName::new("s"),
+                tz: TimeZone::UTC,
+                max_age: secs(900),
+                year: None,
+            }];
+            bench.engine.adopt(Arc::new(Ruleset { rules: rules() }), timings, at(2));
+        }
+        bench.line_of(0, 3, "c", M);
+        bench.line_of(0, 61, "d", M);
+        bench.run_until(62);
+        let told = [
+            ("tripline_storm", 3, "r", "warning", Tell::Now),
+            ("r", 3, "c", "warning", Tell::Known),
+            ("r", 61, "d", "warning", Tell::Now),
+        ];
+        let said = said(&bench);
+        assert_eq!(said[said.len() - 3..], told, "{restart}");
+    }
+}
+
+#[test]
 fn a_storm_says_again_when_it_is_ten_times_as_large() {
     let bounded = Rule { max_raises: Some(MaxRaises { most: 1, within: secs(6000) }), ..latched("r") };
     let mut bench = Bench::new(vec![bounded, storm()]);
