@@ -156,6 +156,13 @@ fn what_came_of_it_is_written_and_nothing_else() {
         expected.replace("rule = \"disk\" # of", "rule = \"disk\"\ncaptures = { dev = \"sda\" } # of")
     );
     sandbox.run(&["test", "--strict"]).expect(0);
+    // What is left to be said by hand is wrong as before.
+    sandbox.write(
+        "r.test.toml",
+        TESTS.replace("{ at = \"5m\", alerts = [] }", "{ at = \"5m\", alerts = [{ rule = \"disk\" }] }"),
+    );
+    let done = sandbox.run(&["test", "--update"]).expect(1);
+    assert!(done.talk().contains("is not written: say yourself what has to be open"), "{done:#?}");
 }
 
 #[test]
@@ -259,6 +266,8 @@ fn what_is_wrong_with_a_test_is_said_at_its_place() {
     sandbox(TESTS).run(&["test", "--only", "a disk"]).expect(0);
     let done = Sandbox::new().run(&["test"]).expect(2);
     assert!(done.talk().contains("there is nothing to test"), "{done:#?}");
+    let done = sandbox("rules = [\"r.toml\"]\n").run(&["test"]).expect(2);
+    assert!(done.talk().contains("these files hold no `[[line]]` and no `[[test]]`"), "{done:#?}");
 }
 
 #[test]

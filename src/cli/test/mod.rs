@@ -63,6 +63,10 @@ impl Played<'_> {
         lines.count() + self.tests.iter().filter(|(_, verdict)| !verdict.passed()).count()
     }
 
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.tests.is_empty()
+    }
+
     fn passed(&self) -> usize {
         self.lines.len() + self.tests.len() - self.failed()
     }
@@ -95,6 +99,12 @@ pub(super) fn test(args: &TestArgs) -> Result<u8, Failure> {
     let played: Vec<Played<'_>> = all.iter().map(|loaded| play(loaded, args, &mut coverage)).collect();
     if let Some(only) = args.only.as_ref().filter(|_| played.iter().all(|played| played.tests.is_empty())) {
         return Err(Failure(format!("no test has a name that holds `{only}`")));
+    }
+    if args.only.is_none() && !args.strict && played.iter().all(Played::is_empty) {
+        // A mistake that must not pass for a success.
+        return Err(Failure(
+            "there is nothing to test: these files hold no `[[line]]` and no `[[test]]`".to_owned(),
+        ));
     }
     if args.update {
         return update::write(&played);

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::super::{Failure, talk};
+use super::super::{Failure, NO, talk};
 use super::Played;
 use crate::scenario::{LineVerdict, Lines};
 
 pub(super) fn write(played: &[Played<'_>]) -> Result<u8, Failure> {
-    let mut changed = 0;
+    let (mut changed, mut left) = (0, false);
     for played in played {
         let (text, mut edits) = (&played.loaded.text, Vec::new());
         for (test, verdicts) in played.loaded.suite.lines.iter().zip(&played.lines) {
@@ -57,6 +57,7 @@ pub(super) fn write(played: &[Played<'_>]) -> Result<u8, Failure> {
             if verdict.differences.iter().any(|difference| difference.open_at.is_some()) {
                 let name = &played.scenario(*at).name;
                 talk(&format!("`open` of `{name}` is not written: say yourself what has to be open\n"));
+                left = true;
             }
         }
     }
@@ -65,7 +66,7 @@ pub(super) fn write(played: &[Played<'_>]) -> Result<u8, Failure> {
     } else {
         format!("{changed} files were changed\n")
     });
-    Ok(0)
+    Ok(if left { NO } else { 0 })
 }
 
 fn save(path: &PathBuf, before: &str, after: &str) -> Result<usize, Failure> {
