@@ -116,7 +116,7 @@ impl<D: Disk> Tail<D> {
     }
 
     /// What scanning consumed of the block of the last turn: up to the end of its last line, or up to the beginning of
-    /// its last record, or all of it when the rest is skipped or [`TailKind::Final`]. `skipping`: the new position lies in an over-long line.
+    /// its last record, or all of it when the rest is skipped or [`super::TailKind::Final`]. `skipping`: the new position lies in an over-long line.
     pub fn consumed(&mut self, id: FileId, bytes: usize, skipping: bool, now: Timestamp) {
         self.turns_out.remove(&id);
         let Some(file) = self.files.get_mut(&id) else { return };
