@@ -49,7 +49,7 @@ struct Out {
     tail: TailKind,
 }
 
-/// A [`Progress`] of which nothing is to be done until it grows, but for [`Behind`].
+/// A [`Progress`] of which nothing is to be done until it grows, but for [`Remainder`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settled {
     pub(crate) position: u64,
@@ -62,7 +62,7 @@ pub(crate) struct Settled {
 
 /// What stands behind the position of one that is settled, of few.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Behind {
+pub(crate) struct Remainder {
     /// How many NUL bytes.
     nuls: u64,
     /// When a rest came that was offered and not consumed, if that is known.
@@ -71,9 +71,9 @@ pub(crate) struct Behind {
 
 impl Settled {
     /// As it was.
-    pub(crate) fn resumed(self, behind: Behind) -> Progress {
+    pub(crate) fn resumed(self, remainder: Remainder) -> Progress {
         let Settled { position, skipping, size, modified, looked, grown } = self;
-        let Behind { nuls, rest_came } = behind;
+        let Remainder { nuls, rest_came } = remainder;
         let (flushed, nuls) = (Some(size), position + nuls);
         let found = Progress::found(position, skipping, size, modified, looked);
         Progress { nuls, offered: size, lag: Lag::default(), looked, grown, rest_came, flushed, ..found }
@@ -166,11 +166,13 @@ impl Progress {
     }
 
     /// What is worth to be kept of one that is settled.
-    pub(crate) fn settled(&self) -> (Settled, Behind) {
+    pub(crate) fn settled(&self) -> (Settled, Remainder) {
         let &Progress { position, skipping, nuls, size, modified, looked, grown, rest_came, .. } = self;
-        let behind =
-            Behind { nuls: nuls.saturating_sub(position), rest_came: rest_came.filter(|_| position < size) };
-        (Settled { position, skipping, size, modified, looked, grown }, behind)
+        let remainder = Remainder {
+            nuls: nuls.saturating_sub(position),
+            rest_came: rest_came.filter(|_| position < size),
+        };
+        (Settled { position, skipping, size, modified, looked, grown }, remainder)
     }
 
     /// A content of which no byte existed at the look before this one, which was at most [`LIVE_SPAN`] ago.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::disk::Disk;
 use super::evidence::Traces;
-use super::follow::{Behind, Settled};
+use super::follow::{Remainder, Settled};
 use super::wake::Wish;
 use super::{FileStatus, Followed, Phase, Tail, bytes};
 use crate::model::{FileId, SourceName, Timestamp};
@@ -111,7 +111,7 @@ struct More {
     links: u64,
     /// What was read and may go on.
     rest: Box<[u8]>,
-    behind: Behind,
+    remainder: Remainder,
     before: Option<FileId>,
     after: Option<FileId>,
 }
@@ -122,7 +122,7 @@ impl Default for More {
             former: Box::default(),
             links: 1,
             rest: Box::default(),
-            behind: Behind::default(),
+            remainder: Remainder::default(),
             before: None,
             after: None,
         }
@@ -131,12 +131,12 @@ impl Default for More {
 
 impl Resting {
     fn of<F>(file: Followed<F>) -> Resting {
-        let (progress, behind) = file.progress.settled();
+        let (progress, remainder) = file.progress.settled();
         let more = More {
             former: file.former.into(),
             links: file.links,
             rest: file.rest.into(),
-            behind,
+            remainder,
             before: file.before,
             after: file.after,
         };
@@ -155,7 +155,7 @@ impl Resting {
 
     fn roused<F>(self) -> Followed<F> {
         let more = self.more.map(|more| *more).unwrap_or_default();
-        let progress = self.progress.resumed(more.behind);
+        let progress = self.progress.resumed(more.remainder);
         let mut file = Followed::new(self.source, self.path, self.locator, progress);
         file.rest = more.rest.into();
         file.former = more.former.into();
