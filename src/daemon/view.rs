@@ -66,7 +66,7 @@ fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, 
     for alert in core.engine().open_alerts() {
         *open.entry((alert.key.rule.clone(), alert.status)).or_default() += 1;
     }
-    let dropped = core.engine().rule_counts().map(|(_, counts, _)| counts.overflow).sum();
+    let dropped = core.engine().rule_counts().map(|(_, counts, _)| counts.overflow + counts.forgotten).sum();
     let rules = core.engine().rule_counts().map(|(name, counts, keys)| RuleView {
         name: name.clone(),
         tried: counts.tried,
@@ -79,6 +79,7 @@ fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, 
         stale_changes: counts.stale_changes,
         late: counts.late,
         overflow: counts.overflow,
+        forgotten: counts.forgotten,
     });
     let sinks = core.queues().map(|(name, status)| SinkView {
         name: name.clone(),

@@ -290,6 +290,11 @@ impl Key {
             && self.rungs.iter().all(|rung| rung.since.is_none())
     }
 
+    /// True if something of it still counts at `time`: it has matches in its window, or is watched.
+    pub(super) fn counts_for_something(&self, time: Timestamp) -> bool {
+        self.watched || self.window.empty_at().is_some_and(|empty| empty > time)
+    }
+
     /// The next moment at which something may change if no line comes.
     pub(super) fn next_due(&self, rule: &Rule) -> Option<Timestamp> {
         let windowed = !rule.within.is_zero() && !self.latched;

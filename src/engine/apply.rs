@@ -163,19 +163,24 @@ impl Engine {
 
     /// Makes a new key; false if there is no room for it.
     fn admit(&mut self, rule: &Rule, hash: KeyHash, time: Timestamp, hit: &Match<'_>) -> bool {
-        if self.make_room(hit.rule, rule) {
+        if self.make_room(hit.rule, rule, time) {
             let by = rule.by.iter().map(|by| self.by_value(&by.from, hit).unwrap_or_default().to_vec());
             let key = Key::new(rule, hash, by.collect(), time);
             self.keys[hit.rule.0 as usize].insert(hash, key);
             return true;
         }
         self.counts[hit.rule.0 as usize].overflow += 1;
+        self.tell_overflow(rule, time);
+        false
+    }
+
+    /// Says that a rule knows less than it would with more keys.
+    fn tell_overflow(&mut self, rule: &Rule, time: Timestamp) {
         if !rule.name.as_str().starts_with("tripline_") {
             let line = format!("rule `{}` has more than {} keys", rule.name, rule.max_keys);
             let about = [("rule_name", rule.name.as_str())];
             self.own_at("tripline_key_overflow", MatchKind::Match, &about, &line, time);
         }
-        false
     }
 
     /// Begins to watch keys that are expected and were never seen, once it is known what time it is for them: with the
@@ -200,7 +205,7 @@ impl Engine {
                 if self.keys[ix.0 as usize].contains_key(&hash) {
                     continue;
                 }
-                self.make_room(*ix, rule);
+                self.make_room(*ix, rule, start);
                 let mut key = Key::new(rule, hash, by, start);
                 key.changed = true;
                 self.keys[ix.0 as usize].insert(hash, key);
@@ -308,7 +313,7 @@ impl Engine {
     }
 
     /// True if another key may be made; forgets the key that was quiet for longest if there is no room.
-    pub(super) fn make_room(&mut self, ix: RuleIx, rule: &Rule) -> bool {
+    pub(super) fn make_room(&mut self, ix: RuleIx, rule: &Rule, time: Timestamp) -> bool {
         let keys = &self.keys[ix.0 as usize];
         if keys.len() < rule.max_keys {
             return true;
@@ -332,7 +337,12 @@ impl Engine {
         }
         match next {
             Some((_, hash)) => {
+                let lost = keys.get(&hash).is_some_and(|key| key.counts_for_something(time));
                 self.drop_key(ix, hash);
+                if lost {
+                    self.counts[ix.0 as usize].forgotten += 1;
+                    self.tell_overflow(rule, time);
+                }
                 true
             }
             None => false,

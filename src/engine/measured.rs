@@ -115,10 +115,10 @@ impl Key {
                 let known = self.clock >= self.born.plus(rule.remembers()) && before >= rule.min_lines.max(1);
                 known.then(|| count as f64 / before as f64)
             }
-            _ if windowed && count < rule.min_lines => None,
+            _ if windowed && self.window.count() < rule.min_lines => None,
             Measure::Count => Some(count as f64),
             Measure::Rate => Some(count as f64 / rule.within.as_secs_f64()),
-            Measure::Distinct(_) => Some(self.window.texts() as f64),
+            Measure::Distinct(_) => Some(count as f64),
             Measure::Ratio(_) | Measure::Average(_) => self.window.number().map(|sum| sum / count as f64),
             Measure::Sum(_) if rule.notices_few() => Some(self.window.number().unwrap_or(0.0)),
             Measure::Sum(_) | Measure::Least(_) | Measure::Most(_) => self.window.number(),
@@ -136,6 +136,7 @@ impl Key {
         match &rule.measure {
             _ if rule.within.is_zero() => self.total,
             Measure::Spike => self.window.count_after(self.clock.minus(rule.within)),
+            Measure::Distinct(_) => self.window.texts() as u64,
             _ => self.window.count(),
         }
     }
@@ -143,5 +144,5 @@ impl Key {
 
 /// What has to be kept of the matches of a key.
 pub(super) fn kept_for(rule: &Rule) -> Use {
-    Use { span: rule.remembers(), keep: Keep::of(&rule.measure), needed: rule.most_needed() }
+    Use { span: rule.remembers(), keep: Keep::of(&rule.measure, rule.min_lines), needed: rule.most_needed() }
 }

@@ -154,6 +154,8 @@ pub struct RuleCounts {
     pub late: u64,
     /// Lines that fitted, but had no room for their key.
     pub overflow: u64,
+    /// Keys that were forgotten for want of room though they had matches in their window or were watched.
+    pub forgotten: u64,
 }
 
 /// What became of a key that was saved.

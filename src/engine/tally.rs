@@ -1,6 +1,6 @@
 //! What is computed over the entries of a window.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 
 use crate::model::Timestamp;
 use crate::rule::Measure;
@@ -23,6 +23,8 @@ pub(super) enum Keep {
     Numbers,
     /// A digest of its text; of each text the newest match.
     Texts,
+    /// A digest of its text, where the matches are counted too.
+    EveryText,
 }
 
 /// What one match brings to a window.
@@ -37,8 +39,8 @@ pub(super) enum Sample {
 }
 
 impl Keep {
-    /// What has to be kept for a measure.
-    pub(super) fn of(measure: &Measure) -> Keep {
+    /// What has to be kept for a measure of so many matches at least.
+    pub(super) fn of(measure: &Measure, min_lines: u64) -> Keep {
         match measure {
             Measure::Count | Measure::Rate | Measure::Last(_) | Measure::Absent => Keep::Matches,
             Measure::Spike => Keep::Times,
@@ -46,6 +48,7 @@ impl Keep {
             Measure::Least(_) => Keep::Least,
             Measure::Most(_) => Keep::Most,
             Measure::Percentile(..) => Keep::Numbers,
+            Measure::Distinct(_) if min_lines > 1 => Keep::EveryText,
             Measure::Distinct(_) => Keep::Texts,
         }
     }
@@ -88,7 +91,7 @@ impl Keep {
             Keep::Sum => Some(one + two),
             Keep::Least => Some(one.min(two)),
             Keep::Most => Some(one.max(two)),
-            Keep::Matches | Keep::Times | Keep::Numbers | Keep::Texts => None,
+            Keep::Matches | Keep::Times | Keep::Numbers | Keep::Texts | Keep::EveryText => None,
         }
     }
 
@@ -111,6 +114,8 @@ pub(super) enum Tally {
     Sorted(Vec<(f64, u64)>),
     /// When each text was there last.
     Newest(HashMap<u64, Timestamp>),
+    /// How often each text is there.
+    Counted(HashMap<u64, u64>),
 }
 
 impl Tally {
@@ -118,6 +123,7 @@ impl Tally {
         match keep {
             Keep::Numbers => Tally::Sorted(Vec::new()),
             Keep::Texts => Tally::Newest(HashMap::new()),
+            Keep::EveryText => Tally::Counted(HashMap::new()),
             _ => Tally::Plain,
         }
     }
@@ -132,6 +138,10 @@ impl Tally {
             Tally::Newest(newest) => {
                 let known = newest.entry(entry.x).or_insert(entry.time);
                 *known = (*known).max(entry.time);
+            }
+            Tally::Counted(counts) => {
+                let known = counts.entry(entry.x).or_default();
+                *known = known.saturating_add(entry.n);
             }
         }
     }
@@ -153,6 +163,14 @@ impl Tally {
                     newest.remove(&entry.x);
                 }
             }
+            Tally::Counted(counts) => {
+                if let hash_map::Entry::Occupied(mut known) = counts.entry(entry.x) {
+                    *known.get_mut() = known.get().saturating_sub(entry.n);
+                    if *known.get() == 0 {
+                        known.remove();
+                    }
+                }
+            }
         }
     }
 
@@ -168,6 +186,7 @@ impl Tally {
     pub(super) fn texts(&self) -> usize {
         match self {
             Tally::Newest(newest) => newest.len(),
+            Tally::Counted(counts) => counts.len(),
             _ => 0,
         }
     }

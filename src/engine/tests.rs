@@ -415,6 +415,25 @@ fn the_key_that_was_quiet_for_longest_makes_room() {
     kept.sort();
     expected.sort();
     assert_eq!(kept, expected);
+    let (_, counts, _) = bench.engine.rule_counts().next().unwrap();
+    assert_eq!((counts.overflow, counts.forgotten), (0, 900), "all had a match in their window");
+}
+
+#[test]
+fn a_key_that_makes_room_is_told_of_if_what_it_counted_is_lost() {
+    for (gap, lost) in [(1, 3), (9, 3), (30, 0)] {
+        let mut small = rule("r", 5, 20, Some(10));
+        small.max_keys = 2;
+        let own = rule("tripline_key_overflow", 1, 0, Some(1_000_000));
+        let own = Rule { sources: Vec::new(), by: Vec::new(), captures: Vec::new(), ..own };
+        let mut bench = Bench::new(vec![small, own]);
+        for n in 0..5 {
+            bench.line(gap * n, &format!("k{n}"), MatchKind::Match);
+        }
+        let (_, counts, _) = bench.engine.rule_counts().next().unwrap();
+        let told: Vec<_> = bench.said.iter().map(|(_, _, status)| *status).collect();
+        assert_eq!((counts.forgotten, told.len()), (lost, usize::from(lost > 0)), "every {gap} s: {told:?}");
+    }
 }
 
 #[test]

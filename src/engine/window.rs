@@ -86,7 +86,9 @@ impl Window {
             count: 0,
             entries: 0,
             entries_max: match used.keep {
-                Keep::Matches | Keep::Texts => ENTRIES_MIN.max(used.needed.saturating_mul(2)),
+                Keep::Matches | Keep::Texts | Keep::EveryText => {
+                    ENTRIES_MIN.max(used.needed.saturating_mul(2))
+                }
                 _ => ENTRIES_MIN,
             },
             step: 0,
@@ -530,17 +532,33 @@ mod tests {
                 _ => None,
             },
             percentiles: [1, 50, 95, 99].map(percentile).into(),
-            texts: if keep == Keep::Texts { all.len() } else { 0 },
+            texts: match keep {
+                Keep::Texts | Keep::EveryText => {
+                    all.iter().map(|(_, number)| number.to_bits()).collect::<BTreeSet<_>>().len()
+                }
+                _ => 0,
+            },
             next_leave: all.iter().map(|(time, _)| at(time + SPAN)).min(),
         }
     }
 
     fn sample(keep: Keep, number: f64) -> Sample {
-        if keep == Keep::Texts { Sample::Text(number.to_bits()) } else { Sample::Number(number) }
+        match keep {
+            Keep::Texts | Keep::EveryText => Sample::Text(number.to_bits()),
+            _ => Sample::Number(number),
+        }
     }
 
-    const KEEPS: [Keep; 7] =
-        [Keep::Matches, Keep::Times, Keep::Sum, Keep::Least, Keep::Most, Keep::Numbers, Keep::Texts];
+    const KEEPS: [Keep; 8] = [
+        Keep::Matches,
+        Keep::Times,
+        Keep::Sum,
+        Keep::Least,
+        Keep::Most,
+        Keep::Numbers,
+        Keep::Texts,
+        Keep::EveryText,
+    ];
 
     fn keep_rows(window: &mut Window, stored: &mut BTreeMap<u64, Vec<Entry>>) {
         window.take_changes(|number, entries| match entries {
@@ -564,15 +582,13 @@ mod tests {
 
     #[test]
     fn a_match_that_stands_for_several_counts_like_so_many() {
-        for keep in
-            [Keep::Matches, Keep::Times, Keep::Sum, Keep::Least, Keep::Most, Keep::Numbers, Keep::Texts]
-        {
+        for keep in KEEPS {
             let used = Use { span: Duration::from_secs(100), keep, needed: 5 };
             let (mut once, mut often) = (Window::new(used), Window::new(used));
             for (second, value, times) in [(1, 4.0, 3), (1, 4.0, 2), (5, 2.5, 1), (9, 7.0, 4)] {
                 let sample = match keep {
                     Keep::Matches | Keep::Times => Sample::Match,
-                    Keep::Texts => Sample::Text(second as u64),
+                    Keep::Texts | Keep::EveryText => Sample::Text(second as u64),
                     _ => Sample::Number(value),
                 };
                 once.insert(at(second), sample, times);

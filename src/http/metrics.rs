@@ -179,6 +179,8 @@ impl Scrape {
         to.counter("rule_stale_changes", stale, each(view, |r| r.stale_changes))?;
         to.counter("rule_late", "Matches that came after their window was decided", each(view, |r| r.late))?;
         to.counter("rule_overflow", "Matches folded for too many keys", each(view, |r| r.overflow))?;
+        let forgotten = "Keys forgotten for want of room though they had matches in their window";
+        to.counter("rule_forgotten_keys", forgotten, each(view, |r| r.forgotten))?;
         let alerts = view
             .alerts
             .iter()
@@ -252,6 +254,7 @@ mod tests {
                 stale_changes: 74,
                 late: 10,
                 overflow: 11,
+                forgotten: 76,
             }],
             alerts: vec![
                 (RuleName::new("ssh"), Status::Warning, 1),
@@ -325,6 +328,7 @@ mod tests {
             r#"tripline_rule_stale_changes_total{rule="ssh"} 74"#,
             r#"tripline_rule_late_total{rule="ssh"} 10"#,
             r#"tripline_rule_overflow_total{rule="ssh"} 11"#,
+            r#"tripline_rule_forgotten_keys_total{rule="ssh"} 76"#,
             r#"tripline_alerts{rule="ssh",status="warning"} 1"#,
             r#"tripline_alerts{rule="ssh",status="critical"} 2"#,
             r#"tripline_outbox_deliveries{sink="oncall"} 12"#,

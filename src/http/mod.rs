@@ -145,6 +145,8 @@ pub struct RuleView {
     pub late: u64,
     /// Matches folded because there were too many keys.
     pub overflow: u64,
+    /// Keys with matches in their window that were forgotten because there were too many keys.
+    pub forgotten: u64,
 }
 
 /// One sink.

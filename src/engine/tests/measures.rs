@@ -48,13 +48,12 @@ fn a_measure_is_held_against_the_ladder_with_every_line_and_as_lines_leave() {
     check_numbers(over(Measure::Least(x())), numbers, 200, &[(60, "warning"), (80, "ok")]);
     check_numbers(over(Measure::Percentile(50, x())), numbers, 200, &[(20, "warning"), (80, "ok")]);
     check_numbers(over(Measure::Last(x())), numbers, 200, &[(10, "warning"), (80, "ok")]);
-    let different = measured(Measure::Distinct(x()), 60, Op::AtLeast, 2.0);
-    check_numbers(
-        different,
-        &[(0, "a"), (1, "a"), (30, "b"), (40, "b")],
-        200,
-        &[(30, "warning"), (61, "ok")],
-    );
+    let different = || measured(Measure::Distinct(x()), 60, Op::AtLeast, 2.0);
+    let texts = &[(0, "a"), (1, "a"), (30, "b"), (40, "b")];
+    check_numbers(different(), texts, 200, &[(30, "warning"), (61, "ok")]);
+    // Matches are so many, whatever their texts are.
+    check_numbers(Rule { min_lines: 4, ..different() }, texts, 200, &[(40, "warning"), (60, "ok")]);
+    check_numbers(Rule { min_lines: 5, ..different() }, texts, 200, &[]);
     let rate = measured(Measure::Rate, 10, Op::AtLeast, 0.3);
     check_numbers(rate, &[(0, "-"), (1, "-"), (2, "-")], 200, &[(2, "warning"), (10, "ok")]);
 }
