@@ -201,6 +201,7 @@ impl Judged<'_> {
             let set = capture.set.as_ref().unwrap_or(&capture.text);
             (capture.name.to_string(), json!({ "captured": captured(&capture.text), "value": captured(set) }))
         });
+        all["redacted"] = fit.redacted.into();
         all["captures"] = captures.collect::<serde_json::Map<_, _>>().into();
         let parts = fit.parts.iter().map(|part| {
             let values =
@@ -354,6 +355,9 @@ impl Page {
     }
 
     fn fit(&mut self, rule: &Rule, ruleset: &Ruleset, fit: &Fit) {
+        if fit.redacted {
+            self.step("redact", "secrets are taken out before anything below looks at the line");
+        }
         for capture in &fit.captures {
             let text = |text: &Option<Vec<u8>>| match text {
                 Some(text) => format!("`{}`", shown(text)),

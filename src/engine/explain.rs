@@ -9,13 +9,13 @@ use std::sync::Arc;
 use regex_syntax::hir::Hir;
 
 use super::tally::Sample;
-use super::{Arrival, Engine, Read, Timing};
+use super::{Arrival, Engine, Read, Timing, redacted};
 use crate::model::{AlertKey, ChangeReport, FileId, Format, Reason, Severity, Status, Timestamp, Transition};
 use crate::rule::{Condition, Multiline, NotComparable, Pattern, Rule, Ruleset, Value, rung_severity};
 use crate::saved::Saved;
 use crate::scan::stamp::{self, Stamp};
 use crate::scan::why::{self, Role, Tried};
-use crate::scan::{Block, Captures, Match, MatchKind, Scanned, Scanner, Tail};
+use crate::scan::{Block, Captures, KeptMatch, Match, MatchKind, Scanned, Scanner, Tail};
 
 /// A line, and what is known of where it stands.
 #[derive(Clone, Debug)]
@@ -71,6 +71,8 @@ pub struct Fit {
     pub kind: MatchKind,
     /// The time it is taken for: a field may say another one than what looks like a stamp.
     pub time: Timestamp,
+    /// True if something is taken out of the line before anything else here looks at it.
+    pub redacted: bool,
     /// In the order of [`Rule::captures`].
     pub captures: Vec<Captured>,
     /// `where`, comparison by comparison; nothing for a recovery line.
@@ -182,7 +184,9 @@ pub fn explain<'r>(rule: &'r Rule, asked: &Asked<'_>) -> Explained<'r> {
     let mut matches =
         scanned.matches(asked.line).map(|hit| Match { stamp: asked.written.or(hit.stamp), ..hit });
     let fit = matches.next().map(|hit| {
-        let mut fit = engine.weigh(rule, &hit);
+        let clean = redacted(rule, &hit);
+        let mut fit = engine.weigh(rule, &clean.as_ref().map_or(hit, KeptMatch::seen));
+        fit.redacted = clean.is_some();
         fit.time = engine.clocks.record_time(FILE, hit.stamp, arrival(asked), &mut Vec::new());
         let stamp = asked.written.or(scanned.stamp);
         engine.read(Read { file: FILE, matches: [hit], stamp, arrival: arrival(asked) }, asked.now);
@@ -266,6 +270,7 @@ impl Engine {
         Fit {
             kind: hit.kind,
             time: self.now,
+            redacted: false,
             captures,
             parts,
             holds,

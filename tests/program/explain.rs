@@ -75,6 +75,36 @@ fn a_line_that_counts_is_explained_to_its_texts() {
 }
 
 #[test]
+fn a_secret_is_in_no_capture_and_no_key() {
+    let sandbox = Sandbox::new();
+    let rules = r#"
+[[rule]]
+name = "refused"
+source = "shop"
+match = 'refused (?<what>\S+) card (?<card>\d+)'
+redact = 'card (\d+)\d{4}'
+by = ["card"]
+summary = "{what} {card}"
+"#;
+    sandbox.write("r.toml", rules);
+    let line = "refused token=hunter2 card 12345678";
+    let shapes = [(&[][..], "what = `token=***`"), (&["--json"], r#""captured":"token=***""#)];
+    for (shape, captured) in shapes {
+        let answer = |line: &str| {
+            let answer =
+                sandbox.run(&[&["explain", "--rules", "r.toml"], shape, &[line]].concat()).expect(0).answer();
+            // The line itself is shown as it was given.
+            answer.replacen(line, "", 1)
+        };
+        let told = answer(line);
+        assert!(told.contains(captured) && told.contains("***5678") && !told.contains("hunter2"), "{told}");
+        // The key is the one that the daemon makes of it.
+        let key = |answer: &str| answer.split_once("refused:").expect(answer).1[..32].to_owned();
+        assert_eq!(key(&told), key(&answer(&line.replace("1234", "9999"))), "{told}");
+    }
+}
+
+#[test]
 fn what_a_line_leads_to_is_told() {
     check(
         &["path=/pay/81 ms=2s"],

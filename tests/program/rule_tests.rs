@@ -354,6 +354,15 @@ fn a_source_that_no_rule_sees_is_a_slip_of_the_pen() {
 }
 
 #[test]
+fn rules_that_are_not_there_are_the_only_thing_that_is_told() {
+    let sandbox = Sandbox::new();
+    let line = "[[line]]\nsource = 'app'\ntext = 'x'\nrule = 'r'\n";
+    sandbox.write("r.test.toml", format!("rules = ['none*.toml']\n{line}"));
+    let talk = sandbox.run(&["test"]).expect(2).talk();
+    assert!(talk.contains("no rule file fits") && talk.contains("error: 1 problem in 1 file"), "{talk}");
+}
+
+#[test]
 fn a_directory_without_rules_says_so() {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("empty")).expect("the sandbox can be written");

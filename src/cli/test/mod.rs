@@ -252,15 +252,18 @@ impl Reader {
         zone: &TimeZone,
         format: Format,
     ) -> Option<Arc<Ruleset>> {
-        let mut paths = Vec::new();
+        let (mut paths, mut all_there) = (Vec::new(), true);
         for glob in globs {
-            match load::expand(glob, false) {
-                Ok(found) if found.is_empty() => {
-                    let why = format!("no rule file fits `{}`: check the path", glob.display());
+            let found = load::expand(glob, false).and_then(|found| match found.as_slice() {
+                [] => Err(format!("no rule file fits `{}`: check the path", glob.display())),
+                _ => Ok(found),
+            });
+            match found {
+                Ok(found) => paths.extend(found),
+                Err(why) => {
+                    all_there = false;
                     self.say([load::unreadable(of, why)]);
                 }
-                Ok(found) => paths.extend(found),
-                Err(why) => self.say([load::unreadable(of, why)]),
             }
         }
         let named = paths.len();
@@ -277,6 +280,6 @@ impl Reader {
         if self.checked.insert(paths) {
             self.say(problems);
         }
-        ruleset.filter(|_| texts.len() == named).map(Arc::new)
+        ruleset.filter(|_| all_there && texts.len() == named).map(Arc::new)
     }
 }

@@ -182,6 +182,7 @@ impl Reader<'_, '_> {
         ladder: &Ladder,
         known: &never::Known<'_>,
         captures: &[Arc<str>],
+        by: &[By],
     ) {
         let own = self.fields.own();
         let Some(said) = own.text("measure").or_else(|| own.texts("deadline").into_iter().next()) else {
@@ -210,6 +211,13 @@ impl Reader<'_, '_> {
             let title = format!("`{name}` is compared with nothing");
             problems.error("measure-without-level", said.span.clone(), title, "no level is given").help =
                 Some("say from which value on: `warning = \"> …\"`".to_owned());
+        }
+        if let Measure::Distinct(value) = measure
+            && let Some(by) = by.iter().find(|by| by.from == *value && !ladder.few)
+        {
+            let title = format!("`{name}` is 1 for every key: `{}` is in `by`", by.name);
+            problems.warning("no-effect", said.span.clone(), title, "each key has one value").help =
+                Some(format!("take `{}` out of `by`, or count the values of another capture", by.name));
         }
         let is_number = !matches!(measure, Measure::Distinct(_));
         if let Some(Value::Capture(capture)) = measure.of().filter(|_| is_number) {

@@ -242,7 +242,7 @@ impl<'t> Reader<'t, '_> {
         let expire_after = self.expire_after(problems, has_resolve);
         if let Some(measure) = &measure {
             let captures = captured.known().unwrap_or_default();
-            self.check_measure(problems, measure, &ladder, &sure, &captures);
+            self.check_measure(problems, measure, &ladder, &sure, &captures, &by);
         }
         if few {
             self.check_few(problems);

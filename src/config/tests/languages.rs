@@ -142,6 +142,7 @@ fn measures_are_checked_at_the_character() {
         ("measure = 'distinct(path)'\nwarning = '< 0'", "bad-comparison", "0"),
         ("measure = 'sum(n)'\nwarning = '< 5'\ncritical = '> 100'", "bad-comparison", ">"),
         ("warning = '<= 5'\ncritical = '>= 100'", "bad-comparison", ">="),
+        ("measure = 'distinct(path)'\nby = ['n', 'path']\nwarning = '>= 5'", "no-effect", "'distinct(path)'"),
         ("warning = '< 5'\nmin_lines = 2", "no-effect", "2"),
         ("warning = '< 5'\nresolve = 'x'", "no-effect", "'x'"),
         ("info = '< 5'\nwarning = '<= 4'\ncritical = '< 4'", "ladder-order", "'<= 4'"),
