@@ -26,6 +26,13 @@ const BEYOND_DOUBT: Duration = Duration::from_millis(4 * 50);
 /// Bytes of a line that are tried first, so that what takes seconds is refused in a fraction of one, and what is quick is
 /// not tried on all of them.
 const FIRST: [usize; 2] = [4 * 1024, 16 * 1024];
+/// Bytes of lines whose steps are counted where patterns are not timed: as many as the widest of [`NARROW`] has places, and
+/// twice as many. What grows like the line between the two does so for longer ones.
+const COUNTED: [usize; 2] = [256, 512];
+/// Steps for each byte of such a line that a pattern may take without being timed. At four, another engine takes over.
+const STEPS_PER_BYTE: usize = 2;
+/// The width up to which that is so: repetitions of more have not been seen to end in such lines.
+const NARROW: u64 = 256;
 /// Measurements of which the lowest counts: a machine that is busy must refuse nothing.
 const RUNS: usize = 3;
 /// CPU time after which patterns that can not be refused are no longer tried, so that thousands of rules are checked
@@ -118,7 +125,8 @@ impl Probe {
         }
         let cost = self.known.entry(compiled.expanded.clone()).or_insert_with(|| {
             let names: Vec<Arc<str>> = compiled.names.iter().map(|(_, name)| name.as_str().into()).collect();
-            measure(&compiled.clone().placed(&names), &mut |work| {
+            let counts = !self.plain && compiled.width <= NARROW;
+            measure(&compiled.clone().placed(&names), counts, &mut |work| {
                 let took = stopwatch(work);
                 self.spent += took;
                 took
@@ -153,11 +161,15 @@ impl Probe {
     }
 }
 
-/// The cost of a pattern on the hardest line. Nothing more is tried once it is refused.
-fn measure(pattern: &Pattern, stopwatch: Running<'_>) -> Cost {
+/// The cost of a pattern on the hardest line. Nothing more is tried once it is refused. `counts`: what steps are enough to
+/// tell is not timed.
+fn measure(pattern: &Pattern, counts: bool, stopwatch: Running<'_>) -> Cost {
     let mut trial = Trial::new(pattern);
     let mut worst = Cost { took: Duration::ZERO, of: Vec::new() };
     for of in parts(pattern) {
+        if counts && is_quick(&mut trial, &of) {
+            continue;
+        }
         let took = lowest(&mut trial, &of, stopwatch);
         if took > worst.took {
             worst = Cost { took, of };
@@ -169,24 +181,35 @@ fn measure(pattern: &Pattern, stopwatch: Running<'_>) -> Cost {
     worst
 }
 
+/// A line that is a repetition of this.
+fn line(of: &[u8], bytes: usize) -> Vec<u8> {
+    let mut line = of.repeat(bytes.div_ceil(of.len()));
+    line.truncate(bytes);
+    line
+}
+
+/// True if a line that is a repetition of this takes few steps for each byte, however long it is.
+fn is_quick(trial: &mut Trial, of: &[u8]) -> bool {
+    // What is at the ends of a line is no growth.
+    const ENDS: usize = 16;
+    let [one, two] = COUNTED.map(|bytes| trial.steps(&line(of, bytes)));
+    let grows_like_it = |one, two| two <= 2 * one + ENDS && two <= COUNTED[1] * STEPS_PER_BYTE;
+    one.zip(two).is_some_and(|(one, two)| grows_like_it(one, two))
+}
+
 /// What a line takes that is a repetition of this.
 fn lowest(trial: &mut Trial, of: &[u8], stopwatch: Running<'_>) -> Duration {
-    let line = |bytes: usize| {
-        let mut line = of.repeat(bytes.div_ceil(of.len()));
-        line.truncate(bytes);
-        line
-    };
     let mut run = |line: &[u8]| stopwatch(&mut || _ = std::hint::black_box(trial.fits(line)));
     for bytes in FIRST {
         // Matching is linear in the line at best, and at worst it is tried anew at each byte.
         let times = u32::try_from(LINE / bytes).unwrap_or(1);
-        let at_best = run(&line(bytes)).saturating_mul(times);
+        let at_best = run(&line(of, bytes)).saturating_mul(times);
         let at_worst = at_best.saturating_mul(times);
         if at_worst <= WARN || at_best > BEYOND_DOUBT {
             return at_best;
         }
     }
-    let line = line(LINE);
+    let line = line(of, LINE);
     let mut lowest = Duration::MAX;
     for _ in 0..RUNS {
         lowest = lowest.min(run(&line));
@@ -364,6 +387,32 @@ mod tests {
         });
         let more = Duration::from_nanos(1);
         assert_eq!([quick[0], quick[0] + more, quick[1], quick[1] + more].map(runs), [5, 10, 10, 15]);
+    }
+
+    #[test]
+    fn a_quick_load_times_only_what_steps_do_not_tell() {
+        let timed = |pattern: &str| {
+            let count = std::rc::Rc::new(std::cell::Cell::new(0));
+            let counted = count.clone();
+            let mut probe = Probe::suspects(Box::new(move |_| {
+                counted.set(counted.get() + 1);
+                Duration::ZERO
+            }));
+            assert_eq!(loaded(&format!("match = '{pattern}'"), &mut probe), []);
+            count.get()
+        };
+        // Of four lines, or five with the one that is made of how the pattern begins.
+        for (pattern, times) in [
+            (r"^\w+(?:,\w+){20} (?:a|b|c){30}x", 0),
+            // Quick for all but one.
+            (r"0.*0.*0.*(?:1[234]?){30}5", 1),
+            // Too wide to be told by short lines.
+            (r"\w{300}", 4),
+            // Of several engines the one that counts no steps.
+            (r"refused by %{ip:src} port \d+$", 5),
+        ] {
+            assert_eq!(timed(pattern), times, "{pattern}");
+        }
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub(super) struct Room {
     pub(super) places: Vec<(u32, u32)>,
     pub(super) records: Vec<Record>,
     pub(super) unwrap: unwrap::Room,
-    backtrack: backtrack::Room,
+    pub(super) backtrack: backtrack::Room,
     /// Where the groups of one pattern begin and end.
     slots: Vec<Option<NonMaxUsize>>,
     spans: Vec<Option<Span>>,

@@ -145,6 +145,14 @@ impl Trial {
     pub fn fits(&mut self, line: &[u8]) -> bool {
         self.alone.fits(0, line, &mut self.room)
     }
+
+    /// Steps that it takes to say so, where they are counted and are not too many. A line of any length is done quickly
+    /// if its steps are not too many: what takes more is done by an engine that does not count.
+    pub fn steps(&mut self, line: &[u8]) -> Option<usize> {
+        self.room.backtrack.took = None;
+        self.fits(line);
+        self.room.backtrack.took
+    }
 }
 
 #[cfg(test)]
@@ -213,5 +221,8 @@ mod tests {
         let sample = rule(&["user (?<name>\\w+)"], &[], &[]);
         let mut trial = Trial::new(&sample.patterns[0]);
         assert!(trial.fits(b"user bob") && !trial.fits(b"user -") && trial.fits(b"user eve"));
+        assert!(trial.steps(b"user bob") > Some(0));
+        let slow = rule(&["a*a*a*b"], &[], &[]);
+        assert_eq!(Trial::new(&slow.patterns[0]).steps(&[b'a'; 1000]), None);
     }
 }

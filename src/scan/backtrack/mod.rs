@@ -126,6 +126,8 @@ pub(super) struct Room {
     choices: Vec<Choice>,
     /// Where groups begin and end in the line that fitted last; `usize::MAX`: they took no part.
     pub(super) slots: Vec<usize>,
+    /// Steps that the last line took; `None`: too many.
+    pub(super) took: Option<usize>,
 }
 
 /// It would take too many steps to find out.
@@ -143,10 +145,18 @@ impl Backtracker {
 
     /// True if `line` fits; then `room.slots` tells of the groups.
     pub(super) fn fits(&self, line: &[u8], room: &mut Room) -> Result<bool, TooLong> {
-        let mut steps = STEPS + line.len() * STEPS_PER_BYTE;
+        let most = STEPS + line.len() * STEPS_PER_BYTE;
+        let mut steps = most;
+        room.took = None;
+        let fits = self.search(line, room, &mut steps)?;
+        room.took = Some(most - steps);
+        Ok(fits)
+    }
+
+    fn search(&self, line: &[u8], room: &mut Room, steps: &mut usize) -> Result<bool, TooLong> {
         room.slots.clear();
         room.slots.resize(self.slots, usize::MAX);
-        let mut try_at = |at| self.fits_at(line, at, room, &mut steps);
+        let mut try_at = |at| self.fits_at(line, at, room, steps);
         match &self.start {
             Start::Beginning => try_at(0),
             Start::Byte(byte, behind) => {
@@ -163,7 +173,7 @@ impl Backtracker {
     }
 
     fn fits_at(&self, line: &[u8], at: usize, room: &mut Room, steps: &mut usize) -> Result<bool, TooLong> {
-        let Room { choices, slots } = room;
+        let Room { choices, slots, .. } = room;
         choices.clear();
         let (mut op, mut at) = (0, at);
         loop {
@@ -416,7 +426,7 @@ mod tests {
 
     /// `None`: too long to say.
     fn found(backtracker: &Backtracker, line: &[u8]) -> Option<Option<Vec<usize>>> {
-        let mut room = Room { choices: Vec::new(), slots: vec![7; 3] };
+        let mut room = Room { slots: vec![7; 3], ..Room::default() };
         let fits = backtracker.fits(line, &mut room).ok()?;
         Some(fits.then_some(room.slots))
     }
