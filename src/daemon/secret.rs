@@ -51,6 +51,11 @@ pub enum SecretError {
         /// What is around the key.
         what: &'static str,
     },
+    /// Letters that are in no key.
+    #[error(
+        "{0} holds a character that is in no key, such as a letter with an accent or a typographic dash; copy it anew"
+    )]
+    NotAscii(Place),
     /// More than a key.
     #[error("{0} holds more than a key: it must be one word on one line")]
     NotAKey(Place),
@@ -77,12 +82,13 @@ impl fmt::Display for Place {
     }
 }
 
-/// One secret and what it was when it was last read, if it could be, to notice a rotation.
+/// One secret and what it was when it was last read, to notice a rotation.
 #[derive(Debug)]
 pub struct Secret {
     name: &'static str,
     from: SecretFrom,
-    last: Mutex<Option<SecretString>>,
+    /// What [`Secret::read`] gave last, or why it could not; `None`: it was never asked.
+    last: Mutex<Option<Result<SecretString, String>>>,
 }
 
 impl Secret {
@@ -100,17 +106,23 @@ impl Secret {
     /// Blocks on the file.
     pub fn read(&self) -> Result<SecretString, SecretError> {
         let now = self.fetch();
-        let last = now.as_ref().ok().cloned();
-        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = last;
+        let last = now.as_ref().cloned().map_err(ToString::to_string);
+        *self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(last);
         now
     }
 
-    /// True if it can be read and is not what [`Secret::read`] gave last, even if that is the same as before because
-    /// only the permissions of its file are better: time to release a suspended sink. Blocks on the file.
+    /// True if it is not what [`Secret::read`] gave last, even if it is the same as before because only the permissions of
+    /// its file are better, or if there is another reason now why it can not be had: time to release a suspended sink.
+    /// Not if it could be read and can not any more. Blocks on the file.
     pub fn changed(&self) -> bool {
-        let Ok(now) = self.fetch() else { return false };
+        let now = self.fetch();
         let last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        last.as_ref().is_none_or(|last| last.expose_secret() != now.expose_secret())
+        match (now, &*last) {
+            (Ok(now), Some(Ok(last))) => last.expose_secret() != now.expose_secret(),
+            (Ok(_), _) => true,
+            (Err(now), Some(Err(last))) => *last != now.to_string(),
+            (Err(_), _) => false,
+        }
     }
 
     /// What is wrong with who may read its file, or change it; `None`: nothing, or it is in no file. A mounted secret of
@@ -153,7 +165,10 @@ impl Secret {
             return Err(SecretError::NotAKey(place()));
         }
         // People choose passwords as they like.
-        match dressed(text).filter(|_| self.name != "password") {
+        let chosen = self.name == "password";
+        match dressed(text) {
+            _ if chosen => Ok(SecretString::from(text)),
+            _ if !text.is_ascii() => Err(SecretError::NotAscii(place())),
             Some(what) => Err(SecretError::Dressed { place: place(), what }),
             None => Ok(SecretString::from(text)),
         }
@@ -234,6 +249,11 @@ mod tests {
         std::fs::remove_file(dir.path().join("key")).unwrap();
         assert!(!secret.changed());
         assert!(matches!(secret.read(), Err(SecretError::NotRead { .. })));
+        // Another reason is one to tell.
+        assert!(!secret.changed());
+        std::fs::write(dir.path().join("key"), "two words").unwrap();
+        assert!(secret.changed());
+        assert!(matches!(secret.read(), Err(SecretError::NotAKey(_))) && !secret.changed());
     }
 
     #[test]
@@ -258,6 +278,7 @@ mod tests {
             (&b" \n"[..], "is empty"),
             (b"CANARY\nCANARY2\n", "holds more than a key"),
             (b"CANARY\xff", "it is not UTF-8"),
+            ("CANARY\u{2013}1".as_bytes(), "holds a character that is in no key"),
             (b"\"CANARY\"\n", "holds quotes around the key"),
             (b"'CANARY'", "holds quotes around the key"),
             (b"SLACK_URL2=CANARY\n", "holds a name and `=` before the key"),
@@ -301,7 +322,7 @@ mod tests {
             let (_dir, secret) = file(key.as_bytes());
             assert_eq!(secret.read().unwrap().expose_secret(), key);
         }
-        for password in ["\"quoted\"", "USER=me"] {
+        for password in ["\"quoted\"", "USER=me", "se\u{f1}a"] {
             let inline = SecretFrom::Inline(SecretString::from(password));
             assert_eq!(Secret::new("password", inline).read().unwrap().expose_secret(), password);
         }

@@ -6,8 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt}
 use std::path::{Path, PathBuf};
 
 use redb::Database;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{Home, Opened, Store, StoreError, begin, builder, format, guarded};
 use crate::model::Timestamp;
@@ -109,20 +111,36 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
         .custom_flags(no_follow())
         .open(&path)
         .map_err(fail)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            // Who it is is a courtesy; that it is held is certain.
-            let _ = file.take(20).read_to_string(&mut text);
-            return Err(StoreError::Locked { dir: dir.to_owned(), pid: text.trim().parse().ok() });
+    let hold = |file: &File| match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(fail(errno.into())),
+    };
+    if !hold(&file)? {
+        let mut text = String::new();
+        // Who it is is a courtesy; that it is held is certain.
+        let _ = (&file).take(20).read_to_string(&mut text);
+        let pid = text.trim().parse().ok();
+        if !pid.is_some_and(ends_now) || !hold(&file)? {
+            return Err(StoreError::Locked { dir: dir.to_owned(), pid });
         }
-        Err(errno) => return Err(fail(errno.into())),
     }
     file.set_len(0).map_err(fail)?;
     // On a full disk the lock holds without a number in it.
     let _ = writeln!(file, "{}", std::process::id());
     Ok(file)
+}
+
+/// True if that process ends within a moment: one that was killed holds its files for a little longer.
+fn ends_now(pid: u32) -> bool {
+    const A_MOMENT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let Some(other) = pid.try_into().ok().filter(|_| pid != std::process::id()).and_then(Pid::from_raw)
+    else {
+        return false;
+    };
+    // An old kernel does not tell.
+    let Ok(process) = pidfd_open(other, PidfdFlags::empty()) else { return false };
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&A_MOMENT)) == Ok(1)
 }
 
 fn is_there(path: &Path) -> Result<bool, StoreError> {

@@ -48,6 +48,13 @@ fn an_alert_that_is_open_survives_a_restart_and_is_resolved_by_its_key() {
 }
 
 #[test]
+fn a_start_right_behind_a_kill_waits_for_the_lock() {
+    let (_peer, sandbox, running) = watched();
+    running.signal(Signal::KILL);
+    sandbox.watch("tripline.toml").says("following");
+}
+
+#[test]
 fn a_stop_reads_to_the_end_and_delivers() {
     let (peer, sandbox, mut running) = watched();
     sandbox.append("app.log", "disk sda bad\n");

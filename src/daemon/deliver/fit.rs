@@ -95,7 +95,10 @@ fn secrets(sink: &Sink) -> impl Iterator<Item = Secret> {
 /// True if a secret may be right where it is used.
 fn is_elsewhere(error: &SecretError) -> bool {
     match error {
-        SecretError::Empty(_) | SecretError::NotAKey(_) | SecretError::Dressed { .. } => false,
+        SecretError::Empty(_)
+        | SecretError::NotAKey(_)
+        | SecretError::NotAscii(_)
+        | SecretError::Dressed { .. } => false,
         // Of another kind are words of the system: it is not here, or is not for who checks.
         SecretError::NotRead { error, .. } => error.kind() != std::io::ErrorKind::Other,
         SecretError::NotSet { .. } | SecretError::NoCredentials => true,

@@ -266,7 +266,7 @@ impl Courier {
         Ok(Way::Push(Arc::new(Push { peer, unit, secrets, transport, heard })))
     }
 
-    /// True if all secrets of the sink can be read and one is not the one last used: release its queue. Blocks on
+    /// True if a secret of the sink is not the one last used, or is missing for another reason: release its queue. Blocks on
     /// their files.
     pub fn key_changed(&self, sink: &SinkName) -> bool {
         let secrets = match self.ways.get(sink) {

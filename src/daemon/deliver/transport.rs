@@ -296,6 +296,15 @@ const REFUSED: [&str; 11] = [
     "fatal alert: UnsupportedCertificate",
 ];
 
+/// What names of our libraries mean.
+const MEANT: [(&str, &str); 2] = [
+    ("UnknownIssuer", "no authority that this sink trusts has signed it; `ca_file` names one of your own"),
+    (
+        "CaUsedAsEndEntity",
+        "it is one that signed itself or that signs others, and not one that an authority gave to this host",
+    ),
+];
+
 /// Why there is no answer.
 pub(super) enum Unanswered {
     /// The address may not be used: nothing was sent.
@@ -327,6 +336,8 @@ pub(super) fn unanswered(error: Unanswered, secrets: &Secrets) -> Outcome {
         source = inner.source();
     }
     let why = secrets.scrub(&why);
+    let meant = MEANT.iter().find(|(word, _)| why.contains(word));
+    let why = meant.map_or(why.clone(), |(_, meant)| format!("{why}: {meant}"));
     if wrong_settings || REFUSED.iter().any(|words| why.contains(words)) {
         Outcome::Suspend { why }
     } else {
