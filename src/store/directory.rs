@@ -1,7 +1,7 @@
 //! The state directory: its lock, its one database file, and what happens to a file that is of no use.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -120,26 +120,30 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
         let mut text = String::new();
         // Who it is is a courtesy; that it is held is certain.
         let _ = (&file).take(20).read_to_string(&mut text);
-        let pid = text.trim().parse().ok();
-        if !pid.is_some_and(ends_now) || !hold(&file)? {
-            return Err(StoreError::Locked { dir: dir.to_owned(), pid });
+        let holder = text.trim().parse().ok();
+        if !holder.is_none_or(ends_now) || !hold(&file)? {
+            return Err(StoreError::Locked { dir: dir.to_owned(), pid: holder });
         }
     }
+    file.rewind().map_err(fail)?;
     file.set_len(0).map_err(fail)?;
     // On a full disk the lock holds without a number in it.
     let _ = writeln!(file, "{}", std::process::id());
     Ok(file)
 }
 
-/// True if that process ends within a moment: one that was killed holds its files for a little longer.
+/// True if that process has ended, or does within a moment: one that was killed holds its files for a little longer.
 fn ends_now(pid: u32) -> bool {
     const A_MOMENT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
     let Some(other) = pid.try_into().ok().filter(|_| pid != std::process::id()).and_then(Pid::from_raw)
     else {
         return false;
     };
-    // An old kernel does not tell.
-    let Ok(process) = pidfd_open(other, PidfdFlags::empty()) else { return false };
+    let process = match pidfd_open(other, PidfdFlags::empty()) {
+        Ok(process) => process,
+        // An old kernel does not tell.
+        Err(error) => return error == Errno::SRCH,
+    };
     poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&A_MOMENT)) == Ok(1)
 }
 

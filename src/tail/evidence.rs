@@ -136,16 +136,22 @@ impl Evidence {
         Ok(self.head_holds(&mut read)? && self.near_holds(read)?)
     }
 
-    /// Whether another file holds the same bytes before the last guard up to `offset`, and the same head as far as
-    /// that reaches. False if there is no full guard to tell.
+    /// Whether another file holds the same bytes before the last guard up to `offset`, and the same head. False if
+    /// there is no full guard to tell, or no head: lines that end alike are no evidence by themselves.
     pub(crate) fn holds_to(&self, offset: u64, mut read: impl ReadAt) -> io::Result<bool> {
         let guard = self.guard_before(offset);
-        let head = self.head();
         // All there is before the offset, or as much as is ever digested.
-        Ok(guard.len > 0
-            && usize::from(guard.len) == before(guard.end, NEAR)
-            && holds(&guard, &mut read)?
-            && (head.end > offset || holds(&head, &mut read)?))
+        let is_full = guard.len > 0 && usize::from(guard.len) == before(guard.end, NEAR);
+        if !is_full || !holds(&guard, &mut read)? {
+            return Ok(false);
+        }
+        match &self.head {
+            Head::Growing(head) => {
+                let head = &head[..before(offset, head.len())];
+                Ok(fetch(&mut read, 0, head.len())? == head)
+            }
+            Head::Sealed(head) => Ok(head.end <= offset && holds(head, &mut read)?),
+        }
     }
 
     /// Whether the first bytes are the same.
@@ -324,6 +330,18 @@ mod tests {
         assert_eq!(evidence.guard_before(100).end, 100);
         assert_eq!(evidence.guard_before(1000).end, 1000);
         assert!(evidence.guards.len() <= KEPT);
+    }
+
+    #[test]
+    fn lines_that_end_alike_do_not_make_a_copy() {
+        for lines in [1, 100] {
+            let line = |number: usize| format!("{number:03} {}\n", "x".repeat(100));
+            let content: Vec<u8> = (0..lines).flat_map(|n| line(n).into_bytes()).collect();
+            let evidence = Evidence::take(reader(&content), content.len() as u64).unwrap();
+            let other = line(777).into_bytes();
+            assert!(!evidence.holds_to(other.len() as u64, reader(&other)).unwrap(), "{lines}");
+            assert!(evidence.holds_to(content.len() as u64, reader(&content)).unwrap(), "{lines}");
+        }
     }
 
     #[test]

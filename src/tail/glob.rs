@@ -66,6 +66,11 @@ impl Listings {
         self.entries.insert(key, listing.clone());
         listing
     }
+
+    /// The next who asks gets it from the disk.
+    pub(crate) fn forget(&mut self, dir: &Path) {
+        self.entries.retain(|(known, _), _| known != dir);
+    }
 }
 
 /// What a walk came upon.

@@ -5,6 +5,7 @@
 //! beside it under a longer name, was born after the name was last seen with a content we know, and before the
 //! content that has it now. A copy that was made of a content we know is none of them.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::ops::{Bound, RangeInclusive};
 use std::os::unix::ffi::OsStrExt;
@@ -99,7 +100,8 @@ impl<D: Disk> Tail<D> {
         !self.left.contains_key(&name) && (!hidden || self.names.are_known_to(until.plus(LONGEST_HIDDEN)))
     }
 
-    /// Follows what went through `path` unseen before `opened`, which was born there at `born`.
+    /// Follows what went through `path` unseen before `opened`, which was born there at `born`. `beside`: what lies in its
+    /// directory, listed after `opened` was found.
     ///
     /// # Errors
     /// If file handles have run out; the next attempt begins anew.
@@ -108,69 +110,63 @@ impl<D: Disk> Tail<D> {
         source: &SourceName,
         path: &Path,
         (opened, born): (&Locator, Timestamp),
-        listings: &mut Listings,
+        beside: &mut Listings,
         named: &Named,
         now: Timestamp,
     ) -> std::io::Result<()> {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
         let left = (source.clone(), path.to_path_buf());
         let known = self.left.get(&left).map(|left| (left.since, left.last.clone()));
-        let Some((since, last)) = known else {
-            // A new name, which had nothing when the names were last reconciled.
-            let since = self.swept_to.minus(BIRTH_TICK);
-            let at = self.reach(source, dir);
-            if let Ok(entries) = listings.get(&mut self.disk, at) {
-                let after = (Bound::Excluded(name), Bound::Unbounded);
-                let beside = rotated(entries.range::<OsStr, _>(after), dir, name);
-                self.pass_missed(source, &beside, since..=born, &[opened], named, now)?;
-            }
-            return Ok(());
-        };
-        // The listing of the sweep may be older than the last rotation, and names may move on under our eyes.
-        let at = self.reach(source, dir);
-        let beside = |disk: &mut D| {
-            let entries = disk.list(at).unwrap_or_default();
-            let mut beside: Vec<PathBuf> =
-                rotated(entries.iter().map(|(name, kind)| (name, kind)), dir, name);
-            beside.sort_unstable();
-            beside
-        };
-        let others: Vec<&Locator> = std::iter::once(opened).chain(&last).collect();
-        let mut names = beside(&mut self.disk);
+        // A name that is new had nothing when the names were last reconciled.
+        let (since, last) = known.unwrap_or_else(|| (self.swept_to.minus(BIRTH_TICK), None));
         for _ in 0..MOST_PASSES {
-            let still = self.pass_missed(source, &names, since..=born, &others, named, now)?;
-            // Of names that are shifted, each may have been asked for before its content came.
-            let before = std::mem::replace(&mut names, beside(&mut self.disk));
-            if still && before == names {
+            let at = self.reach(source, dir);
+            let names = beside.get(&mut self.disk, at).map_or_else(
+                |_| Vec::new(),
+                |entries| {
+                    let after = (Bound::Excluded(name), Bound::Unbounded);
+                    rotated(entries.range::<OsStr, _>(after), dir, name)
+                },
+            );
+            if self.pass_missed(source, &names, since..=born, opened, last.as_ref(), named, now)? {
                 break;
             }
+            beside.forget(dir);
         }
         self.left.remove(&left);
         Ok(())
     }
 
-    /// One pass over names, for other contents than these. False: some moved meanwhile, so that a content may have
-    /// been passed over.
+    /// One pass over names, for other contents than these. False: some moved since they were listed, so that a content
+    /// may have been passed over. They are shifted from the last to the first and looked at from the first to the last,
+    /// so that one is gone then, or has what came later, or two have the same.
     fn pass_missed(
         &mut self,
         source: &SourceName,
         names: &[PathBuf],
         births: RangeInclusive<Timestamp>,
-        others: &[&Locator],
+        opened: &Locator,
+        last: Option<&Locator>,
         named: &Named,
         now: Timestamp,
     ) -> std::io::Result<bool> {
         let mut still = true;
-        let mut missed = Vec::new();
+        let (mut missed, mut met) = (Vec::new(), BTreeSet::from([opened.clone()]));
         for beside in names {
             let at = self.reach(source, beside);
             let Ok(facts) = self.disk.stat_path(at) else {
                 still = false;
                 continue;
             };
-            let known = others.contains(&&facts.locator) || self.reader(source, &facts.locator).is_some();
-            let between = facts.born.is_some_and(|born| births.contains(&born));
-            if facts.kind == Kind::File && !known && between {
+            still &= met.insert(facts.locator.clone());
+            if last == Some(&facts.locator) || self.reader(source, &facts.locator).is_some() {
+                continue;
+            }
+            still &= facts.born.is_none_or(|born| born <= *births.end());
+            if facts.kind == Kind::File
+                && facts.locator != *opened
+                && facts.born.is_some_and(|born| births.contains(&born))
+            {
                 missed.push((facts.born, beside.clone(), facts.locator));
             }
         }

@@ -57,6 +57,8 @@ struct Begun {
     known: Vec<FileId>,
     /// The place of the name from which on nothing was opened yet.
     from: usize,
+    /// Of its directories, made after all names were looked at.
+    beside: Listings,
 }
 
 impl<D: Disk> Tail<D> {
@@ -72,11 +74,11 @@ impl<D: Disk> Tail<D> {
                 let seen = self.survey(&source, &mut round.listings, &mut round.dirs)?;
                 round.linked |= seen.linked;
                 let known = self.unreconciled(&source, &seen, now);
-                Some(Begun { seen, known, from: 0 })
+                Some(Begun { seen, known, from: 0, beside: Listings::default() })
             });
             if let Some(mut begun) = begun {
                 let is_done = self.settle_known(&mut begun, &mut round.listings, now)
-                    && self.open_new(&source, &mut begun, &mut round, now);
+                    && self.open_new(&source, &mut begun, &round, now);
                 if !is_done {
                     round.begun = Some(begun);
                     self.round = Some(round);
@@ -459,15 +461,9 @@ impl<D: Disk> Tail<D> {
 
     /// Opens what is new. False: at first sight of many files some names are left, since what is told and saved of them
     /// all at once would take more memory than they do.
-    fn open_new(
-        &mut self,
-        source: &SourceName,
-        begun: &mut Begun,
-        round: &mut Round,
-        now: Timestamp,
-    ) -> bool {
-        let Round { listings, held_back, .. } = round;
-        let Begun { seen, from, .. } = begun;
+    fn open_new(&mut self, source: &SourceName, begun: &mut Begun, round: &Round, now: Timestamp) -> bool {
+        let held_back = &round.held_back;
+        let Begun { seen, from, beside, .. } = begun;
         let fresh = self.sources.get(source).is_some_and(|watched| watched.fresh);
         let most = self.next_file + self.at_once();
         let mut named: Option<Named> = None;
@@ -496,7 +492,7 @@ impl<D: Disk> Tail<D> {
                 self.rest();
             }
             let held_since = held_back.get(&(source.clone(), locator.clone())).copied().unwrap_or(now);
-            let opened = self.open_one(source, path, locator, listings, named, held_since, now);
+            let opened = self.open_one(source, path, locator, beside, named, held_since, now);
             match opened.map_err(Fault::from) {
                 Err(fault) if fault.link => {
                     seen.odd.insert(path.clone(), Kind::Link);
@@ -515,7 +511,7 @@ impl<D: Disk> Tail<D> {
         source: &SourceName,
         path: &Path,
         locator: &Locator,
-        listings: &mut Listings,
+        beside: &mut Listings,
         named: &Named,
         held_since: Timestamp,
         now: Timestamp,
@@ -552,7 +548,7 @@ impl<D: Disk> Tail<D> {
             }
         }
         if let Some(born) = facts.born.filter(|_| !fresh) {
-            self.open_missed(source, path, (locator, born), listings, named, now)?;
+            self.open_missed(source, path, (locator, born), beside, named, now)?;
         }
         let evidence = Evidence::take(|offset, buf| self.disk.read_at(&handle, offset, buf), from)?;
         let newborn = from == 0

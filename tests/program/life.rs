@@ -49,9 +49,16 @@ fn an_alert_that_is_open_survives_a_restart_and_is_resolved_by_its_key() {
 
 #[test]
 fn a_start_right_behind_a_kill_waits_for_the_lock() {
-    let (_peer, sandbox, running) = watched();
-    running.signal(Signal::KILL);
-    sandbox.watch("tripline.toml").says("following");
+    let (_peer, sandbox, mut running) = watched();
+    for _ in 0..4 {
+        running.signal(Signal::KILL);
+        let mut next = sandbox.watch("tripline.toml");
+        next.says("following");
+        // Whoever comes too late is told by whom it is held.
+        let told = sandbox.run(&["run", "--config", "tripline.toml"]).expect(2).talk();
+        assert!(told.contains(&format!("is in use by process {}", next.id())), "{told}");
+        running = next;
+    }
 }
 
 #[test]
