@@ -29,7 +29,7 @@ pub(crate) fn table() {
         let text = Text { path: "evil.toml".into(), text };
         let (_, problems) = config::ruleset_probed(
             &[text],
-            config::Sources::Any(tripline::model::Format::Plain),
+            config::Sources::Any(&[tripline::model::Format::Plain]),
             &config::csv::Files::new(),
             &[],
             &jiff::tz::TimeZone::UTC,

@@ -229,7 +229,7 @@ fn load(c: &mut Criterion) {
                 let mut probe = Probe::suspects(stopwatch);
                 config::ruleset_probed(
                     std::slice::from_ref(&text),
-                    config::Sources::Any(tripline::model::Format::Plain),
+                    config::Sources::Any(&[tripline::model::Format::Plain]),
                     &config::csv::Files::new(),
                     &[],
                     &TimeZone::UTC,

@@ -248,7 +248,7 @@ fn examples_are_right() {
                 let probe = &mut config::probe::Probe::none();
                 config::ruleset_probed(
                     &[text],
-                    Sources::Any(format),
+                    Sources::Any(&[format]),
                     &config::csv::Files::new(),
                     &[],
                     &TimeZone::UTC,

@@ -26,7 +26,7 @@ fn loaded(pattern: &str, took: Duration) -> (Vec<Diagnostic>, usize) {
     let mut probe = Probe::suspects(stopwatch);
     let (_, mut problems) = config::ruleset_probed(
         &[text],
-        config::Sources::Any(tripline::model::Format::Plain),
+        config::Sources::Any(&[tripline::model::Format::Plain]),
         &config::csv::Files::new(),
         &[],
         &jiff::tz::TimeZone::UTC,

@@ -81,7 +81,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
             sink.of
         ));
     }
-    let sinks = loaded.believed.iter().flat_map(|(settings, _)| &settings.sinks);
+    let sinks = loaded.settings().into_iter().flat_map(|settings| &settings.sinks);
     let absent = sinks.flat_map(|sink| missing(sink).into_iter().map(|why| (sink.of.as_str(), why)));
     // A sink may be several queues, all with its secrets.
     for (sink, why) in absent.collect::<BTreeSet<_>>() {

@@ -65,6 +65,8 @@ pub(crate) enum Lines {
 pub(crate) struct Loaded {
     /// `None` if there is an error.
     pub(crate) believed: Option<(Settings, Ruleset)>,
+    /// The settings, if only the rules are wrong.
+    unruled: Option<Settings>,
     /// All problems, in the order of files and of places in them.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// What was read, for showing places in it.
@@ -78,9 +80,14 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// What is wrong with the sinks of a believed configuration on this machine, in the order of places.
+    /// What is set, if that is right by itself.
+    pub(crate) fn settings(&self) -> Option<&Settings> {
+        self.believed.as_ref().map(|(settings, _)| settings).or(self.unruled.as_ref())
+    }
+
+    /// What is wrong with the sinks of a configuration on this machine, in the order of places.
     pub(crate) fn here(&self, main: Option<&Path>) -> Vec<Diagnostic> {
-        let (Some((settings, _)), Some(main)) = (&self.believed, main) else { return Vec::new() };
+        let (Some(settings), Some(main)) = (self.settings(), main) else { return Vec::new() };
         let text = self.texts.get(main).cloned().unwrap_or_default();
         let main = Text { path: main.to_owned(), text };
         let mut found = Vec::new();
@@ -241,7 +248,13 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
     let tests = globs.iter().filter(|glob| named && is_test_file(glob) && !is_glob(glob)).count();
     let (mut rules, mut fitted, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for glob in &globs {
-        let found = expand(glob, false)?;
+        let found = match expand(glob, false) {
+            Ok(found) => found,
+            Err(why) => {
+                unread.push(unreadable(glob, why));
+                continue;
+            }
+        };
         if !found.is_empty() {
             fitted.push(glob.clone());
         } else if named && is_test_file(glob) && !is_glob(glob) {
@@ -250,7 +263,8 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
                 return Err(format!("`{path}` holds tests and no rules: `tripline test {path}` plays them"));
             }
         } else if named {
-            return Err(format!("no rule file fits `{}`: check the path", glob.display()));
+            let why = format!("no rule file fits `{}`: check the path", glob.display());
+            unread.push(unreadable(glob, why));
         } else if wanted.config.is_some() {
             blank.push(glob.clone());
         }
@@ -298,8 +312,8 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     let known = match known {
         Some(sources) if configured => config::Sources::These(sources),
         // A source that is wrong may be one with fields.
-        None if configured => config::Sources::Any(Format::Json),
-        _ => config::Sources::Any(wanted.format),
+        None if configured => config::Sources::Any(&[Format::Json]),
+        _ => config::Sources::Any(std::slice::from_ref(&wanted.format)),
     };
     let (mut ruleset, mut problems) =
         config::ruleset_probed(&rules, known, &tables, globals, &TimeZone::system(), probe);
@@ -344,11 +358,14 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     diagnostics.append(&mut unread);
     let own = config::own::own_rules().len();
     let rules = ruleset.as_ref().map_or(0, |ruleset| ruleset.rules.len().saturating_sub(own));
-    let mut believed = settings.ok().zip(ruleset).filter(|_| whole);
-    if let Some((settings, ruleset)) = &mut believed {
-        config::redact(settings, ruleset);
-    }
-    Loaded { believed, diagnostics, texts: all, rules, fitted, blank }
+    let (believed, unruled) = match (settings.ok(), ruleset) {
+        (Some(settings), Some(mut ruleset)) if whole => {
+            config::redact(&settings, &mut ruleset);
+            (Some((settings, ruleset)), None)
+        }
+        (settings, _) => (None, settings),
+    };
+    Loaded { believed, unruled, diagnostics, texts: all, rules, fitted, blank }
 }
 
 /// A file of configuration, or one that it names, can not be read.

@@ -206,7 +206,8 @@ mod tests {
     fn read(lines: &str, format: Format) -> (String, Option<Rule>, Vec<Diagnostic>) {
         let text = format!("[[rule]]\nname = 'r'\nsource = 's'\n{lines}\n");
         let file = Text { path: "a".into(), text: text.clone() };
-        let sources = Sources::Any(format);
+        let format = [format];
+        let sources = Sources::Any(&format);
         let (found, problems) = ruleset_probed(
             &[file],
             sources,

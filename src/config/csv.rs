@@ -252,7 +252,7 @@ mod tests {
         let rules = Text { path: "rules/a.toml".into(), text: text.clone() };
         assert!(wanted(&rules).iter().all(|path| path == Path::new("rules/t.csv")), "{table}");
         let files = Files::from([("rules/t.csv".into(), file)]);
-        let sources = Sources::Any(Format::Plain);
+        let sources = Sources::Any(&[Format::Plain]);
         let zone = jiff::tz::TimeZone::UTC;
         let (found, problems) = ruleset_probed(&[rules], sources, &files, &[], &zone, &mut Probe::none());
         (text, found, problems)

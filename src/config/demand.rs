@@ -174,7 +174,7 @@ mod tests {
         let mut probe = crate::config::probe::Probe::none();
         let (ruleset, problems) = ruleset_probed(
             &[text],
-            Sources::Any(format),
+            Sources::Any(&[format]),
             &crate::config::csv::Files::new(),
             &[],
             &jiff::tz::TimeZone::UTC,

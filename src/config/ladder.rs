@@ -73,7 +73,11 @@ pub(super) fn parse_comparison(text: &str) -> Result<Written, Misread> {
         return Ok(Written { op, op_at, than, than_at: from..from + number.len() });
     }
     match parse_quantity(number) {
-        Ok((_, len)) => wrong(from + len..from + number.len(), "expected nothing behind the number", None),
+        Ok((_, len)) => {
+            let grouped = number[len..].starts_with(',');
+            let help = grouped.then_some("write a number without commas between its digits");
+            wrong(from + len..from + number.len(), "expected nothing behind the number", help)
+        }
         Err(_) if number.is_empty() => wrong(0..text.len(), "expected a number such as `5`", None),
         Err(misread) if misread.at.is_empty() => {
             wrong(from..from + number.len(), "expected a number such as `5`", None)

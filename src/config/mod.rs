@@ -82,8 +82,8 @@ pub struct Draft {
 pub enum Sources<'a> {
     /// These, as configured.
     These(&'a [settings::Source]),
-    /// Whatever they are called, because files are given on the command line. Their lines have this format.
-    Any(Format),
+    /// Whatever they are called, because files are given on the command line. Their lines have one of these formats.
+    Any(&'a [Format]),
 }
 
 impl<'a> Sources<'a> {
@@ -182,7 +182,7 @@ pub fn ruleset(
     globals: &[(Arc<str>, String)],
     local: &TimeZone,
 ) -> (Option<Ruleset>, Vec<Diagnostic>) {
-    let sources = sources.map_or(Sources::Any(Format::Plain), Sources::These);
+    let sources = sources.map_or(Sources::Any(&[Format::Plain]), Sources::These);
     ruleset_probed(texts, sources, &csv::Files::new(), globals, local, &mut Probe::none())
 }
 

@@ -297,7 +297,7 @@ mod tests {
         let text = format!("[[rule]]\nname = 'r'\nsource = 's'\n{lines}\n");
         let (found, problems) = ruleset_probed(
             &[Text { path: "a".into(), text }],
-            Sources::Any(Format::Plain),
+            Sources::Any(&[Format::Plain]),
             &crate::config::csv::Files::new(),
             &[],
             &jiff::tz::TimeZone::UTC,
@@ -412,6 +412,27 @@ mod tests {
             (r"refused by %{ip:src} port \d+$", 5),
         ] {
             assert_eq!(timed(pattern), times, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_takes_few_steps_for_a_short_line_does_for_a_long_one() {
+        for pattern in [
+            r"\b(?<a>\w{1,100})+\b",
+            r"(?s)(?<a>.*?).{200}(?<b>.*)$",
+            r"^\w+(?:,\w+){20} (?:a|b|c){30}x",
+            r"(?:a|aa)+b",
+            r"a.*b.*c",
+            r"(?<x>[a-z]{1,64}) (?:\w+=\w* ?){0,9}$",
+            r"0.*0.*0.*(?:1[234]?){30}5",
+            r"[ab]*a[ab]{12}c",
+        ] {
+            let sample = crate::scan::samples::rule(&[pattern], &[], &[]);
+            let mut trial = Trial::new(&sample.patterns[0]);
+            for of in parts(&sample.patterns[0]) {
+                let steps = trial.steps(&line(&of, LINE));
+                assert!(!is_quick(&mut trial, &of) || steps.is_some(), "{pattern} {of:?}");
+            }
         }
     }
 

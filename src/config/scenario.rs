@@ -99,8 +99,12 @@ impl<'t, 'i> File<'t, 'i> {
         }
         let formats =
             tests.iter().flat_map(|test| test.formats.all()).chain(lines.iter().map(|line| line.format));
-        let format = formats.chain(self.formats.all()).find(|format| *format != Format::Plain);
-        Suite { rules, format: format.unwrap_or_default(), lines, tests }
+        let with_fields = formats.chain(self.formats.all()).filter(|format| *format != Format::Plain);
+        let mut formats: Vec<Format> = with_fields.collect::<BTreeSet<_>>().into_iter().collect();
+        if formats.is_empty() {
+            formats.push(Format::Plain);
+        }
+        Suite { rules, formats, lines, tests }
     }
 
     /// How lines are joined, as a table or else the file says it.

@@ -34,7 +34,7 @@ pub const BUILT_IN: &[(&str, Value, &str)] = &[
     ("within", Value::Within, "the window"),
     ("deadline", Value::Deadline, "the deadline that was missed, as its zone shows it"),
     ("for", Value::For, "how long it must last"),
-    ("status", Value::Status, "`info`, `warning`, `critical` or `ok`"),
+    ("status", Value::Status, "`info`, `warning` or `critical`"),
     ("since", Value::Since, "when the alert was raised"),
     ("time", Value::Time, "when this happened"),
 ];

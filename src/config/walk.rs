@@ -443,7 +443,8 @@ fn wrong_type(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
     let title = format!("`{}` takes {}", key.name, key.kind.describe());
     let help = match (key.kind, value.get_ref()) {
         (Kind::Duration(_) | Kind::DurationOrNever(_), DeValue::Integer(n)) => {
-            Some(format!("write `\"{n}s\"`"))
+            let seconds: Option<u32> = n.as_str().parse().ok();
+            seconds.filter(|seconds| *seconds > 0).map(|seconds| format!("write `\"{seconds}s\"`"))
         }
         (Kind::Comparison, DeValue::Integer(n)) => Some(format!("write `\">= {n}\"`")),
         (Kind::Tables, DeValue::Table(_)) => Some(format!("write `[[{}]]`, with two brackets", key.name)),

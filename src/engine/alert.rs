@@ -633,8 +633,8 @@ impl Key {
             last_lines: Vec::new(),
         };
         match open {
-            // What gets better is told in the words in which it was told when it was worse.
-            Some(open) if status < previous => {
+            // What is over is told in the words in which it was told last: nothing is left to speak of.
+            Some(open) if status == Status::Ok => {
                 transition.labels = open.labels;
                 transition.details = open.details;
                 transition.summary = open.summary;

@@ -101,7 +101,8 @@ impl Engine {
             return (!again).then_some(Tell::Stale);
         }
         if again {
-            let told = !key.held && key.folded.is_none();
+            let muted = self.ruleset.rule(ix).is_muted(transition.time);
+            let told = !key.held && key.folded.is_none() && !muted;
             return (told && self.silenced_by(transition).is_none()).then_some(Tell::Again);
         }
         let begins = transition.previous == Status::Ok || key.held;

@@ -81,7 +81,7 @@ impl Deadlines {
         // What is seen at the very moment of a deadline has come by it.
         let not_before = |moment: Timestamp| self.next(Timestamp(moment.0.saturating_sub(1)));
         match self.within {
-            Some(within) => not_before(seen.plus(within)),
+            Some(within) => self.next(seen.plus(within)),
             None => self.next(not_before(seen)?),
         }
     }
@@ -166,8 +166,8 @@ mod tests {
             (None, "2026-01-05T02:29:00Z", "2026-01-06T02:30:00Z"),
             (None, "2026-01-05T02:30:00Z", "2026-01-06T02:30:00Z"),
             (None, "2026-01-05T02:30:00.000001Z", "2026-01-07T02:30:00Z"),
-            (Some(3600), "2026-01-05T01:30:00Z", "2026-01-05T02:30:00Z"),
-            (Some(3600), "2026-01-05T01:30:00.000001Z", "2026-01-06T02:30:00Z"),
+            (Some(3600), "2026-01-05T01:29:59.999999Z", "2026-01-05T02:30:00Z"),
+            (Some(3600), "2026-01-05T01:30:00Z", "2026-01-06T02:30:00Z"),
             (Some(3600), "2026-01-05T02:30:00Z", "2026-01-06T02:30:00Z"),
             (Some(3600), "2026-01-05T03:00:00Z", "2026-01-06T02:30:00Z"),
         ] {

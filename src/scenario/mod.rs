@@ -59,8 +59,9 @@ pub struct Suite {
     /// Globs of the rule files that are tested, absolute or relative to where the program stands; empty: the rules that
     /// stand in the file itself.
     pub rules: Vec<PathBuf>,
-    /// What their rules are read for: if lines of any test have fields, rules may name fields.
-    pub format: Format,
+    /// What their rules are read for: if lines of any test have fields, all formats with fields that there are, so that
+    /// rules may name fields; else the plain one.
+    pub formats: Vec<Format>,
     /// `[[line]]`.
     pub lines: Vec<LineTest>,
     /// `[[test]]`.

@@ -63,7 +63,7 @@ impl From<Evidence> for Traces {
 impl From<Traces> for Evidence {
     fn from(traces: Traces) -> Evidence {
         Evidence {
-            head: Head::Sealed(traces.head()),
+            head: Head::sealed(traces.head()),
             start: traces.start[..usize::from(traces.started)].to_vec(),
             guards: Vec::from(traces.guards).into(),
             ..Evidence::default()
@@ -89,7 +89,14 @@ pub(crate) struct Evidence {
 enum Head {
     /// The first bytes, fewer than [`HEAD`].
     Growing(Vec<u8>),
-    Sealed(Guard),
+    /// All of it, and its first [`NEAR`] bytes, if they are known.
+    Sealed(Guard, Option<Guard>),
+}
+
+impl Head {
+    fn sealed(all: Guard) -> Head {
+        Head::Sealed(all, None)
+    }
 }
 
 impl Default for Head {
@@ -120,7 +127,7 @@ impl Evidence {
     /// What a checkpoint remembers.
     pub(crate) fn saved(row: &SavedFile) -> Evidence {
         let guards = if row.guard.len == 0 { VecDeque::new() } else { VecDeque::from([row.guard]) };
-        Evidence { head: Head::Sealed(row.head), guards, ..Evidence::default() }
+        Evidence { head: Head::sealed(row.head), guards, ..Evidence::default() }
     }
 
     /// Whether the bytes before the read position are still there: one read of at most 64 bytes.
@@ -150,7 +157,17 @@ impl Evidence {
                 let head = &head[..before(offset, head.len())];
                 Ok(fetch(&mut read, 0, head.len())? == head)
             }
-            Head::Sealed(head) => Ok(head.end <= offset && holds(head, &mut read)?),
+            Head::Sealed(head, _) if head.end <= offset => holds(head, &mut read),
+            // A copy of less than the head: whatever lies before the offset has to hold.
+            Head::Sealed(_, first) => {
+                let others = self.guards.iter().filter(|guard| guard.end <= offset);
+                for guard in others.chain(first) {
+                    if !holds(guard, &mut read)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
         }
     }
 
@@ -231,7 +248,7 @@ impl Evidence {
     pub(crate) fn head(&self) -> Guard {
         match &self.head {
             Head::Growing(bytes) => guard(bytes.len() as u64, bytes),
-            Head::Sealed(guard) => *guard,
+            Head::Sealed(all, _) => *all,
         }
     }
 
@@ -239,7 +256,8 @@ impl Evidence {
         if let Head::Growing(head) = &mut self.head {
             head.extend(bytes);
             if head.len() >= HEAD {
-                self.head = Head::Sealed(self.head());
+                let first = guard(NEAR as u64, &head[..NEAR]);
+                self.head = Head::Sealed(self.head(), Some(first));
             }
         }
     }
@@ -338,6 +356,18 @@ mod tests {
             let line = |number: usize| format!("{number:03} {}\n", "x".repeat(100));
             let content: Vec<u8> = (0..lines).flat_map(|n| line(n).into_bytes()).collect();
             let evidence = Evidence::take(reader(&content), content.len() as u64).unwrap();
+            let mut read = Evidence::default();
+            (0..lines).fold(0, |offset, number| {
+                let line = line(number);
+                read.took(offset, line.as_bytes());
+                offset + line.len() as u64
+            });
+            // Of a log that was read on after the copy was made.
+            let part = &content[..content.len().min(6 * 105)];
+            assert!(read.holds_to(part.len() as u64, reader(part)).unwrap(), "{lines}");
+            let other: Vec<u8> =
+                part.iter().enumerate().map(|(at, byte)| if at < 3 { b'7' } else { *byte }).collect();
+            assert!(!read.holds_to(other.len() as u64, reader(&other)).unwrap(), "{lines}");
             let other = line(777).into_bytes();
             assert!(!evidence.holds_to(other.len() as u64, reader(&other)).unwrap(), "{lines}");
             assert!(evidence.holds_to(content.len() as u64, reader(&content)).unwrap(), "{lines}");

@@ -97,7 +97,7 @@ impl Case {
             // What each trial takes is said instead of measured.
             let took = Duration::from_millis(if let Wrong::Slow(_, took) = self.wrong { took } else { 0 });
             let mut probe = Probe::all(Box::new(move |_| took));
-            let any = Sources::Any(Format::Plain);
+            let any = Sources::Any(&[Format::Plain]);
             let alone =
                 config::settings(&Text { path: PathBuf::new(), text: ALONE.to_owned() }, &TimeZone::UTC).0;
             let alone = alone.map(|settings| settings.sources).unwrap_or_default();

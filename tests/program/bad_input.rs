@@ -53,7 +53,6 @@ fn paths_that_can_not_be_read_are_named() {
         (&["replay", "--rules", rules, "broken"], "`broken`"),
         (&["replay", "--rules", "dir", "app.log"], "`dir`"),
         (&["replay", "--rules", rules, "--tz", "Mars/Base", "app.log"], "`Mars/Base`"),
-        (&["check", "dir"], "`dir`"),
     ] {
         refused(sandbox.run(args), words);
     }

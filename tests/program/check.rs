@@ -522,3 +522,23 @@ fn links_to_what_a_source_reads_and_addresses_in_files_are_looked_at() {
     running.kill();
     assert_eq!(std::fs::read_to_string(sandbox.path("app.log")).expect("it is there"), "x\n");
 }
+
+#[test]
+fn a_problem_hides_no_other_one() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("dir")).expect("the sandbox can be written");
+    sandbox.write("ok.toml", "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\n");
+    let talk =
+        sandbox.run(&["check", "ok.toml", "x*.toml", "y*.toml", "none.toml", "dir"]).expect(1).answer();
+    for missing in ["x*.toml", "y*.toml", "none.toml", "`dir`"] {
+        assert!(talk.contains(missing), "{missing}: {talk}");
+    }
+    sandbox.write(
+        "tripline.toml",
+        "rules = ['*.rules']\n[[source]]\nname = 's'\nfiles = ['a.log']\n\
+         [[sink]]\nname = 'p'\ntype = 'pagerduty'\nrouting_key = 'tooshort'\n",
+    );
+    sandbox.write("r.rules", "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\nfoo = 1\n");
+    let answer = sandbox.run(&["check", "--config", "tripline.toml"]).expect(1).answer();
+    assert!(answer.contains("unknown-key") && answer.contains("bad-key"), "{answer}");
+}

@@ -73,8 +73,7 @@ fn an_alert_goes_through_its_life_and_changes_have_an_address_of_their_own() {
     let expected = [
         "/v2/enqueue trigger error disk sda is at 85",
         "/v2/enqueue trigger critical disk sda is at 97",
-        // What gets better is told in the words of what was worse.
-        "/v2/enqueue trigger error disk sda is at 97",
+        "/v2/enqueue trigger error disk sda is at 90",
         "/v2/enqueue resolve - -",
         "/v2/change/enqueue - - api started",
         "/v2/change/enqueue - - api finished",

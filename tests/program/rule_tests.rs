@@ -354,6 +354,52 @@ fn a_source_that_no_rule_sees_is_a_slip_of_the_pen() {
 }
 
 #[test]
+fn tests_of_one_file_may_be_of_several_formats() {
+    let sandbox = Sandbox::new();
+    let rule = "[[rule]]\nname = 'bad'\nsource = ['a', 'b']\nwhere = 'status >= 500'\nby = ['source']\n";
+    let test = |name: &str, format: &str, sent: &str| {
+        format!(
+            "[[test]]\nname = '{name}'\nformat = {format}\nsent = [{sent}]\n\
+             feed = [{{ source = 'a', text = '{{\"status\":503}}' }}, {{ source = 'b', text = 'status=504' }}]\n"
+        )
+    };
+    let by = |source: &str| {
+        format!("{{ at = '0s', rule = 'bad', status = 'warning', by = {{ source = '{source}' }} }}")
+    };
+    let both = format!("{}, {}", by("a"), by("b"));
+    let line = "[[line]]\nsource = 'b'\nformat = 'logfmt'\ntext = 'status=500'\nrule = 'bad'\n";
+    let tests = [
+        test("json", "'json'", &by("a")),
+        test("logfmt", "'logfmt'", &by("b")),
+        test("both", "{ a = 'json', b = 'logfmt' }", &both),
+    ];
+    sandbox.write("r.toml", [rule, line, &tests.concat()].concat());
+    let finished = sandbox.run(&["test", "r.toml"]);
+    assert!(finished.expect(0).answer().contains("4 passed"), "{line}");
+}
+
+#[test]
+fn what_gets_better_is_told_as_it_is_and_a_mute_holds_reminders() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "r.toml",
+        "[[rule]]\nname = 'disk'\nsource = 's'\nmatch = 'at (?<used>\\d+)'\nmeasure = 'last(used)'\nwarning = '> 80'\n\
+         critical = '> 95'\nclear = '< 70'\nresolve_after = '0s'\nrenotify = '7m'\nmute = '10:05-12:00 UTC'\n\
+         summary = '[{status}] {value}'\n\
+         [[test]]\nname = 'better'\nsource = 's'\nstart = '2026-01-05T10:00:00Z'\nuntil = '3h'\n\
+         feed = [{ at = '0s', text = 'at 97' }, { at = '1m', text = 'at 85' }, { at = '2h3m', text = 'at 60' }]\n\
+         sent = [\n\
+         { at = '0s', rule = 'disk', status = 'critical', summary = '[critical] 97' },\n\
+         { at = '1m', rule = 'disk', status = 'warning', summary = '[warning] 85' },\n\
+         { at = '2h', rule = 'disk', status = 'warning', summary = '[warning] 85' },\n\
+         { at = '2h3m', rule = 'disk', status = 'ok', summary = '[warning] 85' },\n\
+         ]\nopen = []\n",
+    );
+    let finished = sandbox.run(&["test", "r.toml"]);
+    assert_eq!(finished.code, Some(0), "{}{}", finished.answer(), finished.talk());
+}
+
+#[test]
 fn rules_that_are_not_there_are_the_only_thing_that_is_told() {
     let sandbox = Sandbox::new();
     let line = "[[line]]\nsource = 'app'\ntext = 'x'\nrule = 'r'\n";

@@ -216,10 +216,10 @@ impl Reader {
         let zone = suite.tests.first().map_or(TimeZone::UTC, |test| test.tz.clone());
         let own = [path.to_owned()];
         let globs = if is_pack { own.as_slice() } else { &suite.rules };
-        let ruleset = self.rules(path, globs, &zone, suite.format);
+        let ruleset = self.rules(path, globs, &zone, &suite.formats);
         let mut reloads = Vec::new();
         for test in &suite.tests {
-            let rulesets = test.reloads().map(|globs| self.rules(path, globs, &test.tz, suite.format));
+            let rulesets = test.reloads().map(|globs| self.rules(path, globs, &test.tz, &suite.formats));
             reloads.push(rulesets.collect::<Option<Vec<_>>>());
         }
         let of_lines = suite.lines.iter().filter_map(|line| match &line.from {
@@ -250,7 +250,7 @@ impl Reader {
         of: &Path,
         globs: &[PathBuf],
         zone: &TimeZone,
-        format: Format,
+        formats: &[Format],
     ) -> Option<Arc<Ruleset>> {
         let (mut paths, mut all_there) = (Vec::new(), true);
         for glob in globs {
@@ -276,7 +276,7 @@ impl Reader {
         }
         let probe = &mut Probe::none();
         let (ruleset, problems) =
-            config::ruleset_probed(&texts, Sources::Any(format), &tables, &[], zone, probe);
+            config::ruleset_probed(&texts, Sources::Any(formats), &tables, &[], zone, probe);
         if self.checked.insert(paths) {
             self.say(problems);
         }

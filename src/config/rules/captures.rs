@@ -229,7 +229,10 @@ pub(super) fn check_captured(problems: &mut Problems<'_>, said: &Said<'_>, match
         let note = if meant.is_none() { note } else { "" };
         problem.note = Some(format!("the names are {}{note}", listed(known())));
         let capture = || Some(format!("capture it: `(?<{name}>…)`")).filter(|_| is_identifier(said.text));
-        problem.help = meant.or_else(capture);
+        problem.help = match said.text {
+            "rule" | "instance" => Some(format!("leave it out: the {name} is part of every key")),
+            _ => meant.or_else(capture),
+        };
     } else if with < matches.len() {
         let title = format!("`{name}` is not captured by every pattern of `match`");
         let label = format!("captured by {with} of {} patterns", matches.len());

@@ -476,7 +476,7 @@ impl<'t> Reader<'t, '_> {
 /// The formats of the sources that a rule sees, with their names; none, if it is not known which these are.
 fn formats<'a>(sources: Sources<'a>, names: &[Said<'_>]) -> Vec<(&'a str, Format)> {
     match sources {
-        Sources::Any(format) => vec![("", format)],
+        Sources::Any(formats) => formats.iter().map(|format| ("", *format)).collect(),
         Sources::These(all) => {
             let seen = all.iter().filter(|source| names.iter().any(|name| name.text == source.name.as_str()));
             seen.map(|source| (source.name.as_str(), source.format)).collect()

@@ -340,10 +340,11 @@ impl Case {
                 }
             }
             if is_due {
-                let from = self.within.map_or(before, |within| now - within);
+                // At most so long before it, or after the one before.
+                let from = self.within.map_or(before + 1, |within| now - within);
                 before = now;
                 let watched = self.expected || !seen.is_empty();
-                if watched && !seen.iter().any(|seen| *seen > from) {
+                if watched && !seen.iter().any(|seen| *seen >= from) {
                     times = if missed.is_some() { times + 1 } else { 1 };
                     missed.get_or_insert(now);
                 }

@@ -542,6 +542,8 @@ fn answers_of_wecom() {
         (said(93008, "robot is not in the group"), "suspend"),
         (said(40058, "text.content exceed max length 2048"), "shrink"),
         (said(45002, "content size out of limit"), "shrink"),
+        (said(40035, "invalid parameter"), "dead"),
+        (said(44004, "empty content"), "dead"),
         (said(77777, "something new"), "retry"),
         ("{\"errmsg\":\"ok\"}".to_owned(), "retry"),
     ] {
@@ -613,6 +615,7 @@ fn rows_that_were_refused_together_are_tried_one_by_one() {
         (ChatService::Slack, 400, "invalid_payload"),
         (ChatService::DingTalk, 200, r#"{"errcode":40035,"errmsg":"x"}"#),
         (ChatService::WeCom, 200, r#"{"errcode":40058,"errmsg":"x"}"#),
+        (ChatService::WeCom, 200, r#"{"errcode":40035,"errmsg":"x"}"#),
     ] {
         let outcomes = judged(service, "x", 3, status, body, true);
         assert_eq!(outcomes.iter().map(class).collect::<Vec<_>>(), ["shrink"; 3], "{body}");

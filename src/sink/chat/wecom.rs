@@ -34,6 +34,7 @@ pub(super) fn classify(reading: &Reading<'_>) -> Outcome {
         45009 | 45033 | -1 => reading.retry(Some(BUSY), why),
         93000 | 93004 | 93008 => Outcome::Suspend { why },
         40058 | 45002 => Outcome::Shrink { why },
+        40008 | 40035 | 43004 | 44004 => Outcome::Dead { why },
         _ => reading.by_status(why),
     }
 }
