@@ -38,12 +38,16 @@ fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, 
         ));
     }
     let none = Files::default();
+    let mut blind: BTreeMap<&SourceName, Vec<String>> = BTreeMap::new();
+    for (source, path, error) in core.faults() {
+        let of = blind.entry(source).or_default();
+        if of.len() < MOST_WORST {
+            of.push(format!("`{}`: {error}", Untrusted(&path.to_string_lossy())));
+        }
+    }
     let sources = settings.sources.iter().map(|source| {
         let mine = files.get(&source.name).unwrap_or(&none);
         let counts = core.source_counts(&source.name);
-        let blind = core.faults().filter(|(of, ..)| **of == source.name);
-        let blind =
-            blind.map(|(_, path, error)| format!("`{}`: {error}", Untrusted(&path.to_string_lossy())));
         SourceView {
             name: source.name.clone(),
             files: mine.all + u64::from(source.stream.is_some()),
@@ -59,7 +63,7 @@ fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, 
             cut_records: counts.cut_records,
             unparsed_lines: counts.unparsed_lines,
             bare_lines: counts.bare_lines,
-            problems: blind.take(MOST_WORST).collect(),
+            problems: blind.remove(&source.name).unwrap_or_default(),
         }
     });
     let mut open: BTreeMap<(RuleName, Status), u64> = BTreeMap::new();

@@ -104,10 +104,14 @@ impl<D: Disk> Tail<D> {
 
     /// True if what is left of a file may go on in its successor, of which something is there and nothing is consumed.
     pub(super) fn holds(&self, id: FileId) -> bool {
-        let file = self.files.get(&id).filter(|file| self.may_go_on(file));
-        file.and_then(|file| self.files.get(&file.after?)).is_some_and(|after| {
+        // Few have a successor: the rest is asked of those.
+        let Some((file, after)) = self.files.get(&id).and_then(|file| Some((file, file.after?))) else {
+            return false;
+        };
+        let goes_on = |after: &Followed<D::File>| {
             !after.ended && after.handle.is_some() && after.progress.position == 0 && after.progress.size > 0
-        })
+        };
+        self.files.get(&after).is_some_and(|after| goes_on(after)) && self.may_go_on(file)
     }
 
     /// Scanning consumed so many bytes of a file's rest where they went on.

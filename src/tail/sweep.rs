@@ -40,6 +40,8 @@ pub(super) const NOT_FOUND: &str = "no file in its directory is the one that was
 pub(super) struct Round {
     /// Those that are not done with, the next one last.
     sources: Vec<SourceName>,
+    /// The files of each of them that have not ended and are not at rest.
+    files: BTreeMap<SourceName, Vec<FileId>>,
     /// That one, if it is begun.
     begun: Option<Begun>,
     listings: Listings,
@@ -67,13 +69,19 @@ impl<D: Disk> Tail<D> {
     pub(super) fn sweep(&mut self, now: Timestamp) -> bool {
         let mut round = self.round.take().unwrap_or_else(|| {
             let sources = self.sources.keys().rev().cloned().collect();
-            Box::new(Round { sources, held_back: std::mem::take(&mut self.held_back), ..Round::default() })
+            let files = self.open_by_source();
+            Box::new(Round {
+                sources,
+                files,
+                held_back: std::mem::take(&mut self.held_back),
+                ..Round::default()
+            })
         });
         while let Some(source) = round.sources.last().cloned() {
             let begun = round.begun.take().or_else(|| {
                 let seen = self.survey(&source, &mut round.listings, &mut round.dirs)?;
                 round.linked |= seen.linked;
-                let known = self.unreconciled(&source, &seen, now);
+                let known = self.unreconciled(&source, &seen, &mut round.files, now);
                 Some(Begun { seen, known, from: 0, beside: Listings::default() })
             });
             if let Some(mut begun) = begun {
@@ -190,12 +198,29 @@ impl<D: Disk> Tail<D> {
         }
     }
 
+    /// Found in one pass, for there may be many files and many sources.
+    fn open_by_source(&self) -> BTreeMap<SourceName, Vec<FileId>> {
+        let mut files: BTreeMap<SourceName, Vec<FileId>> = BTreeMap::new();
+        for (id, file) in self.files.iter().filter(|(_, file)| !file.ended) {
+            match files.get_mut(&file.source) {
+                Some(ids) => ids.push(*id),
+                None => _ = files.insert(file.source.clone(), vec![*id]),
+            }
+        }
+        files
+    }
+
     /// The files of a source that are to be reconciled with what was seen, the next one last: all but those that rest and
     /// are as they were.
-    fn unreconciled(&mut self, source: &SourceName, seen: &Seen, now: Timestamp) -> Vec<FileId> {
+    fn unreconciled(
+        &mut self,
+        source: &SourceName,
+        seen: &Seen,
+        open: &mut BTreeMap<SourceName, Vec<FileId>>,
+        now: Timestamp,
+    ) -> Vec<FileId> {
         let mut ids = self.changed_at_rest(source, seen, now);
-        let others = self.files.iter().filter(|(_, file)| !file.ended && file.source == *source);
-        ids.extend(others.map(|(id, _)| *id));
+        ids.extend(open.remove(source).unwrap_or_default());
         // From the newest on: of several contents of one inode only the newest can still be there.
         ids.sort_unstable();
         ids
@@ -266,6 +291,10 @@ impl<D: Disk> Tail<D> {
             Some(path) => {
                 let came_back = file.progress.gone.take().is_some();
                 let renamed = file.path != path;
+                if !came_back && !renamed && file.after.is_none() {
+                    // As it was, so what was decided of it stands.
+                    return;
+                }
                 if renamed {
                     let (source, locator, born) = (file.source.clone(), file.locator.clone(), file.born);
                     let before = file.path.clone();
@@ -522,10 +551,13 @@ impl<D: Disk> Tail<D> {
         let Some(watched) = self.sources.get(source) else { return Ok(()) };
         let handle = self.disk.open(watched.globs.reach(path))?;
         let facts = self.disk.stat(&handle)?;
-        // Another file than a moment ago: names are moving, and the next sweep sees where they went.
-        if facts.locator != *locator || facts.kind != Kind::File {
+        // Another file than a moment ago: names are moving. Where that one went the next sweep sees; this one may be gone
+        // by then.
+        let moved = facts.locator != *locator;
+        if facts.kind != Kind::File || moved && self.reader(source, &facts.locator).is_some() {
             return Ok(());
         }
+        let (locator, held_since) = (&facts.locator, if moved { now } else { held_since });
         let fresh = watched.fresh;
         let older = facts.born.is_none_or(|born| born < watched.first_seen);
         let mut from = 0;
@@ -559,7 +591,7 @@ impl<D: Disk> Tail<D> {
         } else {
             Progress::found(from, false, facts.size, facts.modified, now)
         };
-        let mut file = Followed::new(source.clone(), path.into(), facts.locator, progress);
+        let mut file = Followed::new(source.clone(), path.into(), locator.clone(), progress);
         file.handle = Some(handle);
         file.evidence = evidence;
         file.links = facts.links;
