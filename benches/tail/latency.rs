@@ -1,8 +1,11 @@
-//! From the write of a line to its alert on stdout: found, matched, decided, committed to memory, sent and read.
+//! From the write of a line to its alert on stdout: found, matched, decided, committed, sent and read. With the state in
+//! memory nothing is written before it is told, so that is how soon it is matched; on disk each alert is durable first.
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::program::{Hints, Program, can_refuse, quantile, wait_until};
 
@@ -13,14 +16,24 @@ const LOADS: [(&str, u32, Duration, u32); 3] = [
     ("2 000 lines/s", 40_000, Duration::from_micros(500), 20),
 ];
 
+/// The file that lines are written to.
+const FILE: &str = "a.log";
+
 pub(crate) fn print() {
     println!("from the write of a line to its alert on stdout, in ms: p50, p99, longest, of so many");
     for (name, lines, every, matched) in LOADS {
-        show(name, "hints", of(lines, every, matched, Hints::Given));
+        show(name, "in memory", of(lines, every, matched, |dir| Program::follow_alone(dir, FILE)));
+    }
+    for (name, lines, every, matched) in LOADS {
+        show(name, "hints", of(lines, every, matched, |dir| Program::follow(dir, FILE, Hints::Given)));
     }
     if can_refuse() {
         for (name, lines, every, matched) in LOADS {
-            show(name, "polling", of(lines, every, matched, Hints::Refused));
+            show(
+                name,
+                "polling",
+                of(lines, every, matched, |dir| Program::follow(dir, FILE, Hints::Refused)),
+            );
         }
     } else {
         println!("  polling: left out, `unshare -Ur` does not work here");
@@ -30,14 +43,14 @@ pub(crate) fn print() {
 fn show(load: &str, way: &str, mut seen: Vec<f64>) {
     seen.sort_by(f64::total_cmp);
     let [half, most, all] = [0.5, 0.99, 1.0].map(|share| quantile(&seen, share));
-    println!("  {way:<8} {load:<20} {half:>8.2} {most:>8.2} {all:>8.2}  {:>5}", seen.len());
+    println!("  {way:<9} {load:<20} {half:>8.2} {most:>8.2} {all:>8.2}  {:>5}", seen.len());
 }
 
-fn of(lines: u32, every: Duration, matched: u32, hints: Hints) -> Vec<f64> {
+fn of(lines: u32, every: Duration, matched: u32, follow: impl Fn(&TempDir) -> Program) -> Vec<f64> {
     let dir = tempfile::tempdir().expect("a directory can be made");
-    let path = dir.path().join("a.log");
+    let path = dir.path().join(FILE);
     let mut file = std::fs::File::create(&path).expect("a file can be made");
-    let mut program = Program::follow(&dir, "a.log", hints);
+    let mut program = follow(&dir);
     let told = program.told();
     let (seen, all) = channel();
     std::thread::spawn(move || {

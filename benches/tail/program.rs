@@ -23,6 +23,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Follows a file of `dir` that is named on the command line, and is ready. Its state is in memory.
+    pub(crate) fn follow_alone(dir: &TempDir, file: &str) -> Program {
+        let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+        std::fs::write(at("r.toml"), format!("{RULE}source = 's'\n")).expect("a rule can be written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+        command.args(["run", "--rules", &at("r.toml"), &at(file)]);
+        Program::start(command)
+    }
+
     /// Follows `files` of `dir`, and is ready. Its state is on disk, as that of a server is.
     pub(crate) fn follow(dir: &TempDir, files: &str, hints: Hints) -> Program {
         let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
@@ -41,6 +50,10 @@ impl Program {
             }
         };
         command.args(["run", "--config", &at("tripline.toml")]);
+        Program::start(command)
+    }
+
+    fn start(mut command: Command) -> Program {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program can be started");
         let mut talk = BufReader::new(child.stderr.take().expect("it is piped"));

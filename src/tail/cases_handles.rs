@@ -246,3 +246,25 @@ fn case_23_files_that_end_in_half_a_line_or_in_a_record_that_may_go_on_keep_no_h
         }
     }
 }
+
+#[test]
+fn what_was_deleted_without_a_handle_makes_no_file_wait_that_may_be_its_copy() {
+    let disk = FakeDisk::new();
+    disk.mkdir(Path::new("/d")).unwrap();
+    let mut bench = Bench::new(vec![source("s", &["/d/*.log*"])]);
+    bench.quiet = 8;
+    for number in 0..40 {
+        disk.append(&at(&format!("{number}.log")), format!("{number} {}\n", "x".repeat(200)).as_bytes()).unwrap();
+    }
+    bench.start(disk.clone());
+    bench.pass(&disk, 0);
+    bench.pass(&disk, 60_000);
+    bench.told.clear();
+    for number in 0..40 {
+        disk.unlink(&at(&format!("{number}.log"))).unwrap();
+        disk.append(&at(&format!("{number}.log.1")), b"short\n").unwrap();
+    }
+    (0..3).for_each(|_| bench.pass(&disk, 100));
+    let told = bench.told.iter().filter(|told| told.ends_with(":short")).count();
+    assert_eq!(told, 40, "{:?}", bench.told);
+}

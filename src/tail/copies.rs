@@ -69,6 +69,8 @@ impl<D: Disk> Tail<D> {
                 let start = evidence::fetch(&mut read, 0, beginning(size))?;
                 match begins_with(disk, file, at, &start) {
                     Some(false) => continue,
+                    // Whoever copies a file does not rename or delete it too.
+                    None if file.missing.is_some() => continue,
                     _ => Copy::Unsure(EMPTY_COPY_SPAN, 0),
                 }
             } else if size < position && file.evidence.head_holds(&mut read)? {
