@@ -220,6 +220,13 @@ fn case_4_and_29_a_file_cut_and_written_again_is_read_from_its_beginning_whateve
             &["open 1 a.log at 0", "1:one", "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", told],
         );
     }
+    // Of the same length, and with the same end.
+    check(
+        LOGS,
+        &[Start, Add("a.log", "one xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"), Tick(1000), Cut("a.log"), Add("a.log", "two xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"), Add("a.log", "3\n"),
+          Tick(1000)],
+        &["open 1 a.log at 0", "1:one xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "2:two xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "2:3"],
+    );
     // Seen, but not read in time; and cut while nobody was looking.
     check(
         LOGS,

@@ -138,6 +138,18 @@ impl Evidence {
         }
     }
 
+    /// Whether the very first bytes are still there, at most [`NEAR`] of them if they are known by themselves: what is
+    /// written anew may end like what was read, up to the read position.
+    pub(crate) fn begins_alike(&self, mut read: impl ReadAt) -> io::Result<bool> {
+        match &self.head {
+            Head::Growing(head) => {
+                let first = &head[..head.len().min(NEAR)];
+                Ok(fetch(&mut read, 0, first.len())? == first)
+            }
+            Head::Sealed(all, first) => holds(first.as_ref().unwrap_or(all), &mut read),
+        }
+    }
+
     /// As [`Evidence::near_holds`], and the head too.
     pub(crate) fn all_holds(&self, mut read: impl ReadAt) -> io::Result<bool> {
         Ok(self.head_holds(&mut read)? && self.near_holds(read)?)

@@ -101,6 +101,9 @@ const MOST_LOAD: u32 = 4;
 const RETRY: Duration = Duration::from_secs(1);
 /// Between two attempts while file handles have run out.
 const MOST_RETRY: Duration = Duration::from_secs(30);
+/// How far a file was read whose first bytes are compared too whenever it has changed: as much is written anew between two
+/// looks.
+const SOON_REWRITTEN: u64 = 64 * 1024;
 /// How many former names of a content are remembered.
 const MOST_FORMER: usize = 4;
 
@@ -496,6 +499,8 @@ impl<D: Disk> Tail<D> {
             let same = !file.progress.differs(facts.size, facts.modified)
                 || (facts.size >= file.kept_to()
                     && file.evidence.near_holds(|offset, buf| disk.read_at(handle, offset, buf))?
+                    && (file.progress.position > SOON_REWRITTEN
+                        || file.evidence.begins_alike(|offset, buf| disk.read_at(handle, offset, buf))?)
                     && file.rest_holds(|offset, buf| disk.read_at(handle, offset, buf))?);
             Ok((facts, same))
         });

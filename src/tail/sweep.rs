@@ -291,10 +291,6 @@ impl<D: Disk> Tail<D> {
             Some(path) => {
                 let came_back = file.progress.gone.take().is_some();
                 let renamed = file.path != path;
-                if !came_back && !renamed && file.after.is_none() {
-                    // As it was, so what was decided of it stands.
-                    return;
-                }
                 if renamed {
                     let (source, locator, born) = (file.source.clone(), file.locator.clone(), file.born);
                     let before = file.path.clone();
