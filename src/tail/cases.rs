@@ -664,6 +664,34 @@ fn a_file_that_is_renamed_in_the_middle_of_a_look_is_not_lost() {
 }
 
 #[test]
+fn what_is_rotated_after_its_directory_was_listed_for_another_name_is_read_once() {
+    for calls in 0..40 {
+        let disk = FakeDisk::new();
+        let at = |name: &str| Path::new("/d").join(name);
+        disk.mkdir(Path::new("/d")).unwrap();
+        let mut bench = Bench::new(vec![source("s", LOGS)]);
+        bench.start(disk.clone());
+        bench.pass(&disk, 0);
+        disk.append(&at("b.log"), b"0\n").unwrap();
+        bench.pass(&disk, 1000);
+        // What is new in `a.log` makes the directory be listed.
+        disk.append(&at("a.log"), b"new\n").unwrap();
+        disk.rename(&at("b.log"), &at("b.log.1")).unwrap();
+        disk.append(&at("b.log"), b"1\n").unwrap();
+        disk.defer(calls);
+        disk.rename(&at("b.log"), &at("b.log.2")).unwrap();
+        disk.append(&at("b.log"), b"2\n").unwrap();
+        bench.pass(&disk, 1000);
+        disk.catch_up();
+        (0..2).for_each(|_| bench.pass(&disk, 1000));
+        let mut lines: Vec<&str> =
+            bench.told.iter().filter_map(|told| Some(told.split_once(':')?.1)).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["0", "1", "2", "new"], "after {calls} calls: {:?}", bench.told);
+    }
+}
+
+#[test]
 fn what_is_rotated_through_a_name_in_the_middle_of_a_look_is_read_once() {
     let run = |globs: &[&str], calls: usize, before: usize, shift: bool| {
         let disk = FakeDisk::new();

@@ -198,7 +198,7 @@ impl<D: Disk> Tail<D> {
         }
     }
 
-    /// Found in one pass, for there may be many files and many sources.
+    /// The files of each source that are to be reconciled whatever is seen, in one pass: there may be many of both.
     fn open_by_source(&self) -> BTreeMap<SourceName, Vec<FileId>> {
         let mut files: BTreeMap<SourceName, Vec<FileId>> = BTreeMap::new();
         for (id, file) in self.files.iter().filter(|(_, file)| !file.ended) {
@@ -552,6 +552,10 @@ impl<D: Disk> Tail<D> {
         let moved = facts.locator != *locator;
         if facts.kind != Kind::File || moved && self.reader(source, &facts.locator).is_some() {
             return Ok(());
+        }
+        if let Some(dir) = path.parent().filter(|_| moved) {
+            // It may be younger than what was listed.
+            beside.forget(dir);
         }
         let (locator, held_since) = (&facts.locator, if moved { now } else { held_since });
         let fresh = watched.fresh;

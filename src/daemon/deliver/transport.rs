@@ -336,8 +336,10 @@ pub(super) fn unanswered(error: Unanswered, secrets: &Secrets) -> Outcome {
         source = inner.source();
     }
     let why = secrets.scrub(&why);
-    let meant = MEANT.iter().find(|(word, _)| why.contains(word));
-    let why = meant.map_or(why.clone(), |(_, meant)| format!("{why}: {meant}"));
+    let why = match MEANT.iter().find(|(word, _)| why.contains(word)) {
+        Some((_, meant)) => format!("{why}: {meant}"),
+        None => why,
+    };
     if wrong_settings || REFUSED.iter().any(|words| why.contains(words)) {
         Outcome::Suspend { why }
     } else {
