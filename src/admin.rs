@@ -15,6 +15,8 @@ pub const SOCKET: &str = "admin.sock";
 pub const MOST_ASKED: usize = 64 * 1024;
 /// Open alerts in one answer, at most; how many more there are is said.
 pub const MOST_ALERTS: usize = 10_000;
+/// Of so many of them all texts are in it.
+pub const MOST_TOLD: usize = 1_000;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,10 @@ pub enum Question {
     Unsilence(u64),
     /// Which rules are in force, as far as a reload compares them.
     Rules,
+    /// How rules fare.
+    Activity,
+    /// What alerts did in the last day.
+    History,
     /// Sinks in detail.
     Sinks,
     /// What is owed, and what was given up.
@@ -132,6 +138,10 @@ pub enum Answer {
     Unsilenced(Option<SilenceRow>),
     /// The rules in force.
     Rules(Box<Rules>),
+    /// How rules fare.
+    Activity(Box<Activity>),
+    /// What alerts did.
+    History(Box<History>),
     /// Sinks, sorted by name.
     Sinks(Vec<SinkDetail>),
     /// What is owed, and what was given up.
@@ -193,10 +203,28 @@ pub struct Open {
     pub reason: String,
     /// The measure at its last change.
     pub value: Option<f64>,
+    /// Matches inside the window at its last change; without a window of the whole episode.
+    #[serde(default)]
+    pub count: u64,
     /// All labels.
     pub labels: std::collections::BTreeMap<String, String>,
     /// Its summary.
     pub summary: String,
+    /// Its description; of the first [`MOST_TOLD`] alerts of an answer.
+    #[serde(default)]
+    pub description: String,
+    /// Lines of its beginning; of the first [`MOST_TOLD`] alerts of an answer.
+    #[serde(default)]
+    pub lines: Vec<String>,
+    /// The newest lines, besides those; likewise.
+    #[serde(default)]
+    pub last_lines: Vec<String>,
+    /// The link for the one who is called.
+    #[serde(default)]
+    pub runbook: Option<String>,
+    /// When it is over if no line comes; `None`: quiet does not end it, or nobody has worked it out.
+    #[serde(default, with = "maybe_rfc3339")]
+    pub ends: Option<Timestamp>,
     /// True if it is held back from whoever knows nothing of it: by a silence, a schedule or another rule.
     #[serde(default)]
     pub held: bool,
@@ -222,8 +250,14 @@ impl From<&Transition> for Open {
             changed: t.time,
             reason: t.reason.as_str().to_owned(),
             value: t.value,
+            count: t.count,
             labels: labels.map(|(name, value)| (name.to_string(), value.clone())).collect(),
             summary: t.summary.clone(),
+            description: String::new(),
+            lines: Vec::new(),
+            last_lines: Vec::new(),
+            runbook: t.runbook.clone(),
+            ends: None,
             held: false,
             silence: None,
             untold: None,
@@ -315,6 +349,15 @@ pub struct Source {
     /// Bytes that were gone before they could be read, since the process began.
     #[serde(default)]
     pub lost_bytes: u64,
+    /// Bytes read since the process began.
+    #[serde(default)]
+    pub read_bytes: u64,
+    /// Bytes read in a second, over the last ten.
+    #[serde(default)]
+    pub bytes_per_second: f64,
+    /// When something was read last; `None`: nothing since the process began.
+    #[serde(default, with = "maybe_rfc3339")]
+    pub last_read: Option<Timestamp>,
     /// Those of its files that are behind or have lost bytes: the worst, of bounded number.
     #[serde(default)]
     pub worst: Vec<WorstFile>,
@@ -364,6 +407,94 @@ pub struct Sink {
     pub dead: u64,
 }
 
+/// How rules fare.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    /// When this was true.
+    #[serde(with = "rfc3339")]
+    pub at: Timestamp,
+    /// When the newest of the minutes began.
+    #[serde(with = "rfc3339")]
+    pub minute: Timestamp,
+    /// In the order of the ruleset, tripline's own last.
+    pub rules: Vec<RuleActivity>,
+}
+
+/// A rule and what became of lines, since the process began or the rule did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RuleActivity {
+    /// Its name.
+    pub name: String,
+    /// `alert` or `change`.
+    pub kind: String,
+    /// True of a rule of tripline's own.
+    pub own: bool,
+    /// Sources that it sees.
+    pub sources: Vec<String>,
+    /// Names of what its keys are made of.
+    pub by: Vec<String>,
+    /// What is compared with what, in one line.
+    pub condition: String,
+    /// Its summary, with places.
+    pub summary: String,
+    /// Matches of the last minutes, 60 at most, the newest last.
+    pub minutes: Vec<u64>,
+    /// Lines that counted.
+    pub matches: u64,
+    /// Lines that fitted `resolve`.
+    pub recoveries: u64,
+    /// Lines on which its patterns were tried.
+    pub tried: u64,
+    /// Lines of which `where` does not hold.
+    pub dismissed: u64,
+    /// Lines without a number where one is compared, without a key of a change, or of an unknown status.
+    pub unreadable: u64,
+    /// Lines older than what their window had decided.
+    pub late: u64,
+    /// Lines without room for their key.
+    pub overflow: u64,
+    /// Keys that made room for others though they counted.
+    pub forgotten: u64,
+    /// Keys held now.
+    pub keys: u64,
+    /// Open alerts.
+    pub open: u64,
+    /// When a line counted last, as far as the process has seen; to a second or so.
+    #[serde(with = "maybe_rfc3339")]
+    pub last_match: Option<Timestamp>,
+}
+
+/// What alerts did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// When this was true.
+    #[serde(with = "rfc3339")]
+    pub at: Timestamp,
+    /// From when on it is known.
+    #[serde(with = "rfc3339")]
+    pub from: Timestamp,
+    /// In the order in which it was decided.
+    pub transitions: Vec<Step>,
+}
+
+/// One transition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// When it became true.
+    #[serde(with = "rfc3339")]
+    pub time: Timestamp,
+    /// Of which alert.
+    pub alert_key: String,
+    /// Its rule.
+    pub rule: String,
+    /// `info`, `warning`, `critical` or `ok`.
+    pub status: String,
+    /// Why.
+    pub reason: String,
+    /// Its summary.
+    pub summary: String,
+}
+
 /// Instants as text.
 mod rfc3339 {
     use serde::de::Error;
@@ -379,6 +510,26 @@ mod rfc3339 {
         let text = String::deserialize(from)?;
         let time = text.parse::<jiff::Timestamp>().map_err(D::Error::custom)?;
         Ok(Timestamp(time.as_microsecond()))
+    }
+}
+
+/// Instants as text, or nothing.
+mod maybe_rfc3339 {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::model::Timestamp;
+
+    #[expect(clippy::ref_option, reason = "serde hands it over like this")]
+    pub(super) fn serialize<S: Serializer>(time: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.to_string()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        let parsed =
+            text.map(|text| text.parse::<jiff::Timestamp>()).transpose().map_err(D::Error::custom)?;
+        Ok(parsed.map(|time| Timestamp(time.as_microsecond())))
     }
 }
 

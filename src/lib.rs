@@ -18,6 +18,7 @@
 //! ```text
 //!   cli                                           arguments, files, what is printed
 //!   daemon                                        threads, sockets, signals, the clock; in it the machine
+//!   playground                                    what is typed into the status page, played
 //!   config   tail   sink   store   http           each knows its own business and none of the others
 //!   scenario                                      what tests of rules say, and how it is played
 //!   route                                         reads what the engine emits
@@ -25,10 +26,11 @@
 //!   scan
 //!   rule   settings   saved                       what is believed, what survives
 //!   admin                                         what the command line asks the daemon
+//!   packs                                         rule files that are part of the program
 //!   model   untrusted                             the nouns; text of others
 //! ```
 //!
-//! `admin model rule settings saved untrusted scan engine config route sink`, and of `tail` what decides (`follow`,
+//! `admin model packs playground rule settings saved untrusted scan engine config route sink`, and of `tail` what decides (`follow`,
 //! `evidence`, `lag`, `start`), are pure: no file, socket, thread, environment, randomness or clock. Time is an argument. Clippy
 //! refuses the calls (`.clippy.toml` gives the reasons), and `tests/tidy.rs` the names. So the same input gives the
 //! same output, one seed replays a failure, and others can embed the parts.
@@ -97,6 +99,9 @@ pub mod route;
 // Tests of rules, played on a clock that is only a number.
 pub mod scenario;
 
+// Rules and lines that somebody typed into the status page, played.
+pub mod playground;
+
 // The one database: everything that must survive, in one transaction.
 pub mod store;
 
@@ -111,6 +116,9 @@ pub mod admin;
 
 // Health, readiness and metrics for whoever asks.
 pub mod http;
+
+// The rule packs that are part of the program.
+pub mod packs;
 
 // The command line: one file per subcommand.
 pub mod cli;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AlertKey, ChangeStatus, Delivery, Episode, FileId, KeyHash, Position, RuleName, SinkName, SourceName,
-    Status, Timestamp, Transition,
+    AlertKey, ChangeStatus, Delivery, Episode, FileId, KeyHash, Position, Reason, RuleName, SinkName,
+    SourceName, Status, Timestamp, Transition,
 };
 
 /// Which file it is, as far as the kernel tells: never compared across file systems by `inode` alone.
@@ -347,6 +347,25 @@ pub struct Notice {
     pub stage: Stage,
 }
 
+/// What an alert did, for whoever looks back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedStep {
+    /// Rises with each step.
+    pub number: u64,
+    /// When it was decided.
+    pub decided: Timestamp,
+    /// When it became true, in record time.
+    pub time: Timestamp,
+    /// Which alert.
+    pub key: AlertKey,
+    /// What it showed from then on.
+    pub status: Status,
+    /// Why.
+    pub reason: Reason,
+    /// Its summary, cut to 200 characters.
+    pub summary: String,
+}
+
 /// A delivery that the peer will never take as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -387,6 +406,8 @@ pub struct Saved {
     pub notices: Vec<Notice>,
     /// What is silent.
     pub silences: Vec<SavedSilence>,
+    /// What alerts did lately, in the order of their numbers.
+    pub steps: Vec<SavedStep>,
     /// The next free file id; 1 in a new store.
     pub next_file: u64,
     /// The next free delivery number.

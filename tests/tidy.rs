@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("untrusted", &[]),
+    ("packs", &[]),
     ("admin", &["model"]),
     ("rule", &["model", "untrusted"]),
     ("settings", &["model", "rule"]),
@@ -23,7 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("tail", &["model", "settings", "saved", "scan"]),
     ("sink", &["model", "untrusted", "settings", "saved"]),
     ("store", &["model", "saved"]),
-    ("http", &["model"]),
+    ("http", &["model", "untrusted", "admin"]),
+    ("playground", &["model", "untrusted", "rule", "saved", "scan", "engine", "config", "route", "sink"]),
     (
         "daemon",
         &[
@@ -41,6 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sink",
             "store",
             "http",
+            "playground",
         ],
     ),
     (
@@ -60,6 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tail",
             "sink",
             "daemon",
+            "packs",
         ],
     ),
 ];
@@ -70,6 +74,8 @@ const PURE: &[&str] = &[
     "src/config/",
     "src/engine/",
     "src/model.rs",
+    "src/packs.rs",
+    "src/playground.rs",
     "src/route.rs",
     "src/rule/",
     "src/saved.rs",

@@ -26,7 +26,7 @@ impl Watch {
         let mut said = Vec::new();
         let admin = loop {
             let Some(Ok(line)) = lines.next() else { panic!("it ended: {said:#?}") };
-            if let Some((_, address)) = line.split_once("admin page address=") {
+            if let Some((_, address)) = line.split_once("status page address=") {
                 break address.to_owned();
             }
             said.push(line);

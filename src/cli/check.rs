@@ -8,6 +8,7 @@ use super::load::{self, Lines, Wanted};
 use super::{Color, ConfigArgs, Failure, LineFormat, NO, cost, plan, render};
 use crate::config::Severity;
 use crate::config::probe::Probe;
+use crate::daemon::clock::stopwatch;
 use crate::daemon::deliver::missing;
 use crate::settings::Peer;
 use crate::untrusted::Untrusted;
@@ -59,7 +60,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
     let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None, envelope: None };
     let texts = load::read(&wanted).map_err(Failure)?;
-    let mut probe = Probe::all(load::stopwatch());
+    let mut probe = Probe::all(stopwatch());
     let mut loaded = load::check(&wanted, texts, &mut probe);
     let wrong = !loaded.diagnostics.is_empty();
     let here = loaded.here(wanted.config.as_deref());

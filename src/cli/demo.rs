@@ -17,6 +17,9 @@ use crate::daemon::{self, Options};
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
+    /// Tell the story again and again, until Ctrl-C
+    #[arg(long = "loop")]
+    again: bool,
     /// When to use colour
     #[arg(long, value_enum, default_value_t)]
     color: Color,
@@ -100,7 +103,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let log = dir.0.join("demo.log");
     File::create(&log)?;
     let main = format!(
-        "[admin]\nlisten = \"off\"\n[[source]]\nname = \"demo\"\nfiles = [{:?}]\ntz = \"UTC\"\n",
+        "[admin]\nlisten = \"127.0.0.1:0\"\n[[source]]\nname = \"demo\"\nfiles = [{:?}]\ntz = \"UTC\"\n",
         log.to_string_lossy()
     );
     let main = Text { path: dir.0.join("tripline.toml"), text: main };
@@ -113,12 +116,18 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     };
     settings.state_dir = None;
     talk(&format!("A log is being written to {}; three rules watch it.\n", log.display()));
-    talk("What happens is told like this; what tripline says stands between. Ctrl-C stops.\n\n");
+    talk("What happens is told like this; what tripline says stands between. Ctrl-C stops.\n");
     let ends = Arc::new(AtomicBool::new(false));
-    let over = ends.clone();
+    let (over, again) = (ends.clone(), args.again);
     std::thread::Builder::new().name("story".to_owned()).spawn(move || {
-        if let Err(error) = tell(&log) {
-            talk(&format!("the demo's log can not be written: {error}\n"));
+        loop {
+            let told = tell(&log);
+            if let Err(error) = &told {
+                talk(&format!("the demo's log can not be written: {error}\n"));
+            }
+            if !again || told.is_err() {
+                break;
+            }
         }
         over.store(true, Ordering::Relaxed);
     })?;
@@ -133,10 +142,11 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         require_state: false,
         readable: stdout.is_terminal(),
         color: args.color.on(&stdout),
+        bound: Some(Box::new(|address| talk(&format!("The status page: http://{address}/\n\n")))),
         ends: Some(ends),
     };
     let code = daemon::run(options)?;
-    talk("\nThat was all. Next: tripline run --rules rules/sshd.toml /var/log/auth.log\n");
+    talk("\nThat was all. Next: `tripline init` writes a configuration for this machine.\n");
     Ok(code)
 }
 

@@ -9,12 +9,12 @@ use serde_json::{Value as Json, json};
 
 use super::json_line;
 use super::restrained::{self, Step};
-use crate::config::template::BUILT_IN;
+use crate::config::shown::{comparison_text, measure_text, name_text};
 use crate::engine::explain::{Counts, Explained, Fit, Outcome, Part, When, is_ignored};
 use crate::model::{ChangeReport, Format, Timestamp, Transition, duration_text};
 use crate::rule::{
-    Comparison, Condition, Measure, NotComparable, Number, Op, Quantity, Rule, Ruleset, Value, Word,
-    number_text, rung_severity,
+    Condition, Measure, NotComparable, Number, Op, Quantity, Rule, Ruleset, Value, Word, number_text,
+    rung_severity,
 };
 use crate::scan::MatchKind;
 use crate::scan::why::{self, Near, Role, Tried, Why};
@@ -592,37 +592,6 @@ fn near_text(near: Near) -> &'static str {
         Near::Case => "with `(?i)` before it, which makes capital and small letters the same, it would fit",
         Near::Blanks => "with other blanks it would fit: write `\\s+` where there may be several, or tabs",
         Near::Anchors => "without `^` and `$` it would fit: it stands elsewhere in the line",
-    }
-}
-
-fn measure_text(rule: &Rule) -> String {
-    let of = |name: &str, value: &Value| format!("{name}({})", name_text(rule, value));
-    match &rule.measure {
-        Measure::Count => "count".to_owned(),
-        Measure::Rate => "rate".to_owned(),
-        Measure::Absent => "absent".to_owned(),
-        Measure::Spike => "spike".to_owned(),
-        Measure::Ratio(filter) => format!("ratio({})", Untrusted(&filter.text)),
-        Measure::Distinct(value) => of("distinct", value),
-        Measure::Sum(value) => of("sum", value),
-        Measure::Average(value) => of("avg", value),
-        Measure::Least(value) => of("min", value),
-        Measure::Most(value) => of("max", value),
-        Measure::Last(value) => of("last", value),
-        Measure::Percentile(percent, value) => of(&format!("p{percent}"), value),
-    }
-}
-
-fn comparison_text(rule: &Rule, comparison: &Comparison) -> String {
-    format!("{} {}", comparison.op.as_str(), number_text(comparison.than, rule.unit))
-}
-
-fn name_text(rule: &Rule, value: &Value) -> String {
-    match value {
-        Value::Capture(at) => rule.captures.get(*at).map_or_else(String::new, ToString::to_string),
-        value => {
-            BUILT_IN.iter().find(|(_, known, _)| known == value).map_or("", |(name, ..)| *name).to_owned()
-        }
     }
 }
 

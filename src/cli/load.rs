@@ -11,9 +11,9 @@ use globset::GlobBuilder;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use crate::config::probe::{Probe, Stopwatch};
+use crate::config::probe::Probe;
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
-use crate::daemon::clock::worked;
+use crate::daemon::clock::stopwatch;
 use crate::daemon::deliver::{Unfit, taken, unfit};
 use crate::model::{Envelope, Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
@@ -28,9 +28,6 @@ const HEAD: u64 = 4096;
 
 /// Bytes of a file that is read, at most.
 const MOST_TEXT: u64 = 16 << 20;
-
-/// How many times as long a pattern takes in a build that is not optimised, at least.
-const DEBUG_BUILD: u32 = 4;
 
 /// What to load. Kept by the daemon, so that a reload asks for the same.
 #[derive(Clone, Debug)]
@@ -207,17 +204,6 @@ impl Texts {
 /// A sentence, if a file that was named can not be read.
 pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
     Ok(check(wanted, read(wanted)?, &mut Probe::suspects(stopwatch())))
-}
-
-/// Runs a piece of work and says how long this thread worked on it: a machine that is busy with other things makes no
-/// pattern slow, and neither does a build that is not optimised.
-pub(crate) fn stopwatch() -> Stopwatch {
-    let slower = if cfg!(debug_assertions) { DEBUG_BUILD } else { 1 };
-    Box::new(move |work| {
-        let start = worked();
-        work();
-        worked().saturating_sub(start) / slower
-    })
 }
 
 /// Reads everything.
@@ -442,7 +428,7 @@ fn anchor(settings: &mut Settings, here: &Path) {
         };
         secrets.chain(&mut sink.http.ca_file).chain(cert).chain(written)
     });
-    for path in files.chain(secrets).chain(&mut settings.state_dir) {
+    for path in files.chain(secrets).chain(&mut settings.state_dir).chain(&mut settings.admin.token_file) {
         // A variable such as `$CREDENTIALS_DIRECTORY` stands for an absolute path.
         if path.is_relative() && !path.to_string_lossy().starts_with('$') {
             *path = here.join(&*path);

@@ -7,12 +7,15 @@
 
 mod ask;
 mod check;
+mod completions;
 mod cost;
 mod demo;
 mod explain;
 mod explained;
+mod init;
 mod load;
 mod outbox;
+mod packs;
 mod plan;
 pub mod render;
 mod replay;
@@ -69,8 +72,16 @@ enum Command {
     Sinks(sinks::SinksArgs),
     /// Show what is owed to sinks and what was given up; owe it again or forget it
     Outbox(outbox::OutboxArgs),
+    /// Look at this machine and write a configuration with the rule packs that fit
+    Init(init::InitArgs),
+    /// List and explain the rule packs that are part of the program, or write their files
+    Packs(packs::PacksArgs),
     /// Print the JSON Schema of rule files, of their tests, or of tripline.toml, for editors
     Schema(schema::SchemaArgs),
+    /// Print the completion script of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(completions::ManArgs),
     /// Watch a living log for half a minute: alerts raised, escalated and resolved
     Demo(demo::DemoArgs),
 }
@@ -242,7 +253,11 @@ pub fn main() -> ExitCode {
         Command::Silence(args) => silence::silence(&args),
         Command::Sinks(args) => sinks::sinks(&args),
         Command::Outbox(args) => outbox::outbox(&args),
+        Command::Init(args) => init::init(&args),
+        Command::Packs(args) => packs::packs(&args),
         Command::Schema(args) => schema::schema(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Demo(args) => demo::demo(&args),
     };
     match result {

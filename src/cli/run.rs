@@ -10,6 +10,7 @@ use super::load::{self, Lines, Loaded, Texts, Wanted};
 use super::{Around, Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
 use crate::config::probe::Probe;
 use crate::config::units::parse_start;
+use crate::daemon::clock::stopwatch;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::{Envelope, SourceName};
 use crate::rule::Multiline;
@@ -38,7 +39,7 @@ pub(super) struct RunArgs {
     /// Keep state here, so that a restart goes on where it was
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Address of the admin page
+    /// Address of the status page
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<std::net::SocketAddr>,
     /// Do everything but send: print what would be sent
@@ -104,7 +105,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
         return Err(nothing_to_watch());
     }
     let first = texts.digest();
-    let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
+    let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(stopwatch()));
     show(&loaded, color);
     let Some(mut believed) = loaded.believed.take() else { return Err(refused(&loaded)) };
     apply(&mut believed, &args);
@@ -127,7 +128,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
             let way = "put them back, or take it out of `rules` if they are to go";
             return Some(Err(format!("no rule file fits `{glob}` any more: {way}")));
         }
-        let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(load::stopwatch()));
+        let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(stopwatch()));
         show(&loaded, color);
         let Some(mut believed) = loaded.believed.take() else {
             return Some(Err("the configuration on disk is wrong".to_owned()));
@@ -147,6 +148,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
         require_state: args.require_state,
         readable: stdout.is_terminal(),
         color: args.color.on(&stdout),
+        bound: None,
         ends: None,
     };
     Ok(daemon::run(options)?)
@@ -191,7 +193,7 @@ impl Overrides {
             settings.state_dir = Some(dir.clone());
         }
         if let Some(listen) = self.listen {
-            settings.admin = Admin { listen: Some(listen) };
+            settings.admin.listen = Some(listen);
         }
     }
 }

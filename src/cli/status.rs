@@ -1,6 +1,8 @@
 //! `tripline status`: what the running tripline sees, in 80 columns.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
@@ -9,6 +11,7 @@ use super::ask::{AskArgs, unexpected};
 use super::silence::silence_lines;
 use super::{Color, Failure, answer, json_line};
 use crate::admin::{Answer, Open, Question, Report, Sink, Source};
+use crate::model::Timestamp;
 use crate::untrusted::Untrusted;
 
 /// Columns of a terminal that is not asked.
@@ -26,19 +29,40 @@ const DIGITS: usize = 8;
 pub(super) struct StatusArgs {
     #[command(flatten)]
     asked: AskArgs,
+    /// Show it again and again, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
     /// When to use colour
     #[arg(long, value_enum, default_value_t)]
     color: Color,
 }
 
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(2);
+/// To the upper left corner, and nothing behind what is there: what is written anew does not flicker.
+const HOME: &str = "\x1b[H";
+/// Clears to the end of the line, and below the last one.
+const REST_OF_LINE: &str = "\x1b[K\n";
+const REST: &str = "\x1b[J";
+
 pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
-    let Answer::Status(report) = args.asked.ask(&Question::Status)? else {
-        return Err(unexpected("no status"));
-    };
-    let shown =
-        if args.asked.json { json_line(&report) } else { text(&report, args.color.on(&std::io::stdout())) };
-    answer(&shown)?;
-    Ok(0)
+    let color = args.color.on(&std::io::stdout());
+    let steers = args.watch && !args.asked.json && std::io::stdout().is_terminal();
+    loop {
+        let shown = match args.asked.ask(&Question::Status) {
+            Ok(Answer::Status(report)) if args.asked.json => json_line(&report),
+            Ok(Answer::Status(report)) => text(&report, color),
+            Ok(_) => return Err(unexpected("no status")),
+            // It may be started again while somebody watches.
+            Err(Failure(why)) if steers => format!("{}\n", Untrusted(&why)),
+            Err(failure) => return Err(failure),
+        };
+        let shown = if steers { format!("{HOME}{}{REST}", shown.replace('\n', REST_OF_LINE)) } else { shown };
+        if !answer(&shown)? || !args.watch {
+            return Ok(0);
+        }
+        std::thread::sleep(EVERY);
+    }
 }
 
 /// The report for people.
@@ -71,7 +95,7 @@ fn text(report: &Report, color: bool) -> String {
         0 => text.push_str("\nno open alert\n"),
         _ => {
             let _ = writeln!(text, "\n{}", plural(open, "open alert"));
-            text.push_str(&alert_lines(&report.alerts, color));
+            text.push_str(&open_lines(&report.alerts, report.at, color));
         }
     }
     if report.more_alerts > 0 {
@@ -140,6 +164,15 @@ fn sink_line(text: &mut String, sink: &Sink) {
 
 /// Two lines for each alert: severity, since when, key; what it says and why. A key is never cut, since it is copied.
 pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
+    lines(alerts, None, color)
+}
+
+/// The same of what is open `now`, with when it ends.
+fn open_lines(alerts: &[Open], now: Timestamp, color: bool) -> String {
+    lines(alerts, Some(now), color)
+}
+
+fn lines(alerts: &[Open], now: Option<Timestamp>, color: bool) -> String {
     let mut text = String::new();
     for alert in alerts {
         let style = match alert.status.as_str() {
@@ -155,7 +188,10 @@ pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
             fit(&alert.status, 8),
             whole_seconds(&alert.since.to_string())
         );
-        let why = why(alert);
+        let mut why = why(alert);
+        if let Some((ends, now)) = alert.ends.zip(now) {
+            let _ = write!(why, "; ends in {} if quiet", span(ends.since(now).as_secs_f64()));
+        }
         let room = (WIDTH - 15).saturating_sub(why.chars().count()).max(20);
         let said = format!("{} ({why})", fit(&alert.summary, room));
         let _ = writeln!(text, "            {}", fit(&said, WIDTH - 12));
@@ -224,7 +260,7 @@ pub(super) fn plural(n: u64, noun: &str) -> String {
 
 /// Seconds in their two largest units.
 pub(super) fn span(seconds: f64) -> String {
-    let whole = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
     let (days, hours, minutes) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{whole}s"),
@@ -245,7 +281,6 @@ fn bytes(n: u64) -> String {
 mod tests {
     use super::*;
     use crate::admin::WorstFile;
-    use crate::model::Timestamp;
 
     fn alert(status: &str, summary: &str) -> Open {
         let since = Timestamp(1_449_738_790_123_000);
@@ -257,8 +292,14 @@ mod tests {
             changed: since,
             reason: "level reached".to_owned(),
             value: Some(5.0),
+            count: 5,
             labels: [("src_ip".to_owned(), "192.0.2.7".to_owned())].into(),
             summary: summary.to_owned(),
+            description: String::new(),
+            lines: Vec::new(),
+            last_lines: Vec::new(),
+            runbook: None,
+            ends: None,
             held: false,
             silence: None,
             untold: None,
@@ -306,6 +347,9 @@ oncall                                 0         -  ok
             unread_bytes: 5 << 20,
             lag_seconds: 75.0,
             lost_bytes: 2048,
+            read_bytes: 0,
+            bytes_per_second: 0.0,
+            last_read: None,
             worst: vec![WorstFile {
                 path: "/var/log/a/very/deep/directory/of/files/secure.log".to_owned(),
                 unread_bytes: 5 << 20,
@@ -345,6 +389,15 @@ sink                              queued    oldest  state
 oncall                                 3     1d01h  suspended
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_alert_says_when_it_ends() {
+        let ends = Some(report().at.plus(Duration::from_secs(1790)));
+        let alerts = vec![Open { ends, ..alert("warning", "5 failed logins") }];
+        let shown = text(&Report { alerts, ..report() }, false);
+        let line = "            5 failed logins (level reached; ends in 29m50s if quiet)\n";
+        assert!(shown.contains(line), "{shown}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 
 use super::csv::Files;
 use super::diagnostic::{Problems, did_you_mean, listed, short};
-use super::keys::main_file::{ADMIN, ADMIN_LATER, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURCE_LATER};
+use super::keys::main_file::{ADMIN, HEARTBEAT, MAIN, MAIN_LATER, SOURCE, SOURCE_LATER};
 use super::macros::Macros;
 use super::pattern::{self, Budget};
 use super::stream;
@@ -82,7 +82,7 @@ pub(super) fn read(
     };
     let known_sinks: Vec<&str> = names.keys().map(String::as_str).filter(|name| !takes_none(name)).collect();
     let heartbeat = read_heartbeat(&mut problems, fields, &known_sinks);
-    let admin = read_admin(&mut problems, fields);
+    let admin = read_admin(&mut problems, fields, base);
     if sources.is_empty() && fields.value("source").is_none() && !document.is_empty() {
         problems.warning("no-source", 0..0, "no `[[source]]` is configured", "").help =
             Some("add one with `name` and `files`, or name files on the command line".to_owned());
@@ -264,23 +264,40 @@ fn read_heartbeat(problems: &mut Problems<'_>, fields: Fields<'_, '_>, sinks: &[
     Some(Heartbeat { sink: SinkName::new(sink.text), every })
 }
 
-fn read_admin(problems: &mut Problems<'_>, fields: Fields<'_, '_>) -> Admin {
-    let default = Admin { listen: Some(SocketAddr::from(([127, 0, 0, 1], 7437))) };
+fn read_admin(problems: &mut Problems<'_>, fields: Fields<'_, '_>, base: &Path) -> Admin {
+    let mut admin = Admin { listen: Some(SocketAddr::from(([127, 0, 0, 1], 7437))), ..Admin::default() };
     let Some(table) = fields.value("admin").and_then(|value| value.get_ref().as_table()) else {
-        return default;
+        return admin;
     };
-    check(problems, table, "[admin]", &[ADMIN], ADMIN_LATER);
-    let Some(listen) = (Fields { table, defaults: None }).text("listen") else { return default };
-    if matches!(listen.text, "" | "off") {
-        return Admin { listen: None };
+    check(problems, table, "[admin]", &[ADMIN], &[]);
+    let fields = Fields { table, defaults: None };
+    not_blank(problems, fields, "token_file");
+    // A variable such as `$CREDENTIALS_DIRECTORY` stands for an absolute path.
+    let place = |said: &str| if said.starts_with('$') { PathBuf::from(said) } else { base.join(said) };
+    admin.token_file = fields.text("token_file").map(|said| place(said.text));
+    for host in fields.texts("hosts") {
+        let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+        if host.text.is_empty() || !host.text.bytes().all(is_part) {
+            let title = format!("`{}` is not a host name", short(host.text));
+            problems.error(
+                "bad-address",
+                host.span,
+                title,
+                "takes a name without a port, as `web-1.example.com`",
+            );
+        } else {
+            admin.hosts.push(host.text.to_ascii_lowercase());
+        }
     }
+    let Some(listen) = fields.text("listen") else { return admin };
     match listen.text.parse::<SocketAddr>() {
-        Ok(address) => Admin { listen: Some(address) },
+        _ if matches!(listen.text, "" | "off") => admin.listen = None,
+        Ok(address) => admin.listen = Some(address),
         Err(_) => {
             let title = format!("`{}` is not an address with a port", short(listen.text));
             problems.error("bad-address", listen.span, title, "takes an IP address and a port").help =
                 Some("write `\"127.0.0.1:7437\"`, `\"[::1]:7437\"`, or `\"off\"`".to_owned());
-            default
         }
     }
+    admin
 }

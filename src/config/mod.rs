@@ -37,6 +37,7 @@ mod main_file;
 pub mod measure;
 mod multiline;
 pub mod own;
+mod pack;
 mod pattern;
 mod place;
 mod possible;
@@ -46,6 +47,7 @@ mod rules;
 mod scenario;
 mod schedule;
 pub mod schema;
+pub mod shown;
 mod sinks;
 mod stream;
 pub mod template;
@@ -56,6 +58,7 @@ mod when;
 mod zone;
 
 pub use diagnostic::{Diagnostic, Second, Severity};
+pub use pack::{Pack, PackRule, UsualSource};
 
 /// A file that somebody has read.
 #[derive(Clone, Debug)]
@@ -148,6 +151,11 @@ pub fn unseen_sources(text: &Text, known: &BTreeSet<&str>) -> Vec<Diagnostic> {
 /// rules with the same files are one.
 pub fn inline_sources(texts: &[Text], local: &TimeZone) -> Vec<settings::Source> {
     rules::sources(texts, local)
+}
+
+/// What a rule file says of itself in `[pack]`, as far as it is right; `None`: nothing.
+pub fn pack(text: &Text) -> Option<Pack> {
+    pack::read(text)
 }
 
 /// True if tests stand in that rule file.

@@ -6,7 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::main_file::{ADMIN, HEARTBEAT, JOURNAL, MAIN, MULTILINE, SOURCE};
-use super::keys::rules::{CHANGE, DEFAULTS, FLAP, IMAGE, LINES_KEPT, LINK, RULE_FILE, RULE_OWN};
+use super::keys::rules::{
+    CHANGE, DEFAULTS, FLAP, IMAGE, LINES_KEPT, LINK, PACK, PACK_SOURCE, RULE_FILE, RULE_OWN,
+};
 use super::keys::scenario::{EXPECTED, FEED, FORMATS, LINE_TEST, OPEN_AT, TEST, TEST_FILE};
 use super::keys::sinks::{BATCH, PEERS};
 use super::keys::{Key, Kind};
@@ -76,6 +78,10 @@ fn property(key: &Key) -> Value {
         (Kind::Table, "heartbeat") => table(&[HEARTBEAT], &["sink"]),
         (Kind::Table, "journal") => table(&[JOURNAL], &[]),
         (Kind::Table, "batch") => table(&[BATCH], &[]),
+        (Kind::Table, "pack") => table(&[PACK], &["about"]),
+        (Kind::Any, "source") => {
+            json!({ "type": "object", "additionalProperties": table(&[PACK_SOURCE], &[]) })
+        }
         (Kind::Table, _) => table(&[DEFAULTS], &[]),
         (Kind::Tables, "source") => list(source()),
         (Kind::Tables, "sink") => list(sinks()),

@@ -4,19 +4,24 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::core::{Core, Now};
+use super::core::{Core, KEPT, Now};
 use super::letters;
 use super::{Daemon, Reloads, users_rules};
 use crate::admin::{
-    Answer, End, MOST_ALERTS, Open, OpenRow, Question, Report, Resolve, RuleRow, Rules, Silence, SilenceRow,
-    Source, WorstFile,
+    Activity, Answer, End, History, MOST_ALERTS, MOST_TOLD, Open, OpenRow, Question, Report, Resolve,
+    RuleActivity, RuleRow, Rules, Silence, SilenceRow, Source, Step, WorstFile,
 };
+use crate::config::own::OWN_PREFIX;
+use crate::config::shown::{condition_line, template_text};
 use crate::engine::silence::new_terms;
 use crate::http::{FileView, View};
-use crate::model::{AlertKey, KeyHash, Timestamp, Transition};
+use crate::model::{AlertKey, KeyHash, RuleName, Timestamp, Transition};
 use crate::saved::SavedSilence;
 use crate::settings::Settings;
 use crate::tail::Disk;
+
+/// Steps of time that are looked ahead for one answer, to say when alerts end: some milliseconds.
+const MOST_STEPS: usize = 20_000;
 
 /// An answer that waits for the commit of what it says.
 pub(super) struct Waiting {
@@ -38,12 +43,18 @@ impl Daemon {
         let answer = match question {
             Question::Status => {
                 let view = self.view(now);
-                let report =
+                let mut report =
                     report(&self.core, &self.settings, &view, &self.reloads, &self.process, now.time);
+                for source in &mut report.sources {
+                    let trend = self.trends.source(&source.name);
+                    (source.bytes_per_second, source.last_read) = (trend.rate(), trend.last_read);
+                }
                 Answer::Status(Box::new(report))
             }
             Question::Rules => Answer::Rules(Box::new(rules(&self.core, &self.process))),
             Question::Silences => Answer::Silences { silences: silences(&self.core), at: now.time },
+            Question::Activity => Answer::Activity(Box::new(self.activity(now))),
+            Question::History => Answer::History(Box::new(history(&self.core, now.time))),
             Question::Sinks => Answer::Sinks(letters::sinks(&self.core, &self.settings, now.time)),
             Question::Outbox => Answer::Outbox(Box::new(letters::outbox(&self.core))),
             Question::Resolve(_)
@@ -81,6 +92,40 @@ impl Daemon {
             // Whoever went away does not want to know.
             let _ = reply.send(answer);
         }
+    }
+
+    fn activity(&self, now: Now) -> Activity {
+        let view = self.view(now);
+        let engine = self.core.engine();
+        let open = |name: &RuleName| {
+            let mine = view.alerts.iter().filter(|(rule, ..)| rule == name);
+            mine.map(|(_, _, alerts)| alerts).sum()
+        };
+        let rules = engine.ruleset().rules.iter().zip(&view.rules).map(|(rule, seen)| {
+            let trend = self.trends.rule(&rule.name);
+            RuleActivity {
+                name: rule.name.to_string(),
+                kind: if rule.change.is_some() { "change" } else { "alert" }.to_owned(),
+                own: rule.name.as_str().starts_with(OWN_PREFIX),
+                sources: rule.sources.iter().map(ToString::to_string).collect(),
+                by: rule.by.iter().map(|by| by.name.to_string()).collect(),
+                condition: condition_line(rule),
+                summary: template_text(rule, &rule.summary),
+                minutes: trend.minutes.into(),
+                matches: seen.matches,
+                recoveries: seen.recoveries,
+                tried: seen.tried,
+                dismissed: seen.dismissed,
+                unreadable: seen.unreadable + seen.unknown_status,
+                late: seen.late + seen.stale_changes,
+                overflow: seen.overflow,
+                forgotten: seen.forgotten,
+                keys: seen.keys,
+                open: open(&rule.name),
+                last_match: trend.last_match,
+            }
+        });
+        Activity { at: now.time, minute: self.trends.minute(), rules: rules.collect() }
     }
 
     fn resolve(&mut self, which: &Resolve, now: Now) -> Answer {
@@ -183,6 +228,31 @@ fn open_alert<D: Disk>(core: &Core<D>, alert: &Transition) -> Open {
     Open { held, silence, untold, orphan, ..Open::from(alert) }
 }
 
+/// An open alert with all that there is to read of it; `steps` bound how long is worked on when it ends.
+fn told_alert<D: Disk>(core: &Core<D>, alert: &Transition, steps: &mut usize) -> Open {
+    Open {
+        description: alert.description.clone(),
+        lines: alert.lines.clone(),
+        last_lines: alert.last_lines.clone(),
+        ends: core.engine().ends_if_quiet(alert, steps),
+        ..open_alert(core, alert)
+    }
+}
+
+fn history<D: Disk>(core: &Core<D>, now: Timestamp) -> History {
+    let from = now.minus(KEPT);
+    let recent = core.steps().filter(|step| step.decided >= from);
+    let transitions = recent.map(|step| Step {
+        time: step.time,
+        alert_key: step.key.to_string(),
+        rule: step.key.rule.to_string(),
+        status: step.status.as_str().to_owned(),
+        reason: step.reason.as_str().to_owned(),
+        summary: step.summary.clone(),
+    });
+    History { at: now, from, transitions: transitions.collect() }
+}
+
 fn worst_file(file: &FileView) -> WorstFile {
     let FileView { path, unread_bytes, lag_seconds, lost_bytes } = file.clone();
     WorstFile { path, unread_bytes, lag_seconds, lost_bytes }
@@ -196,6 +266,7 @@ fn report<D: Disk>(
     process: &Process,
     now: Timestamp,
 ) -> Report {
+    let mut steps = MOST_STEPS;
     let mut open: Vec<&Transition> = core.engine().open_alerts().collect();
     open.sort_by(|a, b| (b.status, b.since, &a.key).cmp(&(a.status, a.since, &b.key)));
     let sources = view.sources.iter().map(|source| Source {
@@ -205,6 +276,9 @@ fn report<D: Disk>(
         unread_bytes: source.unread_bytes,
         lag_seconds: source.lag_seconds,
         lost_bytes: source.lost_bytes.values().sum(),
+        read_bytes: source.read_bytes,
+        bytes_per_second: 0.0,
+        last_read: None,
         worst: source.worst.iter().map(worst_file).collect(),
         problems: source.problems.clone(),
     });
@@ -225,7 +299,12 @@ fn report<D: Disk>(
         started: process.started,
         rules,
         problems,
-        alerts: open.iter().take(MOST_ALERTS).map(|alert| open_alert(core, alert)).collect(),
+        alerts: {
+            let (told, more) = open.split_at(open.len().min(MOST_TOLD));
+            let told = told.iter().map(|alert| told_alert(core, alert, &mut steps));
+            let more = more.iter().take(MOST_ALERTS - MOST_TOLD).map(|alert| open_alert(core, alert));
+            told.chain(more).collect()
+        },
         silences: silences(core),
         more_alerts: open.len().saturating_sub(MOST_ALERTS) as u64,
         sources: sources.collect(),

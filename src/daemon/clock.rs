@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::core::Now;
+use crate::config::probe::Stopwatch;
 use crate::model::{Timestamp, micros};
 
 /// A wall clock that is set by less than this against the monotonic one is taken for drift.
@@ -40,10 +41,24 @@ fn monotonic() -> i64 {
 }
 
 /// How long this thread has worked: what others do on the machine does not count.
-pub fn worked() -> std::time::Duration {
+fn worked() -> std::time::Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = std::time::Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
     seconds + std::time::Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// How many times as long a pattern takes in a build that is not optimised, at least.
+const DEBUG_BUILD: u32 = 4;
+
+/// Runs a piece of work and says how long this thread worked on it: a machine that is busy with other things makes no
+/// pattern slow, and neither does a build that is not optimised.
+pub fn stopwatch() -> Stopwatch {
+    let slower = if cfg!(debug_assertions) { DEBUG_BUILD } else { 1 };
+    Box::new(move |work| {
+        let start = worked();
+        work();
+        worked().saturating_sub(start) / slower
+    })
 }
 
 /// The wall clock.

@@ -13,16 +13,18 @@ pub mod scope;
 pub mod secret;
 pub mod socket;
 mod streams;
+mod trends;
 mod view;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
@@ -32,20 +34,23 @@ use self::core::{Core, Now, Remark, Setup, Step};
 use self::deliver::{AttachError, Courier, Done, Terms};
 use self::socket::SocketError;
 use crate::admin::{Answer, Question};
+use crate::http::Generations;
+use crate::http::access::Doorkeeper;
 use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::saved::{Saved, SavedKey};
-use crate::settings::{OnStop, Peer, Settings, Stream};
+use crate::settings::{OnStop, Peer, SecretFrom, Settings, Stream};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
 use crate::tail::{Disk, Kind, Note, RealDisk};
 use crate::untrusted::Untrusted;
 use streams::{Brought, Streams};
+use trends::Trends;
 
 /// Longest wait between two turns, so that `/healthz` and the watchdog can tell a quiet loop from a dead one.
 const LONGEST_TURN: Duration = Duration::from_secs(1);
-/// How old the admin page's view of the machine may be.
+/// How old the status page's view of the machine may be.
 const SHOW_EVERY: Duration = Duration::from_millis(250);
 /// Bytes read at once from stdin.
 const BLOCK: usize = 64 * 1024;
@@ -85,6 +90,8 @@ pub struct Options {
     pub readable: bool,
     /// Whether they have colours.
     pub color: bool,
+    /// Told where the status page is, once it is there.
+    pub bound: Option<Box<dyn FnOnce(SocketAddr)>>,
     /// Stop by itself once stdin has ended (or this flag is set from outside) and everything is delivered.
     pub ends: Option<Arc<std::sync::atomic::AtomicBool>>,
 }
@@ -115,7 +122,7 @@ pub enum RunError {
     Sink(#[from] AttachError),
     /// The admin address can not be used.
     #[error(
-        "can not listen on `{address}` for the admin page: {error}; choose another `[admin] listen` or `\"off\"`"
+        "can not listen on `{address}` for the status page: {error}; choose another `[admin] listen` or `\"off\"`"
     )]
     Listen {
         /// Where.
@@ -166,7 +173,7 @@ struct Reloads {
 /// # Errors
 /// If it can not start. Once started, it goes on whatever happens.
 pub fn run(options: Options) -> Result<u8, RunError> {
-    let Options { believed, blank, load, every, stdin, dry_run, require_state, readable, color, ends } =
+    let Options { believed, blank, load, every, stdin, dry_run, require_state, readable, color, bound, ends } =
         options;
     let (settings, ruleset) = believed;
     keep_memory_private();
@@ -177,7 +184,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
 
     let (store, saved, set_aside) = match &settings.state_dir {
         Some(dir) => {
-            let opened = store::open(dir, require_state, now.time)?;
+            let opened = open_apart(dir, require_state, now.time)?;
             if let Some(path) = &opened.set_aside {
                 tracing::error!(path = %path.display(), "the state was unreadable, was set aside, and is begun anew");
             }
@@ -215,7 +222,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     courier.reads(&settings.sources);
     courier.attach(&settings.sinks)?;
     let (show, shown) = watch::channel(Arc::new(crate::http::View::default()));
-    let address = listen(&runtime, &settings, shown, clock)?;
+    let address = listen(&runtime, &settings, shown, clock, &inbox)?;
     let dir = settings.state_dir.as_deref();
     let socket = match dir.map(|dir| socket::listen(&runtime, dir, inbox.clone())).transpose() {
         // Not every file system holds sockets, and logs are watched all the same.
@@ -261,7 +268,10 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         tracing::info!(files = %Untrusted(&file.to_string_lossy()), "watching");
     }
     if let Some(address) = address {
-        tracing::info!(%address, "admin page");
+        tracing::info!(%address, "status page");
+        if let Some(bound) = bound {
+            bound(address);
+        }
     }
 
     let mut daemon = Daemon {
@@ -288,6 +298,8 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         blindness_said: false,
         process: Process { started: now.time, scope },
         waiting: Vec::new(),
+        trends: Trends::default(),
+        generations: Generations::default(),
     };
     daemon.place_streams(daemon.clock.now());
     let code = daemon.turn_until_stopped(on_stop);
@@ -324,6 +336,8 @@ struct Daemon {
     blindness_said: bool,
     process: Process,
     waiting: Vec<Waiting>,
+    trends: Trends,
+    generations: Generations,
 }
 
 impl Daemon {
@@ -610,7 +624,7 @@ impl Daemon {
         }
         if now.time.since(self.shown) >= SHOW_EVERY {
             self.shown = now.time;
-            self.show.send_replace(Arc::new(self.view(now)));
+            self.show(now);
         }
         step.wake
     }
@@ -672,6 +686,15 @@ impl Daemon {
     }
 }
 
+/// Opens the state in a thread of its own: what was saved is taken over piece by piece and goes, and where it stood alone its
+/// memory goes back whole, instead of leaving holes between what stays.
+fn open_apart(dir: &Path, require_state: bool, now: Timestamp) -> Result<store::Opened, StoreError> {
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| store::open(dir, require_state, now));
+        opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// How many rules of the user are in force.
 fn users_rules<D: Disk>(core: &Core<D>) -> usize {
     core.engine().ruleset().rules.len().saturating_sub(crate::config::own::own_rules().len())
@@ -696,13 +719,53 @@ fn listen(
     settings: &Settings,
     shown: watch::Receiver<Arc<crate::http::View>>,
     clock: Clock,
+    inbox: &Sender<Input>,
 ) -> Result<Option<SocketAddr>, RunError> {
     let Some(address) = settings.admin.listen else { return Ok(None) };
     let refused = |error| RunError::Listen { address, error };
     let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
-    runtime.spawn(crate::http::serve(listener, shown, move || clock.now().time, std::future::pending()));
+    let inbox = inbox.clone();
+    let parts = crate::http::Parts {
+        view: shown,
+        now: Arc::new(move || clock.now().time),
+        ask: Arc::new(move |question| {
+            let inbox = inbox.clone();
+            Box::pin(async move { socket::ask(question, &inbox).await })
+        }),
+        try_out: Arc::new(|sent| crate::playground::try_out(sent, clock::wall(), clock::stopwatch())),
+        keeper: doorkeeper(&settings.admin),
+    };
+    runtime.spawn(crate::http::serve(listener, parts, std::future::pending()));
     Ok(Some(bound))
+}
+
+/// Who may ask the admin port. The token is read anew each time, so a new one holds at once.
+fn doorkeeper(admin: &crate::settings::Admin) -> Doorkeeper {
+    let token = admin.token_file.clone().map(|path| {
+        let token = secret::Secret::new("token", SecretFrom::File(path));
+        if let Some(why) = token.exposed() {
+            tracing::warn!("{why}");
+        }
+        if let Err(error) = token.read() {
+            tracing::warn!(%error, "nothing can be changed over HTTP until the token can be read");
+        }
+        let read: Arc<dyn Fn() -> Result<secrecy::SecretString, String> + Send + Sync> =
+            Arc::new(move || {
+                let token = token.read().map_err(|error| error.to_string())?;
+                match token.expose_secret().len() {
+                    0..crate::http::access::TOKEN_LEAST => {
+                        let least = crate::http::access::TOKEN_LEAST;
+                        Err(format!(
+                            "the token of `[admin]` is too short: it takes {least} characters or more"
+                        ))
+                    }
+                    _ => Ok(token),
+                }
+            });
+        read
+    });
+    Doorkeeper { hosts: admin.hosts.clone().into(), token }
 }
 
 fn signals(runtime: &Runtime, inbox: &Sender<Input>) -> std::io::Result<()> {

@@ -169,7 +169,7 @@ async fn converse(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
     .await?
 }
 
-async fn ask(question: Question, inbox: &Sender<Input>) -> Answer {
+pub(super) async fn ask(question: Question, inbox: &Sender<Input>) -> Answer {
     let refused = |why: &str| Answer::Refused(why.to_owned());
     let (reply, answer) = oneshot::channel();
     if inbox.send(Input::Asked(question, reply)).is_err() {

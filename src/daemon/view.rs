@@ -1,10 +1,11 @@
-//! What the admin page is told of the machine.
+//! What the status page is told of the machine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::core::{Core, Now};
 use super::{Daemon, Reloads, gone};
-use crate::http::{FileView, RuleView, SinkView, SourceView, View};
+use crate::http::{FileView, Generations, RuleView, SinkView, SourceView, View};
 use crate::model::{RuleName, SourceName, Status};
 use crate::settings::Settings;
 use crate::tail::{Disk, FileStatus, Loss, Phase};
@@ -14,11 +15,30 @@ use crate::untrusted::Untrusted;
 const MOST_WORST: usize = 20;
 
 impl Daemon {
-    /// What the admin page and `tripline status` are told of the machine.
+    /// What the status page and `tripline status` are told of the machine.
     pub(super) fn view(&self, now: Now) -> View {
         let mut view = view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
         view.problems.extend(gone::problems(&self.core));
         view
+    }
+
+    /// The same for the status page, once in a while: it also knows what is new, and what things come to over time.
+    pub(super) fn show(&mut self, now: Now) {
+        let mut view = self.view(now);
+        self.trends.look(&view, now.time);
+        let before = self.show.borrow().clone();
+        let Generations { alerts, sources, sinks, rules, history } = &mut self.generations;
+        *alerts += u64::from(view.alerts != before.alerts || view.problems != before.problems);
+        *sources += u64::from(view.sources != before.sources);
+        *sinks += u64::from(view.sinks != before.sinks);
+        *rules += u64::from(view.rules != before.rules);
+        let newest = self.core.steps().last().map_or(0, |step| step.number);
+        if *history != newest {
+            *history = newest;
+            *alerts += 1;
+        }
+        view.generations = self.generations;
+        self.show.send_replace(Arc::new(view));
     }
 }
 
@@ -118,6 +138,7 @@ fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, 
         commit_failures: counts.commit_failures,
         problems,
         dropped: BTreeMap::from([("max_keys", dropped)]),
+        generations: Generations::default(),
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) enum Taken {
     Late,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Key {
     pub(super) hash: KeyHash,
     /// Raw values, in the order of [`Rule::by`].

@@ -10,7 +10,7 @@ pub(super) const LINE_KEPT: usize = 512;
 const CUT: &str = "…";
 
 /// What is kept of the lines of an episode; while there is none, of those that may lead to one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     first: Vec<Vec<u8>>,
     /// Newer than all of `first`. Empty until something has come of it.

@@ -22,6 +22,7 @@ mod measured;
 mod merge;
 mod orphans;
 pub mod plan;
+mod quiet;
 mod rows;
 pub mod silence;
 mod tally;
@@ -628,6 +629,13 @@ impl Engine {
     pub fn rule_counts(&self) -> impl Iterator<Item = (&RuleName, RuleCounts, usize)> {
         let rules = self.ruleset.rules.iter().zip(&self.counts).zip(&self.keys);
         rules.map(|((rule, counts), keys)| (&rule.name, *counts, keys.len()))
+    }
+
+    /// What each key measures now: its rule, its values of `by`, how far it is decided, and the measure.
+    pub fn measured(&self) -> impl Iterator<Item = (RuleIx, &[Vec<u8>], Timestamp, Option<f64>)> {
+        self.ruleset.iter().zip(&self.keys).flat_map(|((ix, rule), keys)| {
+            keys.values().map(move |key| (ix, key.by.as_slice(), key.clock, key.value(rule)))
+        })
     }
 
     /// The last transition of every alert that is open, of those without a rule too.

@@ -106,7 +106,7 @@ pub(super) fn number(entry: &Entry) -> f64 {
 }
 
 /// What can not be read off the entries quickly, kept beside them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Tally {
     /// Nothing.
     Plain,

@@ -40,7 +40,7 @@ pub(super) struct Use {
 }
 
 /// Matches of one key, in the order of time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Window {
     span: Duration,
     keep: Keep,
@@ -65,7 +65,7 @@ pub(super) struct Window {
 }
 
 /// Never empty, except as the only one, or where newer matches of its texts took the places of all of its entries.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Chunk {
     entries: VecDeque<Entry>,
     dirty: bool,

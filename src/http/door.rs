@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,10 +18,16 @@ use tokio::time::Sleep;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 64;
-/// Bytes read of one connection: request line, headers, and whatever else is sent.
-const REQUEST_BYTES: usize = 8 << 10;
+/// Bytes of request line and headers.
+const HEAD_BYTES: usize = 8 << 10;
+/// Bytes of what comes behind them.
+pub(super) const BODY_BYTES: usize = 64 << 10;
 /// From accept to the last byte of the answer.
 const LIFETIME: Duration = Duration::from_secs(10);
+/// The same of a connection that is told what happens. Whoever wants to hear on asks again.
+const LONG_LIFETIME: Duration = Duration::from_secs(300);
+/// What ends the headers.
+const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 
 /// A listener that lets in only so many, each only for so much.
 pub(super) struct Door {
@@ -43,7 +50,10 @@ impl Listener for Door {
         let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
         let (stream, address) = Listener::accept(&mut self.listener).await;
         let cut = Box::pin(tokio::time::sleep(self.lifetime));
-        (Guest { stream, cut, left: REQUEST_BYTES, _place: place }, address)
+        let stays = Arc::new(AtomicBool::new(false));
+        let guest =
+            Guest { stream, cut, stays, prolonged: false, head: Some(0), left: HEAD_BYTES, _place: place };
+        (guest, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -55,6 +65,12 @@ impl Listener for Door {
 pub(super) struct Guest {
     stream: TcpStream,
     cut: Pin<Box<Sleep>>,
+    /// Set by whoever answers with what takes long.
+    stays: Arc<AtomicBool>,
+    prolonged: bool,
+    /// How much of [`END_OF_HEAD`] was read; `None`: all of it.
+    head: Option<usize>,
+    /// Bytes that may still be read.
     left: usize,
     _place: OwnedSemaphorePermit,
 }
@@ -62,9 +78,30 @@ pub(super) struct Guest {
 impl Guest {
     /// Fails once the time is up; until then it sees to it that somebody is woken when it is.
     fn in_time(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if !self.prolonged && self.stays.load(Ordering::Relaxed) {
+            self.prolonged = true;
+            self.cut.as_mut().reset(tokio::time::Instant::now() + LONG_LIFETIME);
+        }
         match self.cut.as_mut().poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
             Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Takes note of what was read: behind the headers more may come.
+    fn count(&mut self, read: &[u8]) {
+        self.left -= read.len();
+        for (at, byte) in read.iter().enumerate() {
+            let Some(seen) = self.head else { return };
+            let seen = match (END_OF_HEAD[seen] == *byte, *byte) {
+                (true, _) => seen + 1,
+                (false, b'\r') => 1,
+                (false, _) => 0,
+            };
+            self.head = (seen < END_OF_HEAD.len()).then_some(seen);
+            if self.head.is_none() {
+                self.left = BODY_BYTES.saturating_sub(read.len() - at - 1);
+            }
         }
     }
 }
@@ -82,9 +119,10 @@ impl AsyncRead for Guest {
         let most = self.left.min(buf.remaining());
         let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
-        let read = part.filled().len();
-        buf.advance(read);
-        self.left -= read;
+        let read = part.filled();
+        let len = read.len();
+        self.count(read);
+        buf.advance(len);
         Poll::Ready(Ok(()))
     }
 }
@@ -105,13 +143,25 @@ impl AsyncWrite for Guest {
     }
 }
 
-/// The address of ours that a request came to; `None` if the system can not say.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Local(pub(super) Option<SocketAddr>);
+/// What is known of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    /// The address of ours that it came to; `None` if the system can not say.
+    pub(super) address: Option<SocketAddr>,
+    stays: Arc<AtomicBool>,
+}
+
+impl Local {
+    /// Lets it live longer, because what is answered takes long.
+    pub(super) fn stay(&self) {
+        self.stays.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Connected<IncomingStream<'_, Door>> for Local {
     fn connect_info(stream: IncomingStream<'_, Door>) -> Local {
-        Local(stream.io().stream.local_addr().ok())
+        let guest = stream.io();
+        Local { address: guest.stream.local_addr().ok(), stays: Arc::clone(&guest.stays) }
     }
 }
 
@@ -144,10 +194,45 @@ mod tests {
         let (mut door, address) = door().await;
         let mut peer = TcpStream::connect(address).await.unwrap();
         let (mut guest, _) = door.accept().await;
-        peer.write_all(&[b'x'; REQUEST_BYTES + 1]).await.unwrap();
+        peer.write_all(&[b'x'; HEAD_BYTES + 1]).await.unwrap();
         let mut read = Vec::new();
         let error = guest.read_to_end(&mut read).await.unwrap_err();
-        assert_eq!((error.kind(), read), (io::ErrorKind::FileTooLarge, vec![b'x'; REQUEST_BYTES]));
+        assert_eq!((error.kind(), read), (io::ErrorKind::FileTooLarge, vec![b'x'; HEAD_BYTES]));
+    }
+
+    #[tokio::test]
+    async fn behind_the_headers_a_body_may_come_however_they_were_cut() {
+        for cut in 1..9 {
+            let (mut door, address) = door().await;
+            let mut peer = TcpStream::connect(address).await.unwrap();
+            let (mut guest, _) = door.accept().await;
+            let head = [&b"x\r\r\n\r\r\n\r\n"[..], &[b'y'; BODY_BYTES + 1]].concat();
+            let (one, two) = head.split_at(cut);
+            let written = async {
+                peer.write_all(one).await.unwrap();
+                peer.flush().await.unwrap();
+                tokio::task::yield_now().await;
+                // It is refused before all of it was taken.
+                let _ = peer.write_all(two).await;
+                peer
+            };
+            let mut read = Vec::new();
+            let (_peer, error) = tokio::join!(written, guest.read_to_end(&mut read));
+            assert_eq!(error.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+            assert_eq!(read.len(), 9 + BODY_BYTES, "{cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_told_what_happens_is_not_cut_with_the_others() {
+        let (mut door, address) = door().await;
+        door.lifetime = Duration::from_millis(1);
+        let mut peer = TcpStream::connect(address).await.unwrap();
+        let (mut guest, _) = door.accept().await;
+        guest.stays.store(true, Ordering::Relaxed);
+        guest.write_u8(7).await.unwrap();
+        assert_eq!(peer.read_u8().await.unwrap(), 7);
+        assert!(guest.cut.deadline() > tokio::time::Instant::now() + LONG_LIFETIME / 2);
     }
 
     #[tokio::test]

@@ -1,38 +1,42 @@
-//! The admin port: health, readiness and metrics, read only.
+//! The admin port: the status page and the API below it, health, readiness and metrics.
 //!
-//! The core publishes a [`View`], plain data, whenever something worth showing has changed; a request reads the
-//! newest one and never asks the core, so nobody who connects can slow it down. Nothing here knows a secret: a view
-//! holds names from the configuration, numbers, and texts about ourselves.
+//! The core publishes a [`View`], plain data, whenever something worth showing has changed: health, readiness and
+//! metrics read the newest one and never ask the core. The view holds names from the configuration, numbers, and texts
+//! about ourselves. What the page shows besides, alerts with their lines, is asked of the core, once a second at most;
+//! for that [`access`] decides who may.
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/` | one line that says what this is |
+//! | `/`, and the files it names | the page |
+//! | `/api/v1/…` | what it stands on: `docs/api.md` |
 //! | `/healthz` | 200 `ok` while the core loop turns, else 503 and why. A dead sink is no reason |
 //! | `/readyz` | 200 once configuration, store and the first sweep are done, 503 while starting and stopping |
 //! | `/metrics` | OpenMetrics text |
-//!
-//! A browser can be made to ask any address in somebody's name (DNS rebinding), so a `Host` must be a loopback name
-//! or the very address that was connected to.
 
+pub mod access;
+pub mod api;
 mod door;
+mod events;
 mod metrics;
+mod page;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::uri::Authority;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+
+use access::Doorkeeper;
+use api::{Ask, Core, TryOut};
 
 use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 
@@ -70,10 +74,27 @@ pub struct View {
     pub commit_failures: u64,
     /// What bounds have dropped, by the name of the bound.
     pub dropped: BTreeMap<&'static str, u64>,
+    /// Which of it is new.
+    pub generations: Generations,
+}
+
+/// Numbers that rise whenever something of a kind has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Generations {
+    /// Open alerts and silences.
+    pub alerts: u64,
+    /// Sources.
+    pub sources: u64,
+    /// Sinks, and what they are owed.
+    pub sinks: u64,
+    /// Rules, and what they have matched.
+    pub rules: u64,
+    /// What alerts did.
+    pub history: u64,
 }
 
 /// One source.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SourceView {
     /// Its name.
     pub name: SourceName,
@@ -108,7 +129,7 @@ pub struct SourceView {
 }
 
 /// One file that is worth a line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FileView {
     /// Its name, harmless.
     pub path: String,
@@ -121,7 +142,7 @@ pub struct FileView {
 }
 
 /// One rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RuleView {
     /// Its name.
     pub name: RuleName,
@@ -150,7 +171,7 @@ pub struct RuleView {
 }
 
 /// One sink.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SinkView {
     /// Its name.
     pub name: SinkName,
@@ -172,44 +193,79 @@ pub struct SinkView {
     pub late_changes: u64,
 }
 
+/// What is shown, and to whom.
 #[derive(Clone)]
 struct Shown {
     view: watch::Receiver<Arc<View>>,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    core: Arc<Core>,
+    keeper: Doorkeeper,
+    listeners: Arc<Semaphore>,
+}
+
+/// What the admin port is made of.
+pub struct Parts {
+    /// What is shown without asking.
+    pub view: watch::Receiver<Arc<View>>,
+    /// The clock that [`View::ticked`] is read from.
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// How the core is asked.
+    pub ask: Ask,
+    /// The playground.
+    pub try_out: TryOut,
+    /// Who may ask.
+    pub keeper: Doorkeeper,
 }
 
 /// Answers on `listener` until `stop` ends, then finishes what it has begun (at most 10 s).
 ///
-/// `now` is the clock that [`View::ticked`] is read from. At most 64 connections are served at a time, the next wait
-/// to be accepted; each is for one request of at most 8 KiB and is cut 10 s after it was accepted.
+/// At most 64 connections are served at a time, the next wait to be accepted; each is for one request with at most 8 KiB
+/// of headers and 64 KiB behind them, and is cut 10 s after it was accepted, or after 5 min if it listens to what
+/// happens, which 16 may at a time.
 ///
 /// # Errors
 /// If the listener has no address; an accept that fails is tried again after a second.
 pub async fn serve(
     listener: TcpListener,
-    view: watch::Receiver<Arc<View>>,
-    now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    parts: Parts,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let routes = Router::new()
-        .route("/", get(index))
-        .route("/healthz", get(health))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(scrape))
-        .with_state(Shown { view, now: Arc::new(now) })
-        .layer(middleware::from_fn(guard));
+    let Parts { view, now, ask, try_out, keeper } = parts;
+    let core = Arc::new(Core::new(ask, try_out));
+    let listeners = Arc::new(Semaphore::new(events::LISTENERS));
+    let shown = Shown { view, now, core, keeper, listeners };
     let door = door::Door::new(listener);
-    axum::serve(door, routes.into_make_service_with_connect_info::<door::Local>())
+    axum::serve(door, routes(shown).into_make_service_with_connect_info::<door::Local>())
         .with_graceful_shutdown(stop)
         .await
 }
 
-async fn index() -> &'static str {
-    concat!(
-        "tripline ",
-        env!("CARGO_PKG_VERSION"),
-        ": a log line trips an alert. /healthz /readyz /metrics\n"
-    )
+fn routes(shown: Shown) -> Router {
+    let mut routes = Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(scrape))
+        .route("/api/v1/access", get(api::access))
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/rules", get(api::activity))
+        .route("/api/v1/history", get(api::history))
+        .route("/api/v1/sinks", get(api::sinks))
+        .route("/api/v1/outbox", get(api::outbox))
+        .route("/api/v1/events", get(events::listen))
+        .route("/api/v1/try", post(api::try_out))
+        .route("/api/v1/alerts/resolve", post(api::resolve))
+        .route("/api/v1/silences", post(api::silence))
+        .route("/api/v1/silences/{id}", delete(api::unsilence))
+        .route("/api/v1/outbox/retry", post(api::retry))
+        .route("/api/v1/outbox/drop", post(api::drop_letters))
+        .route("/api/{*path}", axum::routing::any(api::unknown));
+    for asset in page::ASSETS {
+        routes = routes.route(asset.path, get(async || asset.answer()));
+    }
+    routes
+        .with_state(shown.clone())
+        .layer(DefaultBodyLimit::max(door::BODY_BYTES))
+        .layer(middleware::from_fn_with_state(shown, guard))
 }
 
 async fn health(State(shown): State<Shown>) -> Response {
@@ -241,46 +297,51 @@ async fn scrape(State(shown): State<Shown>) -> Response {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
 }
 
+/// What the page may do: ask us, and nobody else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Bytes that are read behind headers.
+const MOST_SENT: u64 = door::BODY_BYTES as u64;
+
 /// What holds for every path: who may ask, and what a browser may do with the answer.
-async fn guard(ConnectInfo(local): ConnectInfo<door::Local>, request: Request, next: Next) -> Response {
+async fn guard(
+    State(shown): State<Shown>,
+    ConnectInfo(local): ConnectInfo<door::Local>,
+    request: Request,
+    next: Next,
+) -> Response {
     let hosts = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
     let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-    let mut answer = match hosts.chain(target).find(|host| !is_ours(host, local.0)) {
+    let is_stranger = |host: &&[u8]| !shown.keeper.is_ours(host, local.address);
+    let of_api = request.uri().path().starts_with("/api/");
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let is_long = length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > MOST_SENT);
+    let mut answer = match hosts.chain(target).find(is_stranger) {
+        None if is_long => {
+            (StatusCode::PAYLOAD_TOO_LARGE, format!("at most {MOST_SENT} bytes are read\n")).into_response()
+        }
+        None if of_api => match api::refuse_others(request.headers()) {
+            Some(refused) => refused,
+            None => next.run(request).await,
+        },
         None => next.run(request).await,
         Some(_) => {
             let mut why = String::from("ask by a loopback name or by the address that is listened on");
-            if let Some(local) = local.0 {
+            if let Some(local) = local.address {
                 let _ = write!(why, ", such as {local}");
             }
-            (StatusCode::FORBIDDEN, why + "\n").into_response()
+            (StatusCode::FORBIDDEN, why + "; `hosts` in `[admin]` allows other names\n").into_response()
         }
     };
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // A connection is counted against its limits for one request.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
-}
-
-/// True if `host` (a `Host` header: name or address, maybe with a port) is a loopback name or address, or the
-/// address `local` that was connected to. The port is not looked at: forwarding changes it.
-fn is_ours(host: &[u8], local: Option<SocketAddr>) -> bool {
-    let Ok(authority) = Authority::try_from(host) else { return false };
-    if authority.as_str().contains('@') {
-        return false;
-    }
-    let name = authority.host();
-    if name.eq_ignore_ascii_case("localhost") {
-        return true;
-    }
-    let address = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => inner.parse::<Ipv6Addr>().map(IpAddr::V6),
-        None => name.parse(),
-    };
-    let Ok(address) = address.map(|address: IpAddr| address.to_canonical()) else { return false };
-    address.is_loopback() || local.is_some_and(|local| local.ip().to_canonical() == address)
 }
 
 #[cfg(test)]
@@ -289,26 +350,65 @@ mod tests {
     use tokio::net::TcpStream;
     use tokio::sync::oneshot;
 
+    use std::net::SocketAddr;
+    use std::pin::Pin;
+
+    use secrecy::SecretString;
+
     use super::*;
+    use crate::admin::outbox::Letters;
+    use crate::admin::{Answer, Question};
 
     struct Running {
         address: SocketAddr,
         view: watch::Sender<Arc<View>>,
         stop: oneshot::Sender<()>,
         served: tokio::task::JoinHandle<io::Result<()>>,
+        asked: Arc<std::sync::Mutex<Vec<Question>>>,
     }
 
-    /// A server at second 100 whose core loop turned at that moment.
-    async fn run() -> Running {
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+    /// A server at second 100 whose core loop turned at that moment, and whose token is [`TOKEN`] if it has one.
+    async fn run_with(token: bool) -> Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let now = Timestamp::from_secs(100);
         let (view, shown) = watch::channel(Arc::new(View { ticked: now, ready: true, ..View::default() }));
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, shown, move || now, async {
+        let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let questions = Arc::clone(&asked);
+        let answer = move |question: Question| -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+            let answer = match &question {
+                Question::Status => Answer::Status(Box::default()),
+                Question::Activity => Answer::Activity(Box::default()),
+                Question::History => Answer::History(Box::default()),
+                Question::Sinks => Answer::Sinks(Vec::new()),
+                Question::Outbox => Answer::Outbox(Box::default()),
+                Question::Retry(_) | Question::Drop(_) => Answer::Letters(Letters::default()),
+                Question::Unsilence(7) => Answer::Unsilenced(None),
+                question => Answer::Refused(format!("{question:?}")),
+            };
+            questions.lock().unwrap().push(question);
+            Box::pin(std::future::ready(answer))
+        };
+        let read: Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync> =
+            Arc::new(|| Ok(SecretString::from(TOKEN)));
+        let parts = Parts {
+            view: shown,
+            now: Arc::new(move || now),
+            ask: Arc::new(answer),
+            try_out: Arc::new(|sent| Ok(format!("{{\"bytes\":{}}}", sent.len()))),
+            keeper: Doorkeeper { hosts: Arc::from([]), token: token.then_some(read) },
+        };
+        let served = tokio::spawn(serve(listener, parts, async {
             let _ = stopped.await;
         }));
-        Running { address, view, stop, served }
+        Running { address, view, stop, served, asked }
+    }
+
+    async fn run() -> Running {
+        run_with(true).await
     }
 
     async fn ask(address: SocketAddr, request: &str) -> String {
@@ -333,7 +433,19 @@ mod tests {
     async fn paths_and_methods() {
         let running = run().await;
         for (line, status, body) in [
-            ("GET /", 200, "a log line trips an alert"),
+            ("GET /", 200, "<!doctype html>"),
+            ("GET /app.js", 200, "fetch"),
+            ("GET /favicon.svg", 200, "<svg"),
+            ("GET /index.html", 404, ""),
+            ("GET /api/v1/status", 200, "\"alerts\":[]"),
+            ("GET /api/v1/rules", 200, "\"rules\":[]"),
+            ("GET /api/v1/history", 200, "\"transitions\":[]"),
+            ("GET /api/v1/sinks", 200, "\"sinks\":[]"),
+            ("GET /api/v1/outbox", 200, "\"dead\":[]"),
+            ("GET /api/v1/access", 200, "\"may_write\":false"),
+            ("GET /api/v2/status", 404, "no such path"),
+            ("GET /api/v1/../../etc/passwd", 404, "no such path"),
+            ("POST /api/v1/status", 405, ""),
             ("GET /healthz", 200, "ok\n"),
             ("GET /readyz", 200, "ok\n"),
             ("GET /metrics", 200, "# EOF\n"),
@@ -402,18 +514,107 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
     }
 
-    #[test]
-    fn the_address_that_was_connected_to_is_ours() {
-        let local = |text: &str| Some(text.parse().unwrap());
-        for (host, local, ours) in [
-            ("10.0.0.7:7437", local("10.0.0.7:7437"), true),
-            ("10.0.0.7", local("[::ffff:10.0.0.7]:7437"), true),
-            ("[fd00::1]:9", local("[fd00::1]:7437"), true),
-            ("10.0.0.8", local("10.0.0.7:7437"), false),
-            ("10.0.0.7", None, false),
-        ] {
-            assert_eq!(is_ours(host.as_bytes(), local), ours, "{host} at {local:?}");
+    /// All that changes something, with what may be sent to it.
+    const CHANGES: [(&str, &str, &str); 5] = [
+        ("POST", "/api/v1/alerts/resolve", r#"{"which":"a"}"#),
+        ("POST", "/api/v1/silences", r#"{"terms":["rule=a"],"seconds":60}"#),
+        ("DELETE", "/api/v1/silences/7", ""),
+        ("POST", "/api/v1/outbox/retry", r#"{"numbers":[1]}"#),
+        ("POST", "/api/v1/outbox/drop", r#"{"numbers":[1]}"#),
+    ];
+
+    fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+        let len = body.len();
+        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {len}\r\n\r\n{body}")
+    }
+
+    #[tokio::test]
+    async fn nothing_is_changed_without_the_token() {
+        let (running, without) = (run().await, run_with(false).await);
+        let json = "Content-Type: application/json\r\n";
+        for (method, path, body) in CHANGES {
+            for headers in [
+                String::new(),
+                json.to_owned(),
+                format!("{json}Authorization: Bearer x\r\n"),
+                format!("{json}Cookie: token={TOKEN}\r\n"),
+                format!("{json}Authorization: Basic {TOKEN}\r\n"),
+            ] {
+                let asked = request(method, path, &headers, body);
+                check(running.address, &asked, 401, "changes need the token").await;
+            }
+            let headers = format!("{json}Authorization: Bearer {TOKEN}\r\n");
+            check(without.address, &request(method, path, &headers, body), 403, "set `token_file`").await;
+            // What a form, or the script of another page, can send.
+            let form = format!("Content-Type: text/plain\r\nAuthorization: Bearer {TOKEN}\r\n");
+            if method == "POST" {
+                check(running.address, &request(method, path, &form, body), 415, "has to be JSON").await;
+            }
+            let other = format!("{headers}Origin: http://evil.example\r\n");
+            check(running.address, &request(method, path, &other, body), 403, "another page").await;
+            let other = format!("{headers}Sec-Fetch-Site: cross-site\r\n");
+            check(running.address, &request(method, path, &other, body), 403, "another page").await;
         }
+        assert!(running.asked.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn with_the_token_the_core_is_asked_to_do_it() {
+        let running = run().await;
+        let headers = format!("Content-Type: application/json\r\nAuthorization: Bearer {TOKEN}\r\n");
+        let expected = [
+            (422, "Resolve(Resolve { which: Some"),
+            (422, "After(60)"),
+            (404, "no such silence"),
+            (200, "\"done\":[]"),
+            (200, "\"done\":[]"),
+        ];
+        for ((method, path, body), (status, said)) in CHANGES.into_iter().zip(expected) {
+            check(running.address, &request(method, path, &headers, body), status, said).await;
+        }
+        assert_eq!(running.asked.lock().unwrap().len(), CHANGES.len());
+        check(running.address, &request("DELETE", "/api/v1/silences/x", &headers, ""), 404, "number").await;
+        check(running.address, &request("POST", "/api/v1/silences", &headers, "{"), 422, "not understood")
+            .await;
+    }
+
+    #[tokio::test]
+    async fn the_core_is_asked_once_in_a_while_however_many_ask() {
+        let running = run().await;
+        for _ in 0..5 {
+            check(running.address, &request("GET", "/api/v1/status", "", ""), 200, "alerts").await;
+        }
+        assert_eq!(running.asked.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_page_is_told_when_something_is_new() {
+        let running = run().await;
+        let mut peer = TcpStream::connect(running.address).await.unwrap();
+        peer.write_all(request("GET", "/api/v1/events", "", "").as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).contains("\"history\":0,") {
+            assert_ne!(peer.read_buf(&mut heard).await.unwrap(), 0);
+        }
+        let generations = Generations { history: 3, ..Generations::default() };
+        running.view.send_replace(Arc::new(View { generations, ..View::default() }));
+        while !String::from_utf8_lossy(&heard).contains("\"history\":3,") {
+            assert_ne!(peer.read_buf(&mut heard).await.unwrap(), 0);
+        }
+        let heard = String::from_utf8_lossy(&heard);
+        assert!(
+            heard.contains("\r\ncontent-type: text/event-stream")
+                && heard.contains("event: changed\ndata: {")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_tried_out_is_handed_over_whole() {
+        let running = run().await;
+        let json = "Content-Type: application/json\r\n";
+        let asked = request("POST", "/api/v1/try", json, r#"{"rules":""}"#);
+        check(running.address, &asked, 200, "{\"bytes\":12}").await;
+        check(running.address, &request("POST", "/api/v1/try", "", "{}"), 415, "has to be JSON").await;
     }
 
     #[tokio::test]
@@ -448,6 +649,12 @@ mod tests {
         let answer = ask(running.address, "\u{0}\u{1b}[2J\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
         check(running.address, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "tripline").await;
+        let body = "x".repeat(door::BODY_BYTES + 1);
+        let request = format!(
+            "POST /api/v1/try HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        check(running.address, &request, 413, "at most 65536 bytes").await;
     }
 
     #[tokio::test]

@@ -210,6 +210,16 @@ impl<'a> Captures<'a> {
         }
     }
 
+    /// Where each stands in the line, in bytes; `None`: it took no part, or stands in it in another form.
+    pub fn places(self) -> Vec<Option<Range<usize>>> {
+        let Captures::Spans { line, spans, .. } = self else { return Vec::new() };
+        let place = |span: &Option<Span>| {
+            let place = span.map(|span| span.from as usize..span.to as usize)?;
+            (place.end <= line.len()).then_some(place)
+        };
+        spans.iter().map(place).collect()
+    }
+
     /// All of them.
     pub fn iter(self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> {
         let count = match self {

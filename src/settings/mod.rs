@@ -64,6 +64,10 @@ pub enum OnStop {
 pub struct Admin {
     /// Address to listen on; `None`: no admin port.
     pub listen: Option<std::net::SocketAddr>,
+    /// The file that holds the token; `None`: nobody changes anything over HTTP, and nobody reads from elsewhere.
+    pub token_file: Option<PathBuf>,
+    /// Names by which it may be asked, besides loopback names and the address that is listened on; in small letters.
+    pub hosts: Vec<String>,
 }
 
 /// `[heartbeat]`.

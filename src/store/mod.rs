@@ -283,7 +283,11 @@ fn read(db: &Database) -> Result<Saved, redb::Error> {
     // File 0 is tripline itself, and delivery 0 is never used, so that no counter starts as another's default.
     let mut saved = Saved { next_file: 1, next_seq: 1, ..Saved::default() };
     for table in Table::ALL {
-        for row in tables.open_table(table.definition())?.iter()? {
+        let open = match tables.open_table(table.definition()) {
+            Err(redb::TableError::TableDoesNotExist(_)) if table.may_be_missing() => continue,
+            open => open?,
+        };
+        for row in open.iter()? {
             let (key, value) = row?;
             rows::restore(&mut saved, table, key.value(), value.value())
                 .map_err(|why| corrupt(&format!("a row of table `{}` {why}", table.name())))?;

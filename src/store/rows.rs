@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, SinkName, Status, Timestamp};
 use crate::saved::{
     DeadLetter, Entry, Notice, NoticeOf, Refused, Saved, SavedClock, SavedFile, SavedKey, SavedSilence,
-    SavedSource, SavedStanding, Stage, Told, ToldChange,
+    SavedSource, SavedStanding, SavedStep, Stage, Told, ToldChange,
 };
 
 /// The kinds of rows; each is a table of the database. The order is the order in which a commit writes them.
@@ -47,11 +47,13 @@ pub enum Table {
     Notice,
     /// [`Refused`] by sink and alert key.
     Refused,
+    /// [`SavedStep`] by number.
+    Step,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 14] = [
+    pub const ALL: [Table; 15] = [
         Table::Meta,
         Table::Source,
         Table::File,
@@ -66,7 +68,13 @@ impl Table {
         Table::ToldChange,
         Table::Notice,
         Table::Refused,
+        Table::Step,
     ];
+
+    /// True if a database without it is an older one, and no broken one: it was added later.
+    pub(super) const fn may_be_missing(self) -> bool {
+        matches!(self, Table::Step)
+    }
 
     /// The name inside the database; part of the format.
     pub const fn name(self) -> &'static str {
@@ -85,6 +93,7 @@ impl Table {
             Table::ToldChange => "told_change",
             Table::Notice => "notice",
             Table::Refused => "refused",
+            Table::Step => "step",
         }
     }
 
@@ -213,6 +222,16 @@ impl Batch {
     /// A silence is over.
     pub fn remove_silence(&mut self, id: u64) {
         self.remove(Table::Silence, seq_key(id));
+    }
+
+    /// What an alert did.
+    pub fn put_step(&mut self, step: &SavedStep) {
+        self.put(Table::Step, seq_key(step.number), step);
+    }
+
+    /// It was too long ago.
+    pub fn remove_step(&mut self, number: u64) {
+        self.remove(Table::Step, seq_key(number));
     }
 
     /// What a sink is told again and again.
@@ -363,6 +382,7 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
         }
         Table::Notice => saved.notices.push(keyed(key, value, notice_key)?),
         Table::Refused => saved.refused.push(keyed(key, value, refused_key)?),
+        Table::Step => saved.steps.push(keyed(key, value, |step: &SavedStep| seq_key(step.number))?),
     }
     Ok(())
 }
@@ -559,6 +579,15 @@ pub(super) mod samples {
                 open: vec![(AlertKey { rule: rule(), hash: HASH }, Status::Warning)],
                 stage: Stage::Planned,
             }],
+            steps: vec![SavedStep {
+                number: 5,
+                decided: Timestamp(2),
+                time: Timestamp(1),
+                key: AlertKey { rule: rule(), hash: HASH },
+                status: Status::Warning,
+                reason: Reason::LevelReached,
+                summary: "s".to_owned(),
+            }],
             next_file: 4,
             next_seq: 43,
             swept_to: Timestamp::from_secs(7),
@@ -582,6 +611,7 @@ pub(super) mod samples {
         saved.standing.iter().for_each(|standing| batch.put_standing(standing));
         saved.notices.iter().for_each(|notice| batch.put_notice(notice));
         saved.refused.iter().for_each(|refused| batch.put_refused(refused));
+        saved.steps.iter().for_each(|step| batch.put_step(step));
         batch.put_next(saved.next_file, saved.next_seq, saved.swept_to);
         batch
     }
@@ -689,6 +719,7 @@ mod tests {
                 "6f6e63616c6c0073736800abababababababababababababababab",
                 "066f6e63616c6c03737368abababababababababababababababab03f0a204",
             ),
+            ("step", "0000000000000005", "05040203737368abababababababababababababababab02000173"),
         ];
         let batch = samples::batch();
         let rows = Table::ALL.iter().flat_map(|table| batch.of(*table).map(move |row| (table.name(), row)));

@@ -37,6 +37,8 @@ mod logrotate;
 /// Names of files that were chosen to do harm, and what is no file at all.
 mod names;
 mod outbox;
+/// The status page in a real browser.
+mod page;
 mod pagerduty;
 /// What others on this machine, and on the way, get to see.
 mod private;
@@ -49,6 +51,8 @@ mod rule_tests;
 /// Rule files that are not there: a lost mount ends no alert.
 mod rules_lost;
 /// What the public is told, over lost answers and sudden death.
+/// The first minutes: `init`, `packs`, completions and manual pages.
+mod setup;
 mod status_page;
 mod streams;
 mod tellers;

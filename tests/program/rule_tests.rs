@@ -1,3 +1,5 @@
+use std::path::{Path, PathBuf};
+
 use super::DISK;
 use crate::support::sandbox::Sandbox;
 
@@ -85,11 +87,23 @@ fn lines_of_containers_are_tested_too() {
 /// The tests of the tree pass, and reach every pattern.
 #[test]
 fn the_rules_of_the_tree_are_as_their_tests_say() {
-    let top = env!("CARGO_MANIFEST_DIR");
-    let sandbox = Sandbox::new();
-    let (packs, book) = (format!("{top}/rules"), format!("{top}/tests/rules"));
-    let done = sandbox.run(&["test", "--strict", &packs, &book]).expect(0);
-    assert!(done.answer().contains(" passed, 0 failed; "), "{done:#?}");
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["rules", "tests/rules"].map(|dir| std::fs::read_dir(top.join(dir)).expect("it is there"));
+    let paths = files.into_iter().flatten().map(|entry| entry.expect("it can be listed").path());
+    let is_tests = |path: &PathBuf| path.to_string_lossy().ends_with(".test.toml");
+    let tests: Vec<PathBuf> = paths.filter(is_tests).collect();
+    // Each by itself: all together they take longer than a test may wait for a program.
+    std::thread::scope(|scope| {
+        for some in tests.chunks(tests.len().div_ceil(2)) {
+            scope.spawn(move || {
+                for path in some {
+                    let path = path.to_str().expect("text");
+                    let done = Sandbox::new().run(&["test", "--strict", path]).expect(0);
+                    assert!(done.answer().contains(" passed, 0 failed; "), "{done:#?}");
+                }
+            });
+        }
+    });
 }
 
 #[test]

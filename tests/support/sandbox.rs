@@ -227,12 +227,12 @@ impl Running {
         let until = Instant::now() + PATIENCE;
         // It may have been said before what was waited for last.
         let address = loop {
-            let said = self.stderr.iter().find_map(|line| line.split_once("admin page address="));
+            let said = self.stderr.iter().find_map(|line| line.split_once("status page address="));
             if let Some((_, address)) = said {
                 break address.trim().to_owned();
             }
             if !self.hear(until.saturating_duration_since(Instant::now())) {
-                panic!("no line names the admin page: {:#?}", self.stderr);
+                panic!("no line names the status page: {:#?}", self.stderr);
             }
         };
         self.admin.insert(address).clone()

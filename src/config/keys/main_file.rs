@@ -49,11 +49,21 @@ pub const MAIN: &[Key] = &[
 pub const MAIN_LATER: &[&str] = &["limits", "defaults", "silence"];
 
 /// `[admin]`.
-pub const ADMIN: &[Key] =
-    &[key("listen", Kind::Text, "\"127.0.0.1:7437\"", "Address and port to listen on; \"off\" for none.")];
-
-/// Keys of [`ADMIN`] that a later version will have.
-pub const ADMIN_LATER: &[&str] = &["token_file"];
+pub const ADMIN: &[Key] = &[
+    key("listen", Kind::Text, "\"127.0.0.1:7437\"", "Address and port to listen on; \"off\" for none."),
+    key(
+        "token_file",
+        Kind::Text,
+        "none",
+        "The file with the token that changes need, and that reading needs from elsewhere: 22 characters or more.",
+    ),
+    key(
+        "hosts",
+        Kind::Texts,
+        "[]",
+        "Host names by which it may be asked, besides loopback names and the address itself.",
+    ),
+];
 
 /// `[heartbeat]`.
 pub const HEARTBEAT: &[Key] = &[

@@ -6,6 +6,12 @@ use super::{A_MOMENT, A_SECOND, ANY_COUNT, ANY_TIME, Key, Kind, key};
 
 /// Top level of a rule file.
 pub const RULE_FILE: &[Key] = &[
+    key(
+        "pack",
+        Kind::Table,
+        "",
+        "What the rules are about and where their logs usually are, for `tripline packs` and `tripline init`.",
+    ),
     key("defaults", Kind::Table, "", "What holds for every rule of this file that does not say otherwise."),
     key("patterns", Kind::PatternTable, "{}", "Own named patterns, for `%{name}` in the rules of this file."),
     key(
@@ -17,6 +23,27 @@ pub const RULE_FILE: &[Key] = &[
     key("rule", Kind::Tables, "", "One rule."),
     key("line", Kind::Tables, "", "A line and the rule that takes it, for `tripline test`."),
     key("test", Kind::Tables, "", "What happens and what comes of it, for `tripline test`."),
+];
+
+/// `[pack]`.
+pub const PACK: &[Key] = &[
+    key("about", Kind::Text, "", "One line: what it tells of."),
+    key("source", Kind::Any, "{}", "A table for each source that its rules name, as `[pack.source.auth]`."),
+];
+
+/// `[pack.source.NAME]`.
+pub const PACK_SOURCE: &[Key] = &[
+    key("about", Kind::Text, "", "One line: what is written there."),
+    key(
+        "files",
+        Kind::Globs,
+        "[]",
+        "Where distributions put it: absolute globs, all that exist are followed.",
+    ),
+    key("journal", Kind::Table, "none", "What of the journal of systemd it is, where there is no such file."),
+    key("format", Kind::Choice(&["plain", "json", "logfmt"]), "\"plain\"", "As `format` of a source."),
+    key("multiline", Kind::Multiline, "each line by itself", "As `multiline` of a source."),
+    key("repeats", Kind::Switch, "false", "As `repeats` of a source."),
 ];
 
 /// `[[rule]]`: keys that [`DEFAULTS`] cannot give.

@@ -36,7 +36,7 @@ use super::probe::Probe;
 use super::rewrite::Tables;
 use super::tokens::Names;
 use super::walk::{Fields, Said, check, parse, require, said};
-use super::{Diagnostic, Second, Severity, Sources, Text, csv, demand, digest, schedule, template};
+use super::{Diagnostic, Second, Severity, Sources, Text, csv, demand, digest, pack, schedule, template};
 use crate::model::{Format, RuleName, SinkName, SourceName};
 use crate::rule::{ImageTemplate, Measure, Pattern, Rewrite, Rule, Ruleset, Schedule, Template, Unit};
 use crate::settings::Source;
@@ -113,6 +113,7 @@ fn read_file(
 ) {
     let document = parse(problems);
     check(problems, &document, "a rule file", &[RULE_FILE], &[]);
+    pack::check_pack(problems, &document);
     let file = Fields { table: &document, defaults: None };
     let defaults = file.value("defaults").and_then(|value| value.get_ref().as_table());
     if let Some(defaults) = defaults {

@@ -102,7 +102,9 @@ fn the_main_file_is_checked() {
     check_main("on_stop = 'stay'", &[("bad-choice", "'stay'")]);
     check_main("rules = 'a[b'", &[("bad-glob", "'a[b'")]);
     check_main("admin = { listen = 'localhost:1' }", &[("bad-address", "'localhost:1'")]);
-    check_main("[admin]\ntoken_file = 'x'", &[("not-yet", "token_file")]);
+    check_main("[admin]\nlisten = '0.0.0.0:1'\ntoken_file = 'x'\nhosts = ['web-1.example.com']", &[]);
+    check_main("[admin]\nhosts = ['a b']", &[("bad-address", "'a b'")]);
+    check_main("[admin]\ntoken_file = ''", &[("empty", "''")]);
     check_main(
         "[heartbeat]\nsink = 'x'\nevery = '10ms'",
         &[("unknown-sink", "'x'"), ("out-of-range", "'10ms'")],

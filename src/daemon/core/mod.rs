@@ -5,6 +5,7 @@
 
 mod commit;
 mod files;
+mod history;
 mod lanes;
 mod owed;
 mod pipe;
@@ -22,7 +23,7 @@ use crate::model::{
 };
 use crate::route::{Ledger, Route};
 use crate::rule::{Rule, Ruleset};
-use crate::saved::{DeadLetter, Notice, NoticeOf, Saved, SavedSilence, Stage};
+use crate::saved::{DeadLetter, Notice, NoticeOf, Saved, SavedSilence, SavedStep, Stage};
 use crate::scan::{MatchKind, Review, Scanned, Scanner};
 use crate::settings::{Settings, Sink, Source};
 use crate::sink::attempt::{Attempt, Limits, Outcome, QueueStatus};
@@ -30,6 +31,8 @@ use crate::sink::queue::Queue;
 use crate::store::{Batch, Store};
 use crate::tail::{Disk, FileStatus, Loss, Note, Standing, Tail};
 
+use history::History;
+pub use history::KEPT;
 use lanes::Lanes;
 use owed::Down;
 pub use owed::{Forsaken, Undead};
@@ -132,6 +135,7 @@ pub struct Core<D: Disk> {
     /// What stands on status pages.
     notices: BTreeMap<(SinkName, NoticeOf), Notice>,
     routes: Vec<Route>,
+    history: History,
     /// What was given up and nobody has looked at yet, by number.
     dead: BTreeMap<u64, DeadLetter>,
     /// Sinks that are owed something and have not been in the settings since the start.
@@ -233,6 +237,7 @@ impl<D: Disk> Core<D> {
             queues: BTreeMap::new(),
             notices,
             routes: Vec::new(),
+            history: History::new(&saved),
             dead: saved.dead.iter().map(|letter| (letter.delivery.seq, letter.clone())).collect(),
             unreachable: BTreeSet::new(),
             store,
@@ -468,6 +473,7 @@ impl<D: Disk> Core<D> {
             self.batch.put_told(row);
         }
         self.owe(deliveries, now);
+        self.history.note(&emitted.transition, now.time, &mut self.batch);
         self.remarks.push(Remark::Transition(Box::new(emitted.transition.clone())));
     }
 
@@ -659,6 +665,11 @@ impl<D: Disk> Core<D> {
     /// True of a sink that was removed before this process began: what it is owed waits until it is configured again.
     pub fn is_unreachable(&self, sink: &SinkName) -> bool {
         self.unreachable.contains(sink)
+    }
+
+    /// What alerts did in the last day, in the order in which it was decided.
+    pub fn steps(&self) -> impl Iterator<Item = &SavedStep> {
+        self.history.steps()
     }
 
     /// Counters.

@@ -1,0 +1,76 @@
+//! `tripline init`: looks at the machine and writes a configuration with the packs that fit.
+
+mod machine;
+mod plan;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::packs::{can_not_write, chosen, shipped, write};
+use super::{Failure, answer, talk};
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Where to write `tripline.toml` and `rules/`
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Take these packs, whether their logs are found or not [default: those whose logs are]
+    #[arg(long = "pack", value_name = "PACK")]
+    packs: Vec<String>,
+    /// Look for logs below this directory, for images and mounts
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+    /// Replace what is there already
+    #[arg(long)]
+    force: bool,
+    /// Print `tripline.toml` and write nothing
+    #[arg(long)]
+    print: bool,
+}
+
+pub(super) fn init(args: &InitArgs) -> Result<u8, Failure> {
+    // Names that are none are refused before anything is looked at.
+    chosen(&args.packs)?;
+    let shipped = shipped();
+    let machine = machine::look(&args.root, &shipped);
+    let plan = plan::plan(&shipped, &machine, &args.packs);
+    let date = jiff::Zoned::now().date().to_string();
+    let text = plan::text(&plan, &machine, &date);
+    talk(&plan::told(&plan, &machine));
+    if args.print {
+        answer(&text)?;
+        return Ok(0);
+    }
+    let main = args.dir.join("tripline.toml");
+    if main.exists() && !args.force {
+        let path = main.display();
+        return Err(Failure(format!(
+            "`{path}` is there already: `--force` replaces it, `--print` shows the new one"
+        )));
+    }
+    let packs: Vec<_> =
+        shipped.iter().filter(|pack| plan.packs.iter().any(|one| one.name == pack.name)).collect();
+    let rules = write(&args.dir.join("rules"), &packs, args.force)?;
+    std::fs::write(&main, text).map_err(|error| can_not_write(&main, &error))?;
+    talk(&format!(
+        "wrote {} and {} in {}\n",
+        main.display(),
+        count(rules.len()),
+        args.dir.join("rules").display()
+    ));
+    talk(&format!("next: {}\n", next(&args.dir)));
+    Ok(0)
+}
+
+fn count(files: usize) -> String {
+    if files == 1 { "1 rule file".to_owned() } else { format!("{files} rule files") }
+}
+
+/// The command to run next.
+fn next(dir: &Path) -> String {
+    match dir.as_os_str().to_str() {
+        Some("." | "" | "/etc/tripline") => "tripline run".to_owned(),
+        _ => format!("tripline run --config {}", dir.join("tripline.toml").display()),
+    }
+}
