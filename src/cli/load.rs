@@ -173,9 +173,16 @@ pub(crate) struct Texts {
     fitted: Vec<PathBuf>,
     blank: Vec<PathBuf>,
     unread: Vec<Diagnostic>,
+    /// Why a file is not to be believed by root: a sentence for each.
+    exposed: Vec<String>,
 }
 
 impl Texts {
+    /// Why what was read is not to be put in force: others can change it, and root would believe them.
+    pub(crate) fn exposed(&self) -> Option<&str> {
+        self.exposed.first().map(String::as_str)
+    }
+
     /// True if a rule names its files.
     pub(crate) fn has_files(&self) -> bool {
         !config::inline_sources(&self.rules, &TimeZone::UTC).is_empty()
@@ -212,9 +219,13 @@ pub(crate) fn load(wanted: &Wanted) -> Result<Loaded, String> {
 /// A sentence, if a file that was named can not be read.
 pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
     let local = TimeZone::system();
-    let mut texts = BTreeMap::new();
+    let (mut texts, mut exposed) = (BTreeMap::new(), Vec::new());
     let main = match &wanted.config {
-        Some(path) => read_text(path)?,
+        Some(path) => {
+            let (text, why) = read_guarded(path)?;
+            exposed.extend(why);
+            text
+        }
         None => Text {
             path: std::env::current_dir().unwrap_or_default().join("tripline.toml"),
             text: String::new(),
@@ -256,10 +267,11 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
         }
         for path in found {
             let Entry::Vacant(place) = texts.entry(path) else { continue };
-            match read_text(place.key()) {
-                Ok(text) => {
+            match read_guarded(place.key()) {
+                Ok((text, why)) => {
                     place.insert(text.text.clone());
                     rules.push(text);
+                    exposed.extend(why);
                 }
                 Err(why) => unread.push(unreadable(place.insert_entry(String::new()).key(), why)),
             }
@@ -268,17 +280,21 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
     let mut tables = config::csv::Files::new();
     for path in rules.iter().flat_map(config::csv::wanted) {
         let Entry::Vacant(place) = tables.entry(path) else { continue };
-        let table = read_text(place.key()).map(|text| text.text);
+        let table = read_guarded(place.key()).map(|(text, why)| {
+            exposed.extend(why);
+            text.text
+        });
         // So that another text of it is another configuration, and so that places in it can be shown.
         texts.insert(place.key().clone(), table.clone().unwrap_or_default());
         place.insert(table);
     }
-    Ok(Texts { settings, diagnostics, all: texts, rules, tables, fitted, blank, unread })
+    Ok(Texts { settings, diagnostics, all: texts, rules, tables, fitted, blank, unread, exposed })
 }
 
 /// Checks everything that was read for `wanted`, and tries patterns as `probe` does.
 pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded {
-    let Texts { mut settings, mut diagnostics, all, rules, tables, fitted, blank, mut unread } = texts;
+    let Texts { mut settings, mut diagnostics, all, rules, tables, fitted, blank, mut unread, exposed: _ } =
+        texts;
     if let Ok(settings) = &mut settings {
         anchor(settings, &std::env::current_dir().unwrap_or_default());
     }
@@ -437,9 +453,16 @@ fn anchor(settings: &mut Settings, here: &Path) {
 }
 
 pub(super) fn read_text(path: &Path) -> Result<Text, String> {
+    read_guarded(path).map(|(text, _)| text)
+}
+
+/// The same, and why it is not to be believed by root.
+fn read_guarded(path: &Path) -> Result<(Text, Option<String>), String> {
+    let mut exposed = None;
     // A device such as `/dev/zero` never ends.
     let text = File::open(path).and_then(|file| {
         let mut text = String::new();
+        exposed = super::exposed::exposed(path, &file);
         file.take(MOST_TEXT + 1).read_to_string(&mut text).map(|_| text)
     });
     match text {
@@ -448,7 +471,7 @@ pub(super) fn read_text(path: &Path) -> Result<Text, String> {
             path.display(),
             MOST_TEXT >> 20
         )),
-        Ok(text) => Ok(Text { path: path.to_owned(), text }),
+        Ok(text) => Ok((Text { path: path.to_owned(), text }, exposed)),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             Err(format!("`{}` is not UTF-8 text: save it as UTF-8", path.display()))
         }

@@ -12,6 +12,7 @@ mod cost;
 mod demo;
 mod explain;
 mod explained;
+mod exposed;
 mod init;
 mod load;
 mod outbox;

@@ -104,6 +104,9 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     if is_bare && !texts.has_files() {
         return Err(nothing_to_watch());
     }
+    if let Some(why) = texts.exposed() {
+        return Err(Failure(why.to_owned()));
+    }
     let first = texts.digest();
     let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(stopwatch()));
     show(&loaded, color);
@@ -127,6 +130,9 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
             let glob = glob.display();
             let way = "put them back, or take it out of `rules` if they are to go";
             return Some(Err(format!("no rule file fits `{glob}` any more: {way}")));
+        }
+        if let Some(why) = texts.exposed() {
+            return Some(Err(why.to_owned()));
         }
         let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(stopwatch()));
         show(&loaded, color);

@@ -192,13 +192,15 @@ pub(super) fn compile(
         return None;
     }
     // A search takes room that stays taken, so it is made only where it may find something.
-    if survey.hir.properties().minimum_len() == Some(0) && regex.is_match(b"") {
+    // What fits the empty line alone, as `^$`, fits no other; and what fits nothing is put in its place with `set`.
+    let fits_all = || regex.is_match(b"") && regex.is_match(b"\x01");
+    if key != "set" && survey.hir.properties().minimum_len() == Some(0) && fits_all() {
         let title = format!("a pattern of `{key}` fits every line");
         problems.warning(
             "matches-everything",
             said.span.clone(),
             title,
-            "fits the empty line, so it fits all",
+            "fits nothing at all, so it fits all",
         );
     }
     say_idiom(problems, said);

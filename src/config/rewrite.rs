@@ -17,6 +17,7 @@ pub const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("mask", "mask(x)", "numbers, UUIDs and hexadecimal numbers become `<n>`"),
     ("first", "first(x, 8)", "the first characters, so many at most"),
     ("replace", "replace(x, \"[0-9]+\", \"#\")", "what fits a pattern becomes a text, wherever it fits"),
+    ("default", "default(x, \"none\")", "the text, or another one where nothing was captured"),
     (
         "lookup",
         "lookup(hosts, x, \"other\")",
@@ -146,6 +147,10 @@ impl<'t> Reader<'_, '_, 't> {
             "first" => {
                 comma(self)?;
                 Some(Edit::First(self.count()?))
+            }
+            "default" => {
+                comma(self)?;
+                Some(Edit::Default(self.literal()?.0.into()))
             }
             "replace" => {
                 comma(self)?;

@@ -123,7 +123,12 @@ fn say_idiom(problems: &mut Problems<'_>, said: &Said<'_>, names: Names<'_>) {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let doubled = text.match_indices("{{").find_map(|(at, _)| {
         let inner = text[at + 2..].split_once("}}")?.0;
-        inner.trim_start().starts_with(['$', '.']).then_some((at..at + inner.len() + 4, inner))
+        // Four of them are two: whoever writes that means what he says. Others have a name and nothing behind it.
+        let doubled = text[at + 2..].starts_with('{') || text[..at].ends_with('{');
+        let name = inner.trim().strip_prefix(['$', '.'])?;
+        let is_name =
+            name.split_whitespace().next().is_some_and(|name| name.chars().all(|c| is_part(c) || c == '.'));
+        (is_name && !doubled).then_some((at..at + inner.len() + 4, inner))
     });
     let known = names.captured.known().unwrap_or_default();
     let dollar = text.match_indices('$').find_map(|(at, _)| {

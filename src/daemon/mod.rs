@@ -19,7 +19,7 @@ mod view;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
@@ -184,7 +184,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
 
     let (store, saved, set_aside) = match &settings.state_dir {
         Some(dir) => {
-            let opened = open_apart(dir, require_state, now.time)?;
+            let opened = store::open(dir, require_state, now.time)?;
             if let Some(path) = &opened.set_aside {
                 tracing::error!(path = %path.display(), "the state was unreadable, was set aside, and is begun anew");
             }
@@ -684,15 +684,6 @@ impl Daemon {
             self.core.release(&sink, now);
         }
     }
-}
-
-/// Opens the state in a thread of its own: what was saved is taken over piece by piece and goes, and where it stood alone its
-/// memory goes back whole, instead of leaving holes between what stays.
-fn open_apart(dir: &Path, require_state: bool, now: Timestamp) -> Result<store::Opened, StoreError> {
-    std::thread::scope(|scope| {
-        let opening = scope.spawn(|| store::open(dir, require_state, now));
-        opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 /// How many rules of the user are in force.

@@ -97,7 +97,9 @@ impl Engine {
         }
         self.expect(true);
         self.ring_held(self.clocks.waits_for(hit.at.file), time);
-        self.let_go_freed();
+        if self.applied.replace(hit.at) != Some(hit.at) {
+            self.let_go_freed();
+        }
         match hit.kind {
             MatchKind::Resolve => {
                 self.counts[hit.rule.0 as usize].recoveries += 1;

@@ -115,6 +115,21 @@ impl Bench {
         self.collect();
     }
 
+    /// One line that several rules take.
+    fn line_of_all(&mut self, time: i64, key: &str, rules: &[(u32, MatchKind)]) {
+        self.engine.phase(FILE, Phase::AtEnd, at(0));
+        self.ring_before(time);
+        let whole = self.hit(FILE, MatchKind::Match, time, key);
+        let hits: Vec<KeptMatch> = rules
+            .iter()
+            .map(|(rule, kind)| KeptMatch { rule: RuleIx(*rule), kind: *kind, ..whole.clone() })
+            .collect();
+        let arrival = Arrival { at: Some(at(time)), modified: at(time), skew_us: 0 };
+        let matches = hits.iter().map(KeptMatch::seen);
+        self.engine.read(Read { file: FILE, matches, stamp: None, arrival }, at(time));
+        self.collect();
+    }
+
     /// Lines from here on stand behind those of before.
     fn skip(&mut self, offset: u64) {
         self.offset = offset;

@@ -1,6 +1,10 @@
 //! The listener with its limits. axum lets nobody set hyper's, so they are kept where the bytes come in: how many
 //! connections, how many bytes of each are read, and how long each may live.
+//!
+//! Whoever comes while all places are taken is let in, and the one who has held a place longest without having asked
+//! has to go: somebody who opens connections and says nothing must not keep a probe waiting, or a pod is restarted for it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,7 +17,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Sleep;
 
 /// Connections at a time.
@@ -33,12 +37,45 @@ const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 pub(super) struct Door {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    /// Those who were let in, the oldest first, and some who have gone since.
+    inside: VecDeque<Seat>,
     lifetime: Duration,
+}
+
+/// What the door knows of somebody inside.
+struct Seat {
+    /// Its end lets the connection go.
+    keep: oneshot::Sender<()>,
+    traits: Arc<Traits>,
+}
+
+/// What may be known of a connection from outside.
+#[derive(Debug, Default)]
+struct Traits {
+    /// Set by whoever answers with what takes long.
+    stays: AtomicBool,
+    /// Its question is there.
+    asked: AtomicBool,
 }
 
 impl Door {
     pub(super) fn new(listener: TcpListener) -> Door {
-        Door { listener, places: Arc::new(Semaphore::new(CONNECTIONS)), lifetime: LIFETIME }
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        Door { listener, places, inside: VecDeque::new(), lifetime: LIFETIME }
+    }
+
+    /// Lets the one go who has been inside longest without having asked, else the one who has been there longest and is
+    /// not told what happens. Nobody, if all are.
+    fn make_room(&mut self) {
+        self.inside.retain(|seat| !seat.keep.is_closed());
+        let is = |trait_of: fn(&Traits) -> &AtomicBool, seat: &Seat| {
+            trait_of(&seat.traits).load(Ordering::Relaxed)
+        };
+        let silent = self.inside.iter().position(|seat| !is(|traits| &traits.asked, seat));
+        let short = || self.inside.iter().position(|seat| !is(|traits| &traits.stays, seat));
+        if let Some(seat) = silent.or_else(short).and_then(|at| self.inside.remove(at)) {
+            drop(seat.keep);
+        }
     }
 }
 
@@ -47,12 +84,28 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Guest, SocketAddr) {
-        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
         let (stream, address) = Listener::accept(&mut self.listener).await;
+        if self.places.available_permits() == 0 {
+            self.make_room();
+        }
+        let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
         let cut = Box::pin(tokio::time::sleep(self.lifetime));
-        let stays = Arc::new(AtomicBool::new(false));
-        let guest =
-            Guest { stream, cut, stays, prolonged: false, head: Some(0), left: HEAD_BYTES, _place: place };
+        let traits = Arc::new(Traits::default());
+        let (keep, kept) = oneshot::channel();
+        if self.inside.len() > 2 * CONNECTIONS {
+            self.inside.retain(|seat| !seat.keep.is_closed());
+        }
+        self.inside.push_back(Seat { keep, traits: Arc::clone(&traits) });
+        let guest = Guest {
+            stream,
+            cut,
+            kept,
+            traits,
+            prolonged: false,
+            head: Some(0),
+            left: HEAD_BYTES,
+            _place: place,
+        };
         (guest, address)
     }
 
@@ -65,8 +118,9 @@ impl Listener for Door {
 pub(super) struct Guest {
     stream: TcpStream,
     cut: Pin<Box<Sleep>>,
-    /// Set by whoever answers with what takes long.
-    stays: Arc<AtomicBool>,
+    /// Ends when the door needs the place.
+    kept: oneshot::Receiver<()>,
+    traits: Arc<Traits>,
     prolonged: bool,
     /// How much of [`END_OF_HEAD`] was read; `None`: all of it.
     head: Option<usize>,
@@ -78,7 +132,10 @@ pub(super) struct Guest {
 impl Guest {
     /// Fails once the time is up; until then it sees to it that somebody is woken when it is.
     fn in_time(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if !self.prolonged && self.stays.load(Ordering::Relaxed) {
+        if Pin::new(&mut self.kept).poll(cx).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        if !self.prolonged && self.traits.stays.load(Ordering::Relaxed) {
             self.prolonged = true;
             self.cut.as_mut().reset(tokio::time::Instant::now() + LONG_LIFETIME);
         }
@@ -100,6 +157,7 @@ impl Guest {
             };
             self.head = (seen < END_OF_HEAD.len()).then_some(seen);
             if self.head.is_none() {
+                self.traits.asked.store(true, Ordering::Relaxed);
                 self.left = BODY_BYTES.saturating_sub(read.len() - at - 1);
             }
         }
@@ -148,20 +206,20 @@ impl AsyncWrite for Guest {
 pub(super) struct Local {
     /// The address of ours that it came to; `None` if the system can not say.
     pub(super) address: Option<SocketAddr>,
-    stays: Arc<AtomicBool>,
+    traits: Arc<Traits>,
 }
 
 impl Local {
     /// Lets it live longer, because what is answered takes long.
     pub(super) fn stay(&self) {
-        self.stays.store(true, Ordering::Relaxed);
+        self.traits.stays.store(true, Ordering::Relaxed);
     }
 }
 
 impl Connected<IncomingStream<'_, Door>> for Local {
     fn connect_info(stream: IncomingStream<'_, Door>) -> Local {
         let guest = stream.io();
-        Local { address: guest.stream.local_addr().ok(), stays: Arc::clone(&guest.stays) }
+        Local { address: guest.stream.local_addr().ok(), traits: Arc::clone(&guest.traits) }
     }
 }
 
@@ -187,6 +245,40 @@ mod tests {
         assert_eq!(door.places.available_permits(), CONNECTIONS - 2);
         drop(first);
         assert_eq!(door.places.available_permits(), CONNECTIONS - 1);
+    }
+
+    /// A flood of silent connections keeps nobody out who asks.
+    #[tokio::test]
+    async fn who_says_nothing_makes_room_for_who_comes() {
+        let (mut door, address) = door().await;
+        let mut guests = Vec::new();
+        let mut peers = Vec::new();
+        for n in 0..CONNECTIONS {
+            let mut peer = TcpStream::connect(address).await.unwrap();
+            let (mut guest, _) = door.accept().await;
+            // All but the third have asked.
+            if n != 2 {
+                peer.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+                let mut read = [0; 18];
+                guest.read_exact(&mut read).await.unwrap();
+            }
+            guests.push(guest);
+            peers.push(peer);
+        }
+        peers.push(TcpStream::connect(address).await.unwrap());
+        let mut silent = guests.remove(2);
+        let left = tokio::spawn(async move { silent.read_u8().await.unwrap_err().kind() });
+        let (guest, _) = door.accept().await;
+        assert_eq!(left.await.unwrap(), io::ErrorKind::ConnectionAborted);
+        // Now the oldest goes, but for those who stay.
+        guests.push(guest);
+        guests[0].traits.stays.store(true, Ordering::Relaxed);
+        guests.iter().for_each(|guest| guest.traits.asked.store(true, Ordering::Relaxed));
+        peers.push(TcpStream::connect(address).await.unwrap());
+        let mut second = guests.remove(1);
+        let left = tokio::spawn(async move { second.read_u8().await.unwrap_err().kind() });
+        let _guest = door.accept().await;
+        assert_eq!(left.await.unwrap(), io::ErrorKind::ConnectionAborted);
     }
 
     #[tokio::test]
@@ -229,7 +321,7 @@ mod tests {
         door.lifetime = Duration::from_millis(1);
         let mut peer = TcpStream::connect(address).await.unwrap();
         let (mut guest, _) = door.accept().await;
-        guest.stays.store(true, Ordering::Relaxed);
+        guest.traits.stays.store(true, Ordering::Relaxed);
         guest.write_u8(7).await.unwrap();
         assert_eq!(peer.read_u8().await.unwrap(), 7);
         assert!(guest.cut.deadline() > tokio::time::Instant::now() + LONG_LIFETIME / 2);

@@ -49,6 +49,8 @@ pub enum Edit {
     First(usize),
     /// What fits the pattern becomes this, wherever it fits in the first 2048 bytes, up to 200 times.
     Replace(Regex, Arc<str>),
+    /// The other text, if it is empty or was not captured.
+    Default(Arc<str>),
     /// What stands beside it in a table, else the other text.
     Lookup(Arc<Table>, Arc<str>),
 }
@@ -59,6 +61,7 @@ impl Text {
         match self {
             Text::Of(Value::Capture(capture)) => captured(*capture),
             Text::Of(_) | Text::Is(_) => true,
+            Text::Changed(Edit::Default(_), _) => true,
             Text::Changed(_, text) => text.is_there(captured),
         }
     }
@@ -88,6 +91,8 @@ impl Edit {
                 Cow::Owned(text[..end].to_vec())
             }
             Edit::Replace(regex, with) => Cow::Owned(replaced(&text, regex, with.as_bytes())),
+            Edit::Default(otherwise) if text.is_empty() => Cow::Borrowed(otherwise.as_bytes()),
+            Edit::Default(_) => text,
             Edit::Lookup(table, otherwise) => {
                 let found = std::str::from_utf8(&text).ok().and_then(|text| table.get(text));
                 Cow::Borrowed(found.unwrap_or(otherwise).as_bytes())
@@ -181,6 +186,8 @@ mod tests {
         check(&Edit::Trim, " \ta b ", "a b");
         check(&Edit::First(2), "éèà", "éè");
         check(&Edit::First(9), "ab", "ab");
+        check(&Edit::Default("none".into()), "", "none");
+        check(&Edit::Default("none".into()), "ab", "ab");
         let regex = |text| Regex::new(text).expect("a valid pattern");
         check(&Edit::Replace(regex("[0-9]+"), "#".into()), "a1b22", "a#b#");
         check(&Edit::Replace(regex("x*"), "-".into()), "abx", "-a-b-");

@@ -225,3 +225,36 @@ fn a_state_directory_without_room_is_refused_with_a_sentence() {
     while std::io::Write::write_all(&mut filler, &[0; 4096]).is_ok() {}
     refused(sandbox.run(&["run"]), "no space is left for `");
 }
+
+/// Whoever can write a rule decides what root does. Nobody else is refused: then it is his own affair.
+#[test]
+fn root_believes_no_file_that_others_can_change() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    let is_root = rustix::process::geteuid().is_root();
+    for (file, mode, refused) in [
+        ("rules/r.toml", 0o644, false),
+        ("rules/r.toml", 0o646, true),
+        ("tripline.toml", 0o602, true),
+        ("rules", 0o757, true),
+        ("rules", 0o1777, false),
+    ] {
+        let sandbox = sandbox(TO_STDOUT, DISK);
+        set(&sandbox.path(file), mode);
+        if refused && is_root {
+            let done = sandbox.run(&["run", "--config", "tripline.toml"]).expect(2);
+            assert!(done.talk().contains("can be changed by everybody on this machine"), "{done:?}");
+            set(&sandbox.path(file), mode & !0o022);
+        }
+        let mut running = sandbox.watch("tripline.toml");
+        running.says("following");
+        // Neither is it believed later on.
+        if is_root && file == "rules/r.toml" {
+            set(&sandbox.path(file), 0o666);
+            running.signal(rustix::process::Signal::HUP);
+            running.says("can be changed by everybody");
+        }
+    }
+}

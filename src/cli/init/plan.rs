@@ -145,8 +145,12 @@ pub(super) fn text(plan: &Plan<'_>, machine: &Machine, date: &str) -> String {
          # The status page, for this machine alone; metrics are at /metrics.\n\
          [admin]\nlisten = \"127.0.0.1:7437\"\n"
     );
-    for (name, chosen) in &plan.sources {
-        source(&mut text, name, chosen);
+    // What is there first: the rest is for later.
+    for found in [true, false] {
+        plan.sources
+            .iter()
+            .filter(|(_, chosen)| chosen.from.is_found() == found)
+            .for_each(|(name, chosen)| source(&mut text, name, chosen));
     }
     text.push_str(SINKS);
     text

@@ -22,6 +22,9 @@ fn patterns_are_checked_at_the_character() {
     check_rule("match = '(?<count>x) %{ip:file}'\nby = ['file']\nsummary = '{count} {total}'", &[]);
     check_rule(r"match = '(?<a.b>x)'", &[("bad-capture-name", "a.b")]);
     check_rule(r"match = 'x*'", &[("matches-everything", "'x*'")]);
+    check_rule(r"match = '^(?:[ \t]|$)'", &[]);
+    check_rule("match = '(?<a>x)'\nset = { a = 'replace(a, \"^$\", \"none\")' }", &[]);
+    check_rule("match = 'x(?<a>y)?'\nset = { a = 'default(a, \"none\")' }\nby = ['a']", &[]);
     check_rule(r"match = '\w{1000}{50}'", &[("pattern-too-big", r"'\w{1000}{50}'")]);
     check_rule(r"match = 'x{1000}{100}'", &[("pattern-too-big", r"'x{1000}{100}'")]);
     check_rule(r"match = 'a(?:){4294967295}b'", &[("pattern-too-big", "{4294967295}")]);

@@ -208,7 +208,15 @@ fn idioms_of_other_programs_are_told() {
     {
         check_rule(&text(summary), &[("other-idiom", place)]);
     }
-    for summary in ["{{a}}", "{a} costs $a", "$5 and $ab", "{{ a }} $", "${a}"] {
+    for summary in [
+        "{{a}}",
+        "{a} costs $a",
+        "$5 and $ab",
+        "{{ a }} $",
+        "${a}",
+        "{{{{.Host.Name}}}}",
+        "find {{n: {{$gt: 5}}}}",
+    ] {
         check_rule(&text(summary), &[]);
     }
 }

@@ -164,7 +164,7 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         why: secrets.scrub(&error.without_url().to_string()),
     };
     let own = authorities(sink)?;
-    let mut builder = Client::builder()
+    let mut builder = begin()
         .user_agent(concat!("tripline/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
@@ -195,6 +195,13 @@ fn client(sink: &Sink, secrets: &Secrets) -> Result<Client, AttachError> {
         Proxy::Url => builder.no_proxy().proxy(proxy(sink, secrets)?),
     };
     builder.build().map_err(broken)
+}
+
+/// The beginning of a client, with the one implementation of TLS that is built in.
+fn begin() -> reqwest::ClientBuilder {
+    // Whoever was first has put in the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
 }
 
 /// What is wrong with the addresses among the secrets that are here.
@@ -240,7 +247,7 @@ fn identity(sink: &Sink) -> Result<Option<Identity>, AttachError> {
     let wrong = |_| AttachError::ClientCert { sink: sink.name.clone(), cert: cert.clone(), key: key.clone() };
     let identity = Identity::from_pem(&pem).map_err(wrong)?;
     // Only then it shows that the key is that of another certificate.
-    Client::builder().identity(identity.clone()).build().map_err(wrong)?;
+    begin().identity(identity.clone()).build().map_err(wrong)?;
     Ok(Some(identity))
 }
 

@@ -80,6 +80,35 @@ fn a_raise_is_held_back_while_another_rule_is_open_for_the_same_values() {
     );
 }
 
+/// Rules have no order: of two alerts that one line ends, the one that was held back by the other is not told as if it went on.
+#[test]
+fn what_one_line_ends_is_over_for_all_rules_at_once() {
+    for (down, slow) in [(0, 1), (1, 0)] {
+        let mut rules = vec![latched("down"), latched("slow")];
+        rules[1].unless = vec![RuleName::new("down")];
+        if down == 1 {
+            rules.swap(0, 1);
+        }
+        let mut bench = Bench::new(rules);
+        bench.line_of(down, 1, "a", M);
+        bench.line_of(slow, 2, "a", M);
+        let mut ended = [(down, R), (slow, R)];
+        ended.sort_by_key(|(rule, _)| *rule);
+        bench.line_of_all(9, "a", &ended);
+        bench.run_until(100);
+        let mut told = said(&bench);
+        // Both in one moment: which of them first is nobody's business.
+        told[2..].sort_by_key(|(rule, ..)| *rule);
+        let expected = [
+            ("down", 1, "a", "warning", Tell::Now),
+            ("slow", 2, "a", "warning", Tell::Known),
+            ("down", 9, "a", "ok", Tell::Now),
+            ("slow", 9, "a", "ok", Tell::Now),
+        ];
+        assert_eq!(told, expected, "{down} {slow}");
+    }
+}
+
 #[test]
 fn a_raise_is_held_back_while_its_rule_is_muted() {
     // The first minute of each day.

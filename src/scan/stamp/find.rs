@@ -25,11 +25,12 @@ type Clock = (i8, i8, i8);
 /// * klog `I1121 09:15:50.123456`; C's `asctime`, as in Apache's `[Sun Dec 04 04:47:44 2005]`
 /// * `2026-01-02T15:04:05` (RFC 3339, ISO 8601) with `T` or a space, and Go's `2026/01/02 15:04:05`; behind it
 ///   `Z`, `UTC`, `GMT`, `+08:00`, `+0800`, `+08` or no zone
+/// * `05-Jan-2026 10:00:00.123`, as BIND and PHP write it, and Redis's `05 Jan 2026 10:00:00.123`, with a zone or without
 /// * HDFS `081109 203615`
 /// * seconds, milliseconds or microseconds since 1970 in 10, 13 or 16 digits, also in brackets
 /// * JSON: `"time"`, `"ts"`, `"timestamp"`, `"@timestamp"` with a date or such a number
 /// * anywhere: `[10/Oct/2000:13:55:36 -0700]` (Common Log Format) and `audit(1364481363.243:`
-/// * an ISO date and time that begins a word within the first 128 bytes
+/// * an ISO date and time, or one of BIND, PHP and Redis, that begins a word within the first 128 bytes
 pub fn find(line: &[u8]) -> Option<Stamp> {
     let line = &line[..line.len().min(LOOKED_AT)];
     let leading = match line.first()? {
@@ -65,7 +66,7 @@ fn plain(text: &[u8]) -> Option<Stamp> {
 }
 
 fn numeric(text: &[u8]) -> Option<Stamp> {
-    iso(text).or_else(|| hdfs(text)).or_else(|| epoch(text))
+    iso(text).or_else(|| dated(text)).or_else(|| hdfs(text)).or_else(|| epoch(text))
 }
 
 fn behind_priority(line: &[u8]) -> Option<Stamp> {
@@ -129,6 +130,17 @@ fn iso(text: &[u8]) -> Option<Stamp> {
     zoned(Civil::checked(Some(year), day, time, micros)?, text)
 }
 
+fn dated(text: &[u8]) -> Option<Stamp> {
+    let separator = *text.get(2)?;
+    if !matches!(separator, b'-' | b' ') || text.get(6) != Some(&separator) || text.get(11) != Some(&b' ') {
+        return None;
+    }
+    let day = (month(&text[3..])?, two(text)?);
+    let (time, rest) = clock(&text[12..])?;
+    let (micros, rest) = fraction(rest);
+    zoned(Civil::checked(Some(four(&text[7..])?), day, time, micros)?, rest)
+}
+
 fn hdfs(text: &[u8]) -> Option<Stamp> {
     if text.get(6)? != &b' ' || text.get(13).is_some_and(|byte| *byte != b' ') {
         return None;
@@ -190,11 +202,15 @@ fn common_log(text: &[u8]) -> Option<Stamp> {
 }
 
 fn behind_words(line: &[u8]) -> Option<Stamp> {
-    // The first colon of a date with a time stands 13 bytes behind its beginning.
+    // The first colon of a date with a time stands 13 bytes behind its beginning, or 14 if its month is a word.
     memchr_iter(b':', &line[..line.len().min(LAST_RESORT)]).find_map(|colon| {
-        let start = colon.checked_sub(13)?;
-        let begins = start == 0 || !line[start - 1].is_ascii_alphanumeric();
-        (begins && line[start + 4] == b'-').then(|| iso(&line[start..])).flatten()
+        let from = |back: usize| {
+            let start = colon.checked_sub(back)?;
+            let begins = start == 0 || !line[start - 1].is_ascii_alphanumeric();
+            begins.then(|| &line[start..])
+        };
+        let digits = from(13).filter(|text| text[4] == b'-').and_then(iso);
+        digits.or_else(|| from(14).filter(|text| text[3].is_ascii_uppercase()).and_then(dated))
     })
 }
 
@@ -377,6 +393,14 @@ mod tests {
             ("[2026-01-02 15:04:05,1] x", "2026-01-02 15:04:05.100000"),
             ("081109 203615 148 INFO x", "2008-11-09 20:36:15"),
             ("991231 235959", "1999-12-31 23:59:59"),
+            ("05-Jan-2026 10:00:00.123 client @0x7f x", "2026-01-05 10:00:00.123000"),
+            ("[05-Jan-2026 10:00:00 UTC] PHP Fatal error: x", "2026-01-05T10:00:00Z"),
+            ("[05-Jan-2026 10:00:00] NOTICE: fpm is running", "2026-01-05 10:00:00"),
+            ("[05-Jan-2026 10:00:00 Europe/Berlin] x", "2026-01-05 10:00:00"),
+            ("1:M 05 Jan 2026 10:00:00.123 # x", "2026-01-05 10:00:00.123000"),
+            ("[7] 05 Jan 10:00:00 # x", "none"),
+            ("05-Jan-26 10:00:00 x", "none"),
+            ("x1:M 35 Jan 2026 10:00:00 # x", "none"),
         ]);
     }
 
