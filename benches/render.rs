@@ -86,8 +86,13 @@ impl Way<'_> {
         };
         let secrets = Secrets::new(sink.secrets.iter().map(|(name, _)| secret(name)).collect());
         // No budget, and nothing that waits for company: the cost is the same, and nobody has to wait.
-        let limits =
-            Limits { budgets: Vec::new(), linger: Duration::ZERO, resend: None, ..sink::limits(sink) };
+        let limits = Limits {
+            budgets: Vec::new(),
+            linger: Duration::ZERO,
+            resend: None,
+            shuns_half_hours: false,
+            ..sink::limits(sink)
+        };
         Way { sink, secrets, queue: Queue::new(sink.name.clone(), limits, 1, Vec::new()), seq: 0 }
     }
 

@@ -182,8 +182,7 @@ impl Known {
 }
 
 fn nothing_to_watch() -> Failure {
-    let hint =
-        "try `tripline demo`, or `tripline run --rules RULES.toml LOGFILE`, or write a `tripline.toml`";
+    let hint = "`tripline init` writes one for this machine; or try `tripline demo`, or `tripline run --rules RULES.toml LOGFILE`";
     Failure(format!("there is no configuration and no log file is named\nhint: {hint}"))
 }
 

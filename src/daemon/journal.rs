@@ -22,24 +22,41 @@ const LONGEST_NAME: usize = 64;
 const FIELDS: [&str; 8] =
     ["MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "SYSLOG_PID", "_COMM", "_HOSTNAME", "_PID", "_SYSTEMD_UNIT"];
 
-/// How `journalctl` is called to go on behind `cursor`, or to begin as `start` says.
-pub(super) fn arguments(journal: &Journal, start: Start, cursor: Option<&str>) -> Vec<OsString> {
-    let mut all =
-        vec!["--follow".to_owned(), "--no-pager".to_owned(), "--quiet".to_owned(), "--all".to_owned()];
-    all.push("--output=json".to_owned());
+/// Where reading begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum From<'a> {
+    /// Behind the entry of that cursor.
+    Cursor(&'a str),
+    /// As the source says.
+    Start(Start),
+    /// With what was written from that second on, counted from the epoch.
+    Second(i64),
+}
+
+/// How `journalctl` is called. With `follow` it waits for more, and from systemd 251 on knows nothing then of what was
+/// written before the last boot: what is past has to be asked for by itself.
+pub(super) fn arguments(journal: &Journal, from: From<'_>, follow: bool) -> Vec<OsString> {
+    let mut all = vec!["--no-pager".to_owned(), "--all".to_owned(), "--output=json".to_owned()];
+    all.extend(follow.then(|| "--follow".to_owned()));
     all.push(format!("--output-fields={}", FIELDS.join(",")));
     all.extend(journal.units.iter().map(|unit| format!("--unit={unit}")));
     all.extend(journal.identifiers.iter().map(|name| format!("--identifier={name}")));
-    match (cursor, start) {
-        (Some(cursor), _) => all.extend(["--no-tail".to_owned(), format!("--after-cursor={cursor}")]),
-        (None, Start::Beginning) => all.push("--no-tail".to_owned()),
-        (None, Start::Since(age)) => {
+    match from {
+        From::Cursor(cursor) => all.extend(["--no-tail".to_owned(), format!("--after-cursor={cursor}")]),
+        From::Second(second) => all.extend(["--no-tail".to_owned(), format!("--since=@{second}")]),
+        From::Start(Start::Beginning) => all.push("--no-tail".to_owned()),
+        From::Start(Start::Since(age)) => {
             all.extend(["--no-tail".to_owned(), format!("--since=-{}s", age.as_secs())]);
         }
         // Its cursor is where the end is; who knows none begins at the end of the next start.
-        (None, Start::End | Start::Last(_)) => all.push("--lines=1".to_owned()),
+        From::Start(Start::End | Start::Last(_)) => all.push("--lines=1".to_owned()),
     }
     all.into_iter().map(OsString::from).collect()
+}
+
+/// The boot that an entry is of, by its cursor.
+pub(super) fn boot(cursor: &str) -> Option<&str> {
+    cursor.split(';').find_map(|part| part.strip_prefix("b="))
 }
 
 /// An entry of the journal.
@@ -188,14 +205,21 @@ mod tests {
             identifiers: texts(&["sudo"]),
             program: "journalctl".into(),
         };
-        let check = |start, cursor, expected: &[&str]| {
-            let all = arguments(&journal, start, cursor);
-            let said: Vec<&str> = all.iter().skip(6).filter_map(|word| word.to_str()).collect();
-            assert_eq!(said, [&["--unit=ssh.service", "--identifier=sudo"], expected].concat());
+        let check = |from, expected: &[&str]| {
+            for follow in [true, false] {
+                let all = arguments(&journal, from, follow);
+                let said: Vec<&str> = all.iter().filter_map(|word| word.to_str()).collect();
+                assert_eq!(said.contains(&"--follow"), follow);
+                let asked = &said[4 + usize::from(follow)..];
+                assert_eq!(asked, [&["--unit=ssh.service", "--identifier=sudo"], expected].concat());
+            }
         };
-        check(Start::End, None, &["--lines=1"]);
-        check(Start::Beginning, None, &["--no-tail"]);
-        check(Start::Since(Duration::from_secs(900)), None, &["--no-tail", "--since=-900s"]);
-        check(Start::End, Some("s=1;i=2"), &["--no-tail", "--after-cursor=s=1;i=2"]);
+        check(From::Start(Start::End), &["--lines=1"]);
+        check(From::Start(Start::Beginning), &["--no-tail"]);
+        check(From::Start(Start::Since(Duration::from_secs(900))), &["--no-tail", "--since=-900s"]);
+        check(From::Cursor("s=1;i=2"), &["--no-tail", "--after-cursor=s=1;i=2"]);
+        check(From::Second(7), &["--no-tail", "--since=@7"]);
+        assert_eq!(boot("s=1;i=2;b=4a;m=3"), Some("4a"));
+        assert_eq!(boot("12"), None);
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
-use super::{Input, journal};
+use super::{Input, clock, journal};
 use crate::model::{Format, SourceName, Timestamp};
 use crate::settings::{Journal, Source, Start, Stream};
 use crate::untrusted::Untrusted;
@@ -103,7 +103,9 @@ impl Streams {
         let read = stream.clone();
         std::thread::Builder::new().name(format!("source {}", source.name)).spawn(move || match read {
             Stream::Fifo(path) => follow_fifo(&link, &path),
-            Stream::Journal(journal) => Follow { link, journal, start, now, format, cursor, running }.run(),
+            Stream::Journal(journal) => {
+                Follow { link, journal, start, now, format, cursor, caught_up: None, running }.run();
+            }
         })?;
         self.0.insert(source.name.clone(), Reader { stream, format, left, child });
         Ok(())
@@ -256,18 +258,45 @@ struct Follow {
     now: Timestamp,
     format: Format,
     cursor: Option<String>,
+    /// When what is past was asked for, in seconds since the epoch; `None`: that has to be done yet.
+    caught_up: Option<i64>,
     running: Arc<Mutex<Option<Child>>>,
+}
+
+/// How `journalctl` ended.
+struct Ended {
+    why: String,
+    /// It had worked before.
+    worked: bool,
+    /// It has told all there is.
+    well: bool,
+}
+
+/// The number of this boot, as cursors have it; `None`: the system does not say.
+#[expect(clippy::disallowed_methods, reason = "only the kernel knows it")]
+fn this_boot() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().replace('-', ""))
 }
 
 impl Follow {
     fn run(mut self) {
         let (mut wait, mut well) = (TURN, true);
         loop {
-            let (why, worked) = match self.follow(&mut well) {
+            let began = clock::wall().0.div_euclid(1_000_000);
+            if self.is_for_end() {
+                // Nothing that is past is wanted.
+                self.caught_up.get_or_insert(began);
+            }
+            let Ended { why, worked, well: done } = match self.follow(&mut well) {
                 Ok(ended) => ended,
                 Err(Left) => return end(&self.running),
             };
             end(&self.running);
+            if self.caught_up.is_none() && done {
+                self.caught_up = Some(began);
+                continue;
+            }
             if !worked && why.contains(UNKNOWN_CURSOR) {
                 // It would be refused for ever.
                 self.cursor = None;
@@ -284,23 +313,46 @@ impl Follow {
         }
     }
 
-    /// Follows until the program ends; why, and whether it had worked before.
-    fn follow(&mut self, well: &mut bool) -> Result<(String, bool), Left> {
+    /// True if it begins where the journal ends.
+    fn is_for_end(&self) -> bool {
+        self.cursor.is_none() && matches!(self.start, Start::End | Start::Last(_))
+    }
+
+    /// Where to begin, with what is past or with what comes.
+    fn from(&self) -> journal::From<'_> {
+        let is_of_another = |cursor: &str| match (journal::boot(cursor), this_boot()) {
+            (Some(boot), Some(this)) => boot != this,
+            _ => false,
+        };
+        match (self.cursor.as_deref(), self.caught_up) {
+            // All that is of another boot has been told.
+            (Some(cursor), Some(second)) if is_of_another(cursor) => journal::From::Second(second),
+            (Some(cursor), _) => journal::From::Cursor(cursor),
+            (None, Some(second)) if !self.is_for_end() => journal::From::Second(second),
+            (None, _) => journal::From::Start(self.start),
+        }
+    }
+
+    /// Reads what is past, or follows, until the program ends.
+    fn follow(&mut self, well: &mut bool) -> Result<Ended, Left> {
         let shown = Untrusted(&self.journal.program.to_string_lossy()).to_string();
         let mut command = Command::new(&self.journal.program);
-        command.args(journal::arguments(&self.journal, self.start, self.cursor.as_deref()));
+        let follows = self.caught_up.is_some();
+        command.args(journal::arguments(&self.journal, self.from(), follows));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("LC_ALL", "C").env("SYSTEMD_COLORS", "0");
         let mut child = match command.spawn() {
             Ok(child) => child,
-            Err(error) => return Ok((format!("`{shown}` can not be started: {error}"), false)),
+            Err(error) => {
+                let why = format!("`{shown}` can not be started: {error}");
+                return Ok(Ended { why, worked: false, well: false });
+            }
         };
         let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            return Ok((format!("`{shown}` has no output"), false));
+            return Ok(Ended { why: format!("`{shown}` has no output"), worked: false, well: false });
         };
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
-        let is_end = self.cursor.is_none() && matches!(self.start, Start::End | Start::Last(_));
-        let mut pending = Pending { from: is_end.then_some(self.now), ..Pending::default() };
+        let mut pending = Pending { from: self.is_for_end().then_some(self.now), ..Pending::default() };
         let mut words = Vec::new();
         let (mut worked, mut quiet, mut told_quiet) = (false, Duration::ZERO, false);
         let mut block = vec![0; BLOCK];
@@ -341,7 +393,14 @@ impl Follow {
                 }
             } else if !err {
                 quiet += TURN;
-                if quiet >= QUIET && !told_quiet {
+                if quiet >= QUIET && sees_nothing(&words) {
+                    if std::mem::replace(well, false) {
+                        let words = String::from_utf8_lossy(&words).trim().to_owned();
+                        let last = words.lines().last().unwrap_or_default();
+                        let why = format!("`{shown}` says: {}", Untrusted(last));
+                        self.link.tell(Brought::Fault(Some(why)))?;
+                    }
+                } else if quiet >= QUIET && !told_quiet && follows {
                     (worked, told_quiet) = (true, true);
                     self.recovered(well)?;
                     self.link.tell(Brought::Quiet)?;
@@ -359,17 +418,24 @@ impl Follow {
             }
         }
         let child = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let status = child
-            .and_then(|mut child| child.wait().ok())
-            .map_or_else(String::new, |status| format!(" ({status})"));
+        let status = child.and_then(|mut child| child.wait().ok());
+        let done = status.is_some_and(|status| status.success()) && !sees_nothing(&words);
+        let status = status.map_or_else(String::new, |status| format!(" ({status})"));
         let words = String::from_utf8_lossy(&words).trim().to_owned();
         let last = words.lines().last().map_or_else(String::new, |line| format!(": {}", Untrusted(line)));
-        Ok((format!("`{shown}` has ended{status}{last}"), worked))
+        Ok(Ended { why: format!("`{shown}` has ended{status}{last}"), worked, well: done })
     }
 
     fn recovered(&self, well: &mut bool) -> Result<(), Left> {
         if std::mem::replace(well, true) { Ok(()) } else { self.link.tell(Brought::Fault(None)) }
     }
+}
+
+/// True if `journalctl` has said that there is no journal for who asks: it then waits for one without another word.
+fn sees_nothing(words: &[u8]) -> bool {
+    ["No journal files were found", "insufficient permissions"]
+        .iter()
+        .any(|said| memchr::memmem::find(words, said.as_bytes()).is_some())
 }
 
 /// What is not a whole entry yet.

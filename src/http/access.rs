@@ -36,7 +36,8 @@ pub(super) struct Access {
 impl Doorkeeper {
     /// What may be asked with these headers by who came to `local`.
     pub(super) fn access(&self, headers: &HeaderMap, local: Option<SocketAddr>) -> Access {
-        let near = local.is_some_and(|local| local.ip().to_canonical().is_loopback());
+        let near =
+            local.is_some_and(|local| local.ip().to_canonical().is_loopback()) && !is_passed_on(headers);
         let brought = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
         let right = brought.is_some_and(|value| self.is_token(value));
         Access { read: near || right, write: right, wrong: brought.is_some() && !right }
@@ -57,18 +58,34 @@ impl Doorkeeper {
             return false;
         }
         let name = authority.host();
-        if name.eq_ignore_ascii_case("localhost")
+        is_loopback(name)
             || self.hosts.iter().any(|host| name.eq_ignore_ascii_case(host))
-        {
-            return true;
-        }
-        let address = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(inner) => inner.parse::<Ipv6Addr>().map(IpAddr::V6),
-            None => name.parse(),
-        };
-        let Ok(address) = address.map(|address: IpAddr| address.to_canonical()) else { return false };
-        address.is_loopback() || local.is_some_and(|local| local.ip().to_canonical() == address)
+            || local.zip(address(name)).is_some_and(|(local, address)| local.ip().to_canonical() == address)
     }
+}
+
+/// True if somebody on this machine passes on what others ask: a proxy says so, or keeps the name by which it was asked.
+fn is_passed_on(headers: &HeaderMap) -> bool {
+    let says_so =
+        ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(*name));
+    let here = |host: &axum::http::HeaderValue| {
+        let host = Authority::try_from(host.as_bytes());
+        host.is_ok_and(|host| is_loopback(host.host()))
+    };
+    says_so || !headers.get_all(header::HOST).iter().all(here)
+}
+
+/// True of a name or address that means this machine wherever it is said.
+fn is_loopback(name: &str) -> bool {
+    name.eq_ignore_ascii_case("localhost") || address(name).is_some_and(|address| address.is_loopback())
+}
+
+fn address(name: &str) -> Option<IpAddr> {
+    let address = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().map(IpAddr::V6),
+        None => name.parse(),
+    };
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 /// True if a browser says that another page than ours asks.
@@ -128,6 +145,23 @@ mod tests {
         check(true, "127.0.0.1:1", &bearer, (true, true, false));
         check(true, "10.0.0.1:1", &bearer, (true, true, false));
         check(true, "10.0.0.1:1", "", (false, false, false));
+    }
+
+    /// What comes through a proxy on this machine comes from elsewhere.
+    #[test]
+    fn what_is_passed_on_needs_the_token_though_it_comes_from_here() {
+        for (pairs, read) in [
+            (vec![("host", "localhost:7437")], true),
+            (vec![("host", "127.0.0.1")], true),
+            (vec![("host", "[::1]:7437")], true),
+            (vec![("host", "web-1.example.com")], false),
+            (vec![("host", "localhost"), ("x-forwarded-for", "192.0.2.7")], false),
+            (vec![("host", "localhost"), ("forwarded", "for=192.0.2.7")], false),
+            (vec![("host", "localhost"), ("via", "1.1 proxy")], false),
+        ] {
+            let access = keeper(true).access(&headers(&pairs), "127.0.0.1:1".parse().ok());
+            assert_eq!(access.read, read, "{pairs:?}");
+        }
     }
 
     /// CVE-2025-12978 was a comparison that took a part for the whole.

@@ -1,5 +1,7 @@
 //! The first minutes of somebody who has never heard of it: `init`, `packs`, completions and manual pages.
 
+use std::process::Command;
+
 use crate::support::sandbox::Sandbox;
 
 /// A machine with sshd's log and the journal, below `machine`.
@@ -54,6 +56,38 @@ fn a_machine_without_a_known_log_gets_a_configuration_that_says_so() {
     sandbox.run(&["check", "--config", "tripline.toml"]).expect(0);
     let unknown = sandbox.run(&["init", "--pack", "sshdd"]).expect(2);
     assert!(unknown.talk().contains("did you mean `sshd`?"), "{unknown:?}");
+}
+
+/// The commands of the README, as they stand there: only where the machine, its state and its port would be touched they are
+/// given others.
+#[test]
+fn five_commands_lead_to_an_alert_of_ones_own() {
+    let readme = include_str!("../../README.md");
+    let block =
+        readme.split("```console\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let commands: Vec<&str> = block.split("$ ").filter(|command| !command.is_empty()).collect();
+    let [install, demo, init, rule, run] = commands[..] else { panic!("{commands:#?}") };
+    assert_eq!(install, "cargo install --path .\n");
+    let sandbox = machine();
+    let words = |command: &'static str| -> Vec<&'static str> {
+        command.trim().strip_prefix("tripline ").expect("it is ours").split(' ').collect()
+    };
+    let told = sandbox.run(&words(demo)).expect(0);
+    assert!(told.talk().contains("The status page: http://127.0.0.1:"), "{told:?}");
+    sandbox.run(&[&words(init)[..], &["--root", "machine"]].concat()).expect(0);
+    let shell = |text: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", text]).current_dir(sandbox.path("."));
+        shell.spawn().expect("there is a shell")
+    };
+    assert!(shell(rule).wait().expect("it ends").success());
+    let (line, run) = run.split_once(" & ").expect("two at once");
+    let place = ["--state-dir", "state", "--listen", "127.0.0.1:0"];
+    let mut running = sandbox.start(&[&words(run)[..], &place].concat());
+    let mut line = shell(line);
+    let told = running.tells("payment_failed", "warning");
+    assert_eq!(told["summary"], "the payment of order 41 failed: declined");
+    line.wait().expect("it ends");
 }
 
 #[test]

@@ -83,6 +83,14 @@ for word in "$@"; do
     --lines=1) from=$(wc -l < journal); [ "$from" -gt 0 ] || from=1 ;;
   esac
 done
+case " $* " in
+  *' --follow '*) ;;
+  *) tail -n "+$from" journal; exit ;;
+esac
+if [ -e closed ]; then
+  echo 'No journal files were opened due to insufficient permissions.' >&2
+  exec sleep 60
+fi
 tail -n "+$from" -f journal &
 tail=$!
 trap 'kill $tail' EXIT
@@ -198,6 +206,17 @@ fn a_cursor_that_is_of_no_use_is_told_and_given_up() {
     running.says("can be read again source=app");
     journal.add("bad 3");
     assert_eq!(running.tells("bad", "warning")["labels"]["n"], "3");
+    running.stop().expect(0);
+}
+
+/// It waits then without another word, which is no reason to think that nothing happens.
+#[test]
+fn a_journal_that_may_not_be_read_is_told() {
+    let journal = Journal::new(SOURCE);
+    journal.sandbox.write("closed", "");
+    let mut running = journal.sandbox.watch("tripline.toml");
+    let said = running.says("can not be read source=app");
+    assert!(said.contains("insufficient permissions"), "{said}");
     running.stop().expect(0);
 }
 

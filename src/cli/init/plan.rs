@@ -10,6 +10,9 @@ use crate::config::UsualSource;
 /// Programs of the journal that need no file to be there.
 const ALWAYS: [&str; 2] = ["kernel", "systemd"];
 
+/// Files that many programs write into: that one is there says nothing of any of them.
+const SHARED: [&str; 3] = ["/var/log/syslog", "/var/log/messages", "/var/log/app/*.log"];
+
 /// What is to be written.
 pub(super) struct Plan<'a> {
     /// The packs that fit, sorted by name.
@@ -117,14 +120,14 @@ impl Plan<'_> {
 fn way(source: &UsualSource, machine: &Machine) -> From {
     let files: Vec<String> =
         source.files.iter().filter(|glob| machine.globs.contains_key(*glob)).cloned().collect();
-    if !files.is_empty() {
+    let runs = |name: &String| ALWAYS.contains(&name.as_str()) || machine.programs.contains(name);
+    let is_there = source.journal.iter().any(|(_, identifiers)| identifiers.iter().any(runs));
+    let is_own = |glob: &String| !SHARED.contains(&glob.as_str());
+    if files.iter().any(is_own) || (!files.is_empty() && is_there) {
         return From::Files(files);
     }
-    if let Some((units, identifiers)) = &source.journal {
-        let runs = |name: &String| ALWAYS.contains(&name.as_str()) || machine.programs.contains(name);
-        if machine.journal && identifiers.iter().any(runs) {
-            return From::Journal(units.clone(), identifiers.clone());
-        }
+    if let Some((units, identifiers)) = source.journal.as_ref().filter(|_| machine.journal && is_there) {
+        return From::Journal(units.clone(), identifiers.clone());
     }
     From::Usual(source.files.clone())
 }
@@ -259,4 +262,59 @@ pub(super) fn told(plan: &Plan<'_>, machine: &Machine) -> String {
         let _ = writeln!(text, "warning: {remark}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::Fit;
+    use super::*;
+
+    fn source(files: &[&str], identifiers: &[&str]) -> UsualSource {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let journal = (!identifiers.is_empty()).then(|| (Vec::new(), owned(identifiers)));
+        UsualSource { name: "s".to_owned(), files: owned(files), journal, ..UsualSource::default() }
+    }
+
+    fn check(source: &UsualSource, globs: &[&str], programs: &[&str], journal: bool, found: &str) {
+        let machine = Machine {
+            globs: globs
+                .iter()
+                .map(|glob| ((*glob).to_owned(), Fit { files: 1, unreadable: None }))
+                .collect(),
+            programs: programs.iter().map(|name| (*name).to_owned()).collect(),
+            journal,
+            ..Machine::default()
+        };
+        let way = way(source, &machine);
+        let shown = match &way {
+            From::Files(files) => files.join(" "),
+            From::Journal(_, names) => format!("journal {}", names.join(" ")),
+            From::Usual(_) | From::Nothing => String::new(),
+        };
+        assert_eq!(shown, found, "{globs:?} {programs:?}");
+    }
+
+    #[test]
+    fn a_log_of_its_own_is_a_sign_and_one_that_many_write_is_one_with_the_program() {
+        let named = source(&["/var/log/named.log", "/var/log/syslog"], &["named"]);
+        check(&named, &["/var/log/named.log"], &[], false, "/var/log/named.log");
+        check(&named, &["/var/log/syslog"], &[], true, "");
+        check(&named, &["/var/log/syslog"], &["named"], true, "/var/log/syslog");
+        check(&named, &[], &["named"], true, "journal named");
+        check(&named, &[], &["named"], false, "");
+        check(&source(&[], &["kernel"]), &[], &[], true, "journal kernel");
+        check(&source(&["/var/log/app/*.log"], &[]), &["/var/log/app/*.log"], &[], true, "");
+    }
+
+    #[test]
+    fn sources_of_several_packs_are_joined() {
+        let files = |names: &[&str]| From::Files(names.iter().map(|name| (*name).to_owned()).collect());
+        let journal =
+            |names: &[&str]| From::Journal(Vec::new(), names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(files(&["b"]).join(files(&["a", "b"])), files(&["a", "b"]));
+        assert_eq!(journal(&["sshd"]).join(journal(&["sudo"])), journal(&["sshd", "sudo"]));
+        assert_eq!(journal(&["sshd"]).join(files(&["a"])), files(&["a"]));
+        assert_eq!(From::Usual(Vec::new()).join(journal(&["x"])), journal(&["x"]));
+        assert_eq!(From::Nothing.join(From::Usual(vec!["a".to_owned()])), From::Usual(vec!["a".to_owned()]));
+    }
 }
