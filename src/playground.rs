@@ -28,6 +28,8 @@ const MOST_RULES: usize = 100;
 const MOST_LINES: usize = 2_000;
 /// Keys whose measure is shown.
 const MOST_KEYS: usize = 20;
+/// Rules that take lines, all lines together.
+const MOST_TAKEN: usize = 10_000;
 /// Points of one measure.
 const MOST_POINTS: usize = 2_000;
 /// Transitions that are shown.
@@ -227,13 +229,14 @@ impl Play {
             left_out.push(format!("all lines but the first {MOST_LINES}"));
         }
         let stamped = self.is_stamped(&records);
-        let (mut number, mut offset) = (1, 0);
+        let (mut number, mut offset, mut room) = (1, 0, MOST_TAKEN);
         let mut scanned = Scanned::default();
         let mut clock = self.now.minus(APART * u32::try_from(records.len()).unwrap_or(0));
         for record in records {
             clock = clock.plus(APART);
             self.scanner.scan(block(record, offset), &mut scanned);
-            let taken = scanned.matches(record).map(|hit| self.taken(&hit)).collect();
+            let taken: Vec<Taken> = scanned.matches(record).take(room).map(|hit| self.taken(&hit)).collect();
+            room -= taken.len();
             // Lines that do not say when they were written arrive one by one; others are found in a file.
             let arrival = Arrival { at: (!stamped).then_some(clock), modified: self.now, skew_us: 0 };
             let read = Read { file: FILE, matches: scanned.matches(record), stamp: scanned.stamp, arrival };
@@ -256,6 +259,9 @@ impl Play {
             self.measure();
             number += 1 + record.iter().filter(|byte| **byte == b'\n').count();
             offset += record.len() as u64 + 1;
+        }
+        if room == 0 {
+            left_out.push(format!("what is taken behind the first {MOST_TAKEN} times"));
         }
         self.run_on(answer, left_out);
         if self.more_keys {

@@ -43,7 +43,9 @@ const EVERY: Duration = Duration::from_secs(2);
 const HOME: &str = "\x1b[H";
 /// Clears to the end of the line, and below the last one.
 const REST_OF_LINE: &str = "\x1b[K\n";
-const REST: &str = "\x1b[J";
+const REST: &str = "\x1b[J\x1b[?7h";
+/// What does not fit is cut by the terminal; [`REST`] lets it break lines again.
+const NO_WRAP: &str = "\x1b[?7l";
 
 pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
     let color = args.color.on(&std::io::stdout());
@@ -57,12 +59,30 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
             Err(Failure(why)) if steers => format!("{}\n", Untrusted(&why)),
             Err(failure) => return Err(failure),
         };
-        let shown = if steers { format!("{HOME}{}{REST}", shown.replace('\n', REST_OF_LINE)) } else { shown };
+        let shown = if steers { format!("{HOME}{}{REST}", screen(&shown)) } else { shown };
         if !answer(&shown)? || !args.watch {
             return Ok(0);
         }
         std::thread::sleep(EVERY);
     }
+}
+
+/// As much of it as a terminal has rows, so that it does not scroll; longer lines are not broken.
+fn screen(text: &str) -> String {
+    let rows = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_row));
+    let rows = if rows > 1 { rows - 1 } else { usize::MAX };
+    let lines: Vec<&str> = text.lines().collect();
+    let more = lines.len().saturating_sub(rows);
+    let shown = &lines[..lines.len() - if more > 0 { more + 1 } else { 0 }];
+    let mut screen = String::from(NO_WRAP);
+    for line in shown {
+        screen.push_str(line);
+        screen.push_str(REST_OF_LINE);
+    }
+    if more > 0 {
+        let _ = write!(screen, "… {} more lines{REST_OF_LINE}", more + 1);
+    }
+    screen
 }
 
 /// The report for people.

@@ -23,6 +23,9 @@ use crate::tail::Disk;
 /// Steps of time that are looked ahead for one answer, to say when alerts end: some milliseconds.
 const MOST_STEPS: usize = 20_000;
 
+/// The end of a longer one could not be written as a date.
+const LONGEST_SILENCE: Duration = Duration::from_secs(100 * 366 * 86_400);
+
 /// An answer that waits for the commit of what it says.
 pub(super) struct Waiting {
     answer: Answer,
@@ -145,6 +148,9 @@ impl Daemon {
     }
 
     fn silence(&mut self, silence: Silence, now: Now) -> Answer {
+        if matches!(silence.end, End::After(seconds) if seconds > LONGEST_SILENCE.as_secs()) {
+            return Answer::Refused("a silence lasts 100 years at most: disable the rule instead".to_owned());
+        }
         let until = match silence.end {
             End::After(seconds) => now.time.plus(Duration::from_secs(seconds)),
             // Who names a moment looks at a wall clock, which may have been set since the start.
@@ -230,10 +236,11 @@ fn open_alert<D: Disk>(core: &Core<D>, alert: &Transition) -> Open {
 
 /// An open alert with all that there is to read of it; `steps` bound how long is worked on when it ends.
 fn told_alert<D: Disk>(core: &Core<D>, alert: &Transition, steps: &mut usize) -> Open {
+    let (lines, last_lines) = core.engine().lines_of(alert);
     Open {
         description: alert.description.clone(),
-        lines: alert.lines.clone(),
-        last_lines: alert.last_lines.clone(),
+        lines,
+        last_lines,
         ends: core.engine().ends_if_quiet(alert, steps),
         ..open_alert(core, alert)
     }

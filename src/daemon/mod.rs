@@ -39,7 +39,7 @@ use crate::http::access::Doorkeeper;
 use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::saved::{Saved, SavedKey};
-use crate::settings::{OnStop, Peer, SecretFrom, Settings, Stream};
+use crate::settings::{OnStop, Peer, SecretFrom, Settings, Start, Stream};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
@@ -238,6 +238,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     let disk = RealDisk::new();
     hints::hint_reader(disk.descriptors()?, inbox.clone())?;
     let files: Vec<PathBuf> = settings.sources.iter().flat_map(|source| source.files.clone()).collect();
+    let fresh = saved.files.is_empty();
     let setup = Setup {
         disk,
         store,
@@ -266,6 +267,11 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     );
     for file in &files {
         tracing::info!(files = %Untrusted(&file.to_string_lossy()), "watching");
+    }
+    if fresh && begins_at_ends(&settings) {
+        tracing::info!(
+            "what stands in the files already is not read: `tripline replay --rules RULES FILE` shows what it would have raised"
+        );
     }
     if let Some(address) = address {
         tracing::info!(%address, "status page");
@@ -684,6 +690,11 @@ impl Daemon {
             self.core.release(&sink, now);
         }
     }
+}
+
+/// True if files that are there at first sight are begun at their end.
+fn begins_at_ends(settings: &Settings) -> bool {
+    settings.sources.iter().any(|source| source.start == Start::End && !source.files.is_empty())
 }
 
 /// How many rules of the user are in force.

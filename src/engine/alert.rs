@@ -632,9 +632,12 @@ impl Key {
             lines: Vec::new(),
             last_lines: Vec::new(),
         };
+        // Without a match in its window there is nothing new to speak of.
+        let rule = scene.rule;
+        let is_empty = !rule.within.is_zero() && !rule.notices_absence() && transition.count == 0;
         match open {
-            // What is over is told in the words in which it was told last: nothing is left to speak of.
-            Some(open) if status == Status::Ok => {
+            // What is over, or gets better because nothing comes any more, is told in the words in which it was told last.
+            Some(open) if status == Status::Ok || (is_empty && status <= previous) => {
                 transition.labels = open.labels;
                 transition.details = open.details;
                 transition.summary = open.summary;

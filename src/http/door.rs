@@ -172,7 +172,12 @@ impl AsyncRead for Guest {
     ) -> Poll<io::Result<()>> {
         self.in_time(cx)?;
         if self.left == 0 {
-            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+            // That nothing more comes is no fault.
+            let mut more = [0];
+            let mut more = ReadBuf::new(&mut more);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut more))?;
+            let is_end = more.filled().is_empty();
+            return Poll::Ready(if is_end { Ok(()) } else { Err(io::ErrorKind::FileTooLarge.into()) });
         }
         let most = self.left.min(buf.remaining());
         let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));

@@ -110,6 +110,43 @@ fn packs_are_listed_explained_and_written() {
     assert!(again.talk().contains("is there already"), "{again:?}");
 }
 
+/// What the program says of itself is on the page.
+#[test]
+fn the_page_of_commands_is_what_help_says() {
+    let sandbox = Sandbox::new();
+    let help = |args: &[&str]| {
+        let said = sandbox.run(&[args, &["--help"]].concat()).expect(0).answer();
+        said.lines().map(|line| line.trim_end().to_owned() + "\n").collect::<String>()
+    };
+    let head = help(&[]);
+    let names = |help: &str| {
+        let commands =
+            help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+        let names = commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+        names.filter(|name| *name != "help" && !name.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut page = format!(
+        "# Commands\n\nAs `tripline COMMAND --help` says it; made from the program itself.\n\n```text\n{head}```\n"
+    );
+    for name in names(&head) {
+        let of = help(&[&name]);
+        page += &format!("\n## {name}\n\n```text\n{of}```\n");
+        for inner in names(&of) {
+            page += &format!("\n### {name} {inner}\n\n```text\n{}```\n", help(&[&name, &inner]));
+        }
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    if std::env::var_os("TRIPLINE_UPDATE").is_some() {
+        std::fs::write(&path, page).expect("the page can be written");
+    } else {
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            written == page,
+            "docs/cli.md is not what the program says: TRIPLINE_UPDATE=1 cargo test help_says"
+        );
+    }
+}
+
 #[test]
 fn completions_and_manual_pages_are_made() {
     let sandbox = Sandbox::new();

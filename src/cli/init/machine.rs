@@ -79,10 +79,12 @@ fn fit(glob: &Path) -> Fit {
     };
     let mut fit = Fit::default();
     for file in files {
-        match std::fs::File::open(&file).and_then(|opened| opened.metadata()) {
-            Ok(facts) if facts.is_file() => fit.files += 1,
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        // What is no file is not opened, and what can not be seen is not there.
+        if !std::fs::metadata(&file).is_ok_and(|facts| facts.is_file()) {
+            continue;
+        }
+        match std::fs::File::open(&file) {
+            Ok(_) => fit.files += 1,
             Err(error) => {
                 fit.files += 1;
                 fit.unreadable.get_or_insert_with(|| (file, error.to_string()));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::packs::{can_not_write, chosen, shipped, write};
+use super::packs::{Shipped, can_not_write, chosen, shipped, write};
 use super::{Failure, answer, talk};
 
 #[derive(Debug, Args)]
@@ -32,6 +32,19 @@ pub(super) struct InitArgs {
 pub(super) fn init(args: &InitArgs) -> Result<u8, Failure> {
     // Names that are none are refused before anything is looked at.
     chosen(&args.packs)?;
+    if !args.root.is_dir() {
+        return Err(Failure(format!(
+            "`{}` is no directory: nothing can be found there",
+            args.root.display()
+        )));
+    }
+    let main = args.dir.join("tripline.toml");
+    if main.exists() && !args.force && !args.print {
+        let path = main.display();
+        return Err(Failure(format!(
+            "`{path}` is there already: `--force` replaces it, `--print` shows the new one"
+        )));
+    }
     let shipped = shipped();
     let machine = machine::look(&args.root, &shipped);
     let plan = plan::plan(&shipped, &machine, &args.packs);
@@ -42,16 +55,12 @@ pub(super) fn init(args: &InitArgs) -> Result<u8, Failure> {
         answer(&text)?;
         return Ok(0);
     }
-    let main = args.dir.join("tripline.toml");
-    if main.exists() && !args.force {
-        let path = main.display();
-        return Err(Failure(format!(
-            "`{path}` is there already: `--force` replaces it, `--print` shows the new one"
-        )));
-    }
     let packs: Vec<_> =
         shipped.iter().filter(|pack| plan.packs.iter().any(|one| one.name == pack.name)).collect();
     let rules = write(&args.dir.join("rules"), &packs, args.force)?;
+    if args.force {
+        clear_away(&args.dir.join("rules"), &shipped, &plan);
+    }
     std::fs::write(&main, text).map_err(|error| can_not_write(&main, &error))?;
     talk(&format!(
         "wrote {} and {} in {}\n",
@@ -61,6 +70,24 @@ pub(super) fn init(args: &InitArgs) -> Result<u8, Failure> {
     ));
     talk(&format!("next: {}\n", next(&args.dir)));
     Ok(0)
+}
+
+/// Packs of an earlier time that do not fit any more would name sources that are not there. Those that nobody has changed
+/// go.
+fn clear_away(rules: &Path, shipped: &[Shipped], plan: &plan::Plan<'_>) {
+    for pack in shipped.iter().filter(|pack| plan.packs.iter().all(|one| one.name != pack.name)) {
+        let path = rules.join(format!("{}.toml", pack.name));
+        match std::fs::read_to_string(&path) {
+            Ok(text) if text == pack.text && std::fs::remove_file(&path).is_ok() => {
+                talk(&format!("removed {}: no sign of its log\n", path.display()));
+            }
+            Ok(_) => {
+                let path = path.display();
+                talk(&format!("warning: `{path}` was changed and is kept; its sources are not configured\n"));
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 fn count(files: usize) -> String {
