@@ -6,13 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::status::wrapped;
+use super::status::{ALL_LINES, WIDTH, wrapped};
 use super::{Failure, answer, json_line, talk};
 use crate::config::{self, Pack, Text};
 use crate::packs::{self, PACKS};
-
-/// Columns of a terminal that is not asked.
-const WIDTH: usize = 80;
 
 #[derive(Debug, Args)]
 pub(super) struct PacksArgs {
@@ -99,7 +96,7 @@ pub(super) fn can_not_write(path: &Path, error: &std::io::Error) -> Failure {
 fn list(packs: &[Shipped]) -> String {
     let mut text = String::new();
     for Shipped { name, pack, .. } in packs {
-        let about = wrapped(&pack.about, WIDTH - 22, usize::MAX).join("\n                      ");
+        let about = wrapped(&pack.about, WIDTH - 22, ALL_LINES).join("\n                      ");
         let _ = writeln!(text, "{name:<16}{:>3}   {about}", pack.rules.len());
     }
     let _ = writeln!(
@@ -112,9 +109,9 @@ fn list(packs: &[Shipped]) -> String {
 
 /// A pack in full.
 fn page(Shipped { name, pack, .. }: &Shipped) -> String {
-    let mut text = wrapped(&format!("{name}: {}", pack.about), WIDTH - 2, usize::MAX).join("\n  ") + "\n";
+    let mut text = wrapped(&format!("{name}: {}", pack.about), WIDTH - 2, ALL_LINES).join("\n  ") + "\n";
     for source in &pack.sources {
-        let head = wrapped(&format!("source {}: {}", source.name, source.about), WIDTH - 4, usize::MAX);
+        let head = wrapped(&format!("source {}: {}", source.name, source.about), WIDTH - 4, ALL_LINES);
         let _ = writeln!(text, "\n  {}", head.join("\n    "));
         for file in &source.files {
             let _ = writeln!(text, "    {file}");
@@ -122,7 +119,7 @@ fn page(Shipped { name, pack, .. }: &Shipped) -> String {
         if let Some((units, identifiers)) = &source.journal {
             let names: Vec<&str> = units.iter().chain(identifiers).map(String::as_str).collect();
             let of = if names.is_empty() { "all of it".to_owned() } else { names.join(", ") };
-            for line in wrapped(&format!("the journal: {of}"), WIDTH - 6, usize::MAX) {
+            for line in wrapped(&format!("the journal: {of}"), WIDTH - 6, ALL_LINES) {
                 let _ = writeln!(text, "    {line}");
             }
         }
@@ -130,7 +127,7 @@ fn page(Shipped { name, pack, .. }: &Shipped) -> String {
     for rule in &pack.rules {
         let _ = writeln!(text, "\n  {}", rule.name);
         let mut paragraph = |said: &str| {
-            for line in wrapped(said, WIDTH - 4, usize::MAX) {
+            for line in wrapped(said, WIDTH - 4, ALL_LINES) {
                 let _ = writeln!(text, "    {line}");
             }
         };

@@ -1,5 +1,6 @@
 //! What the loop answers to the command line. Nothing is said to be done before it is durable.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -100,10 +101,10 @@ impl Daemon {
     fn activity(&self, now: Now) -> Activity {
         let view = self.view(now);
         let engine = self.core.engine();
-        let open = |name: &RuleName| {
-            let mine = view.alerts.iter().filter(|(rule, ..)| rule == name);
-            mine.map(|(_, _, alerts)| alerts).sum()
-        };
+        let mut open: BTreeMap<&RuleName, u64> = BTreeMap::new();
+        for (rule, _, alerts) in &view.alerts {
+            *open.entry(rule).or_default() += alerts;
+        }
         let rules = engine.ruleset().rules.iter().zip(&view.rules).map(|(rule, seen)| {
             let trend = self.trends.rule(&rule.name);
             RuleActivity {
@@ -124,7 +125,7 @@ impl Daemon {
                 overflow: seen.overflow,
                 forgotten: seen.forgotten,
                 keys: seen.keys,
-                open: open(&rule.name),
+                open: open.get(&rule.name).copied().unwrap_or_default(),
                 last_match: trend.last_match,
             }
         });

@@ -1,7 +1,7 @@
 //! What the counters of rules and sources come to over time: matches by the minute, bytes by the second, and when
 //! something was last. Kept from one look to the next; a restart begins anew.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::http::View;
@@ -57,7 +57,6 @@ impl Trends {
         let minute = now.0.div_euclid(MINUTE_US);
         let passed = usize::try_from(minute - self.minute.unwrap_or(minute)).unwrap_or(0).min(MINUTES);
         self.minute = Some(minute);
-        self.rules.retain(|name, _| view.rules.iter().any(|rule| rule.name == *name));
         for rule in &view.rules {
             let trend = self.rules.entry(rule.name.clone()).or_default();
             trend.minutes.extend(std::iter::repeat_n(0, passed));
@@ -77,7 +76,11 @@ impl Trends {
                 }
             }
         }
-        self.sources.retain(|name, _| view.sources.iter().any(|source| source.name == *name));
+        // Only a reload takes rules away: nobody compares all names four times a second.
+        if self.rules.len() > view.rules.len() {
+            let known: BTreeSet<&RuleName> = view.rules.iter().map(|rule| &rule.name).collect();
+            self.rules.retain(|name, _| known.contains(name));
+        }
         for source in &view.sources {
             let trend = self.sources.entry(source.name.clone()).or_default();
             let before = trend.looks.back().map_or(0, |(_, bytes)| *bytes);
@@ -88,6 +91,10 @@ impl Trends {
             while trend.looks.len() > 2 && now.since(trend.looks[1].0) >= RATE {
                 trend.looks.pop_front();
             }
+        }
+        if self.sources.len() > view.sources.len() {
+            let known: BTreeSet<&SourceName> = view.sources.iter().map(|source| &source.name).collect();
+            self.sources.retain(|name, _| known.contains(name));
         }
     }
 
@@ -103,5 +110,50 @@ impl Trends {
     pub(super) fn source(&self, name: &str) -> SourceTrend {
         let found = self.sources.iter().find(|(known, _)| known.as_str() == name);
         found.map(|(_, trend)| trend.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::RuleView;
+
+    /// What is counted of rules, by name.
+    fn view(rules: &[(&str, u64)]) -> View {
+        let rule = |(name, matches): &(&str, u64)| RuleView {
+            name: RuleName::new(*name),
+            tried: 0,
+            matches: *matches,
+            recoveries: 0,
+            keys: 0,
+            dismissed: 0,
+            unreadable: 0,
+            unknown_status: 0,
+            stale_changes: 0,
+            late: 0,
+            overflow: 0,
+            forgotten: 0,
+        };
+        View { rules: rules.iter().map(rule).collect(), ..View::default() }
+    }
+
+    #[test]
+    fn matches_are_kept_by_the_minute_and_go_with_their_rule() {
+        let mut trends = Trends::default();
+        let mut check = |second, rules: &[(&str, u64)], minutes: &[u64]| {
+            trends.look(&view(rules), Timestamp::from_secs(second));
+            assert_eq!(trends.rule(&RuleName::new("a")).minutes, minutes, "{second}");
+        };
+        check(60, &[("a", 3)], &[3]);
+        check(119, &[("a", 5)], &[5]);
+        check(120, &[("a", 5)], &[5, 0]);
+        check(240, &[("a", 6)], &[5, 0, 0, 1]);
+        // Counters begin anew with a reload.
+        check(241, &[("a", 2)], &[5, 0, 0, 3]);
+        // Another rule in its place, and an hour without a look.
+        check(242, &[("b", 0)], &[]);
+        check(243, &[("a", 1), ("b", 0)], &[1]);
+        check(7_500, &[("a", 1), ("b", 0)], &[0; MINUTES]);
+        assert_eq!(trends.rule(&RuleName::new("a")).last_match, Some(Timestamp::from_secs(243)));
     }
 }

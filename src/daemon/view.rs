@@ -32,7 +32,7 @@ impl Daemon {
         *sources += u64::from(view.sources != before.sources);
         *sinks += u64::from(view.sinks != before.sinks);
         *rules += u64::from(view.rules != before.rules);
-        let newest = self.core.steps().last().map_or(0, |step| step.number);
+        let newest = self.core.steps().next_back().map_or(0, |step| step.number);
         if *history != newest {
             *history = newest;
             *alerts += 1;

@@ -97,7 +97,7 @@ impl Engine {
         }
         self.expect(true);
         self.ring_held(self.clocks.waits_for(hit.at.file), time);
-        if self.applied.replace(hit.at) != Some(hit.at) {
+        if self.last_line.replace(hit.at) != Some(hit.at) {
             self.let_go_freed();
         }
         match hit.kind {

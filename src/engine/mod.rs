@@ -188,7 +188,7 @@ pub struct Engine {
     /// When something ended last that may have held others back, if they were not looked at since.
     freed: Option<Timestamp>,
     /// The line that was applied last: what it ends is over for all rules before anything that was held back is let go.
-    applied: Option<Position>,
+    last_line: Option<Position>,
     /// Where the last line of tripline's own would stand.
     own_offset: u64,
     /// Per rule.
@@ -240,7 +240,7 @@ impl Engine {
             silences: Silences::load(&saved.silences),
             orphans: Orphans::default(),
             freed: None,
-            applied: None,
+            last_line: None,
             own_offset: 0,
             ties: Vec::new(),
             rooms: Vec::new(),

@@ -149,13 +149,13 @@ fn writes(shown: &Shown, headers: &HeaderMap, local: &Local) -> Result<(), Refus
         let why = "nothing can be changed here: set `token_file` in `[admin]`, or use the command line";
         return Err(Refusal(StatusCode::FORBIDDEN, why.to_owned()));
     };
-    if let Err(why) = token() {
-        return Err(Refusal(StatusCode::FORBIDDEN, why));
+    if shown.keeper.access(headers, local.address).write {
+        return Ok(());
     }
-    match shown.keeper.access(headers, local.address).write {
-        true => Ok(()),
-        false => Err(Refusal(StatusCode::UNAUTHORIZED, "changes need the token".to_owned())),
-    }
+    Err(match token() {
+        Ok(_) => Refusal(StatusCode::UNAUTHORIZED, "changes need the token".to_owned()),
+        Err(why) => Refusal(StatusCode::FORBIDDEN, why),
+    })
 }
 
 /// Reads what was sent. A form of another page can not say that it is JSON.

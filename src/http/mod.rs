@@ -219,7 +219,7 @@ pub struct Parts {
 
 /// Answers on `listener` until `stop` ends, then finishes what it has begun (at most 10 s).
 ///
-/// At most 64 connections are served at a time, the next wait to be accepted; each is for one request with at most 8 KiB
+/// At most 64 connections are served at a time; the next one takes the place of whoever has not asked yet. Each is for one request with at most 8 KiB
 /// of headers and 64 KiB behind them, and is cut 10 s after it was accepted, or after 5 min if it listens to what
 /// happens, which 16 may at a time.
 ///

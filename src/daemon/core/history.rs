@@ -50,7 +50,7 @@ impl History {
         }
     }
 
-    pub(super) fn steps(&self) -> impl Iterator<Item = &SavedStep> {
+    pub(super) fn steps(&self) -> impl DoubleEndedIterator<Item = &SavedStep> {
         self.steps.iter()
     }
 }

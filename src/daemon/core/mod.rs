@@ -668,7 +668,7 @@ impl<D: Disk> Core<D> {
     }
 
     /// What alerts did in the last day, in the order in which it was decided.
-    pub fn steps(&self) -> impl Iterator<Item = &SavedStep> {
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &SavedStep> {
         self.history.steps()
     }
 
