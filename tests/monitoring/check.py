@@ -323,10 +323,16 @@ def prometheus(tripline, alerts, dashboard):
                 ok("every rule is evaluated", (
                     f"{rule['name']}: {rule['lastError']}"
                     for group in rule_state(port) for rule in group["rules"] if rule.get("lastError")))
-                active = {rule["name"] for group in rule_state(port) for rule in group["rules"]
-                          if rule["state"] != "inactive"}
                 # It can not commit, one source can not be read, one sink is away, one rule has too many keys.
                 wanted = {"TriplineCommitsFailing", "TriplineProblems", "TriplineSourceBlind", "TriplineSinkFailing"}
+
+                def raised():
+                    return {rule["name"] for group in rule_state(port) for rule in group["rules"]
+                            if rule["state"] != "inactive"}
+                # A counter has to rise between two looks of Prometheus, and a sink that is away is tried ever more seldom.
+                end = time.monotonic() + 60
+                while not wanted <= (active := raised()) and time.monotonic() < end:
+                    time.sleep(0.5)
                 ok("what is wrong with this tripline is pending or raised", wanted - active)
                 ok("and nothing that is well", active & {"TriplineDown", "TriplineAbsent", "TriplineStalled",
                                                          "TriplineNotReady", "TriplineReloadFailed"})
