@@ -54,7 +54,8 @@ fn grown(more: &str, lines: usize) -> usize {
         year: None,
     };
     let start = Timestamp::from_secs(1_800_000_000);
-    let mut engine = Engine::new(Arc::new(ruleset), "bench".into(), vec![timing], &Saved::default(), start);
+    let mut engine =
+        Engine::new(Arc::new(ruleset), "bench".into(), vec![timing], &mut Saved::default(), start);
     engine.opened(FILE, &SourceName::new("s"), std::path::Path::new("/var/log/app.log").into());
     engine.phase(FILE, Phase::AtEnd, start);
     let mut scanned = Scanned::default();

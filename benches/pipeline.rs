@@ -97,7 +97,8 @@ fn engine(ruleset: Ruleset) -> Engine {
     let (name, max_age) = (SourceName::new("bench"), Duration::MAX);
     let timing = Timing { name: name.clone(), tz: TimeZone::UTC, max_age, year: Some(2026) };
     let start = Timestamp::from_secs(0);
-    let mut engine = Engine::new(Arc::new(ruleset), "bench".into(), vec![timing], &Saved::default(), start);
+    let mut engine =
+        Engine::new(Arc::new(ruleset), "bench".into(), vec![timing], &mut Saved::default(), start);
     engine.opened(FileId(1), &name, std::path::Path::new("bench.log").into());
     engine.phase(FileId(1), Phase::Behind, start);
     engine

@@ -193,7 +193,7 @@ impl Play {
         let timing = Timing { name: source.clone(), tz: TimeZone::UTC, max_age: Duration::MAX, year: None };
         let start = Timestamp::from_secs(0);
         let mut engine =
-            Engine::new(ruleset.clone(), "here".to_owned(), vec![timing], &Saved::default(), start);
+            Engine::new(ruleset.clone(), "here".to_owned(), vec![timing], &mut Saved::default(), start);
         engine.opened(FILE, &source, Path::new("lines").into());
         engine.phase(FILE, Phase::Behind, start);
         Play {

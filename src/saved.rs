@@ -2,6 +2,7 @@
 //! back at the next start. The store encodes them field by field in this order, so every change of a struct here
 //! (or of the types of `model` it holds) is a change of `store::FORMAT`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -382,10 +383,10 @@ pub struct DeadLetter {
 pub struct Saved {
     /// Sources ever followed.
     pub sources: Vec<SavedSource>,
-    /// Files, in the order of their ids.
-    pub files: Vec<SavedFile>,
+    /// Files. There may be many: whoever takes them out one by one gives their memory back one by one.
+    pub files: BTreeMap<FileId, SavedFile>,
     /// Clocks of the same files.
-    pub clocks: Vec<SavedClock>,
+    pub clocks: BTreeMap<FileId, SavedClock>,
     /// Keys.
     pub keys: Vec<SavedKey>,
     /// Window chunks: rule, key, number, entries; sorted.

@@ -351,7 +351,11 @@ impl Daemon {
         let mut resolved = false;
         loop {
             let now = self.clock.now();
-            let step = self.core.step(now);
+            let mut step = self.core.step(now);
+            while step.more {
+                self.carry_out(step, now);
+                step = self.core.step(now);
+            }
             let wake = self.carry_out(step, now);
             self.hint_waits.take().map(|taken| taken.try_send(()));
             self.let_answers_go();

@@ -138,7 +138,7 @@ pub(super) struct Clocks {
 }
 
 impl Clocks {
-    pub(super) fn new(timings: Vec<Timing>, saved: Vec<SavedClock>) -> Clocks {
+    pub(super) fn new(timings: Vec<Timing>, saved: BTreeMap<FileId, SavedClock>) -> Clocks {
         let mut clocks = Clocks {
             timings,
             files: BTreeMap::new(),
@@ -146,7 +146,7 @@ impl Clocks {
             log: None,
             warned: BTreeMap::new(),
         };
-        for row in saved {
+        for row in saved.into_values() {
             // Of a source that is gone, nobody says that the file is read: it holds nothing up.
             let Some(source) = clocks.source(&row.source) else { continue };
             let file = FileClock {
@@ -185,9 +185,14 @@ impl Clocks {
         self.behind.retain(|id| self.files.contains_key(id));
     }
 
-    /// A file is followed, under this path.
-    pub(super) fn open(&mut self, id: FileId, source: &SourceName, path: Arc<Path>) {
-        let Some(source) = self.source(source) else { return };
+    /// A file is followed, under this path. False: so it was before, as far as is known.
+    pub(super) fn open(&mut self, id: FileId, source: &SourceName, path: Arc<Path>) -> bool {
+        let Some(source) = self.source(source) else { return false };
+        if let Some(file) = self.files.get_mut(&id).filter(|file| file.path == path) {
+            // One and the same text for all who know the file.
+            file.path = path;
+            return false;
+        }
         let new = FileClock {
             source,
             path: path.clone(),
@@ -204,6 +209,7 @@ impl Clocks {
             Box::new(new)
         });
         file.path = path;
+        true
     }
 
     /// A file is in another phase. False: it is in that one, or not known.

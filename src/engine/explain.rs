@@ -214,7 +214,7 @@ const FILE: FileId = FileId(1);
 
 fn engine(ruleset: Arc<Ruleset>, asked: &Asked<'_>) -> Engine {
     let timings = vec![asked.timing.clone()];
-    let mut engine = Engine::new(ruleset, asked.scope.to_owned(), timings, &Saved::default(), asked.now);
+    let mut engine = Engine::new(ruleset, asked.scope.to_owned(), timings, &mut Saved::default(), asked.now);
     engine.opened(FILE, &asked.timing.name, Path::new(asked.path).into());
     engine
 }

@@ -219,19 +219,19 @@ impl Engine {
         ruleset.rules.iter_mut().for_each(|rule| rule.renotify = None);
     }
 
-    /// An engine that goes on from what was saved. Keys of rules that are gone or keyed in another way are
-    /// resolved, as at a reload.
+    /// An engine that goes on from what was saved, and takes the clocks of files out of it: there may be many. Keys of
+    /// rules that are gone or keyed in another way are resolved, as at a reload.
     pub fn new(
         ruleset: Arc<Ruleset>,
         scope: String,
         timings: Vec<Timing>,
-        saved: &Saved,
+        saved: &mut Saved,
         now: Timestamp,
     ) -> Engine {
         let mut engine = Engine {
             ruleset: Arc::new(Ruleset::default()),
             scope,
-            clocks: Clocks::new(timings, saved.clocks.clone()),
+            clocks: Clocks::new(timings, std::mem::take(&mut saved.clocks)),
             merge: Merge::default(),
             keys: Vec::new(),
             timers: Timers::default(),
@@ -382,8 +382,9 @@ impl Engine {
 
     /// A file is followed, or goes by another name.
     pub fn opened(&mut self, file: FileId, source: &SourceName, path: Arc<Path>) {
-        self.clocks.open(file, source, path);
-        self.changed_clocks.insert(file);
+        if self.clocks.open(file, source, path) {
+            self.changed_clocks.insert(file);
+        }
     }
 
     /// A file is behind, read to its end, unreadable, or gone.

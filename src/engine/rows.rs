@@ -44,10 +44,9 @@ impl Change {
                 rows.chunks.retain(|(r, h, n, _)| (r, *h, *n) != (&rule, hash, number));
             }
             Change::Clock(row) => {
-                rows.clocks.retain(|known| known.file != row.file);
-                rows.clocks.push(row);
+                rows.clocks.insert(row.file, row);
             }
-            Change::ClockGone(file) => rows.clocks.retain(|known| known.file != file),
+            Change::ClockGone(file) => _ = rows.clocks.remove(&file),
             Change::Silence(row) => {
                 rows.silences.retain(|known| known.id != row.id);
                 rows.silences.push(row);

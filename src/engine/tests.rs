@@ -79,7 +79,7 @@ impl Bench {
     }
 
     fn resume(rules: Vec<Rule>, saved: Saved, now: Timestamp) -> Bench {
-        let engine = Engine::new(Arc::new(Ruleset { rules }), "h".into(), timings(), &saved, now);
+        let engine = Engine::new(Arc::new(Ruleset { rules }), "h".into(), timings(), &mut saved.clone(), now);
         let mut bench =
             Bench { engine, offset: 0, said: Vec::new(), tells: Vec::new(), rules: Vec::new(), rows: saved };
         bench.engine.opened(FILE, &SourceName::new("s"), Path::new("/x").into());

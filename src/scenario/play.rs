@@ -168,7 +168,7 @@ impl Judge {
             ruleset.clone(),
             "h1".to_owned(),
             vec![timing],
-            &Saved::default(),
+            &mut Saved::default(),
             Timestamp::default(),
         );
         engine.opened(FileId(1), source, path_of(path, source));

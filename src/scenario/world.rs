@@ -418,7 +418,7 @@ fn timings(scenario: &Scenario, ruleset: &Ruleset) -> Vec<Timing> {
 }
 
 fn engine(scenario: &Scenario, ruleset: &Arc<Ruleset>, rows: &Saved, now: Timestamp) -> Engine {
-    Engine::new(ruleset.clone(), scenario.scope.clone(), timings(scenario, ruleset), rows, now)
+    Engine::new(ruleset.clone(), scenario.scope.clone(), timings(scenario, ruleset), &mut rows.clone(), now)
 }
 
 fn keep_told(rows: &mut Saved, told: Told) {

@@ -329,7 +329,7 @@ mod tests {
     /// What a busy instance commits: rows of every kind that come, change, grow and go.
     fn step(n: u64) -> Batch {
         let mut batch = if n == 0 { samples::batch() } else { Batch::default() };
-        let file = samples::saved().files.remove(0);
+        let (_, file) = samples::saved().files.pop_first().unwrap();
         batch.put_file(&crate::saved::SavedFile { offset: n * 1000, ..file });
         let rule = RuleName::new("busy");
         for key in 0..6 {

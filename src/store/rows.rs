@@ -10,7 +10,7 @@ use redb::TableDefinition;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, SinkName, Status, Timestamp};
+use crate::model::{AlertKey, Delivery, FileId, KeyHash, RuleName, SinkName, SourceName, Status, Timestamp};
 use crate::saved::{
     DeadLetter, Entry, Notice, NoticeOf, Refused, Saved, SavedClock, SavedFile, SavedKey, SavedSilence,
     SavedSource, SavedStanding, SavedStep, Stage, Told, ToldChange,
@@ -363,8 +363,16 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
         Table::Meta if key == FORMAT_KEY => {}
         Table::Meta => return Err("is unknown"),
         Table::Source => saved.sources.push(keyed(key, value, source_key)?),
-        Table::File => saved.files.push(keyed(key, value, |file: &SavedFile| file_key(file.id))?),
-        Table::Clock => saved.clocks.push(keyed(key, value, |clock: &SavedClock| file_key(clock.file))?),
+        Table::File => {
+            let mut row = keyed(key, value, |file: &SavedFile| file_key(file.id))?;
+            share(&saved.sources, &mut row.source);
+            saved.files.insert(row.id, row);
+        }
+        Table::Clock => {
+            let mut row = keyed(key, value, |clock: &SavedClock| file_key(clock.file))?;
+            share(&saved.sources, &mut row.source);
+            saved.clocks.insert(row.file, row);
+        }
         Table::Key => saved.keys.push(keyed(key, value, |key: &SavedKey| key_key(&key.rule, key.hash))?),
         Table::Chunk => {
             let (rule, hash, number) = parse_chunk_key(key).ok_or("has a key that names no chunk")?;
@@ -385,6 +393,13 @@ pub(super) fn restore(saved: &mut Saved, table: Table, key: &[u8], value: &[u8])
         Table::Step => saved.steps.push(keyed(key, value, |step: &SavedStep| seq_key(step.number))?),
     }
     Ok(())
+}
+
+/// One text of a source's name is enough for all its files: they are read after it.
+fn share(sources: &[SavedSource], name: &mut SourceName) {
+    if let Some(known) = sources.iter().find(|known| known.name == *name) {
+        *name = known.name.clone();
+    }
 }
 
 fn keyed<T: DeserializeOwned>(
@@ -483,26 +498,32 @@ pub(super) mod samples {
         let guard = Guard { end: 1024, len: 1024, digest: u64::MAX };
         Saved {
             sources: vec![SavedSource { name: SourceName::new("auth"), first_seen: Timestamp(-1) }],
-            files: vec![SavedFile {
-                id: FileId(3),
-                source: SourceName::new("auth"),
-                path: b"/var/log/\xff".to_vec(),
-                former: vec![b"/var/log/a".to_vec()],
-                locator: Locator { dev: 2049, inode: 12, generation: vec![1, 2].into() },
-                head: guard,
-                guard: Guard::default(),
-                offset: 70_001,
-                skipping: true,
-                ended: false,
-            }],
-            clocks: vec![SavedClock {
-                file: FileId(3),
-                source: SourceName::new("auth"),
-                path: "/var/log/x".into(),
-                newest: Some(Timestamp::from_secs(60)),
-                lag_us: 9,
-                flushed: Some(SavedFlush { offset: 70_001, counted: vec![(rule(), HASH)] }),
-            }],
+            files: BTreeMap::from([(
+                FileId(3),
+                SavedFile {
+                    id: FileId(3),
+                    source: SourceName::new("auth"),
+                    path: b"/var/log/\xff".to_vec(),
+                    former: vec![b"/var/log/a".to_vec()],
+                    locator: Locator { dev: 2049, inode: 12, generation: vec![1, 2].into() },
+                    head: guard,
+                    guard: Guard::default(),
+                    offset: 70_001,
+                    skipping: true,
+                    ended: false,
+                },
+            )]),
+            clocks: BTreeMap::from([(
+                FileId(3),
+                SavedClock {
+                    file: FileId(3),
+                    source: SourceName::new("auth"),
+                    path: "/var/log/x".into(),
+                    newest: Some(Timestamp::from_secs(60)),
+                    lag_us: 9,
+                    flushed: Some(SavedFlush { offset: 70_001, counted: vec![(rule(), HASH)] }),
+                },
+            )]),
             keys: vec![SavedKey {
                 rule: rule(),
                 hash: HASH,
@@ -599,8 +620,8 @@ pub(super) mod samples {
         let saved = saved();
         let mut batch = Batch::default();
         saved.sources.iter().for_each(|source| batch.put_source(source));
-        saved.files.iter().for_each(|file| batch.put_file(file));
-        saved.clocks.iter().for_each(|clock| batch.put_clock(clock));
+        saved.files.values().for_each(|file| batch.put_file(file));
+        saved.clocks.values().for_each(|clock| batch.put_clock(clock));
         saved.keys.iter().for_each(|key| batch.put_key(key));
         saved.chunks.iter().for_each(|(rule, hash, n, entries)| batch.put_chunk(rule, *hash, *n, entries));
         saved.told.iter().for_each(|told| batch.put_told(told));

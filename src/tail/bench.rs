@@ -139,10 +139,11 @@ impl<D: Disk> Bench<D> {
             if ended && !self.remembered.iter().any(|(_, file)| *file == id) {
                 tail.forget(id);
             }
-            self.saved.files.retain(|row| row.id != id);
-            self.saved.files.extend(tail.save(id, position, false));
+            match tail.save(id, position, false) {
+                Some(row) => _ = self.saved.files.insert(id, row),
+                None => _ = self.saved.files.remove(&id),
+            }
         }
-        self.saved.files.sort_by_key(|row| row.id);
         self.saved.next_file = tail.next_file();
         self.saved.swept_to = tail.swept_to();
     }

@@ -177,7 +177,7 @@ fn case_12_what_is_known_of_a_file_says_of_how_many_bytes_it_is_known() {
     for len in [64, 256, 1000] {
         // As a version would have saved it that looks at fewer bytes.
         let evidence = Evidence::take(|offset, buf| disk.clone().read_at(&disk.clone().open(Reach::whole(Path::new("/d/a.log")))?, offset, buf), len).unwrap();
-        bench.saved.files[0].head = evidence.head();
+        bench.saved.files.first_entry().unwrap().get_mut().head = evidence.head();
         bench.start(disk.clone());
         bench.round();
     }

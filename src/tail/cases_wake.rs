@@ -42,7 +42,7 @@ fn a_quiet_file_is_left_alone_until_its_hint_comes_and_a_busy_one_is_glanced_at(
     assert_eq!(bench.told, ["open 1 a.log at 4", "1:one"]);
 
     let mut tail = bench.tail.take().unwrap();
-    assert_eq!(tail.glances(), Some(Duration::from_micros(700)));
+    assert_eq!(tail.glances(), Some(Duration::from_micros(400)));
     let now = bench.now.plus(Duration::from_millis(2));
     assert!(!tail.glance(now));
     disk.append(Path::new("/d/a.log"), b"two\n").unwrap();

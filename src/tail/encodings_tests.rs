@@ -58,7 +58,7 @@ impl Reader {
                     Note::Truncated { .. } => lines.push("cut".to_owned()),
                     Note::Ended { file, .. } => {
                         tail.forget(file);
-                        bench.saved.files.retain(|row| row.id != file);
+                        bench.saved.files.remove(&file);
                     }
                     _ => {}
                 }
@@ -79,8 +79,7 @@ impl Reader {
             }
             tail.consumed(ready.file, scanned.consumed, scanned.skipping, bench.now);
             let row = tail.save(ready.file, offset + scanned.consumed as u64, scanned.skipping);
-            bench.saved.files.retain(|known| known.id != ready.file);
-            bench.saved.files.extend(row);
+            bench.saved.files.extend(row.map(|row| (row.id, row)));
         }
         bench.saved.next_file = tail.next_file();
         bench.saved.swept_to = tail.swept_to();

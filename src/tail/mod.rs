@@ -275,7 +275,7 @@ impl<D: Disk> Tail<D> {
             wakes: wake::Wakes::new(now),
             handles: parked::Handles::default(),
         };
-        for row in saved.files.extract_if(.., |row| !row.id.is_of_stream()) {
+        for (_, row) in saved.files.extract_if(.., |id, _| !id.is_of_stream()) {
             let path = |bytes: &[u8]| -> Arc<Path> { Path::new(OsStr::from_bytes(bytes)).into() };
             let progress = Progress::found(row.offset, row.skipping, row.offset, Timestamp::MIN, now);
             let evidence = Evidence::saved(&row);
@@ -466,6 +466,13 @@ impl<D: Disk> Tail<D> {
     pub fn path(&self, id: FileId) -> Option<&Path> {
         let resting = || self.resting.get(id).map(|file| &*file.path);
         self.files.get(&id).map(|file| &*file.path).or_else(resting)
+    }
+
+    /// What is followed, and under which names.
+    pub fn names(&self) -> impl Iterator<Item = (FileId, &SourceName, &Arc<Path>)> {
+        let files = self.files.iter().filter(|(_, file)| !file.ended);
+        let files = files.map(|(id, file)| (*id, &file.source, &file.path));
+        files.chain(self.resting.iter().map(|(id, file)| (id, &file.source, &file.path)))
     }
 
     /// Every name and directory that should be looked at and can not be, with the operating system's words. In no

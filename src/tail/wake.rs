@@ -17,7 +17,7 @@ use crate::model::{FileId, Timestamp};
 /// How long after its last growth a file is glanced at.
 const HOT: Duration = Duration::from_secs(1);
 /// Between two glances, while few files are hot.
-const GLANCE: Duration = Duration::from_micros(700);
+const GLANCE: Duration = Duration::from_micros(400);
 /// So many hot files are few; glances at more of them are rarer in the same measure.
 const FEW: usize = 8;
 /// Between two glances at most.

@@ -165,9 +165,8 @@ impl Surgeon {
                 }
             }
             (Mutant::StateBeforeOffset, Some(older)) => {
-                let known =
-                    |row: &&tripline::saved::SavedFile| saved.files.iter().any(|file| file.id == row.id);
-                older.files.iter().filter(known).for_each(|row| batch.put_file(row));
+                let known = |row: &&tripline::saved::SavedFile| saved.files.contains_key(&row.id);
+                older.files.values().filter(known).for_each(|row| batch.put_file(row));
             }
             (Mutant::ForgetsTold, _) => {
                 for row in saved.told {
@@ -176,7 +175,7 @@ impl Surgeon {
             }
             (Mutant::ForgetsOwed, _) => saved.outbox.iter().for_each(|row| batch.remove_delivery(row.seq)),
             (Mutant::ForgetsFlushed, _) => {
-                for mut clock in saved.clocks {
+                for mut clock in saved.clocks.into_values() {
                     clock.flushed = None;
                     batch.put_clock(&clock);
                 }

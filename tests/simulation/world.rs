@@ -514,7 +514,7 @@ impl World {
         let Some(saved) = self.saved() else { return false };
         let cut = self.writers.logs[log].cut;
         let name = path.as_os_str().as_encoded_bytes();
-        let mut rows = saved.files.iter().filter(|row| row.path == name && row.locator == facts.locator);
+        let mut rows = saved.files.values().filter(|row| row.path == name && row.locator == facts.locator);
         rows.any(|row| Some(row.id) > cut)
             && self.core.as_ref().is_some_and(|core| core.files().any(|file| file.path == path))
     }
@@ -529,7 +529,7 @@ impl World {
         let seen = files.filter(|file| file.path == path && file.offset == size && file.size == size);
         let id = seen.map(|file| file.file).next_back()?;
         let saved = self.saved()?;
-        let mut rows = saved.files.iter().filter(|row| row.id == id && row.locator == facts.locator);
+        let mut rows = saved.files.values().filter(|row| row.id == id && row.locator == facts.locator);
         rows.any(|row| row.offset == size).then_some(id)
     }
 

@@ -88,7 +88,7 @@ impl Drive {
             let (tz, year) = (scene.tz.clone(), scene.year);
             let timing = Timing { name: source.clone(), tz, max_age: Duration::MAX, year };
             let (ruleset, scope) = (Arc::new(ruleset), scene.scope.clone());
-            let mut engine = Engine::new(ruleset, scope, vec![timing], &Saved::default(), START);
+            let mut engine = Engine::new(ruleset, scope, vec![timing], &mut Saved::default(), START);
             engine.tell_matches();
             engine.join();
             for input in &drive.inputs {

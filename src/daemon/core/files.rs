@@ -13,14 +13,16 @@ use crate::tail::{self, Disk, Note, TailKind, Turn};
 const BYTES_PER_STEP: usize = 4 * 1024 * 1024;
 
 impl<D: Disk> Core<D> {
-    pub(super) fn look(&mut self, now: Now) {
-        while !self.tail.look(now.time, now.wall) {
+    /// False: as [`tail::Tail::look`].
+    pub(super) fn look(&mut self, now: Now) -> bool {
+        let is_done = self.tail.look(now.time, now.wall);
+        self.take_notes(now);
+        if !is_done {
             // The rows of all files at once would take more memory than the files do.
-            self.take_notes(now);
             let free = self.commit(now);
             self.free.extend(free);
         }
-        self.take_notes(now);
+        is_done
     }
 
     /// As [`tail::Tail::limit_handles`].

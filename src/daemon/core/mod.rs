@@ -67,6 +67,8 @@ pub struct Step {
     pub wake: Timestamp,
     /// What is worth a line in tripline's own log.
     pub remarks: Vec<Remark>,
+    /// There are many new files, and some of them were opened: the next step follows at once, with the same times.
+    pub more: bool,
 }
 
 /// Something that is worth a line in tripline's own log.
@@ -220,8 +222,12 @@ impl<D: Disk> Core<D> {
         }
         let ruleset = Arc::new(ruleset);
         let timings = timings(&settings.sources);
-        let engine = Engine::new(ruleset, scope.clone(), timings, &saved, now.time);
+        let mut engine = Engine::new(ruleset, scope.clone(), timings, &mut saved, now.time);
         let tail = Tail::new(disk, &settings.sources, &mut saved, now.time);
+        // One text of each name is enough, before there are others.
+        for (file, source, path) in tail.names() {
+            engine.opened(file, source, path.clone());
+        }
         let ledger = Ledger::new(&saved);
         let durable_seq = saved.next_seq;
         let named = |notice: &Notice| ((notice.sink.clone(), notice.about.clone()), notice.clone());
@@ -417,9 +423,12 @@ impl<D: Disk> Core<D> {
         self.keep_rows(changes, now);
     }
 
-    /// One turn.
+    /// One turn, or a part of one.
     pub fn step(&mut self, now: Now) -> Step {
-        self.look(now);
+        if !self.look(now) {
+            let remarks = std::mem::take(&mut self.remarks);
+            return Step { attempts: Vec::new(), beats: Vec::new(), wake: now.time, remarks, more: true };
+        }
         if self.retry_at.is_none() {
             self.read(now);
             self.flush_pipes(now);
@@ -443,7 +452,13 @@ impl<D: Disk> Core<D> {
             attempt.before.notices = mine.cloned().collect();
         }
         let beats = self.beats(now);
-        Step { attempts, beats, wake: self.next_wake(now), remarks: std::mem::take(&mut self.remarks) }
+        Step {
+            attempts,
+            beats,
+            wake: self.next_wake(now),
+            remarks: std::mem::take(&mut self.remarks),
+            more: false,
+        }
     }
 
     // ---- decisions --------------------------------------------------------------------------------------------
@@ -725,7 +740,7 @@ fn beat(sink: SinkName, scope: &str, now: Timestamp) -> Delivery {
 
 /// How far journals were read.
 fn cursors(saved: &Saved) -> BTreeMap<SourceName, String> {
-    let streams = saved.files.iter().filter(|row| row.id.is_of_stream());
+    let streams = saved.files.values().filter(|row| row.id.is_of_stream());
     let cursor =
         |row: &crate::saved::SavedFile| String::from_utf8(row.locator.generation.as_bytes().to_vec()).ok();
     streams.filter_map(|row| Some((row.source.clone(), cursor(row)?))).collect()

@@ -398,9 +398,9 @@ fn a_silence_that_this_version_does_not_understand_silences_nothing_and_goes_whe
         crate::saved::SavedSilence { id, terms, from: at(1), until: at(until), comment }
     };
     let silences = vec![row(150, 200, "k ~~~ of another version"), row(7, 300, "k=b")];
-    let saved = Saved { silences, ..Saved::default() };
+    let mut saved = Saved { silences, ..Saved::default() };
     let ruleset = Arc::new(Ruleset { rules: vec![latched("r")] });
-    let mut engine = Engine::new(ruleset, "h".to_owned(), Vec::new(), &saved, at(100));
+    let mut engine = Engine::new(ruleset, "h".to_owned(), Vec::new(), &mut saved, at(100));
     assert_eq!(engine.silences().map(|silence| silence.id).collect::<Vec<_>>(), [7]);
     let made = engine.silence(vec!["k=c".to_owned()], at(400), String::new(), at(100)).unwrap();
     assert_eq!(made.id, 151, "no name is given twice");
