@@ -456,6 +456,7 @@ impl Daemon {
             return;
         }
         for (source, block) in std::mem::take(&mut self.waits) {
+            self.core.pipe_lost(&source, block.lost, now);
             self.core.pipe(&source, &block.bytes, block.cursors, now);
             let _ = block.used.try_send(());
         }
@@ -835,7 +836,8 @@ fn stdin_reader(source: SourceName, inbox: Sender<Input>) -> std::io::Result<()>
                     break;
                 }
             }
-            let block = streams::Block { bytes: block, cursors: Vec::new(), used: tell_used.clone() };
+            let block =
+                streams::Block { bytes: block, cursors: Vec::new(), lost: 0, used: tell_used.clone() };
             let brought = Input::Stream(source.clone(), left.clone(), Brought::Block(block));
             if inbox.send(brought).is_err() || used.recv().is_err() {
                 return;

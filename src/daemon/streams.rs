@@ -40,6 +40,8 @@ pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
     /// Where entries stand, with the end of each in `bytes`.
     pub(super) cursors: Vec<(usize, String)>,
+    /// Bytes that came before and were passed over, because their entry is too long.
+    pub(super) lost: u64,
     /// Whom to tell that it was used.
     pub(super) used: SyncSender<()>,
 }
@@ -148,9 +150,9 @@ impl Link {
     }
 
     /// Brings a block and waits until it was used.
-    fn bring(&self, bytes: Vec<u8>, cursors: Vec<(usize, String)>) -> Result<(), Left> {
+    fn bring(&self, bytes: Vec<u8>, cursors: Vec<(usize, String)>, lost: u64) -> Result<(), Left> {
         let (tell_used, used) = sync_channel(1);
-        self.tell(Brought::Block(Block { bytes, cursors, used: tell_used }))?;
+        self.tell(Brought::Block(Block { bytes, cursors, lost, used: tell_used }))?;
         used.recv().map_err(|_| Left)
     }
 
@@ -233,7 +235,7 @@ fn read_fifo(link: &Link, path: &Path, mut file: File) -> Result<(), Left> {
                 Ok(0) => link.wait(TURN / 10)?,
                 Ok(len) => {
                     block.truncate(len);
-                    link.bring(block, Vec::new())?;
+                    link.bring(block, Vec::new(), 0)?;
                     continue;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -385,9 +387,10 @@ impl Follow {
                             self.cursor = Some(cursor.clone());
                             worked = true;
                         }
-                        if !cursors.is_empty() || !bytes.is_empty() {
+                        let lost = std::mem::take(&mut pending.lost);
+                        if !cursors.is_empty() || !bytes.is_empty() || lost > 0 {
                             self.recovered(well)?;
-                            self.link.bring(bytes, cursors)?;
+                            self.link.bring(bytes, cursors, lost)?;
                         }
                     }
                 }
@@ -444,6 +447,8 @@ struct Pending {
     rest: Vec<u8>,
     /// The rest of an entry that is too long is passed over.
     skipping: bool,
+    /// Bytes of such entries.
+    lost: u64,
     /// What was written before is there for its cursor alone.
     from: Option<Timestamp>,
 }
@@ -456,6 +461,7 @@ impl Pending {
             let (now, later) = bytes.split_at(end);
             bytes = &later[1..];
             if std::mem::take(&mut self.skipping) || self.rest.len() + now.len() > journal::LONGEST {
+                self.lost += (self.rest.len() + now.len() + 1) as u64;
                 self.rest.clear();
                 continue;
             }
@@ -467,9 +473,10 @@ impl Pending {
             }
             self.rest.clear();
         }
-        if self.rest.len() + bytes.len() > journal::LONGEST {
+        if self.skipping || self.rest.len() + bytes.len() > journal::LONGEST {
+            self.lost += (self.rest.len() + bytes.len()) as u64;
             (self.rest, self.skipping) = (Vec::new(), true);
-        } else if !self.skipping {
+        } else {
             self.rest.extend_from_slice(bytes);
         }
         (lines, cursors)
@@ -506,6 +513,7 @@ mod tests {
             }
             assert_eq!(String::from_utf8(lines).unwrap(), "- -: one\n- -: three\n");
             assert_eq!(cursors, [(9, "c1".to_owned()), (20, "c3".to_owned())]);
+            assert_eq!(pending.lost, entry(2, &huge).len() as u64, "in pieces of {size}");
         }
     }
 }

@@ -147,11 +147,13 @@ pub enum Loss {
     /// They can not be unpacked from what their file was compressed to: compressed bytes, of which nobody knows what they
     /// would have become.
     Packed,
+    /// They are an entry of the journal that is too long to be taken in.
+    TooLong,
 }
 
 impl Loss {
     /// All of them.
-    pub const ALL: [Loss; 4] = [Loss::Truncated, Loss::Vanished, Loss::GivenUp, Loss::Packed];
+    pub const ALL: [Loss; 5] = [Loss::Truncated, Loss::Vanished, Loss::GivenUp, Loss::Packed, Loss::TooLong];
 
     /// As metrics name it.
     pub fn as_str(self) -> &'static str {
@@ -160,6 +162,7 @@ impl Loss {
             Loss::Vanished => "vanished",
             Loss::GivenUp => "given_up",
             Loss::Packed => "packed",
+            Loss::TooLong => "too_long",
         }
     }
 
@@ -170,6 +173,7 @@ impl Loss {
             Loss::Vanished => "the file is not to be found",
             Loss::GivenUp => "the file was deleted and could not be held for longer",
             Loss::Packed => "the file was compressed and can not be unpacked to its end",
+            Loss::TooLong => "an entry is longer than is taken in",
         }
     }
 }

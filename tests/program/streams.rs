@@ -221,6 +221,20 @@ fn a_journal_that_may_not_be_read_is_told() {
 }
 
 #[test]
+fn an_entry_of_the_journal_that_is_too_long_is_passed_over_and_told_as_lost() {
+    let mut journal = Journal::new(&format!("{SOURCE}\nstart = \"beginning\""));
+    journal.add("bad 1");
+    journal.add("bad 2 ".to_owned() + &"x".repeat(4 << 20));
+    journal.add("bad 3");
+    let mut running = journal.sandbox.watch("tripline.toml");
+    assert_eq!(running.tells("bad", "warning")["labels"]["n"], "1");
+    let lost = running.tells("tripline_lost_bytes", "warning");
+    assert_eq!(lost["labels"]["source"], "app", "{lost}");
+    running.tells("bad", "warning");
+    running.stop().expect(0);
+}
+
+#[test]
 fn a_journal_has_fields_where_they_are_wanted_and_one_line_for_each_entry() {
     let mut journal = Journal::new(&format!("{SOURCE}\nformat = \"json\"\nstart = \"beginning\""));
     let rule = "[[rule]]\nname = \"unit\"\nsource = \"app\"\nwhere = '_SYSTEMD_UNIT == \"app.service\"'\nby = [\"SYSLOG_IDENTIFIER\"]\nsummary = \"{MESSAGE}\"\n";

@@ -174,6 +174,6 @@ fn lost_bytes_are_counted_by_reason_and_told_as_one_alert() {
             [words][..usize::from(told)]
         );
         let counts = world.core.as_ref().expect("it runs").source_counts(&SourceName::new("s"));
-        assert_eq!((counts.lost_bytes, counts.truncations), ([21, 0, 0, 0], 3));
+        assert_eq!((counts.lost_bytes, counts.truncations), ([21, 0, 0, 0, 0], 3));
     }
 }

@@ -12,7 +12,7 @@ use crate::engine::{Arrival, Phase, Read};
 use crate::model::{FileId, SourceName, Timestamp};
 use crate::saved::{Guard, Locator, SavedFile};
 use crate::scan::{self, Block};
-use crate::tail::Disk;
+use crate::tail::{Disk, Loss};
 
 /// A stream that can not be read again.
 #[derive(Debug)]
@@ -77,6 +77,16 @@ impl<D: Disk> Core<D> {
         pipe.rest.extend_from_slice(bytes);
         pipe.grown = now.time;
         self.scan_pipe(source, scan::Tail::Wait, now);
+    }
+
+    /// Bytes that the stream brought were too many to be taken in.
+    pub fn pipe_lost(&mut self, source: &SourceName, bytes: u64, now: Now) {
+        let Some(path) = self.pipes.get(source).filter(|_| bytes > 0).map(|pipe| pipe.path.clone()) else {
+            return;
+        };
+        let counts = self.source_counts.entry(source.clone()).or_default();
+        counts.lost_bytes[Loss::TooLong as usize] += bytes;
+        self.tell_loss(source, &path, Loss::TooLong, bytes, now);
     }
 
     /// All that was there before has been brought.

@@ -10,7 +10,7 @@ use crate::config::own::OF_SOURCE;
 use crate::model::{SourceName, Timestamp, Transition, duration_text};
 use crate::scan::MatchKind;
 use crate::settings::Source;
-use crate::tail::{Behind, Disk, Note};
+use crate::tail::{Behind, Disk, Loss, Note};
 use crate::untrusted::Untrusted;
 
 /// Between two looks at how sources are.
@@ -110,11 +110,15 @@ impl<D: Disk> Core<D> {
             Note::Truncated { .. } | Note::CutShort { .. } => counts.truncations += 1,
             _ => counts.lost_files += 1,
         }
-        let is_told = self.sources.iter().any(|known| known.name == source && known.own.lost_bytes);
+        let path = self.tail.path(file).map(|path| path.to_string_lossy().into_owned());
+        self.tell_loss(&source, &path.unwrap_or_default(), loss, bytes, now);
+    }
+
+    /// Tells that bytes are lost, if there are any.
+    pub(super) fn tell_loss(&mut self, source: &SourceName, path: &str, loss: Loss, bytes: u64, now: Now) {
+        let is_told = self.sources.iter().any(|known| known.name == *source && known.own.lost_bytes);
         if bytes > 0 && is_told {
-            let path = self.tail.path(file).map(|path| path.to_string_lossy().into_owned());
-            let line =
-                format!("{bytes} bytes of `{}`: {}", Untrusted(&path.unwrap_or_default()), loss.about());
+            let line = format!("{bytes} bytes of `{}`: {}", Untrusted(path), loss.about());
             let about = [(OF_SOURCE, source.as_str())];
             self.engine.own("tripline_lost_bytes", MatchKind::Match, &about, &line, now.time);
         }
