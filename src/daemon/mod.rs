@@ -221,7 +221,9 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     let mut courier = courier(&runtime, &inbox, terms);
     courier.reads(&settings.sources);
     courier.attach(&settings.sinks)?;
-    let (show, shown) = watch::channel(Arc::new(crate::http::View::default()));
+    // It turns from now on: whoever probes before the first look at the files is over must not take it for dead.
+    let begun = crate::http::View { ticked: clock.now().time, ..crate::http::View::default() };
+    let (show, shown) = watch::channel(Arc::new(begun));
     let address = listen(&runtime, &settings, shown, clock, &inbox)?;
     let dir = settings.state_dir.as_deref();
     let socket = match dir.map(|dir| socket::listen(&runtime, dir, inbox.clone())).transpose() {

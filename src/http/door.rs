@@ -132,7 +132,8 @@ pub(super) struct Guest {
 impl Guest {
     /// Fails once the time is up; until then it sees to it that somebody is woken when it is.
     fn in_time(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if Pin::new(&mut self.kept).poll(cx).is_ready() {
+        // Whoever reads in vain still wants to write: what has ended must not be polled again.
+        if self.kept.is_terminated() || Pin::new(&mut self.kept).poll(cx).is_ready() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         if !self.prolonged && self.traits.stays.load(Ordering::Relaxed) {
@@ -272,9 +273,12 @@ mod tests {
         }
         peers.push(TcpStream::connect(address).await.unwrap());
         let mut silent = guests.remove(2);
-        let left = tokio::spawn(async move { silent.read_u8().await.unwrap_err().kind() });
+        let left = tokio::spawn(async move {
+            let read = silent.read_u8().await.unwrap_err().kind();
+            (read, silent.write_u8(0).await.unwrap_err().kind())
+        });
         let (guest, _) = door.accept().await;
-        assert_eq!(left.await.unwrap(), io::ErrorKind::ConnectionAborted);
+        assert_eq!(left.await.unwrap(), (io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionAborted));
         // Now the oldest goes, but for those who stay.
         guests.push(guest);
         guests[0].traits.stays.store(true, Ordering::Relaxed);

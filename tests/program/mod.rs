@@ -53,6 +53,8 @@ mod rules_lost;
 /// What the public is told, over lost answers and sudden death.
 /// The first minutes: `init`, `packs`, completions and manual pages.
 mod setup;
+/// Who asks slowly, or without end.
+mod slow;
 mod status_page;
 mod streams;
 mod tellers;
