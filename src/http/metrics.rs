@@ -1,6 +1,9 @@
 //! A [`View`] as OpenMetrics text. Label values are names from the configuration and words of ours, never log
-//! content, so the number of series is bounded by the configuration.
+//! content, so the number of series is bounded by the configuration. Whoever creates files chooses one label, the path
+//! of a file that is behind or has lost bytes: of few files at a time, and of bounded length.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +15,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::{FileView, RuleView, SinkView, SourceView, View};
-use crate::model::Timestamp;
+use crate::model::{SourceName, Timestamp};
 
 /// Prometheus refuses text whose type it does not know.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -138,15 +141,28 @@ impl Scrape {
         to.counter("truncations", "Files cut or written anew", each(view, |s| s.truncations))?;
         let gone = "Files not found again or given up";
         to.counter("lost_files", gone, each(view, |s| s.lost_files))?;
-        fn files<V>(view: &View, value: fn(&FileView) -> V) -> impl Iterator<Item = ([(&str, &str); 2], V)> {
-            view.sources.iter().flat_map(move |source| {
-                let labels = |file| [("source", source.name.as_str()), ("path", file)];
-                source.worst.iter().map(move |file| (labels(file.path.as_str()), value(file)))
-            })
+        let files: Vec<Worst<'_>> = view.sources.iter().flat_map(worst).collect();
+        fn each_file<'a, V>(
+            files: &'a [Worst<'a>],
+            value: fn(&FileView) -> V,
+        ) -> impl Iterator<Item = ([(&'a str, &'a str); 2], V)> {
+            let labels = |source, path| [("source", source), ("path", path)];
+            files
+                .iter()
+                .map(move |(source, path, file)| (labels(source.as_str(), path.as_ref()), value(file)))
         }
-        to.gauge("file_unread_bytes", "Bytes of a file that is behind", files(view, |f| f.unread_bytes))?;
-        to.gauge("file_lag_seconds", "Age of the oldest of them", files(view, |f| f.lag_seconds))?;
-        to.gauge("file_lost_bytes", "Bytes of it known to be lost", files(view, |f| f.lost_bytes))?;
+        let unread = each_file(&files, |file| file.unread_bytes);
+        to.gauge("file_unread_bytes", "Bytes of a file that is behind", unread)?;
+        to.gauge(
+            "file_lag_seconds",
+            "Age of the oldest of them",
+            each_file(&files, |file| file.lag_seconds),
+        )?;
+        to.gauge(
+            "file_lost_bytes",
+            "Bytes of it known to be lost",
+            each_file(&files, |file| file.lost_bytes),
+        )?;
         to.counter("cut_lines", "Lines longer than the cap, matched in part", each(view, |s| s.cut_lines))?;
         let cut = "Records with as many lines or bytes as they may have; what follows is in others";
         to.counter("cut_records", cut, each(view, |s| s.cut_records))?;
@@ -210,10 +226,32 @@ impl Scrape {
     }
 }
 
+/// Bytes of a path in a label: a path may have 4096, and each is written with up to five.
+const MOST_PATH: usize = 256;
+
+/// A file with its source, and its path as it stands in a label.
+type Worst<'a> = (&'a SourceName, Cow<'a, str>, &'a FileView);
+
+/// The worst files of a source by the names that they have here. Two that are shown alike would be one series with two
+/// values, which no scraper takes: of them the worse one stands for both.
+fn worst(source: &SourceView) -> impl Iterator<Item = Worst<'_>> {
+    let mut known = BTreeSet::new();
+    let named = source.worst.iter().map(|file| (&source.name, ended(&file.path), file));
+    named.filter(move |(_, path, _)| known.insert(path.clone()))
+}
+
+/// The end of a path, where names differ.
+fn ended(path: &str) -> Cow<'_, str> {
+    match path.len().checked_sub(MOST_PATH) {
+        None | Some(0) => Cow::Borrowed(path),
+        Some(more) => Cow::Owned(format!("…{}", &path[path.ceil_char_boundary(more + "…".len())..])),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{RuleName, SinkName, SourceName, Status};
+    use crate::model::{RuleName, SinkName, Status};
 
     fn view() -> View {
         View {

@@ -50,6 +50,8 @@ mod replay;
 mod rule_tests;
 /// Rule files that are not there: a lost mount ends no alert.
 mod rules_lost;
+/// Names and labels of metrics.
+mod series;
 /// What the public is told, over lost answers and sudden death.
 /// The first minutes: `init`, `packs`, completions and manual pages.
 mod setup;
