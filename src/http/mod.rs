@@ -467,6 +467,49 @@ mod tests {
         }
     }
 
+    /// Every path that is answered, read off the text above: one that is added is looked at too.
+    fn paths() -> Vec<String> {
+        let above = include_str!("mod.rs").split("#[cfg(test)]").next().unwrap_or_default();
+        let routed = above.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
+        let paths = routed.chain(page::ASSETS.iter().map(|asset| asset.path));
+        paths.map(|path| path.replace("{id}", "7").replace("{*path}", "x")).collect()
+    }
+
+    #[tokio::test]
+    async fn whatever_is_answered_a_browser_is_told_what_it_may_do_with_it() {
+        let running = run().await;
+        let paths = paths();
+        assert!(paths.len() > 20 && paths.iter().any(|path| path == "/api/v1/outbox/drop"), "{paths:?}");
+        for path in paths.iter().map(String::as_str).chain(["/nothing", "//", "/api/v1/silences/%3Cb%3E"]) {
+            for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] {
+                for headers in [
+                    "Host: localhost",
+                    "Host: evil.example",
+                    "Host: localhost\r\nOrigin: http://evil.example",
+                ] {
+                    let mut peer = TcpStream::connect(running.address).await.unwrap();
+                    let request =
+                        format!("{method} {path} HTTP/1.1\r\n{headers}\r\nContent-Length: 0\r\n\r\n");
+                    peer.write_all(request.as_bytes()).await.unwrap();
+                    // One of them never ends.
+                    let mut answer = Vec::new();
+                    while !answer.windows(4).any(|four| four == b"\r\n\r\n") {
+                        assert_ne!(peer.read_buf(&mut answer).await.unwrap(), 0, "{request:?}");
+                    }
+                    let answer = String::from_utf8_lossy(&answer);
+                    for header in [
+                        &*format!("content-security-policy: {POLICY}\r\n"),
+                        "x-content-type-options: nosniff\r\n",
+                    ] {
+                        assert!(answer.contains(header), "{request:?}: {answer}");
+                    }
+                }
+            }
+        }
+        let is_lax = ["-inline", "-eval", "*", "data:", "http"].iter().any(|word| POLICY.contains(word));
+        assert!(!is_lax && POLICY.starts_with("default-src 'none';"), "{POLICY}");
+    }
+
     #[tokio::test]
     async fn metrics_name_their_type() {
         let running = run().await;

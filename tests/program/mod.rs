@@ -34,6 +34,8 @@ mod life;
 mod lines;
 /// Logs that the real `logrotate` rotates.
 mod logrotate;
+/// Texts that would be markup, on the status page.
+mod markup;
 /// Names of files that were chosen to do harm, and what is no file at all.
 mod names;
 mod outbox;
