@@ -427,6 +427,7 @@ fn every_file_is_compiled() {
         "tests/fuzz/fuzz_targets/config.rs",
         "tests/fuzz/fuzz_targets/expression.rs",
         "tests/fuzz/fuzz_targets/scan.rs",
+        "benches/admin/main.rs",
         "benches/containers/main.rs",
         "benches/deliver/main.rs",
         "benches/memory.rs",

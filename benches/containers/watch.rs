@@ -1,5 +1,7 @@
 //! The program on its way, seen from outside.
 
+#![allow(dead_code, reason = "shared by several benches, each of which looks at other things")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -35,14 +37,30 @@ impl Watch {
         Watch { child, admin }
     }
 
-    /// What `/metrics` says.
-    pub(crate) fn metrics(&self) -> String {
+    /// Where its admin page is.
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// What the admin page answers, with its head.
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.admin).expect("the admin page answers");
-        write!(stream, "GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin)
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin)
             .expect("the admin page listens");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("the admin page speaks UTF-8");
         answer
+    }
+
+    /// What `/metrics` says.
+    pub(crate) fn metrics(&self) -> String {
+        self.get("/metrics")
+    }
+
+    /// Bytes of resident memory.
+    pub(crate) fn resident(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).expect("Linux tells");
+        text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096
     }
 
     /// Seconds of CPU, user and system, so far.
