@@ -1,6 +1,7 @@
 //! Wires the machine to the world: one thread turns it, a runtime carries deliveries and answers HTTP, small threads
 //! bring signals, reloads and stdin as values of one closed enum.
 
+mod admin;
 mod answers;
 pub mod clock;
 pub mod core;
@@ -9,6 +10,7 @@ mod gone;
 mod hints;
 mod journal;
 mod letters;
+mod own_log;
 pub mod scope;
 pub mod secret;
 pub mod socket;
@@ -24,26 +26,24 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
 
 use self::answers::{Process, Waiting};
 use self::clock::Clock;
-use self::core::{Core, Now, Remark, Setup, Step};
+use self::core::{Core, Now, Setup, Step};
 use self::deliver::{AttachError, Courier, Done, Terms};
 use self::socket::SocketError;
 use crate::admin::{Answer, Question};
 use crate::http::Generations;
-use crate::http::access::Doorkeeper;
 use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::saved::{Saved, SavedKey};
-use crate::settings::{OnStop, Peer, SecretFrom, Settings, Start, Stream};
+use crate::settings::{OnStop, Peer, Settings, Start, Stream};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
-use crate::tail::{Disk, Kind, Note, RealDisk};
+use crate::tail::{Disk, RealDisk};
 use crate::untrusted::Untrusted;
 use streams::{Brought, Streams};
 use trends::Trends;
@@ -224,7 +224,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     // It turns from now on: whoever probes before the first look at the files is over must not take it for dead.
     let begun = crate::http::View { ticked: clock.now().time, ..crate::http::View::default() };
     let (show, shown) = watch::channel(Arc::new(begun));
-    let address = listen(&runtime, &settings, shown, clock, &inbox)?;
+    let address = admin::listen(&runtime, &settings, shown, clock, &inbox)?;
     let dir = settings.state_dir.as_deref();
     let socket = match dir.map(|dir| socket::listen(&runtime, dir, inbox.clone())).transpose() {
         // Not every file system holds sockets, and logs are watched all the same.
@@ -633,7 +633,7 @@ impl Daemon {
             self.courier.send(attempt);
         }
         for remark in &step.remarks {
-            say(remark);
+            own_log::say(remark);
         }
         if now.time.since(self.shown) >= SHOW_EVERY {
             self.shown = now.time;
@@ -721,60 +721,6 @@ fn courier(runtime: &Runtime, inbox: &Sender<Input>, terms: Terms) -> Courier {
     // The loop is gone only when the process ends.
     let done = Arc::new(move |done| drop(inbox.send(Input::Done(done))));
     Courier::new(runtime.handle().clone(), terms, done)
-}
-
-fn listen(
-    runtime: &Runtime,
-    settings: &Settings,
-    shown: watch::Receiver<Arc<crate::http::View>>,
-    clock: Clock,
-    inbox: &Sender<Input>,
-) -> Result<Option<SocketAddr>, RunError> {
-    let Some(address) = settings.admin.listen else { return Ok(None) };
-    let refused = |error| RunError::Listen { address, error };
-    let listener = runtime.block_on(tokio::net::TcpListener::bind(address)).map_err(refused)?;
-    let bound = listener.local_addr().map_err(refused)?;
-    let inbox = inbox.clone();
-    let parts = crate::http::Parts {
-        view: shown,
-        now: Arc::new(move || clock.now().time),
-        ask: Arc::new(move |question| {
-            let inbox = inbox.clone();
-            Box::pin(async move { socket::ask(question, &inbox).await })
-        }),
-        try_out: Arc::new(|sent| crate::playground::try_out(sent, clock::wall(), clock::stopwatch())),
-        keeper: doorkeeper(&settings.admin),
-    };
-    runtime.spawn(crate::http::serve(listener, parts, std::future::pending()));
-    Ok(Some(bound))
-}
-
-/// Who may ask the admin port. The token is read anew each time, so a new one holds at once.
-fn doorkeeper(admin: &crate::settings::Admin) -> Doorkeeper {
-    let token = admin.token_file.clone().map(|path| {
-        let token = secret::Secret::new("token", SecretFrom::File(path));
-        if let Some(why) = token.exposed() {
-            tracing::warn!("{why}");
-        }
-        if let Err(error) = token.read() {
-            tracing::warn!(%error, "nothing can be changed over HTTP until the token can be read");
-        }
-        let read: Arc<dyn Fn() -> Result<secrecy::SecretString, String> + Send + Sync> =
-            Arc::new(move || {
-                let token = token.read().map_err(|error| error.to_string())?;
-                match token.expose_secret().len() {
-                    0..crate::http::access::TOKEN_LEAST => {
-                        let least = crate::http::access::TOKEN_LEAST;
-                        Err(format!(
-                            "the token of `[admin]` is too short: it takes {least} characters or more"
-                        ))
-                    }
-                    _ => Ok(token),
-                }
-            });
-        read
-    });
-    Doorkeeper { hosts: admin.hosts.clone().into(), token }
 }
 
 fn signals(runtime: &Runtime, inbox: &Sender<Input>) -> std::io::Result<()> {
@@ -876,77 +822,4 @@ fn keep_memory_private() {
 
 fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled()
-}
-
-/// Writes a line into tripline's own log. Log text of others only at debug: it may be private.
-fn say(remark: &Remark) {
-    match remark {
-        Remark::Tail(note) => say_note(note),
-        Remark::OddStamp(odd) => tracing::warn!(
-            source = %odd.source,
-            offset_s = odd.offset_s,
-            "stamps lie far from the arrival of their lines, which counts instead: looks like a time zone, see `tz`"
-        ),
-        Remark::Transition(t) => {
-            let (key, status, reason) = (t.key.to_string(), t.status.as_str(), t.reason.as_str());
-            match t.status {
-                Status::Ok => tracing::debug!(key, status, reason, "transition"),
-                _ => tracing::debug!(key, status, reason, value = t.value, "transition"),
-            }
-        }
-        Remark::Change(report) => {
-            let (rule, change, status) =
-                (report.rule.as_str(), report.hash.to_string(), report.status.as_str());
-            tracing::debug!(rule, change, status, "change");
-        }
-        Remark::Dead(sink, _) => {
-            tracing::error!(%sink, "a delivery will not be accepted and lies in the dead letters");
-        }
-        Remark::StoreFailed(why) => tracing::error!(why, "the state can not be written: reading is paused"),
-        Remark::StoreBack => tracing::info!("the state is written again"),
-    }
-}
-
-fn say_note(note: &Note) {
-    match note {
-        Note::Opened { path, from, .. } => {
-            tracing::info!(path = %Untrusted(&path.to_string_lossy()), from, "following");
-        }
-        Note::Truncated { lost, .. } | Note::CutShort { lost, .. } => {
-            tracing::warn!(lost_bytes = lost, "a file was truncated or replaced");
-        }
-        Note::Unreadable { path, error, .. } => {
-            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), error, "can not be read");
-        }
-        Note::Readable { path, .. } => {
-            tracing::info!(path = %Untrusted(&path.to_string_lossy()), "can be read again");
-        }
-        Note::LeftAlone { path, kind: Kind::Link, .. } => {
-            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is a symbolic link that was found by a wildcard, and is left alone; `follow_symlinks = true` follows it");
-        }
-        Note::LeftAlone { path, kind: Kind::Own, .. } => {
-            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is what tripline itself writes to, and is left alone: it would read what it writes for ever");
-        }
-        Note::LeftAlone { path, .. } => {
-            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), "is no regular file and is left alone");
-        }
-        Note::Packed { source, path } => {
-            let path = Untrusted(&path.to_string_lossy()).to_string();
-            tracing::info!(%source, %path, "compressed files are left alone; `tripline replay` reads them");
-        }
-        Note::Lost { path, from, why, .. } => {
-            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), read_to = from, why, "what came after is lost");
-        }
-        Note::Polled { error } => {
-            tracing::warn!(
-                error,
-                "the system has no more watches: files without one are looked at every 250 ms; see fs.inotify.max_user_watches"
-            );
-        }
-        Note::Hinted => tracing::info!("all files that are to be watched can be watched again"),
-        Note::GivenUp { path, lost, .. } => {
-            tracing::warn!(path = %Untrusted(&path.to_string_lossy()), lost_bytes = lost, "was deleted and is given up unread");
-        }
-        note => tracing::debug!(note = %Untrusted(&format!("{note:?}")), "tail"),
-    }
 }
