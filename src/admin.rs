@@ -22,6 +22,8 @@ pub const MOST_TOLD: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
+    /// Whether it is ready.
+    Health,
     /// How it goes.
     Status,
     /// Resolve open alerts by hand.
@@ -107,6 +109,8 @@ pub enum End {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
+    /// Whether it is ready.
+    Health(Health),
     /// How it goes.
     Status(Box<Report>),
     /// These alerts were resolved, and that will last.
@@ -150,6 +154,16 @@ pub enum Answer {
     Letters(Letters),
     /// It was not done; a sentence.
     Refused(String),
+}
+
+/// Whether it is ready.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// True from the end of the first sweep to the request to stop, while the core loop turns.
+    pub ready: bool,
+    /// Why it is not, in a few words.
+    #[serde(default)]
+    pub why: Option<String>,
 }
 
 /// How it goes.

@@ -13,6 +13,7 @@ mod demo;
 mod explain;
 mod explained;
 mod exposed;
+mod health;
 mod init;
 mod load;
 mod outbox;
@@ -32,9 +33,11 @@ mod test;
 use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::units::parse_duration;
 use crate::model::{Envelope, Format};
 use crate::rule::{Multiline, Preset};
 
@@ -65,6 +68,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show open alerts, sources, sinks and problems of the running tripline
     Status(status::StatusArgs),
+    /// Say whether the running tripline is ready; exit 1 and why if it is not
+    Health(health::HealthArgs),
     /// End open alerts of the running tripline by hand
     Resolve(resolve::ResolveArgs),
     /// Do not tell of some alerts of the running tripline for a while
@@ -214,6 +219,11 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
+/// A duration of an option, as in the configuration.
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|misread| misread.why.to_string())
+}
+
 /// A line of JSON.
 fn json_line(of: &impl serde::Serialize) -> String {
     let text = serde_json::to_string(of).expect("texts, numbers and tables of them have a JSON form");
@@ -250,6 +260,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Status(args) => status::status(&args),
+        Command::Health(args) => health::health(&args),
         Command::Resolve(args) => resolve::resolve(&args),
         Command::Silence(args) => silence::silence(&args),
         Command::Sinks(args) => sinks::sinks(&args),

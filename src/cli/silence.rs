@@ -10,9 +10,8 @@ use jiff::tz::TimeZone;
 
 use super::ask::{AskArgs, WhichArgs, unexpected};
 use super::status::{WIDTH, fit, plural, span};
-use super::{Failure, NO, answer, json_line, talk};
+use super::{Failure, NO, answer, duration, json_line, talk};
 use crate::admin::{Answer, End, Question, Silence, SilenceRow};
-use crate::config::units::parse_duration;
 use crate::daemon::clock::wall;
 use crate::engine::silence::new_terms;
 use crate::model::Timestamp;
@@ -60,10 +59,6 @@ struct RemoveArgs {
     id: u64,
     #[command(flatten)]
     of: WhichArgs,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|misread| misread.why.to_string())
 }
 
 pub(super) fn silence(args: &SilenceArgs) -> Result<u8, Failure> {

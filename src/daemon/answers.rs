@@ -45,6 +45,7 @@ impl Daemon {
     /// Answers, or promises to once it is durable.
     pub(super) fn asked(&mut self, question: Question, reply: oneshot::Sender<Answer>, now: Now) {
         let answer = match question {
+            Question::Health => Answer::Health(self.show.borrow().health(now.time)),
             Question::Status => {
                 let view = self.view(now);
                 let mut report =

@@ -224,9 +224,11 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     // It turns from now on: whoever probes before the first look at the files is over must not take it for dead.
     let begun = crate::http::View { ticked: clock.now().time, ..crate::http::View::default() };
     let (show, shown) = watch::channel(Arc::new(begun));
+    let published = shown.clone();
+    let health: socket::AskHealth = Arc::new(move || published.borrow().health(clock.now().time));
     let address = admin::listen(&runtime, &settings, shown, clock, &inbox)?;
     let dir = settings.state_dir.as_deref();
-    let socket = match dir.map(|dir| socket::listen(&runtime, dir, inbox.clone())).transpose() {
+    let socket = match dir.map(|dir| socket::listen(&runtime, dir, inbox.clone(), health)).transpose() {
         // Not every file system holds sockets, and logs are watched all the same.
         Err(SocketError::Io { path, error }) => {
             tracing::warn!(path = %path.display(), %error, "the command line can not reach this process");

@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::Input;
-use crate::admin::{Answer, MOST_ASKED, Question, SOCKET};
+use crate::admin::{Answer, Health, MOST_ASKED, Question, SOCKET};
 
 /// Connections at a time. Further ones wait.
 const CONNECTIONS: usize = 16;
@@ -61,15 +61,23 @@ impl Drop for Socket {
     }
 }
 
+/// What is said of health without asking the loop, which may be at its first sweep, or hang.
+pub(super) type AskHealth = Arc<dyn Fn() -> Health + Send + Sync>;
+
 /// Listens in `dir`, whose lock is held, and passes questions on to the loop.
-pub(super) fn listen(runtime: &Runtime, dir: &Path, inbox: Sender<Input>) -> Result<Socket, SocketError> {
+pub(super) fn listen(
+    runtime: &Runtime,
+    dir: &Path,
+    inbox: Sender<Input>,
+    health: AskHealth,
+) -> Result<Socket, SocketError> {
     let path = dir.join(SOCKET);
     let fail = |error| SocketError::Io { path: path.clone(), error };
     let _inside = runtime.enter();
     make_room(&path)?;
     let listener = bind(dir).map_err(fail)?;
     let socket = Socket { path };
-    runtime.spawn(serve(listener, inbox));
+    runtime.spawn(serve(listener, inbox, health));
     Ok(socket)
 }
 
@@ -118,16 +126,16 @@ fn within<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Resul
     act(&Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string()).join(name))
 }
 
-async fn serve(listener: UnixListener, inbox: Sender<Input>) {
+async fn serve(listener: UnixListener, inbox: Sender<Input>, health: AskHealth) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let inbox = inbox.clone();
+                let (inbox, health) = (inbox.clone(), Arc::clone(&health));
                 tokio::spawn(async move {
                     // Whoever went away does not want to know.
-                    let _ = converse(stream, &inbox).await;
+                    let _ = converse(stream, &inbox, &health).await;
                     drop(place);
                 });
             }
@@ -140,7 +148,7 @@ async fn serve(listener: UnixListener, inbox: Sender<Input>) {
     }
 }
 
-async fn converse(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
+async fn converse(stream: UnixStream, inbox: &Sender<Input>, health: &AskHealth) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = Vec::new();
     let mut from = BufReader::new(read.take(MOST_ASKED as u64));
@@ -153,6 +161,7 @@ async fn converse(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
             Answer::Refused(format!("a question has {MOST_ASKED} bytes at most"))
         }
         Ok(Ok(_)) => match serde_json::from_slice(&line) {
+            Ok(Question::Health) => Answer::Health(health()),
             Ok(question) => ask(question, inbox).await,
             Err(error) => Answer::Refused(format!(
                 "this tripline (version {}) does not understand the question: {error}",
@@ -194,10 +203,14 @@ mod tests {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
     }
 
+    fn health() -> AskHealth {
+        Arc::new(|| Health { ready: false, why: Some("starting".to_owned()) })
+    }
+
     /// Asks, and answers in place of the loop as long as there is something to answer.
     fn check(asked: &[u8], expected: &str) {
         let (dir, runtime, (inbox, inputs)) = (tempfile::tempdir().unwrap(), runtime(), channel());
-        let _socket = listen(&runtime, dir.path(), inbox).unwrap();
+        let _socket = listen(&runtime, dir.path(), inbox, health()).unwrap();
         let mut peer = connect(&dir.path().join(SOCKET)).unwrap();
         peer.write_all(asked).unwrap();
         peer.shutdown(std::net::Shutdown::Write).unwrap();
@@ -214,6 +227,7 @@ mod tests {
     fn a_question_is_answered_and_what_is_none_is_refused() {
         check(b"\"status\"\n", "{\"refused\":\"done\"}\n");
         check(b"\"status\"", "done");
+        check(b"\"health\"\n", "{\"health\":{\"ready\":false,\"why\":\"starting\"}}\n");
         check(b"\"statu\"\n", "does not understand the question");
         check(b"\xff\x00\n", "does not understand the question");
         check(b"\n", "does not understand the question");
@@ -225,7 +239,7 @@ mod tests {
     fn only_its_user_may_connect_and_its_name_goes_with_it() {
         let (dir, runtime, (inbox, _inputs)) = (tempfile::tempdir().unwrap(), runtime(), channel());
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let socket = listen(&runtime, dir.path(), inbox).unwrap();
+        let socket = listen(&runtime, dir.path(), inbox, health()).unwrap();
         let path = dir.path().join(SOCKET);
         assert_eq!(std::fs::symlink_metadata(&path).unwrap().mode() & 0o777, 0o600);
         drop(socket);
@@ -238,14 +252,14 @@ mod tests {
         let path = dir.path().join(SOCKET);
         // Its name outlives it.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        drop(listen(&runtime, dir.path(), inbox.clone()).unwrap());
+        drop(listen(&runtime, dir.path(), inbox.clone(), health()).unwrap());
         let alive = std::os::unix::net::UnixListener::bind(&path).unwrap();
-        let refused = listen(&runtime, dir.path(), inbox.clone()).unwrap_err();
+        let refused = listen(&runtime, dir.path(), inbox.clone(), health()).unwrap_err();
         assert!(matches!(refused, SocketError::Taken(_)), "{refused}");
         drop(alive);
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
-        let refused = listen(&runtime, dir.path(), inbox).unwrap_err();
+        let refused = listen(&runtime, dir.path(), inbox, health()).unwrap_err();
         assert!(matches!(refused, SocketError::Irregular(_)), "{refused}");
     }
 
@@ -254,7 +268,7 @@ mod tests {
         let (dir, runtime, (inbox, _inputs)) = (tempfile::tempdir().unwrap(), runtime(), channel());
         let deep = dir.path().join("x".repeat(200));
         std::fs::create_dir(&deep).unwrap();
-        let _socket = listen(&runtime, &deep, inbox).unwrap();
+        let _socket = listen(&runtime, &deep, inbox, health()).unwrap();
         connect(&deep.join(SOCKET)).unwrap();
     }
 }

@@ -21,7 +21,7 @@ mod metrics;
 mod page;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,7 @@ use tokio::sync::{Semaphore, watch};
 use access::Doorkeeper;
 use api::{Ask, Core, TryOut};
 
+use crate::admin::Health;
 use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 
 /// A core loop that has not turned for this long is taken for dead.
@@ -76,6 +77,29 @@ pub struct View {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Which of it is new.
     pub generations: Generations,
+}
+
+impl View {
+    /// Why the core loop is taken for dead `now`; `None`: it turns.
+    fn stuck(&self, now: Timestamp) -> Option<String> {
+        let age = now.since(self.ticked);
+        (age >= ALIVE_WITHIN).then(|| format!("the core loop has not turned for {} s", age.as_secs()))
+    }
+
+    /// Why it is not ready: it is `starting` or `stopping`; `None`: it is.
+    fn unready(&self) -> Option<&'static str> {
+        match (self.ready, self.stopping) {
+            (_, true) => Some("stopping"),
+            (false, false) => Some("starting"),
+            (true, false) => None,
+        }
+    }
+
+    /// What `/readyz` and `/healthz` say together, to whoever asks only once.
+    pub fn health(&self, now: Timestamp) -> Health {
+        let why = self.unready().map(str::to_owned).or_else(|| self.stuck(now));
+        Health { ready: why.is_none(), why }
+    }
 }
 
 /// Numbers that rise whenever something of a kind has changed.
@@ -269,25 +293,18 @@ fn routes(shown: Shown) -> Router {
 }
 
 async fn health(State(shown): State<Shown>) -> Response {
-    let ticked = shown.view.borrow().ticked;
-    let age = (shown.now)().since(ticked);
-    if age < ALIVE_WITHIN {
-        "ok\n".into_response()
-    } else {
-        let why = format!("the core loop has not turned for {} s\n", age.as_secs());
-        (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
-    }
+    probe(shown.view.borrow().stuck((shown.now)()))
 }
 
 async fn ready(State(shown): State<Shown>) -> Response {
-    let (ready, stopping) = {
-        let view = shown.view.borrow();
-        (view.ready, view.stopping)
-    };
-    match (ready, stopping) {
-        (_, true) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
-        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
-        (true, false) => "ok\n".into_response(),
+    probe(shown.view.borrow().unready())
+}
+
+/// The answer to a probe: all is well, or it is not, and why.
+fn probe(fault: Option<impl Display>) -> Response {
+    match fault {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
 
@@ -672,7 +689,13 @@ mod tests {
             (second(100), false, false, (200, "ok\n"), (503, "starting\n")),
             (second(100), true, true, (200, "ok\n"), (503, "stopping\n")),
         ] {
-            running.view.send_replace(Arc::new(View { ticked, ready, stopping, ..View::default() }));
+            let view = View { ticked, ready, stopping, ..View::default() };
+            let answered = view.health(second(100));
+            assert_eq!(answered.ready, health.0 == 200 && readiness.0 == 200, "{answered:?}");
+            let said = [health, readiness].map(|(_, said)| said.trim_end());
+            let why = answered.why.as_deref().unwrap_or("ok");
+            assert!(said.iter().any(|said| why.contains(said)), "{why}");
+            running.view.send_replace(Arc::new(view));
             let request = |path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             check(running.address, &request("/healthz"), health.0, health.1).await;
             check(running.address, &request("/readyz"), readiness.0, readiness.1).await;

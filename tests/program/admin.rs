@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{DISK, TO_STDOUT, config, sandbox};
@@ -86,6 +87,29 @@ fn without_a_running_tripline_there_is_a_sentence_with_a_way_out() {
     assert!(!sandbox.path("state/admin.sock").exists());
     sandbox.write("tripline.toml", "state_dir = 1\n");
     check(&["status"], &["tripline.toml` has errors", "tripline check", "--state-dir"]);
+}
+
+#[test]
+fn health_is_one_line_and_an_exit_code_whatever_is_in_the_way() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    let check = |args: &[&str], code: i32, line: &str| {
+        let finished = sandbox.run(&[&["health"], args].concat()).expect(code);
+        assert_eq!((finished.stdout.len(), finished.talk().as_str()), (1, ""), "{finished:?}");
+        assert!(finished.answer().starts_with(line), "{args:?} {line}: {finished:?}");
+    };
+    check(&[], 1, "not ready: no tripline runs with the state directory");
+    check(&["--json"], 1, r#"{"ready":false,"why":"no tripline runs with"#);
+    let mut running = sandbox.watch("tripline.toml");
+    running.metric("tripline_ready", |ready| ready > 0.0);
+    check(&[], 0, "ready");
+    check(&["--state-dir", "state", "--json"], 0, r#"{"ready":true,"why":null}"#);
+    check(&["--state-dir", "elsewhere"], 1, "not ready: no tripline runs");
+    running.signal(Signal::STOP);
+    check(&["--timeout", "20ms"], 1, "not ready: tripline does not answer within 20ms");
+    running.kill();
+    check(&[], 1, "not ready: no tripline runs");
+    sandbox.write("tripline.toml", "state_dir = 1\n");
+    check(&[], 1, "not ready: ");
 }
 
 #[test]

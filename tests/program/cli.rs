@@ -62,6 +62,7 @@ fn help_says_what_there_is() {
             &["explain", "--help"],
             &["--config", "--rules", "--rule", "--source", "--json", "FILE:NUMBER", "stdin"],
         ),
+        (&["health", "--help"], &["--state-dir", "--config", "--timeout", "[default: 5s]", "exit 1"]),
         (&["demo", "--help"], &["raised, escalated and resolved"]),
     ] {
         let help = sandbox.run(args).expect(0);
