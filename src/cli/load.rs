@@ -62,8 +62,8 @@ pub(crate) enum Lines {
 pub(crate) struct Loaded {
     /// `None` if there is an error.
     pub(crate) believed: Option<(Settings, Ruleset)>,
-    /// The settings, if only the rules are wrong.
-    unruled: Option<Settings>,
+    /// What is right of the settings, if anything is wrong with these or with the rules.
+    doubted: Option<Settings>,
     /// All problems, in the order of files and of places in them.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// What was read, for showing places in it.
@@ -77,9 +77,9 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// What is set, if that is right by itself.
+    /// What is set, as far as it is right by itself.
     pub(crate) fn settings(&self) -> Option<&Settings> {
-        self.believed.as_ref().map(|(settings, _)| settings).or(self.unruled.as_ref())
+        self.believed.as_ref().map(|(settings, _)| settings).or(self.doubted.as_ref())
     }
 
     /// What is wrong with the sinks of a configuration on this machine, in the order of places.
@@ -103,8 +103,9 @@ impl Loaded {
                 help: None,
                 second: None,
             };
-            // A sink may be several queues, all with its secrets.
-            if !found.contains(&problem) {
+            // A sink may be several queues, all with its secrets; and what paths alone show has been said.
+            let is_said = |said: &Diagnostic| (said.id, &said.span) == (problem.id, &problem.span);
+            if !found.contains(&problem) && !self.diagnostics.iter().any(is_said) {
                 found.push(problem);
             }
         }
@@ -239,7 +240,7 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
     let globs = match &settings {
         _ if named => wanted.rules.clone(),
         Ok(settings) => settings.rules.clone(),
-        Err(draft) => draft.rules.clone(),
+        Err(draft) => draft.settings.rules.clone(),
     };
     // A shell lets a glob fit them too.
     let tests = globs.iter().filter(|glob| named && is_test_file(glob) && !is_glob(glob)).count();
@@ -293,65 +294,68 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
 
 /// Checks everything that was read for `wanted`, and tries patterns as `probe` does.
 pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded {
-    let Texts { mut settings, mut diagnostics, all, rules, tables, fitted, blank, mut unread, exposed: _ } =
+    let Texts { settings, mut diagnostics, all, rules, tables, fitted, blank, mut unread, exposed: _ } =
         texts;
-    if let Ok(settings) = &mut settings {
-        anchor(settings, &std::env::current_dir().unwrap_or_default());
-    }
-    if let (Ok(settings), Lines::Files(files, start)) = (&mut settings, &wanted.lines) {
+    let (mut settings, is_right, knows_sources, wrong_sinks) = match settings {
+        Ok(settings) => (settings, true, true, Some(Vec::new())),
+        Err(Draft { settings, knows_sources, wrong_sinks }) => (settings, false, knows_sources, wrong_sinks),
+    };
+    anchor(&mut settings, &std::env::current_dir().unwrap_or_default());
+    if let Lines::Files(files, start) = &wanted.lines {
         let has_config = wanted.config.is_some();
-        take_arguments(settings, files, *start, &TimeZone::system(), wanted);
+        take_arguments(&mut settings, files, *start, &TimeZone::system(), wanted);
         if !has_config {
-            stand_alone(settings);
+            stand_alone(&mut settings);
         }
     }
     // Where it is not known which sources there are, every name is let pass.
     let configured = matches!(wanted.lines, Lines::Configured);
-    let (known, globals) = match &settings {
-        Ok(settings) => (Some(settings.sources.as_slice()), &settings.labels),
-        Err(draft) => (draft.sources.as_deref(), &draft.labels),
-    };
-    let known = match known {
-        Some(sources) if configured => config::Sources::These(sources),
+    let known = match configured {
+        true if knows_sources => config::Sources::These(&settings.sources),
         // A source that is wrong may be one with fields.
-        None if configured => config::Sources::Any(&[Format::Json]),
-        _ => config::Sources::Any(std::slice::from_ref(&wanted.format)),
+        true => config::Sources::Any(&[Format::Json]),
+        false => config::Sources::Any(std::slice::from_ref(&wanted.format)),
     };
+    let globals = &settings.labels;
     let (mut ruleset, mut problems) =
         config::ruleset_probed(&rules, known, &tables, globals, &TimeZone::system(), probe);
-    if let Ok(settings) = &settings {
+    // A sink that is wrong may be the one that hears it.
+    if is_right {
         problems.extend(config::untold(&rules, &settings.sinks));
         let place = |file: &Path| rules.iter().position(|text| text.path == file);
         problems.sort_by_key(|problem| (place(&problem.file), problem.span.start));
     }
     diagnostics.extend(problems);
-    if let (Ok(settings), true) = (&mut settings, configured) {
+    if configured {
         let inline = config::inline_sources(&rules, &TimeZone::system());
         if !inline.is_empty() {
             diagnostics.retain(|problem| problem.id != "no-source");
         }
         settings.sources.extend(inline);
-        anchor(settings, &std::env::current_dir().unwrap_or_default());
+        anchor(&mut settings, &std::env::current_dir().unwrap_or_default());
         if wanted.config.is_none() {
-            stand_alone(settings);
+            stand_alone(&mut settings);
         }
     }
-    match &settings {
+    match &wrong_sinks {
         // Without a configuration there are no sinks that a rule could mean.
         _ if wanted.config.is_none() => {
             ruleset.iter_mut().flat_map(|ruleset| &mut ruleset.rules).for_each(|rule| rule.sinks.clear());
         }
-        Ok(settings) => {
-            let unknown = config::unknown_sinks(&rules, settings);
+        Some(wrong) => {
+            let unknown = config::unknown_sinks(&rules, &settings, wrong);
             ruleset = ruleset.filter(|_| unknown.is_empty());
             diagnostics.extend(unknown);
         }
-        Err(_) => {}
+        // One without a name may be the one that a rule means.
+        None => {}
     }
-    if let (Ok(settings), Some(config), true) = (&settings, &wanted.config, configured) {
+    if let (Some(config), true) = (&wanted.config, configured) {
         let main = Text { path: config.clone(), text: all.get(config).cloned().unwrap_or_default() };
-        let wrong = config::sinks_among(&main, settings);
-        let unknown = ruleset.iter().flat_map(|ruleset| config::sinks_beside_rules(&main, settings, ruleset));
+        let wrong = config::sinks_among(&main, &settings);
+        // Labels of sources are among what a `when` may speak of.
+        let rules = ruleset.iter().filter(|_| knows_sources);
+        let unknown = rules.flat_map(|ruleset| config::sinks_beside_rules(&main, &settings, ruleset));
         let unknown: Vec<Diagnostic> = unknown.collect();
         ruleset = ruleset.filter(|_| wrong.is_empty());
         diagnostics.extend(wrong.into_iter().chain(unknown));
@@ -360,14 +364,14 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
     diagnostics.append(&mut unread);
     let own = config::own::own_rules().len();
     let rules = ruleset.as_ref().map_or(0, |ruleset| ruleset.rules.len().saturating_sub(own));
-    let (believed, unruled) = match (settings.ok(), ruleset) {
-        (Some(settings), Some(mut ruleset)) if whole => {
+    let (believed, doubted) = match ruleset {
+        Some(mut ruleset) if whole && is_right => {
             config::redact(&settings, &mut ruleset);
             (Some((settings, ruleset)), None)
         }
-        (settings, _) => (None, settings),
+        _ => (None, Some(settings)),
     };
-    Loaded { believed, unruled, diagnostics, texts: all, rules, fitted, blank }
+    Loaded { believed, doubted, diagnostics, texts: all, rules, fitted, blank }
 }
 
 /// A file of configuration, or one that it names, can not be read.

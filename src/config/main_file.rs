@@ -54,6 +54,8 @@ pub(super) fn read(
 ) -> (Result<Settings, Draft>, Vec<Diagnostic>) {
     let mut problems = Problems::new(&text.path, &text.text);
     let document = parse(&mut problems);
+    // Of what a syntax error left nobody knows what else would be there.
+    let is_whole = problems.errors() == 0;
     check(&mut problems, &document, "tripline.toml", &[MAIN], MAIN_LATER);
     let fields = Fields { table: &document, defaults: None };
     let base = text.path.parent().unwrap_or(Path::new(""));
@@ -66,9 +68,19 @@ pub(super) fn read(
     }
     let mut names = BTreeMap::new();
     let (mut sinks, mut others) = (Vec::new(), Vec::new());
+    let (mut right, mut wrong_sinks) = (Vec::new(), Some(Vec::new()));
     for (header, table) in fields.tables("sink") {
-        sinks.extend(super::sinks::read(&mut problems, &mut others, &header, table, base, bodies));
+        let before = (problems.errors(), others.len());
+        let read = super::sinks::read(&mut problems, &mut others, &header, table, base, bodies);
         unique(&mut problems, &mut names, "sink", table);
+        if is_whole && (problems.errors(), others.len()) == before {
+            right.extend(read.iter().cloned());
+        } else if let Some(said) = (Fields { table, defaults: None }).text("name") {
+            wrong_sinks.iter_mut().for_each(|wrong| wrong.push(SinkName::new(said.text)));
+        } else {
+            wrong_sinks = None;
+        }
+        sinks.extend(read);
     }
     if fields.value("sink").is_none() {
         sinks.push(Sink::new(SinkName::new("stdout"), Peer::Stdout));
@@ -119,9 +131,9 @@ pub(super) fn read(
         return (Ok(settings), diagnostics);
     }
     // A source without a name may be the one that a rule means.
-    let named = settings.sources.len() == fields.tables("source").len();
-    let Settings { rules, sources, labels, .. } = settings;
-    (Err(Draft { rules, sources: named.then_some(sources), labels }), diagnostics)
+    let knows_sources = settings.sources.len() == fields.tables("source").len();
+    let wrong_sinks = wrong_sinks.filter(|_| is_whole);
+    (Err(Draft { settings: Settings { sinks: right, ..settings }, knows_sources, wrong_sinks }), diagnostics)
 }
 
 fn redact(problems: &mut Problems<'_>, fields: Fields<'_, '_>, defaults: bool) -> Redaction {
@@ -203,13 +215,16 @@ fn read_source(
         problems.error("empty-list", value.span(), "`files` is empty", "a source without files has no line");
     }
     let own = OwnAlerts::default();
+    let tz = fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local));
+    let redact = redact(problems, fields, false);
+    // All that can be said of a source without a name has been said.
     Some(Source {
         name: SourceName::new(fields.text("name")?.text),
         exclude: fields.texts("exclude").iter().map(|glob| glob.text.to_owned()).collect(),
         stream,
         follow_symlinks: fields.switch("follow_symlinks").unwrap_or(false),
         start: fields.text("start").and_then(|said| parse_start(said.text).ok()).unwrap_or(Start::End),
-        tz: fields.text("tz").map_or_else(|| local.clone(), |tz| zone::read(problems, &tz, local)),
+        tz,
         max_age: fields.duration("max_age").unwrap_or(Duration::from_secs(15 * 60)),
         flush: match &multiline {
             Some(multiline) => multiline.flush,
@@ -238,7 +253,7 @@ fn read_source(
             _ => Format::Plain,
         },
         labels: labels(fields),
-        redact: redact(problems, fields, false),
+        redact,
         own: OwnAlerts {
             blind_after: fields.duration_or_never("blind_after").unwrap_or(own.blind_after),
             lagging_after: fields.duration_or_never("lagging_after").unwrap_or(own.lagging_after),

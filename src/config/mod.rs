@@ -69,15 +69,15 @@ pub struct Text {
     pub text: String,
 }
 
-/// What of settings with errors is good enough to check the rules by, so that all problems are shown at once.
+/// What of settings with errors is good enough to check everything else by, so that all problems are shown at once.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Globs of rule files.
-    pub rules: Vec<PathBuf>,
-    /// The sources; `None` if it is not known what all of them are called.
-    pub sources: Option<Vec<settings::Source>>,
-    /// The labels of every alert.
-    pub labels: Vec<(Arc<str>, String)>,
+    /// Without the sinks that are wrong. Sources are there as far as they can be read.
+    pub settings: Settings,
+    /// True if it is known what all sources are called.
+    pub knows_sources: bool,
+    /// What the sinks are called that are wrong; `None` if that is not known of all.
+    pub wrong_sinks: Option<Vec<SinkName>>,
 }
 
 /// Which sources rules may name.
@@ -173,9 +173,10 @@ pub fn redact(settings: &Settings, ruleset: &mut Ruleset) {
     }
 }
 
-/// Says which names in `sinks` of rules are no sinks of the settings.
-pub fn unknown_sinks(texts: &[Text], settings: &Settings) -> Vec<Diagnostic> {
-    let names: Vec<&str> = settings.sinks.iter().map(|sink| sink.of.as_str()).collect();
+/// Says which names in `sinks` of rules are no sinks of the settings, nor among `others`.
+pub fn unknown_sinks(texts: &[Text], settings: &Settings, others: &[SinkName]) -> Vec<Diagnostic> {
+    let names: Vec<&str> =
+        settings.sinks.iter().map(|sink| &sink.of).chain(others).map(SinkName::as_str).collect();
     when::unknown_sinks(texts, &names)
 }
 

@@ -30,14 +30,24 @@ pub(super) fn read(
         _ => return None,
     };
     let own = Fields { table, defaults: None };
-    let mut bounds = BOUNDS.iter().filter_map(|(key, bound)| Some((*key, *bound, own.value(key)?)));
-    let Some((key, bound, said)) = bounds.next() else {
+    let (macros, mut budget) = (Macros::default(), Budget::new());
+    let mut bounds = Vec::new();
+    for (key, bound) in BOUNDS {
+        let Some(said) = own.value(key) else { continue };
+        // Each is looked at, also where one is too many.
+        let compiled = own
+            .text(key)
+            .and_then(|text| pattern::compile(problems, key, &text, &macros, "multiline", &mut budget));
+        bounds.push((key, bound, said, compiled));
+    }
+    let mut bounds = bounds.into_iter();
+    let Some((key, bound, said, compiled)) = bounds.next() else {
         let title = "`multiline` needs `start`, `continue` or `end`";
         problems.error("missing-key", value.span(), title, "which lines are one record?").help =
             Some("say which line begins a record, as `start = '^\\d{4}-'`".to_owned());
         return None;
     };
-    if let Some((other, _, second)) = bounds.next() {
+    if let Some((other, _, second, _)) = bounds.next() {
         let title = format!("`{key}` and `{other}` exclude each other");
         let at = if said.span().start < second.span().start { second } else { said };
         problems.error("conflict", at.span(), title, "one of both");
@@ -49,12 +59,9 @@ pub(super) fn read(
         problems.error("conflict", longest, title, "no line can be longer than its record").help =
             Some("raise `max_bytes`, or lower `max_line`".to_owned());
     }
-    let pattern = own.text(key)?;
-    let (macros, mut budget) = (Macros::default(), Budget::new());
-    let compiled = pattern::compile(problems, key, &pattern, &macros, "multiline", &mut budget)?;
     Some(Multiline {
         bound,
-        regex: compiled.regex,
+        regex: compiled?.regex,
         max_lines: own.count("max_lines").unwrap_or(Multiline::MAX_LINES),
         max_bytes,
         flush: own.duration("flush").unwrap_or(Multiline::FLUSH),

@@ -308,6 +308,53 @@ fn with_sinks(sinks: &str) -> Sandbox {
 }
 
 #[test]
+fn no_problem_of_a_sink_or_a_source_hides_another() {
+    let sandbox = with_sinks(
+        "[[source]]\nfiles = ['b.log']\ntz = 'Mars/X'\nredact = ['(']\n\
+         [[sink]]\nname = 'pd'\ntype = 'pagerduty'\nrouting_key_file = 'key'\n\
+         [[sink]]\nname = 'hook'\ntype = 'webhook'\nurl = 'ftp://h'\ntoken_header = 'a b'\n\
+         [[sink]]\nname = 'gone'\ntype = 'file'\npath = '/nowhere/at/all/out'\n\
+         [[sink]]\nname = 'self'\ntype = 'file'\npath = 'a.log'\n\
+         [[sink]]\nname = 'odd'\ntype = 'flushduty'\nwhen = 'severity >'\n",
+    );
+    sandbox.write("key", "short\n");
+    sandbox.write(
+        "rules/a.toml",
+        "[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nsinks = ['hook', 'odd', 'nobody']\n",
+    );
+    let ids = |finished: &crate::support::sandbox::Finished| -> Vec<String> {
+        finished.json().iter().map(|problem| problem["id"].as_str().expect("a text").to_owned()).collect()
+    };
+    let finished = sandbox.run(&["check", "--json"]).expect(1);
+    let mut told = ids(&finished);
+    // Who runs the test may read a key that others can.
+    told.retain(|id| id != "exposed-key");
+    let expected = [
+        "missing-key",
+        "unknown-zone",
+        "bad-pattern",
+        "bad-url",
+        "bad-header",
+        "unknown-type",
+        "bad-condition",
+        "unknown-sink",
+        "feeds-itself",
+        "bad-key",
+        "unwritable",
+    ];
+    assert_eq!(told, expected, "{finished:?}");
+    // What a syntax error leaves is no ground for saying what is missing.
+    let text = String::from_utf8(sandbox.read("tripline.toml")).expect("a text");
+    sandbox.write("tripline.toml", text.replace("type = 'flushduty'", "type = "));
+    let finished = sandbox.run(&["check", "--json"]).expect(1);
+    let told = ids(&finished);
+    assert!(
+        told.contains(&"syntax".to_owned()) && !told.contains(&"unknown-sink".to_owned()),
+        "{finished:?}"
+    );
+}
+
+#[test]
 fn certificates_that_are_none_are_told_as_run_tells_them_and_those_that_are_not_here_are_a_note() {
     let sandbox = with_sinks(
         "[[sink]]\nname = 'a'\ntype = 'webhook'\nurl = 'https://h/'\nca_file = 'ca.pem'\n\

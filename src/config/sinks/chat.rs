@@ -78,8 +78,9 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>, service: ChatService) 
         }
     };
     // One that comes from elsewhere is looked at when it is read.
-    if let Some(said) = fields.text("url") {
-        let Some(address) = reading.address(&said, form) else { return Vec::new() };
+    let said = fields.text("url");
+    let read = said.as_ref().and_then(|said| reading.address(said, form));
+    if let (Some(said), Some(address)) = (&said, &read) {
         if let Some(title) = misplaced(service, &address) {
             reading.problems.error("bad-url", said.span.clone(), title, "not the address of a group").help =
                 Some(format!("write it like `\"{}\"`{}", form.example, form.or));
@@ -90,8 +91,12 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>, service: ChatService) 
         let title = format!("`keyword` has {} bytes", said.text.len());
         reading.problems.error("out-of-range", said.span, title, format!("at most {KEYWORD} are allowed"));
     }
-    reading.secret(SECRET, None, false);
-    if !reading.secret(asked, None, true) {
+    // Of the others it is an unknown key, which has been said.
+    if matches!(service, ChatService::Feishu | ChatService::DingTalk) {
+        reading.secret(SECRET, None, false);
+    }
+    let is_wrong = said.is_some() && read.is_none();
+    if is_wrong || !reading.secret(asked, None, true) {
         return Vec::new();
     }
     let keyword = fields.text("keyword").map(|keyword| keyword.text.to_owned());

@@ -8,6 +8,13 @@ use crate::settings::{Exec, Peer, is_variable};
 
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
     let fields = reading.fields;
+    for name in fields.texts("env") {
+        if !is_variable(name.text) {
+            let title = "`env` takes names of variables";
+            reading.problems.error("bad-name", name.span, title, "not a name").help =
+                Some("the value is that of tripline's own environment".to_owned());
+        }
+    }
     let Some(value) = fields.value("command") else {
         missing(reading.problems, reading.header, "command", "an exec sink").help =
             Some("write `command = [\"/usr/local/bin/notify\", \"--now\"]`".to_owned());
@@ -41,13 +48,6 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
             *program = reading.base.join(&*program).to_string_lossy().into_owned();
         }
         Some(_) => {}
-    }
-    for name in fields.texts("env") {
-        if !is_variable(name.text) {
-            let title = "`env` takes names of variables";
-            reading.problems.error("bad-name", name.span, title, "not a name").help =
-                Some("the value is that of tripline's own environment".to_owned());
-        }
     }
     Some(Peer::Exec(Exec {
         command,
@@ -90,6 +90,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_program_is_said() {
         check("type='exec'", &[("missing-key", "[[sink]]")]);
+        check("type='exec'\nenv='a b'", &[("missing-key", "[[sink]]"), ("bad-name", "'a b'")]);
         check("type='exec'\ncommand=[]", &[("empty-list", "[]")]);
         check("type='exec'\ncommand=''", &[("empty", "''")]);
         check("type='exec'\ncommand='notify --now'", &[("bad-command", "'notify --now'")]);

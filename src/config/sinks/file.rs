@@ -7,17 +7,17 @@ use crate::settings::{File, Peer};
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
     let fields = reading.fields;
     reading.not_blank(&["path"]);
+    if fields.value("keep").is_some() && fields.value("max_size").is_none() {
+        let span = fields.key_span("keep", reading.header);
+        let title = "`keep` has no effect without `max_size`";
+        reading.problems.error("no-effect", span, title, "no new file is ever begun");
+    }
     let Some(path) = reading.path("path") else {
         if fields.value("path").is_none() {
             missing(reading.problems, reading.header, "path", "a file sink");
         }
         return None;
     };
-    if fields.value("keep").is_some() && fields.value("max_size").is_none() {
-        let span = fields.key_span("keep", reading.header);
-        let title = "`keep` has no effect without `max_size`";
-        reading.problems.error("no-effect", span, title, "no new file is ever begun");
-    }
     Some(Peer::File(File {
         path,
         max_size: fields.size("max_size").map(|size| size as u64),
@@ -47,6 +47,7 @@ mod tests {
     fn what_is_wrong_with_a_file_is_said() {
         check("type='file'", &[("missing-key", "[[sink]]")]);
         check("type='file'\npath=' '", &[("empty", "' '")]);
+        check("type='file'\nkeep=2", &[("missing-key", "[[sink]]"), ("no-effect", "keep")]);
         check("type='file'\npath='a'\nkeep=2", &[("no-effect", "keep")]);
         check("type='file'\npath='a'\nmax_size='1'", &[("out-of-range", "'1'")]);
         for mode in ["'rw'", "'888'", "'06000'", "''", "'64'"] {

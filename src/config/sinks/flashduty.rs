@@ -47,16 +47,23 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
         Some(said) => taken(reading, &said, FORM, "/event/push/change/", "`change_url`"),
         None => Some(given(URL)),
     };
-    let Some(Address { url, pasted, .. }) = base else { return Vec::new() };
-    let changes = match fields.text("change_url") {
-        Some(said) => taken(reading, &said, CHANGE_FORM, "/event/push/alert/", "`url`"),
+    let changes = match (fields.text("change_url"), &base) {
+        (Some(said), _) => taken(reading, &said, CHANGE_FORM, "/event/push/alert/", "`url`"),
         // A whole push URL is that of alerts.
-        None if url.contains("/event/push/") => Some(given(origin(&url))),
-        None => Some(given(&url)),
+        (None, Some(base)) if base.url.contains("/event/push/") => Some(given(origin(&base.url))),
+        (None, Some(base)) => Some(given(&base.url)),
+        (None, None) => None,
     };
-    let Some(changes) = changes else { return Vec::new() };
-    let of_changes = reading.secret(CHANGE_KEY, changes.pasted, false);
-    let of_alerts = reading.secret(KEY, pasted, !of_changes);
+    // A key may have been pasted with an address that is wrong.
+    let are_right = base.is_some() && changes.is_some();
+    let (url, pasted) = base.map_or((String::new(), None), |base| (base.url, base.pasted));
+    let (change_url, of_changes) =
+        changes.map_or((String::new(), None), |changes| (changes.url, changes.pasted));
+    let of_changes = reading.secret(CHANGE_KEY, of_changes, false);
+    let of_alerts = reading.secret(KEY, pasted, are_right && !of_changes);
+    if !are_right {
+        return Vec::new();
+    }
     let title_rule = fields.text("title_rule").map(|title| title.text.to_owned());
     let mut peers = Vec::new();
     if of_alerts {
@@ -64,7 +71,7 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Vec<(String, Peer)>
     }
     if of_changes {
         // Also without alerts: with a key for those, it would be another queue, which knows nothing of what was told.
-        peers.push(("/changes".to_owned(), Peer::FlashdutyChanges(FlashdutyChanges { url: changes.url })));
+        peers.push(("/changes".to_owned(), Peer::FlashdutyChanges(FlashdutyChanges { url: change_url })));
     }
     peers
 }

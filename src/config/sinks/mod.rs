@@ -56,6 +56,7 @@ pub(super) fn read(
     }
     require(problems, table, header, "name", "a sink");
     require(problems, table, header, "type", "a sink");
+    let when = fields.text("when").and_then(|said| when::read(problems, &said));
     let Some(kind) = kind else { return Vec::new() };
     let Some((what, keys)) = known else {
         let title = format!("there is no sink type `{}`", short(kind.text));
@@ -82,7 +83,6 @@ pub(super) fn read(
     };
     let secrets = reading.secrets;
     let probe_every = fields.duration("probe_every").unwrap_or(Duration::from_secs(60));
-    let when = fields.text("when").and_then(|said| when::read(problems, &said));
     let fallback = fields.text("fallback").map(|said| SinkName::new(said.text));
     let Some(name) = fields.text("name") else { return Vec::new() };
     let of = SinkName::new(name.text);

@@ -83,9 +83,7 @@ const LONGEST_BATCH: Duration = Duration::from_secs(5 * 60);
 pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
     let fields = reading.fields;
     reading.not_blank(&["token_header", "token_scheme", "username", "body_file"]);
-    if !address(reading) {
-        return None;
-    }
+    let has_address = address(reading);
     let headers = headers(reading);
     let token_header =
         fields.text("token_header").map_or("Authorization", |said| said.text).to_ascii_lowercase();
@@ -142,7 +140,7 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>) -> Option<Peer> {
         batch,
         rate: fields.rate("rate").unwrap_or(Some((10, Duration::from_secs(1)))),
     };
-    Some(Peer::Webhook(webhook))
+    has_address.then_some(Peer::Webhook(webhook))
 }
 
 /// Finds out where the address comes from. One that stands in the configuration is no mistake: many hold no secret.
@@ -541,6 +539,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_webhook_is_pointed_at() {
+        check(
+            "type='webhook'\nurl='ftp://h'\ntoken_header='a b'\nbody={x='{nobody}'}",
+            &[("bad-url", "ftp"), ("bad-header", "'a b'"), ("unknown-name", "nobody")],
+        );
         wrong("method='GET'", &[("bad-choice", "'GET'")]);
         wrong("headers={ 'a b'='x' }", &[("bad-header", "'a b'")]);
         wrong("headers={ Host='x' }", &[("bad-header", "Host")]);

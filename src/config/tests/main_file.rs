@@ -25,8 +25,30 @@ fn what_a_sink_wants_to_hear_of_is_checked() {
     assert!(settings.sinks[0].when.as_ref().is_some_and(|when| !when.names_rules));
     let rules = "[defaults]\nsinks='a'\n[[rule]]\nname='r'\nsource='s'\nmatch='x'\nsinks=['a','onkall']\n";
     let texts = [file("r.toml", rules)];
-    let problems = unknown_sinks(&texts, &settings);
+    let problems = unknown_sinks(&texts, &settings, &[]);
     assert_eq!(told(rules, &problems), [("unknown-sink", "'onkall'")]);
+    // One that is wrong is there all the same.
+    assert!(unknown_sinks(&texts, &settings, &[SinkName::new("onkall")]).is_empty());
+}
+
+#[test]
+fn what_is_right_of_settings_is_known_whatever_is_wrong_with_the_rest() {
+    let check = |text: &str, right: &[&str], wrong: Option<&[&str]>, knows_sources: bool| {
+        let draft = main_file(text).0.expect_err("something is wrong");
+        let names: Vec<&str> = draft.settings.sinks.iter().map(|sink| sink.of.as_str()).collect();
+        assert_eq!(names, right, "{text}");
+        let others = draft.wrong_sinks.as_deref();
+        let others: Option<Vec<&str>> = others.map(|names| names.iter().map(|name| name.as_str()).collect());
+        assert_eq!(others.as_deref(), wrong, "{text}");
+        assert_eq!(draft.knows_sources, knows_sources, "{text}");
+    };
+    let sink = |lines: &str| format!("[[sink]]\n{lines}\n");
+    let stdout = sink("name='a'\ntype='stdout'");
+    check(&(stdout.clone() + &sink("name='b'\ntype='x'")), &["a"], Some(&["b"]), true);
+    check(&(stdout.clone() + &sink("name='b'\ntype='stdout'\nmade=1")), &["a"], Some(&["b"]), true);
+    check(&(stdout.clone() + &sink("type='stdout'")), &["a"], None, true);
+    check(&(stdout.clone() + "[[source]]\nfiles='x'\n"), &["a"], Some(&[]), false);
+    check(&(stdout + "[[source]]\nname='s'\nfiles=\n"), &[], None, true);
 }
 
 #[test]
@@ -127,6 +149,10 @@ fn the_main_file_is_checked() {
     check_main(&source("multiline = { start = '(' }"), &[("bad-pattern", "(")]);
     check_main(&source("multiline = { start = ['x'] }"), &[("wrong-type", "['x']")]);
     check_main(&source("multiline = { end = 'x', start = 'y' }"), &[("conflict", "'y'")]);
+    check_main(
+        &source("multiline = { end = '(', start = ')' }"),
+        &[("bad-pattern", "("), ("conflict", "')'"), ("bad-pattern", ")")],
+    );
     check_main(&source("multiline = { continue = '^ ', max_lines = 0 }"), &[("out-of-range", "0")]);
     check_main(&source("multiline = { continue = '^ ', max_bytes = 5 }"), &[("out-of-range", "5")]);
     check_main(&source("multiline = { continue = '^ ', flush = '0s' }"), &[("out-of-range", "'0s'")]);
@@ -135,6 +161,10 @@ fn the_main_file_is_checked() {
     check_main(&source("multiline = 'go'\nrepeats = true"), &[("conflict", "true")]);
     check_main(&source("multiline = 'go'\nflush = '1s'"), &[("no-effect", "'1s'")]);
     check_main(&source("tz = 'Europe/Berln'"), &[("unknown-zone", "'Europe/Berln'")]);
+    check_main(
+        "[[source]]\nfiles='x'\ntz='Mars/X'\nredact='('\n",
+        &[("missing-key", "[[source]]"), ("unknown-zone", "'Mars/X'"), ("bad-pattern", "(")],
+    );
     check_main(&source("max_line = '64kb'"), &[("bad-size", "kb")]);
     check_main(&source("max_line = 5"), &[("out-of-range", "5")]);
     check_main(&source("[[source]]\nname='a'\nfiles='y'"), &[("duplicate-name", "'a'")]);
