@@ -113,10 +113,22 @@ pub enum Answer {
     Health(Health),
     /// How it goes.
     Status(Box<Report>),
-    /// These alerts were resolved, and that will last.
-    Resolved(Vec<Open>),
+    /// Alerts were resolved, and that will last.
+    Resolved {
+        /// Which; [`MOST_ALERTS`] at most.
+        alerts: Vec<Open>,
+        /// How many besides these.
+        #[serde(default)]
+        more: u64,
+    },
     /// More than one alert is meant; nothing was done.
-    Several(Vec<Open>),
+    Several {
+        /// Which; [`MOST_ALERTS`] at most.
+        alerts: Vec<Open>,
+        /// How many besides these.
+        #[serde(default)]
+        more: u64,
+    },
     /// It is silent, and that will last.
     Silenced {
         /// The new silence.
@@ -582,7 +594,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let open = Open::from(&sample::transition());
         let report = Report { at: open.since, alerts: vec![open.clone()], ..Report::default() };
-        for answer in [Answer::Status(Box::new(report)), Answer::Resolved(vec![open])] {
+        for answer in [Answer::Status(Box::new(report)), Answer::Resolved { alerts: vec![open], more: 0 }] {
             let line = serde_json::to_string(&answer).unwrap();
             assert!(!line.contains('\n') && line.contains("2015-12-10T09:13:10Z"), "{line}");
             assert_eq!(serde_json::from_str::<Answer>(&line).unwrap(), answer);

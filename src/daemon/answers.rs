@@ -86,7 +86,7 @@ impl Daemon {
             }
         };
         let lasts = match &answer {
-            Answer::Resolved(done) => !done.is_empty(),
+            Answer::Resolved { alerts, .. } => !alerts.is_empty(),
             Answer::Silenced { .. } | Answer::Unsilenced(Some(_)) => true,
             Answer::Letters(letters) => !letters.done.is_empty() || letters.gone.is_some(),
             _ => false,
@@ -136,15 +136,15 @@ impl Daemon {
     fn resolve(&mut self, which: &Resolve, now: Now) -> Answer {
         let meant = self.core.engine().open_alerts().filter(|alert| which.means(alert));
         let meant: Vec<Transition> = meant.cloned().collect();
-        let shown = meant.iter().take(MOST_ALERTS).map(Open::from).collect();
+        let (alerts, more) = listed(&meant);
         match meant.len() {
-            0 => Answer::Resolved(Vec::new()),
-            2.. if !which.all => Answer::Several(shown),
+            2.. if !which.all => Answer::Several { alerts, more },
+            0 => Answer::Resolved { alerts, more },
             _ => {
                 let keys: Vec<AlertKey> = meant.into_iter().map(|alert| alert.key).collect();
                 tracing::info!(alerts = keys.len(), "resolved by hand");
                 self.core.resolve(&keys, now);
-                Answer::Resolved(shown)
+                Answer::Resolved { alerts, more }
             }
         }
     }
@@ -226,6 +226,12 @@ fn rules<D: Disk>(core: &Core<D>, process: &Process) -> Rules {
         open: open.collect(),
         more_open: engine.open_keys().count().saturating_sub(MOST_ALERTS) as u64,
     }
+}
+
+/// As many alerts as an answer lists, and how many there are besides.
+fn listed(alerts: &[Transition]) -> (Vec<Open>, u64) {
+    let (shown, more) = alerts.split_at(alerts.len().min(MOST_ALERTS));
+    (shown.iter().map(Open::from).collect(), more.len() as u64)
 }
 
 /// An open alert, and whether it is told.
@@ -318,5 +324,19 @@ fn report<D: Disk>(
         more_alerts: open.len().saturating_sub(MOST_ALERTS) as u64,
         sources: sources.collect(),
         sinks: sinks.filter(|sink| !sink.removed || sink.queued > 0).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::sample;
+
+    #[test]
+    fn what_an_answer_does_not_list_it_counts() {
+        for (alerts, listed_of_them, more) in [(0, 0, 0), (2, 2, 0), (MOST_ALERTS + 3, MOST_ALERTS, 3)] {
+            let (shown, rest) = listed(&vec![sample::transition(); alerts]);
+            assert_eq!((shown.len(), rest), (listed_of_them, more), "{alerts}");
+        }
     }
 }

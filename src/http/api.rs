@@ -294,12 +294,13 @@ async fn change(
 /// What was done.
 fn outcome(answer: Answer) -> Result<Value, Refusal> {
     Ok(match answer {
-        Answer::Resolved(alerts) if alerts.is_empty() => {
+        Answer::Resolved { alerts, .. } if alerts.is_empty() => {
             return Err(Refusal(StatusCode::NOT_FOUND, "no such alert is open".to_owned()));
         }
-        Answer::Resolved(alerts) => json!({ "resolved": alerts }),
-        Answer::Several(alerts) => {
-            let why = format!("{} alerts are meant: say `\"all\": true`, or name one", alerts.len());
+        Answer::Resolved { alerts, more } => json!({ "resolved": alerts, "more": more }),
+        Answer::Several { alerts, more } => {
+            let meant = alerts.len() as u64 + more;
+            let why = format!("{meant} alerts are meant: say `\"all\": true`, or name one");
             return Err(Refusal(StatusCode::CONFLICT, why));
         }
         Answer::Silenced { silence, told, covers, doubts } => {
