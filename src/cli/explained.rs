@@ -514,15 +514,17 @@ impl Page {
             }
         };
         say("for", Some(rule.hold), "a level has to be true for so long without a break");
-        let quiet = if rule.within.is_zero() || rule.latch {
+        // What latches is true until its recovery line, and knows no quiet.
+        let resolve_after = rule.resolve_after.filter(|_| !rule.latch);
+        let quiet = if rule.within.is_zero() {
             "quiet for so long ends the alert (`resolve_after`)"
         } else {
             "so long after no level holds any more the alert ends (`resolve_after`)"
         };
-        say("end", rule.resolve_after, quiet);
+        say("end", resolve_after, quiet);
         say("expire", rule.expire_after, "without a recovery line it ends after so long (`expire_after`)");
         say("renotify", rule.renotify, "while it is open it is told again so often");
-        if rule.resolve_after.is_none() {
+        if resolve_after.is_none() {
             let ways =
                 [(!rule.resolve.is_empty(), "a line that fits `resolve`"), (rule.clear.is_some(), "`clear`")];
             let ways: Vec<&str> = ways.iter().filter(|(there, _)| *there).map(|(_, way)| *way).collect();

@@ -116,6 +116,25 @@ fn what_a_line_leads_to_is_told() {
 }
 
 #[test]
+fn of_what_waits_for_its_recovery_line_it_is_not_told_that_quiet_ends_it() {
+    let sandbox = Sandbox::new();
+    let rule =
+        "[[rule]]\nname = 'down'\nsource = 's'\nmatch = 'down'\nresolve = 'up'\nresolve_after = '1m'\n";
+    let answer = |rule: &str| {
+        sandbox.write("r.toml", rule);
+        sandbox.run(&["explain", "--rules", "r.toml", "down"]).expect(0).answer()
+    };
+    let latched = answer(rule);
+    assert!(
+        latched.contains("end        quiet does not end it: a line that fits `resolve` does\n"),
+        "{latched}"
+    );
+    assert!(!latched.contains("`resolve_after`"), "{latched}");
+    let counted = answer(&format!("{rule}within = '5m'\n"));
+    assert!(counted.contains("(`resolve_after`)"), "{counted}");
+}
+
+#[test]
 fn it_is_told_which_part_of_a_condition_is_false() {
     check(
         &["--rule", "slow", "path=/pay/81 ms=50ms"],

@@ -12,7 +12,7 @@ use super::super::tokens::Names;
 use super::super::walk::{Fields, Said};
 use super::super::{Second, condition, deadline, measure};
 use super::{Around, Reader, never};
-use crate::rule::{By, Deadlines, Filter, Measure, Unit, Value};
+use crate::rule::{By, Deadlines, Filter, Flap, Measure, Unit, Value};
 
 /// How long an alert stays open that nothing ends, unless something else is said.
 const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -243,6 +243,20 @@ impl Reader<'_, '_> {
                 let title = format!("`{key}` has no effect where too few matches are missed");
                 problems.error("no-effect", value.span(), title, label);
             }
+        }
+    }
+
+    /// What latches on `resolve` is true from the match to the recovery, so quiet has nothing to end. Only what comes and
+    /// goes is held open by quiet, for as long as `flap` says.
+    pub(super) fn check_latched(&self, problems: &mut Problems<'_>, flap: Option<Flap>) {
+        let Some(after) = self.fields.own().duration_or_never("resolve_after").flatten() else { return };
+        if flap.is_some_and(|flap| after > flap.within) {
+            return;
+        }
+        if let Some(value) = self.fields.own().value("resolve_after") {
+            let title = "`resolve_after` has no effect with `resolve` and without `within`";
+            problems.warning("no-effect", value.span(), title, "it is open until the recovery line").help =
+                Some("`expire_after` says for how long at most; with `within` quiet ends it too".to_owned());
         }
     }
 

@@ -251,6 +251,10 @@ impl<'t> Reader<'t, '_> {
         let (active, mute) = self.told(problems, around.local);
         let counts = matches!(measure, None | Some(Measure::Count));
         self.check_window(problems, has_resolve, counts);
+        let latches = has_resolve && within.is_zero() && counts;
+        if latches {
+            self.check_latched(problems, flap);
+        }
 
         let built_in = if self.of_changes { template::OF_A_CHANGE } else { template::BUILT_IN };
         let known = template::Names { captured: &captured, built_in };
@@ -310,7 +314,7 @@ impl<'t> Reader<'t, '_> {
             redact: Arc::new(redact),
             set: set.unwrap_or_default(),
             filter,
-            latch: has_resolve && within.is_zero() && counts,
+            latch: latches,
             captures: captures.clone(),
             fields,
             whole,

@@ -162,6 +162,17 @@ fn what_cannot_work_together_is_said() {
     let last = "match = '(?<n>\\d+)'\nmeasure = 'last(n)'\nwarning = '< 7'\nresolve_after = 'never'";
     check_rule(last, &[]);
     check_rule("match = 'x'\nexpire_after = '1d'", &[("no-effect", "'1d'")]);
+    let latched = "match = 'x'\nresolve = 'y'\nresolve_after = ";
+    check_rule(&format!("{latched}'5m'"), &[("no-effect", "'5m'")]);
+    check_rule(&format!("{latched}'never'"), &[]);
+    check_rule(&format!("{latched}'5m'\nwithin = '1m'"), &[]);
+    // What flaps is open until it was quiet for so long.
+    check_rule(&format!("{latched}'61m'"), &[]);
+    check_rule(&format!("{latched}'61m'\nflap = 'never'"), &[("no-effect", "'61m'")]);
+    check_rule(
+        &format!("{latched}'61m'\nflap = {{ changes = 4, within = '2h' }}"),
+        &[("no-effect", "'61m'")],
+    );
     check_rule("match = '(?<user>x)'\nby = ['usr']", &[("by-not-captured", "'usr'")]);
     check_rule("match = ['(?<user>x)', 'y']\nby = ['user']", &[("by-not-captured", "'user'")]);
     check_rule("match = '(?<user>x)'\nby = ['user', 'user']", &[("duplicate-name", "'user'")]);
