@@ -1,6 +1,7 @@
 //! `tripline explain`: what the rules make of one line, step by step.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::explained::{Answer, Judged};
 use super::load::{self, Lines, Wanted};
+use super::status::{ALL_LINES, WIDTH, wrapped};
 use super::{Around, COULD_NOT, Color, ConfigArgs, Failure, Joined, LineFormat, NO, render, talk};
 use crate::daemon::{clock, scope};
 use crate::engine::Timing;
@@ -86,10 +88,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
         && !settings.sources.iter().any(|known| known.name == *source)
     {
         let names = asked_for.iter().flat_map(|rule| &rule.sources);
-        return Err(Failure(format!(
-            "there is no source `{source}`: {}",
-            choice(names.map(SourceName::as_str))
-        )));
+        return Err(unknown("source", source.as_str(), names.map(SourceName::as_str)));
     }
     let joins = multiline.is_some() || settings.sources.iter().any(|source| source.multiline.is_some());
     let envelope = args.envelope.map_or(Some(Envelope::Auto), Option::from);
@@ -142,20 +141,30 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
 
 fn named<'r>(rules: &[&'r Rule], name: &str) -> Result<&'r Rule, Failure> {
     let found = rules.iter().find(|rule| rule.name.as_str() == name);
-    let names = || choice(rules.iter().map(|rule| rule.name.as_str()));
-    found.copied().ok_or_else(|| Failure(format!("there is no rule `{name}`: {}", names())))
+    found.copied().ok_or_else(|| unknown("rule", name, rules.iter().map(|rule| rule.name.as_str())))
 }
 
-/// What could have been said instead.
-fn choice<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    const MOST: usize = 12;
-    let mut names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    names.sort();
-    names.dedup();
-    match names.len() {
+/// There is none of that name; what could have been said instead.
+fn unknown<'n>(what: &str, name: &str, names: impl Iterator<Item = &'n str>) -> Failure {
+    let names: BTreeSet<&str> = names.collect();
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let instead = match names.len() {
         0 => "there is none at all".to_owned(),
-        n if n > MOST => format!("there are {}, … ({n} in all)", names[..MOST].join(", ")),
-        _ => format!("there is {}", names.join(", ")),
+        1 => format!("there is {}", names[0]),
+        _ => format!("there are {}", some_of(&names)),
+    };
+    let text = format!("there is no {what} `{name}`: {instead}");
+    // `error: ` stands before it.
+    Failure(wrapped(&text, WIDTH - 7, ALL_LINES).join("\n"))
+}
+
+/// As many of these names as anybody reads, and how many there are.
+pub(super) fn some_of(names: &[impl AsRef<str>]) -> String {
+    const MOST: usize = 12;
+    let shown: Vec<&str> = names.iter().take(MOST).map(AsRef::as_ref).collect();
+    match names.len() {
+        all if all > MOST => format!("{}, … ({all} in all)", shown.join(", ")),
+        _ => shown.join(", "),
     }
 }
 

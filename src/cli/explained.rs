@@ -1,5 +1,6 @@
 //! How an explanation looks: for people, and as JSON. Whatever is of the line is shown as [`Untrusted`].
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
+use super::explain::some_of;
 use super::json_line;
 use super::restrained::{self, Step};
+use super::status::{ALL_LINES, WIDTH, plural, wrapped};
 use crate::config::shown::{comparison_text, measure_text, name_text};
 use crate::engine::explain::{Counts, Explained, Fit, Outcome, Part, When, is_ignored};
 use crate::model::{ChangeReport, Format, Timestamp, Transition, duration_text};
@@ -22,6 +25,10 @@ use crate::untrusted::Untrusted;
 
 /// Characters of a value, or of a pattern, that are shown.
 const MOST_SHOWN: usize = 200;
+/// Columns of a page that stand before what is said.
+const MARGIN: usize = 13;
+/// Rules that take nothing of the line and are shown all the same, at most.
+const MOST_OTHERS: usize = 20;
 /// Characters of the line that are shown before and behind a caret.
 const AROUND: (usize, usize) = (60, 40);
 
@@ -60,7 +67,7 @@ impl Answer<'_> {
         let mut page = Page { out: String::new(), color };
         page.step("line", &shown(self.line));
         if let Some(when) = &self.when {
-            page.step("stamp", &stamp_text(self.line, when));
+            page.prose("stamp", &stamp_text(self.line, when));
         }
         let full = |judged: &&Judged<'_>| {
             self.alone || judged.explained.as_ref().is_some_and(|explained| explained.fit.is_some())
@@ -69,12 +76,24 @@ impl Answer<'_> {
             page.out.push('\n');
             judged.write(self.line, &mut page);
         }
-        let rest: Vec<&Judged<'_>> = self.judged.iter().filter(|judged| !full(judged)).collect();
-        if !rest.is_empty() {
+        let others = self.judged.iter().filter(|judged| !full(judged));
+        let mut others: Vec<_> = others.map(|judged| (judged.rule, judged.in_short(self.line))).collect();
+        if !others.is_empty() {
             page.out.push('\n');
         }
-        for judged in rest {
-            let _ = writeln!(page.out, "rule {}: {}", judged.rule.name, judged.in_short(self.line));
+        let mut left_out = Vec::new();
+        if others.len() > MOST_OTHERS {
+            // Whoever wonders why a rule says nothing means one that could.
+            others.sort_by_key(|(_, (distance, _))| *distance);
+            left_out = others.split_off(MOST_OTHERS);
+        }
+        for (rule, (_, why)) in others {
+            let text = format!("rule {}: {why}", rule.name);
+            let _ = writeln!(page.out, "{}", wrapped(&text, WIDTH - 4, ALL_LINES).join("\n    "));
+        }
+        if !left_out.is_empty() {
+            let rules = plural(left_out.len() as u64, "more rule");
+            let _ = writeln!(page.out, "and {rules}, none of them nearer: `--rule NAME` says why of one");
         }
         page.out
     }
@@ -116,57 +135,57 @@ impl Judged<'_> {
         }
     }
 
-    /// What is said of a rule that does not fit, in one line.
-    fn in_short(&self, line: &[u8]) -> String {
+    /// What is said of a rule that does not fit, in short, and how far from it the line is.
+    fn in_short(&self, line: &[u8]) -> (Distance, String) {
         let Some(explained) = &self.explained else {
-            return "does not see that source".to_owned();
+            return (Distance::Unseen, "does not see that source".to_owned());
         };
         if let Some(ignored) = explained.tried.iter().find(|tried| tried.role == Role::Ignore && tried.fits) {
-            return format!("ignores it: `{}` fits", shown(ignored.pattern.text.as_bytes()));
+            let why = format!("ignores it: `{}` fits", shown(ignored.pattern.text.as_bytes()));
+            return (Distance::Near, why);
         }
         let line = &line[..line.len().min(self.max_line)];
         let wanted = explained.tried.iter().filter(|tried| !tried.fits && tried.role != Role::Ignore);
         let whys: Vec<Why> = wanted.map(|tried| why::why(tried.pattern, line)).collect();
         if whys.iter().any(|why| why.line_end) {
-            return format!("does not fit: {LINE_END}");
+            return (Distance::Near, format!("does not fit: {LINE_END}"));
         }
         if let Some(near) = whys.iter().flat_map(|why| &why.near).next() {
-            return format!("does not fit, but nearly: {}", near_text(*near));
+            return (Distance::Near, format!("does not fit, but nearly: {}", near_text(*near)));
         }
         if self.rule.whole {
-            return format!("does not fit: the line is not {}", self.format.as_str());
+            let why = format!("does not fit: the line is not {}", self.format.as_str());
+            return (Distance::Far, why);
         }
         // A letter or two stand in any line.
         const TELLS: usize = 4;
         let heads = whys.iter().filter_map(|why| why.head.as_ref());
         let farthest = heads.filter(|head| head.pattern.len() >= TELLS).max_by_key(|head| head.pattern.len());
         let missing = whys.iter().find_map(|why| why.missing.as_ref());
-        match farthest {
-            None if missing.is_some() => {
-                format!(
-                    "does not fit: `{}` does not stand in the line",
-                    shown(missing.map_or(&[], Vec::as_slice))
-                )
+        match (farthest, missing) {
+            (Some(head), _) => {
+                let (fits, next) = (shown(head.pattern.as_bytes()), shown(head.next.as_bytes()));
+                let distance = Distance::InPart(Reverse(head.pattern.len()));
+                (distance, format!("does not fit: behind `{fits}` it wants `{next}`"))
             }
-            Some(head) => format!(
-                "does not fit: behind `{}` it wants `{}`",
-                shown(head.pattern.as_bytes()),
-                shown(head.next.as_bytes())
-            ),
-            None => "does not fit".to_owned(),
+            (None, Some(missing)) => {
+                (Distance::Far, format!("does not fit: `{}` does not stand in the line", shown(missing)))
+            }
+            (None, None) => (Distance::Far, "does not fit".to_owned()),
         }
     }
 
     fn write(&self, line: &[u8], page: &mut Page) {
         let rule = self.rule;
-        let sources: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
+        let names: Vec<&str> = rule.sources.iter().map(|source| source.as_str()).collect();
+        let sources = some_of(&names);
         let bold = if page.color { Style::new().bold() } else { Style::new() };
         let _ = writeln!(page.out, "{bold}rule {}{bold:#}: {}", rule.name, self.verdict());
         let Some(explained) = &self.explained else {
-            page.step("source", &format!("it sees {}", sources.join(", ")));
+            page.prose("source", &format!("it sees {sources}"));
             return;
         };
-        page.step("source", &sources.join(", "));
+        page.prose("source", &sources);
         if line.len() > self.max_line {
             let rest = line.len() - self.max_line;
             page.step("cut", &format!("{rest} bytes behind the first {} are not matched", self.max_line));
@@ -182,7 +201,7 @@ impl Judged<'_> {
         }
         if let Some(fit) = &explained.fit {
             if self.time.is_some_and(|time| time != fit.time) {
-                page.step("time", &format!("taken for {}, as its source or a field says", fit.time));
+                page.prose("time", &format!("taken for {}, as its source or a field says", fit.time));
             }
             page.fit(rule, self.ruleset, fit);
         }
@@ -296,6 +315,19 @@ fn tried_json(tried: &Tried<'_>, line: &[u8]) -> Json {
     all
 }
 
+/// How far a rule is from a line that it does not take, the nearest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Distance {
+    /// It would fit but for one thing, which is named.
+    Near,
+    /// Its pattern fits up to some place: so many bytes of it.
+    InPart(Reverse<usize>),
+    /// Nothing of it stands there.
+    Far,
+    /// It does not see the line.
+    Unseen,
+}
+
 /// What is written, step by step.
 struct Page {
     out: String,
@@ -303,8 +335,23 @@ struct Page {
 }
 
 impl Page {
+    /// What is to be copied or stands above a caret, as it is.
     fn step(&mut self, name: &str, text: &str) {
         let _ = writeln!(self.out, "  {name:<10} {text}");
+    }
+
+    /// What is to be read, in lines that a terminal shows whole.
+    fn prose(&mut self, name: &str, text: &str) {
+        let lines = wrapped(text, WIDTH - MARGIN, ALL_LINES);
+        self.step(name, &lines.join(&format!("\n{:MARGIN$}", "")));
+    }
+
+    /// The same behind a mark.
+    fn marked(&mut self, name: &str, mark: &str, text: &str) {
+        const MARK: usize = 4;
+        let lines = wrapped(text, WIDTH - MARGIN - MARK, ALL_LINES);
+        let margin = MARGIN + MARK;
+        self.step(name, &format!("{mark} {}", lines.join(&format!("\n{:margin$}", ""))));
     }
 
     fn mark(&self, yes: bool, good: bool) -> String {
@@ -347,11 +394,10 @@ impl Page {
     }
 
     fn restraint(&mut self, step: &Step) {
-        let mark = match (step.holds, step.lets) {
-            (Some(holds), Some(lets)) => format!("{} ", self.mark(holds, lets)),
-            _ => String::new(),
-        };
-        self.step(step.name, &format!("{mark}{}", step.text));
+        match (step.holds, step.lets) {
+            (Some(holds), Some(lets)) => self.marked(step.name, &self.mark(holds, lets), &step.text),
+            _ => self.prose(step.name, &step.text),
+        }
     }
 
     fn fit(&mut self, rule: &Rule, ruleset: &Ruleset, fit: &Fit) {
@@ -446,7 +492,7 @@ impl Page {
         ];
         for (name, text) in texts {
             if let Some(text) = text {
-                self.step(name, &shown(text.as_bytes()));
+                self.prose(name, &shown(text.as_bytes()));
             }
         }
     }
@@ -510,7 +556,7 @@ impl Page {
     fn timers(&mut self, rule: &Rule) {
         let mut say = |name: &str, span: Option<Duration>, what: &str| {
             if let Some(span) = span.filter(|span| !span.is_zero()) {
-                self.step(name, &format!("{}: {what}", duration_text(span)));
+                self.prose(name, &format!("{}: {what}", duration_text(span)));
             }
         };
         say("for", Some(rule.hold), "a level has to be true for so long without a break");
@@ -529,10 +575,10 @@ impl Page {
                 [(!rule.resolve.is_empty(), "a line that fits `resolve`"), (rule.clear.is_some(), "`clear`")];
             let ways: Vec<&str> = ways.iter().filter(|(there, _)| *there).map(|(_, way)| *way).collect();
             let ways = if ways.is_empty() { "a number that is good again" } else { &ways.join(", or ") };
-            self.step("end", &format!("quiet does not end it: {ways} does"));
+            self.prose("end", &format!("quiet does not end it: {ways} does"));
         }
         if let Some(clear) = &rule.clear {
-            self.step(
+            self.prose(
                 "clear",
                 &format!("{} has to be true before the lowest level ends", comparison_text(rule, clear)),
             );
@@ -547,7 +593,7 @@ impl Page {
         ];
         for (name, text) in texts {
             if let Some(text) = text {
-                self.step(name, &shown(text.as_bytes()));
+                self.prose(name, &shown(text.as_bytes()));
             }
         }
         let labels: Vec<String> = told
@@ -557,7 +603,7 @@ impl Page {
             .map(|(name, value)| format!("{name} = `{}`", shown(value.as_bytes())))
             .collect();
         if !labels.is_empty() {
-            self.step("labels", &labels.join(", "));
+            self.prose("labels", &labels.join(", "));
         }
     }
 }

@@ -226,7 +226,13 @@ fn what_other_rules_and_the_calendar_do_is_told_as_far_as_one_line_tells() {
         sandbox.run(&[&["explain", "--rules", "r.toml", "--rule", "wipe", line], more].concat()).expect(0)
     };
     let check = |line: &str, expected: &[&str]| {
-        let answer = ask(line, &[]).answer();
+        // Broken between words, as a terminal shows it.
+        let mut answer = String::new();
+        for line in ask(line, &[]).stdout {
+            let goes_on = line.starts_with(&" ".repeat(13));
+            answer += &if goes_on { format!(" {}", line.trim_start()) } else { format!("\n{line}") };
+        }
+        answer.push('\n');
         let mut rest = answer.as_str();
         for line in expected {
             let Some((_, behind)) = rest.split_once(line) else { panic!("no `{line}` in\n{answer}") };
@@ -269,6 +275,41 @@ fn what_other_rules_and_the_calendar_do_is_told_as_far_as_one_line_tells() {
 }
 
 #[test]
+fn of_many_rules_those_are_shown_that_could_be_meant_in_lines_that_a_terminal_holds() {
+    let sandbox = Sandbox::new();
+    let rule = |i: usize| {
+        let sources: Vec<String> = (0..40).map(|j| format!("'source_{i}_{j}'")).collect();
+        format!(
+            "[[rule]]\nname = 'rule_{i}'\nsource = [{}]\nmatch = 'number {i} is wrong'\n",
+            sources.join(", ")
+        )
+    };
+    sandbox.write("r.toml", (0..120).map(rule).collect::<String>());
+    let answer =
+        |line: &str, code| sandbox.run(&["explain", "--rules", "r.toml", line]).expect(code).answer();
+    for (line, code) in [("number 100 is wrong", 0), ("number 100 is wrung", 1), ("NUMBER 100 IS WRONG", 1)] {
+        let said = answer(line, code);
+        assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+        assert!(said.contains("rule rule_100: ") && said.lines().count() < 60, "{said}");
+    }
+    assert!(
+        answer("number 100 is wrong", 0)
+            .ends_with("and 99 more rules, none of them nearer: `--rule NAME` says why of one")
+    );
+    // Those that nearly fit come before those that were written first.
+    let in_part = answer("number 100 is wrung", 1);
+    assert!(
+        in_part.contains("\n\nrule rule_100: does not fit: behind `number 100 is wr` it wants"),
+        "{in_part}"
+    );
+    let nearly = answer("NUMBER 100 IS WRONG", 1);
+    assert!(nearly.contains("\n\nrule rule_100: does not fit, but nearly"), "{nearly}");
+    let unknown = sandbox.run(&["explain", "--rules", "r.toml", "--rule", "x", "y"]).expect(2);
+    assert!(unknown.stderr.iter().all(|line| line.chars().count() <= 80), "{unknown:?}");
+    assert!(unknown.talk().contains("`rule_0`") && unknown.talk().ends_with("in all)"), "{unknown:?}");
+}
+
+#[test]
 fn a_line_is_taken_from_a_file_or_from_stdin() {
     check(&["a.log:2"], 0, &["line       disk sda bad", "rule disk: counts"]);
     let finished = explain(&["a.log:3"]).expect(2);
@@ -288,11 +329,11 @@ fn a_rule_that_does_not_see_the_source_says_so() {
     check(&["--source", "auth", "disk sda bad"], 1, &["rule disk: does not see that source"]);
     let finished = explain(&["--source", "nowhere", "x"]).expect(2);
     assert!(
-        finished.talk().contains("there is no source `nowhere`: there is `app`, `auth`, `kernel`"),
+        finished.talk().contains("there is no source `nowhere`: there are `app`, `auth`, `kernel`"),
         "{finished:?}"
     );
     let finished = explain(&["--rule", "nothing", "x"]).expect(2);
-    assert!(finished.talk().contains("there is no rule `nothing`: there is `disk`"), "{finished:?}");
+    assert!(finished.talk().contains("there is no rule `nothing`: there are `disk`"), "{finished:?}");
 }
 
 #[test]
