@@ -206,20 +206,21 @@ impl Judge {
         let (mut verdicts, mut expected, mut remark) = (Vec::new(), Vec::new(), None);
         let mut lines = (1..).zip(sample.lines()).peekable();
         while let Some((number, line)) = lines.next() {
-            if let Some(said) = line.strip_prefix("#=") {
-                match annotation(said) {
-                    Ok(takes) => expected.extend(takes),
-                    Err(wrong) => remark = Some(format!("line {number}: {wrong}")),
+            let mut text = match in_sample(line) {
+                InSample::Line(line) => line.to_owned(),
+                InSample::Comment => continue,
+                InSample::Remark(said) => {
+                    match annotation(said) {
+                        Ok(takes) => expected.extend(takes),
+                        Err(wrong) => remark = Some(format!("line {number}: {wrong}")),
+                    }
+                    continue;
                 }
-                continue;
-            }
-            if line.starts_with('#') {
-                continue;
-            }
-            let mut text = line.to_owned();
-            while let Some((_, line)) = lines.next_if(|(_, line)| !line.starts_with('#')) {
+            };
+            while let Some(InSample::Line(line)) = lines.peek().map(|(_, line)| in_sample(line)) {
                 text.push('\n');
                 text.push_str(line);
+                lines.next();
             }
             let (text, places) = self.inner(&text);
             let mut at = 0;
@@ -243,6 +244,28 @@ impl Judge {
             }
         }
         verdicts
+    }
+}
+
+/// What a line of a sample is.
+enum InSample<'s> {
+    /// A line of the log.
+    Line(&'s str),
+    /// What stands behind `#=`.
+    Remark(&'s str),
+    /// Nothing that anybody looks at.
+    Comment,
+}
+
+/// Logs have lines that begin with `#` too, such as the slow log of MySQL: behind `#|` any line stands as it is.
+fn in_sample(line: &str) -> InSample<'_> {
+    if let Some(line) = line.strip_prefix("#|") {
+        return InSample::Line(line);
+    }
+    match line.strip_prefix("#=") {
+        Some(said) => InSample::Remark(said),
+        None if line.starts_with('#') => InSample::Comment,
+        None => InSample::Line(line),
     }
 }
 
@@ -404,7 +427,11 @@ fn turns<'a>(scenario: &'a Scenario, samples: &[String]) -> Vec<Turn<'a>> {
             Happens::Lines(_, Lines::Sample(_)) => {
                 let lines = samples.next().map(String::as_str).unwrap_or_default().lines();
                 let mut at = begin;
-                let lines: Vec<&str> = lines.filter(|line| !line.starts_with('#')).collect();
+                let of_log = |line| match in_sample(line) {
+                    InSample::Line(line) => Some(line),
+                    InSample::Remark(_) | InSample::Comment => None,
+                };
+                let lines: Vec<&str> = lines.filter_map(of_log).collect();
                 let text = lines.join("\n");
                 // Where lines stand in envelopes, the world joins them.
                 let multiline = scenario.multiline.as_ref().filter(|_| scenario.envelope.is_none());

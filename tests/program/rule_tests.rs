@@ -197,6 +197,30 @@ fn samples_say_what_takes_their_lines_and_are_grown_by_pasting() {
 }
 
 #[test]
+fn a_line_of_a_log_may_begin_as_a_comment_does() {
+    let sandbox = sandbox(
+        "rules = ['r.toml']\nmultiline = { start = '^# Time: ' }\n[[line]]\nsource = 'db'\nlog = 's.log'\n\
+         [[test]]\nname = 'a slow one'\nsource = 'db'\nfeed = [{ log = 's.log' }]\nuntil = '1m'\n\
+         sent = [{ at = '2s', rule = 'slow', by = { user = 'app' } }]\n",
+    );
+    sandbox.write(
+        "r.toml",
+        "[[rule]]\nname = 'slow'\nsource = 'db'\nby = ['user']\n\
+         match = '(?ms)^# Time: .*^# User@Host: (?<user>\\w+).*^SELECT'\n",
+    );
+    let log = "# of MySQL 8\n#|# Time: 2026-01-05T10:00:00Z\n#|# User@Host: app[app] @ web-1 []\nSELECT 1;\n\
+               #= none\n#|# Time: 2026-01-05T10:00:01Z\n#|#= nobody\n";
+    sandbox.write("s.log", log);
+    sandbox.run(&["test", "--update"]).expect(0);
+    let grown = log.replacen("#|# Time", "#= rule=slow user=app\n#|# Time", 1);
+    assert_eq!(String::from_utf8(sandbox.read("s.log")).expect("it is text"), grown);
+    sandbox.run(&["test", "--strict"]).expect(0);
+    // Without it they are comments, and what is left is a line of its own.
+    sandbox.write("s.log", grown.replace("#|", ""));
+    sandbox.run(&["test"]).expect(1);
+}
+
+#[test]
 fn a_pattern_that_nothing_reaches_fails_if_asked() {
     let tests = TESTS
         .replace("\"disk sda good\"", "\"x\"")

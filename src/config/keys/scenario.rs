@@ -41,7 +41,12 @@ pub const TEST_FILE: &[Key] = &[
 pub const LINE_TEST: &[Key] = &[
     key("source", Kind::Name, "", "The source it comes from."),
     key("text", Kind::Text, "", "The line, or the lines of a record between line ends."),
-    key("log", Kind::Text, "", "Instead of `text`: a sample whose lines say above them what takes them."),
+    key(
+        "log",
+        Kind::Text,
+        "",
+        "Instead of `text`: a sample whose lines say above them what takes them. What begins with `#` stands behind `#|`.",
+    ),
     key("rule", Kind::Any, "", "The rule that takes it, a list of all that do, or `false`."),
     key("captures", Kind::Any, "{}", "What it captures, after `set`; others may be anything."),
     key("format", Kind::Choice(FORMATS), "that of the file", "What the line is made of."),
@@ -104,7 +109,7 @@ pub const FEED: &[Key] = &[
         "log",
         Kind::Text,
         "",
-        "Instead of `text`: a file of lines, each at its own time with `stamps = \"log\"`.",
+        "Instead of `text`: a file of lines, each at its own time with `stamps = \"log\"`. What begins with `#` stands behind `#|`.",
     ),
     key(
         "do",
