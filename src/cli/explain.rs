@@ -16,7 +16,7 @@ use crate::daemon::{clock, scope};
 use crate::engine::Timing;
 use crate::engine::explain::{Asked, explain, when};
 use crate::model::{Envelope, SourceName};
-use crate::rule::{Multiline, Rule};
+use crate::rule::{Multiline, Rule, without_blank_end};
 use crate::scan::{goes_on, records, unwrapped};
 use crate::settings::Source;
 use crate::untrusted::Untrusted;
@@ -114,6 +114,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, Failure> {
             .and_then(|envelope| unwrapped(envelope, &text))
             .map_or((Cow::Borrowed(&*text), None), |(text, written)| (Cow::Owned(text), written));
         let line = records(&text, multiline).first().copied().unwrap_or_default();
+        let line = if multiline.is_some() { without_blank_end(line) } else { line };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > longest.len() {
             longest = line.to_vec();

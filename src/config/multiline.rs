@@ -62,6 +62,7 @@ pub(super) fn read(
     Some(Multiline {
         bound,
         regex: compiled?.regex,
+        behind_blank: None,
         max_lines: own.count("max_lines").unwrap_or(Multiline::MAX_LINES),
         max_bytes,
         flush: own.duration("flush").unwrap_or(Multiline::FLUSH),

@@ -30,7 +30,7 @@ pub use days::Days;
 pub use deadline::{Deadline, Deadlines};
 use measure::compared_text;
 pub use measure::{Measure, number_text};
-pub use multiline::{Bound, Multiline, Preset};
+pub use multiline::{Bound, Multiline, Preset, without_blank_end};
 pub(crate) use quantity::number_len;
 pub use quantity::{Quantity, Unit};
 pub use redact::Redaction;

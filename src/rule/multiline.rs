@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use memchr::memrchr;
 use regex_automata::meta::Regex;
 use regex_syntax::ParserBuilder;
 
@@ -14,6 +15,8 @@ pub struct Multiline {
     pub bound: Bound,
     /// Asked of each line by itself, without its line end.
     pub regex: Regex,
+    /// Asked instead of a line behind a blank one, where less goes on there.
+    pub behind_blank: Option<Regex>,
     /// Lines of a record, at most; 1 or more. What follows begins another record.
     pub max_lines: usize,
     /// Bytes of a record with the line ends inside it, at most; the same. No line is longer.
@@ -46,9 +49,13 @@ pub enum Preset {
     Indented,
 }
 
-/// A frame, a note, or anything else that is indented; what led to it; the exception that a line of the log was
-/// written for, which stands at the beginning of the line behind it.
-const JAVA: &str = r"^(?:[ \t]+\S|(?:Caused by|Suppressed|Wrapped by): |(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?::|$))";
+/// A frame, a note, or anything else that is indented, or nothing; what led to it; the exception that a line of the log
+/// was written for, which stands at the beginning of the line behind it.
+const JAVA: &str = r"^(?:[ \t]|$|(?:Caused by|Suppressed|Wrapped by): |(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?::|$))";
+
+/// The same without what is only indented: Spring Boot puts a blank line before and behind a trace, but its banner, and
+/// help, and tables stand behind blank lines too, and are of no line before them.
+const JAVA_BEHIND_BLANK: &str = r"^(?:[ \t]*$|\t|[ ]+(?:at \S|\.\.\. \d+ |Suppressed: |Caused by: )|(?:Caused by|Suppressed|Wrapped by): |(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Failure|Fault)(?::|$))";
 
 /// The head of a traceback, what is indented in it, the exception at its end, and what stands between two of them. A class
 /// that ends in none of the usual words counts with its module.
@@ -87,13 +94,25 @@ impl Preset {
         }
     }
 
+    /// That of lines that do not begin one behind a blank line, where it is another.
+    fn behind_blank(self) -> Option<&'static str> {
+        match self {
+            Preset::Java => Some(JAVA_BEHIND_BLANK),
+            Preset::Python | Preset::Go | Preset::Indented => None,
+        }
+    }
+
     /// What it stands for, with the usual bounds.
     pub fn multiline(self) -> Multiline {
-        let hir = ParserBuilder::new().utf8(false).unicode(false).build().parse(self.pattern());
-        let regex = hir.ok().and_then(|hir| Pattern::engine(&hir, MOST_COMPILED));
+        let compiled = |pattern: &str| {
+            let hir = ParserBuilder::new().utf8(false).unicode(false).build().parse(pattern);
+            let regex = hir.ok().and_then(|hir| Pattern::engine(&hir, MOST_COMPILED));
+            regex.expect("the patterns of presets are sound")
+        };
         Multiline {
             bound: Bound::Continue,
-            regex: regex.expect("the patterns of presets are sound"),
+            regex: compiled(self.pattern()),
+            behind_blank: self.behind_blank().map(compiled),
             max_lines: Multiline::MAX_LINES,
             max_bytes: Multiline::MAX_BYTES,
             flush: Multiline::FLUSH,
@@ -111,9 +130,10 @@ impl Multiline {
 
     /// True if a record ends between these lines, of which the second follows the first.
     pub fn parts(&self, before: &[u8], line: &[u8]) -> bool {
+        let regex = self.behind_blank.as_ref().filter(|_| is_blank(before)).unwrap_or(&self.regex);
         match self.bound {
-            Bound::Start => self.regex.is_match(line),
-            Bound::Continue => !self.regex.is_match(line),
+            Bound::Start => regex.is_match(line),
+            Bound::Continue => !regex.is_match(line),
             Bound::End => self.regex.is_match(before),
         }
     }
@@ -124,6 +144,21 @@ impl Multiline {
     }
 }
 
+/// True if nothing is to be seen of a line.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+}
+
+/// A record without the blank lines at its end: they part it from the next one, and a pattern that wants the end of what
+/// was written means the last line that says something.
+pub fn without_blank_end(record: &[u8]) -> &[u8] {
+    let mut text = record;
+    while let Some(newline) = memrchr(b'\n', text).filter(|newline| is_blank(&text[newline + 1..])) {
+        text = &text[..newline];
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,12 +166,18 @@ mod tests {
     /// `text` is records, each of which begins with a line that is marked by `> `.
     fn check(preset: Preset, text: &str) {
         let multiline = preset.multiline();
+        let mut before = "a line";
         for line in text.lines() {
             let (begins, line) = match line.strip_prefix("> ") {
                 Some(line) => (true, line),
                 None => (false, line),
             };
-            assert_eq!(multiline.parts(b"", line.as_bytes()), begins, "{preset:?}: {line:?}");
+            assert_eq!(
+                multiline.parts(before.as_bytes(), line.as_bytes()),
+                begins,
+                "{preset:?}: {line:?} behind {before:?}"
+            );
+            before = line;
         }
     }
 
@@ -165,8 +206,59 @@ Caused by: java.lang.NullPointerException
 \tat java.base/java.util.Arrays.copyOf(Arrays.java:3512)
 > shop.Main started
 > java.lang.Thread: a name that is no exception begins a record
-> ",
+",
         );
+    }
+
+    #[test]
+    fn a_trace_of_spring_boot_goes_on_behind_its_blank_lines_and_nothing_else_does() {
+        check(
+            Preset::Java,
+            "\
+> 2026-01-05T10:00:00.123Z ERROR 7 --- [nio-8080-exec-1] o.a.c.c.C.[.[.[/].[dispatcherServlet]    : Servlet.service() \
+for servlet [dispatcherServlet] in context with path [] threw exception [Request processing failed: \
+java.lang.NullPointerException: no price] with root cause
+
+java.lang.NullPointerException: no price
+\tat shop.Cart.price(Cart.java:88) ~[classes!/:na]
+\tat java.base/java.lang.Thread.run(Thread.java:1583) ~[na:na]
+
+Caused by: java.sql.SQLException: gone
+\t... 31 common frames omitted
+
+> 2026-01-05T10:00:01.000Z  INFO 7 --- [ionShutdownHook] o.s.b.w.e.tomcat.GracefulShutdown        : Graceful shutdown complete
+  \x20
+
+>   .   ____          _            __ _ _
+ /\\\\ / ___'_ __ _ _(_)_ __  __ _ \\ \\ \\ \\
+> ( ( )\\___ | '_ | '_| | '_ \\/ _` | \\ \\ \\ \\
+ =========|_|==============|___/=/_/_/_/
+> :: Spring Boot ::                (v3.4.1)
+
+> 2026-01-05T10:00:09.000Z  INFO 7 --- [           main] shop.Application                         : Starting Application
+> usage: shop [options]
+
+>   --port   the port
+  --help   this
+
+> 2026-01-05T10:00:10.000Z  INFO 7 --- [           main] shop.Application                         : Started
+",
+        );
+    }
+
+    #[test]
+    fn blank_lines_at_the_end_are_no_text_of_a_record() {
+        for (record, text) in [
+            ("a", "a"),
+            ("a\n", "a"),
+            ("a\n\nb\n \t\n\r\n", "a\n\nb"),
+            ("", ""),
+            ("\n\n", ""),
+            (" ", " "),
+            ("a\n.\n", "a\n."),
+        ] {
+            assert_eq!(without_blank_end(record.as_bytes()), text.as_bytes(), "{record:?}");
+        }
     }
 
     #[test]

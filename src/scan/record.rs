@@ -15,7 +15,7 @@ use super::matcher::{Candidate, Fit};
 use super::stamp::{self, Stamp};
 use super::{Block, CHUNK, Scanned, Scanner, Span, Tail};
 use crate::model::Position;
-use crate::rule::Multiline;
+use crate::rule::{Multiline, without_blank_end};
 
 /// A record, by places in its block.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,9 @@ impl<'a> Walk<'a> {
             }
             (last, lines) = (next, lines + 1);
         }
-        record.text = Span::new(first.text().start, last.text().end);
+        let text = first.text().start..last.text().end;
+        let length = if lines > 1 { without_blank_end(&self.bytes[text.clone()]).len() } else { text.len() };
+        record.text = Span::new(text.start, text.start + length);
         Some(record)
     }
 
@@ -181,6 +183,7 @@ impl<'a> Walk<'a> {
             made.extend_from_slice(piece.line.text);
             at = piece.next;
         }
+        made.truncate(from + without_blank_end(&made[from..]).len());
         record.text = Span::new(self.bytes.len() + from, self.bytes.len() + made.len());
     }
 }

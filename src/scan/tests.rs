@@ -77,6 +77,14 @@ fn records_of(text: &[u8], max_line: usize, multiline: Option<&Multiline>, early
         }
         (last, over) = (raw.to_vec(), cut);
     }
+    for record in &mut records {
+        // Blank lines part it from the next one.
+        while let Some(at) = record.text.iter().rposition(|byte| *byte == b'\n')
+            && record.text[at + 1..].iter().all(|byte| b" \t\r".contains(byte))
+        {
+            record.text.truncate(at);
+        }
+    }
     (records, cut_lines)
 }
 
@@ -249,13 +257,14 @@ fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
     proptest::collection::vec(one, 0..12)
 }
 
-/// A way to join lines: what a line says that fits the pattern, then `max_lines` and `max_bytes`.
-type Join = (Bound, &'static str, usize, usize);
+/// A way to join lines: what a line says that fits the pattern, the other one behind a blank line, then `max_lines` and `max_bytes`.
+type Join = (Bound, &'static str, Option<&'static str>, usize, usize);
 
-fn joined((bound, pattern, max_lines, max_bytes): Join) -> Multiline {
+fn joined((bound, pattern, behind_blank, max_lines, max_bytes): Join) -> Multiline {
     Multiline {
         bound,
         regex: samples::compiled(pattern),
+        behind_blank: behind_blank.map(samples::compiled),
         max_lines,
         max_bytes,
         ..Preset::Indented.multiline()
@@ -266,8 +275,11 @@ fn joined((bound, pattern, max_lines, max_bytes): Join) -> Multiline {
 fn joins(max_line: usize) -> impl Strategy<Value = Option<Join>> {
     let patterns = ["^fail", "b", "^$", "^\\d", "^\\s", "x{3}", "é", "\\w$", "(?s)^.{9}", "never there", ""];
     let bound = proptest::sample::select(vec![Bound::Start, Bound::Continue, Bound::End]);
-    let one = (bound, proptest::sample::select(patterns.to_vec()), 1..9usize, 0..200usize);
-    let one = one.prop_map(move |(bound, pattern, lines, more)| (bound, pattern, lines, max_line + more));
+    let behind_blank = proptest::sample::select(vec![None, None, Some("^$|b"), Some("^fail")]);
+    let one = (bound, proptest::sample::select(patterns.to_vec()), behind_blank, 1..9usize, 0..200usize);
+    let one = one.prop_map(move |(bound, pattern, behind_blank, lines, more)| {
+        (bound, pattern, behind_blank, lines, max_line + more)
+    });
     proptest::option::weighted(0.7, one)
 }
 

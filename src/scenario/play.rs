@@ -11,7 +11,7 @@ use super::world::{MAX_LINE, World};
 use super::{Feed, Happens, LineTest, Lines, MOST_TURNS, Scenario, Takes, path_of};
 use crate::engine::{Engine, Timing};
 use crate::model::{Envelope, FileId, Format, SourceName, Timestamp};
-use crate::rule::{Multiline, Rule, Ruleset};
+use crate::rule::{Multiline, Rule, Ruleset, without_blank_end};
 use crate::saved::Saved;
 use crate::scan::{Block, MatchKind, Scanned, Scanner, Tail, inner_lines, records, stamp};
 
@@ -229,7 +229,7 @@ impl Judge {
                 let begin = number + places.get(at).copied().unwrap_or_default();
                 at += 1 + record.iter().filter(|byte| **byte == b'\n').count();
                 // What is blank stands between lines, unless it is part of a record.
-                if text.is_empty() {
+                if without_blank_end(text.as_bytes()).is_empty() {
                     continue;
                 }
                 let mut expected: Vec<Takes> = std::mem::take(&mut expected);
@@ -381,7 +381,10 @@ pub fn play(
         if let Happens::Lines(source, _) = &turn.feed.what {
             let multiline = scenario.multiline.as_ref();
             let text = inner(scenario.envelope, &String::from_utf8_lossy(&turn.lines)).0;
-            for line in records(text.as_bytes(), multiline).into_iter().filter(|line| !line.is_empty()) {
+            for line in records(text.as_bytes(), multiline)
+                .into_iter()
+                .filter(|line| !without_blank_end(line).is_empty())
+            {
                 // What is fed again and again is asked about once.
                 if !known.insert((source, line.to_vec())) {
                     continue;
@@ -436,7 +439,7 @@ fn turns<'a>(scenario: &'a Scenario, samples: &[String]) -> Vec<Turn<'a>> {
                 // Where lines stand in envelopes, the world joins them.
                 let multiline = scenario.multiline.as_ref().filter(|_| scenario.envelope.is_none());
                 for record in records(text.as_bytes(), multiline) {
-                    if record.is_empty() {
+                    if without_blank_end(record).is_empty() {
                         continue;
                     }
                     let first = record.split(|byte| *byte == b'\n').next().unwrap_or_default();
