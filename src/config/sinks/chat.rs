@@ -80,11 +80,11 @@ pub(super) fn read(reading: &mut Reading<'_, '_, '_, '_>, service: ChatService) 
     // One that comes from elsewhere is looked at when it is read.
     let said = fields.text("url");
     let read = said.as_ref().and_then(|said| reading.address(said, form));
-    if let (Some(said), Some(address)) = (&said, &read) {
-        if let Some(title) = misplaced(service, &address) {
-            reading.problems.error("bad-url", said.span.clone(), title, "not the address of a group").help =
-                Some(format!("write it like `\"{}\"`{}", form.example, form.or));
-        }
+    if let (Some(said), Some(address)) = (&said, &read)
+        && let Some(title) = misplaced(service, address)
+    {
+        reading.problems.error("bad-url", said.span.clone(), title, "not the address of a group").help =
+            Some(format!("write it like `\"{}\"`{}", form.example, form.or));
     }
     reading.not_blank(&["keyword"]);
     if let Some(said) = fields.text("keyword").filter(|said| said.text.len() > KEYWORD) {
