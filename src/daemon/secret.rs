@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -202,7 +202,13 @@ fn shown_path(path: &Path) -> PathBuf {
 
 fn read_file(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
+    // A FIFO waits for who writes it, and whoever waits for a key does nothing else.
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).expect("flags of `open` are an `int`");
+    let file = std::fs::File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no regular file; name one that holds the key"));
+    }
     // Whoever puts his own key there hears of every alert.
     if file.metadata()?.permissions().mode() & 0o002 != 0 {
         return Err(std::io::Error::other("everybody on this machine can replace it; `chmod 600` helps"));
@@ -235,6 +241,18 @@ mod tests {
         let path = dir.path().join("key");
         std::fs::write(&path, content).unwrap();
         (dir, Secret::new("integration_key", SecretFrom::File(path)))
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for path in [path, dir.path().to_owned(), "/dev/null".into()] {
+            let why = Secret::new("token", SecretFrom::File(path)).read().unwrap_err().to_string();
+            assert!(why.contains("it is no regular file"), "{why}");
+        }
     }
 
     #[test]

@@ -33,20 +33,20 @@ pub enum StoreError {
         found: u32,
     },
     /// The disk or a quota is full.
-    #[error("no space is left for `{}`: {source}; make room, nothing that was committed is lost", place.display())]
+    #[error("no space is left for `{}`: {error}; make room, nothing that was committed is lost", place.display())]
     Full {
         /// The database or its directory.
         place: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The system refused or failed.
-    #[error("cannot use `{}`: {source}", place.display())]
+    #[error("cannot use `{}`: {error}", place.display())]
     Io {
         /// The database, its directory or its lock.
         place: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The content is not what was written.
     #[error("`{}` is corrupt: {why}; restore it, or move it away to start afresh", place.display())]
@@ -93,12 +93,14 @@ impl StoreError {
     pub(super) fn io(place: &Path, source: io::Error) -> StoreError {
         let place = place.to_owned();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { place, source },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                StoreError::Full { place, error: source }
+            }
             // redb says so of a wrong magic number, the system of a file that is shorter than its header claims.
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                 StoreError::Corrupt { place, why: source.to_string() }
             }
-            _ => StoreError::Io { place, source },
+            _ => StoreError::Io { place, error: source },
         }
     }
 
@@ -113,6 +115,23 @@ impl StoreError {
             }
             redb::Error::Corrupted(why) => StoreError::Corrupt { place: place.to_owned(), why },
             other => StoreError::Corrupt { place: place.to_owned(), why: other.to_string() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_is_told_once() {
+        for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::StorageFull] {
+            let error = StoreError::io(Path::new("/state/lock"), io::Error::new(kind, "no"));
+            let text = error.to_string();
+            // Who tells of an error tells its sources behind it.
+            assert!(text.contains(": no") && error.source().is_none(), "{text}");
         }
     }
 }
