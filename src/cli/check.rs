@@ -10,7 +10,7 @@ use crate::config::Severity;
 use crate::config::probe::Probe;
 use crate::daemon::clock::stopwatch;
 use crate::daemon::deliver::missing;
-use crate::settings::Peer;
+use crate::settings::{Peer, plain};
 use crate::untrusted::Untrusted;
 
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let refused = here.iter().any(|problem| problem.severity == Severity::Error);
     loaded.diagnostics.extend(here);
     for glob in &loaded.blank {
-        super::talk(&format!("warning: no rule file fits `{}`\n", glob.display()));
+        super::talk(&format!("warning: no rule file fits `{}`\n", plain(glob).display()));
         if args.against_running {
             super::talk("warning: if one did before, a reload is refused, and the running rules stay\n");
         }

@@ -18,7 +18,7 @@ use crate::daemon::deliver::{Unfit, taken, unfit};
 use crate::model::{Envelope, Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
 use crate::scan::is_wrapped;
-use crate::settings::{Admin, OwnAlerts, Peer, SecretFrom, Settings, Source, Start};
+use crate::settings::{Admin, OwnAlerts, Peer, SecretFrom, Settings, Source, Start, plain};
 
 /// Where a machine keeps its configuration.
 const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
@@ -261,7 +261,7 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
                 return Err(format!("`{path}` holds tests and no rules: `tripline test {path}` plays them"));
             }
         } else if named {
-            let why = format!("no rule file fits `{}`: check the path", glob.display());
+            let why = format!("no rule file fits `{}`: check the path", plain(glob).display());
             unread.push(unreadable(glob, why));
         } else if wanted.config.is_some() {
             blank.push(glob.clone());
@@ -479,7 +479,7 @@ fn read_guarded(path: &Path) -> Result<(Text, Option<String>), String> {
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             Err(format!("`{}` is not UTF-8 text: save it as UTF-8", path.display()))
         }
-        Err(error) => Err(format!("can not read `{}`: {error}", path.display())),
+        Err(error) => Err(format!("can not read `{}`: {error}", plain(path).display())),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::daemon::clock::stopwatch;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::{Envelope, SourceName};
 use crate::rule::Multiline;
-use crate::settings::{Admin, Peer, Start};
+use crate::settings::{Admin, Peer, Start, plain};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -127,6 +127,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
             Err(why) => return Some(Err(why)),
         };
         if let Some(glob) = texts.lost(&known.fitted) {
+            let glob = plain(glob);
             let glob = glob.display();
             let way = "put them back, or take it out of `rules` if they are to go";
             return Some(Err(format!("no rule file fits `{glob}` any more: {way}")));
@@ -241,7 +242,7 @@ fn check_argument(file: &Path) -> Result<(), Failure> {
 
 fn show(loaded: &Loaded, color: bool) {
     for glob in &loaded.blank {
-        tracing::warn!(glob = %glob.display(), "no rule file fits");
+        tracing::warn!(glob = %plain(glob).display(), "no rule file fits");
     }
     if !loaded.diagnostics.is_empty() {
         talk(&render::text(&loaded.diagnostics, &loaded.texts, color));

@@ -39,7 +39,7 @@ use crate::http::Generations;
 use crate::model::{RuleName, SinkName, SourceName, Status, Timestamp};
 use crate::rule::Ruleset;
 use crate::saved::{Saved, SavedKey};
-use crate::settings::{OnStop, Peer, Settings, Start, Stream};
+use crate::settings::{OnStop, Peer, Settings, Start, Stream, plain};
 use crate::sink::attempt::{Attempt, Before, Outcome, Purpose};
 use crate::sink::queue::HOLD;
 use crate::store::{self, StoreError};
@@ -222,7 +222,8 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     courier.reads(&settings.sources);
     courier.attach(&settings.sinks)?;
     // It turns from now on: whoever probes before the first look at the files is over must not take it for dead.
-    let begun = crate::http::View { ticked: clock.now().time, ..crate::http::View::default() };
+    let (started, ticked) = (now.time, clock.now().time);
+    let begun = crate::http::View { started, ticked, ..crate::http::View::default() };
     let (show, shown) = watch::channel(Arc::new(begun));
     let published = shown.clone();
     let health: socket::AskHealth = Arc::new(move || published.borrow().health(clock.now().time));
@@ -270,7 +271,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         "started"
     );
     for file in &files {
-        tracing::info!(files = %Untrusted(&file.to_string_lossy()), "watching");
+        tracing::info!(files = %Untrusted(&plain(file).to_string_lossy()), "watching");
     }
     if fresh && begins_at_ends(&settings) {
         tracing::info!(
@@ -680,7 +681,7 @@ impl Daemon {
         let seen: BTreeSet<&SourceName> = self.core.standings().into_keys().collect();
         let named = self.settings.sources.iter().filter(|source| !source.files.is_empty());
         for source in named.filter(|source| !seen.contains(&source.name)) {
-            let globs: Vec<_> = source.files.iter().map(|glob| glob.display().to_string()).collect();
+            let globs: Vec<_> = source.files.iter().map(|glob| plain(glob).display().to_string()).collect();
             let files = globs.join(", ");
             tracing::warn!(source = %source.name, files = %Untrusted(&files), "no file fits yet");
         }

@@ -2,6 +2,7 @@
 
 use super::core::Remark;
 use crate::model::Status;
+use crate::settings::plain;
 use crate::tail::{Kind, Note};
 use crate::untrusted::Untrusted;
 
@@ -37,7 +38,7 @@ pub(super) fn say(remark: &Remark) {
 fn say_note(note: &Note) {
     match note {
         Note::Opened { path, from, .. } => {
-            tracing::info!(path = %Untrusted(&path.to_string_lossy()), from, "following");
+            tracing::info!(path = %Untrusted(&plain(path).to_string_lossy()), from, "following");
         }
         Note::Truncated { lost, .. } | Note::CutShort { lost, .. } => {
             tracing::warn!(lost_bytes = lost, "a file was truncated or replaced");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::core::{Core, Now};
 use super::{Daemon, Reloads, gone};
 use crate::http::{FileView, Generations, RuleView, SinkView, SourceView, View};
-use crate::model::{RuleName, SourceName, Status};
+use crate::model::{RuleName, SourceName, Status, Timestamp};
 use crate::settings::Settings;
 use crate::tail::{Disk, FileStatus, Loss, Phase};
 use crate::untrusted::Untrusted;
@@ -17,7 +17,8 @@ const MOST_WORST: usize = 20;
 impl Daemon {
     /// What the status page and `tripline status` are told of the machine.
     pub(super) fn view(&self, now: Now) -> View {
-        let mut view = view(&self.core, &self.settings, now, self.stopping.is_some(), &self.reloads);
+        let (stopping, started) = (self.stopping.is_some(), self.process.started);
+        let mut view = view(&self.core, &self.settings, now, stopping, &self.reloads, started);
         view.problems.extend(gone::problems(&self.core));
         view
     }
@@ -42,7 +43,14 @@ impl Daemon {
     }
 }
 
-fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, reloads: &Reloads) -> View {
+fn view<D: Disk>(
+    core: &Core<D>,
+    settings: &Settings,
+    now: Now,
+    stopping: bool,
+    reloads: &Reloads,
+    started: Timestamp,
+) -> View {
     let files = files(core, now);
     let mut problems: Vec<String> = Vec::new();
     if core.store_failed() {
@@ -124,6 +132,7 @@ fn view<D: Disk>(core: &Core<D>, settings: &Settings, now: Now, stopping: bool, 
     });
     let counts = core.counts();
     View {
+        started,
         ticked: now.time,
         ready: true,
         stopping,

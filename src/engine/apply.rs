@@ -179,7 +179,7 @@ impl Engine {
     /// Says that a rule knows less than it would with more keys.
     fn tell_overflow(&mut self, rule: &Rule, time: Timestamp) {
         if !rule.name.as_str().starts_with("tripline_") {
-            let line = format!("rule `{}` has more than {} keys", rule.name, rule.max_keys);
+            let line = format!("{} at most, so that not all is counted", rule.max_keys);
             let about = [("rule_name", rule.name.as_str())];
             self.own_at("tripline_key_overflow", MatchKind::Match, &about, &line, time);
         }

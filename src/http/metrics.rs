@@ -22,11 +22,24 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 
 /// The whole exposition at `now`.
 pub(super) fn text(view: Arc<View>, now: Timestamp) -> String {
-    let mut registry = Registry::with_prefix("tripline");
-    registry.register_collector(Box::new(Scrape { view, now }));
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Start(view.started)));
+    registry.sub_registry_with_prefix("tripline").register_collector(Box::new(Scrape { view, now }));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).expect("a `String` takes everything");
     text
+}
+
+/// What every process tells under the same name, so that restarts are seen as those of others are.
+#[derive(Debug)]
+struct Start(Timestamp);
+
+impl Collector for Start {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let seconds = self.0.since(Timestamp::from_secs(0)).as_secs_f64();
+        let help = "When the process began, in seconds since 1970";
+        Families(encoder).gauge_alone("process_start_time_seconds", help, &seconds)
+    }
 }
 
 #[derive(Debug)]
@@ -309,6 +322,7 @@ mod tests {
                 expired: 18,
                 late_changes: 19,
             }],
+            started: Timestamp(1_449_738_790_500_000),
             reloads_ok: 18,
             reloads_failed: 19,
             last_reload_ok: true,
@@ -327,10 +341,11 @@ mod tests {
             text.lines().filter(|line| !line.starts_with("# HELP") && !line.starts_with("# TYPE")).collect();
         let version = env!("CARGO_PKG_VERSION");
         let expected = [
+            "process_start_time_seconds 1449738790.5".to_owned(),
             format!(r#"tripline_build_info{{version="{version}"}} 1"#),
             "tripline_core_tick_age_seconds 2.0".to_owned(),
         ];
-        assert_eq!(samples[..2], expected);
+        assert_eq!(samples[..3], expected);
         let golden = [
             "tripline_ready 1",
             "tripline_problems 1",
@@ -380,7 +395,7 @@ mod tests {
             r#"tripline_late_changes_total{sink="oncall"} 19"#,
             "# EOF",
         ];
-        assert_eq!(samples[2..], golden, "{samples:#?}");
+        assert_eq!(samples[3..], golden, "{samples:#?}");
         assert!(text.contains("# TYPE tripline_rule_matches counter\n"), "{text}");
     }
 

@@ -47,6 +47,8 @@ pub const ALIVE_WITHIN: Duration = Duration::from_secs(10);
 /// What the running daemon shows of itself, at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct View {
+    /// When the process began, on the wall clock.
+    pub started: Timestamp,
     /// When the core loop last turned, on the clock that is given to [`serve`].
     pub ticked: Timestamp,
     /// True from the end of the first sweep on.

@@ -16,6 +16,7 @@ use crate::config::{self, Diagnostic, Severity, Sources, Text};
 use crate::model::{Format, SourceName};
 use crate::rule::Ruleset;
 use crate::scenario::{self, Coverage, LineVerdict, Lines, Scenario, Suite, Verdict};
+use crate::settings::plain;
 
 #[derive(Debug, Args)]
 pub(super) struct TestArgs {
@@ -255,7 +256,7 @@ impl Reader {
         let (mut paths, mut all_there) = (Vec::new(), true);
         for glob in globs {
             let found = load::expand(glob, false).and_then(|found| match found.as_slice() {
-                [] => Err(format!("no rule file fits `{}`: check the path", glob.display())),
+                [] => Err(format!("no rule file fits `{}`: check the path", plain(glob).display())),
                 _ => Ok(found),
             });
             match found {

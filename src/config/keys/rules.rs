@@ -244,7 +244,7 @@ pub const DEFAULTS: &[Key] = &[
         "summary",
         Kind::Text,
         "\"{rule}: {line}\"",
-        "One line for the one who is called, with `{name}` places.",
+        "One line for the one who is called, with `{name}` places. Of a rule that looks for few, `{rule}: {value} within {within}` unless said.",
     ),
     key("description", Kind::Text, "\"{lines}\"", "More lines, with `{name}` places."),
     key(

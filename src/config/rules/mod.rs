@@ -273,7 +273,10 @@ impl<'t> Reader<'t, '_> {
             let names = template::Names { captured: &captured, built_in };
             template::parse(&mut silent, &Said::new(text, span), names)
         };
-        let summary = text(problems, "summary").unwrap_or_else(|| default("{rule}: {line}"));
+        let summary = text(problems, "summary").unwrap_or_else(|| {
+            // Where too little came there may be no line.
+            default(if few { "{rule}: {value} within {within}" } else { "{rule}: {line}" })
+        });
         let description = block(problems, "description")
             .unwrap_or_else(|| default(if self.of_changes { "{line}" } else { "{lines}" }));
         let runbook = self.fields.text("runbook").map(|said| links::address(problems, &said, known));

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::model::Delivery;
-use crate::settings;
+use crate::settings::{self, plain};
 use crate::sink::attempt::Outcome;
 use crate::sink::stdout;
 
@@ -92,7 +92,9 @@ impl Lines {
 pub(super) fn unable(settings: &settings::File) -> Option<String> {
     use rustix::fs::{Access, access};
     let (path, directory) = (&settings.path, directory(&settings.path));
-    let (shown, within) = (path.display(), directory.display());
+    // As somebody would type it: relative paths begin where the configuration lies.
+    let (short, short_directory) = (plain(path), plain(directory));
+    let (shown, within) = (short.display(), short_directory.display());
     let may = |path: &Path, access_mode: Access| access(path, access_mode).is_ok();
     let why = match (std::fs::metadata(path), std::fs::metadata(directory)) {
         (_, Err(error)) if error.kind() == ErrorKind::NotFound => {
