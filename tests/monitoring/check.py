@@ -30,7 +30,7 @@ DASHBOARD = ROOT / "deploy/monitoring/dashboard.json"
 TESTS = ROOT / "tests/monitoring/alerts.test.yaml"
 # What Prometheus adds.
 ADDED = {"job", "instance"}
-NAME = re.compile(r"\btripline_[a-z0-9_]+")
+NAME = re.compile(r"\b(?:tripline|process)_[a-z0-9_]+")
 # A user who is not root reads nothing that is forbidden, and root everything.
 NOBODY = 65534
 
@@ -153,14 +153,14 @@ def documented():
     """The same of the table in docs/operations.md."""
     found = {}
     for line in (ROOT / "docs/operations.md").read_text().splitlines():
-        if row := re.match(r"\| `(tripline_[a-z0-9_]+)(?:\{([a-z_,]+)\})?` \|", line):
+        if row := re.match(r"\| `((?:tripline|process)_[a-z0-9_]+)(?:\{([a-z_,]+)\})?` \|", line):
             found[row[1]] = set(row[2].split(",")) if row[2] else set()
     return found
 
 
 def strange(query, known):
     """What in a query is no name, or no label of its name."""
-    for name, matchers in re.findall(r"\b(tripline_[a-z0-9_]+)(?:\{([^}]*)\})?", query):
+    for name, matchers in re.findall(r"\b((?:tripline|process)_[a-z0-9_]+)(?:\{([^}]*)\})?", query):
         if name not in known:
             yield f"{name} does not exist: {query}"
             continue
