@@ -6,6 +6,8 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "figures of the real world, for people")]
 
 mod many;
+#[path = "../quantile.rs"]
+mod quantile;
 mod slow;
 #[path = "../containers/watch.rs"]
 mod watch;
@@ -23,18 +25,6 @@ fn main() {
             many::print();
         }
     }
-}
-
-/// The value that so many hundredths lie below.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a few thousand figures"
-    )]
-    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
-    sorted[at]
 }
 
 fn rest(span: Duration) {

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::quantile::quantile;
+use crate::rest;
 use crate::watch::{Watch, sum};
-use crate::{quantile, rest};
 
 const KEYS: u32 = 1_000_000;
 const FILES: u32 = 10_000;

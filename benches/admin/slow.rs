@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::quantile::quantile;
+use crate::rest;
 use crate::watch::Watch;
-use crate::{quantile, rest};
 
 const CONNECTIONS: u32 = 10_000;
 /// In which they are opened.

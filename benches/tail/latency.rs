@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::{Hints, Program, can_refuse, quantile, wait_until};
+use crate::program::{Hints, Program, can_refuse, wait_until};
+use crate::quantile::quantile;
 
 /// How lines come: their number, the time between two, and every how many of them is matched.
 const LOADS: [(&str, u32, Duration, u32); 3] = [

@@ -10,6 +10,8 @@ mod idle;
 mod latency;
 mod memory;
 mod program;
+#[path = "../quantile.rs"]
+mod quantile;
 mod rotation;
 #[path = "../containers/watch.rs"]
 mod watch;

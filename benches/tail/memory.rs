@@ -4,7 +4,8 @@ use std::io::{BufRead as _, Write as _};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::program::{Hints, Program, quantile};
+use crate::program::{Hints, Program};
+use crate::quantile::quantile;
 
 const SIZE: usize = 4 << 30;
 const BLOCK: usize = 1 << 20;

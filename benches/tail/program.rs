@@ -128,18 +128,6 @@ pub(crate) fn can_refuse() -> bool {
     tried.is_ok_and(|status| status.success())
 }
 
-/// The value in the middle, and the one that so many hundredths lie below.
-pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a few thousand figures"
-    )]
-    let at = ((sorted.len() as f64 * share) as usize).min(sorted.len() - 1);
-    sorted[at]
-}
-
 /// Waits for a moment without missing it by a sleep that lasts too long.
 pub(crate) fn wait_until(moment: Instant) {
     #[expect(clippy::disallowed_methods, reason = "a pace is what is wanted")]

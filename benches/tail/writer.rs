@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::program::{Hints, Program, quantile, wait_until};
+use crate::program::{Hints, Program, wait_until};
+use crate::quantile::quantile;
 
 const PAIRS: usize = 5;
 /// How lines come: the time between two in µs, and their number.

@@ -188,14 +188,15 @@ impl Clocks {
     /// A file is followed, under this path. False: so it was before, as far as is known.
     pub(super) fn open(&mut self, id: FileId, source: &SourceName, path: Arc<Path>) -> bool {
         let Some(source) = self.source(source) else { return false };
-        if let Some(file) = self.files.get_mut(&id).filter(|file| file.path == path) {
-            // One and the same text for all who know the file.
+        if let Some(file) = self.files.get_mut(&id) {
+            // One and the same text for all who know the file, also where it reads alike.
+            let is_another = file.path != path;
             file.path = path;
-            return false;
+            return is_another;
         }
-        let new = FileClock {
+        let file = FileClock {
             source,
-            path: path.clone(),
+            path,
             newest: None,
             applied: None,
             lag_us: 0,
@@ -203,12 +204,8 @@ impl Clocks {
             flushed: None,
             civil: None,
         };
-        let behind = &mut self.behind;
-        let file = self.files.entry(id).or_insert_with(|| {
-            behind.insert(id);
-            Box::new(new)
-        });
-        file.path = path;
+        self.behind.insert(id);
+        self.files.insert(id, Box::new(file));
         true
     }
 

@@ -54,11 +54,11 @@ mod rule_tests;
 mod rules_lost;
 /// Names and labels of metrics.
 mod series;
-/// What the public is told, over lost answers and sudden death.
 /// The first minutes: `init`, `packs`, completions and manual pages.
 mod setup;
 /// Who asks slowly, or without end.
 mod slow;
+/// What the public is told, over lost answers and sudden death.
 mod status_page;
 mod streams;
 mod tellers;
