@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use sha2::{Digest as _, Sha256};
@@ -15,6 +16,12 @@ use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::{Envelope, SourceName};
 use crate::rule::Multiline;
 use crate::settings::{Admin, Peer, Start, plain};
+
+/// Between two readings of files that are to be loaded at once.
+const BETWEEN_READINGS: Duration = Duration::from_millis(20);
+
+/// So often they are read again before they are taken as they are: half a second.
+const MOST_READINGS: usize = 25;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -116,8 +123,17 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     let mut known = Known { last: first, seen: None, fitted: loaded.fitted };
     let reload_args = Overrides { state_dir: args.state_dir.clone(), listen: args.listen };
     let load: Load = Box::new(move |why| {
-        let texts = load::read(&wanted);
-        let digest = texts.as_ref().map_or_else(|why| Sha256::digest(why).into(), Texts::digest);
+        let read = || {
+            let texts = load::read(&wanted);
+            (texts.as_ref().map_or_else(|why| Sha256::digest(why).into(), Texts::digest), texts)
+        };
+        let (digest, texts) = match why {
+            Why::Look => read(),
+            Why::Asked => settled(read(), || {
+                std::thread::sleep(BETWEEN_READINGS);
+                read()
+            }),
+        };
         // Nothing is compiled, let alone tried, before it is known that something changed.
         if !known.is_new(why, digest) {
             return None;
@@ -167,6 +183,20 @@ struct Known {
     seen: Option<[u8; 32]>,
     /// The globs of rule files that something fitted when the rules in force were read.
     fitted: Vec<PathBuf>,
+}
+
+/// Reads again until two readings are alike: somebody who asks is not kept waiting for the next look, and what another
+/// writes in place at that moment, and is empty until it is written, is not taken for the end of its rules.
+fn settled<T>(first: ([u8; 32], T), again: impl FnMut() -> ([u8; 32], T)) -> ([u8; 32], T) {
+    let mut last = first;
+    for next in std::iter::repeat_with(again).take(MOST_READINGS) {
+        let alike = next.0 == last.0;
+        last = next;
+        if alike {
+            break;
+        }
+    }
+    last
 }
 
 impl Known {
@@ -299,5 +329,21 @@ mod tests {
         let loaded = looks.map(|now| known.is_new(Why::Look, now));
         assert_eq!(loaded, [false, false, false, true, false, false, false, false, true]);
         assert!(known.is_new(Why::Asked, empty) && !known.is_new(Why::Look, empty));
+    }
+
+    #[test]
+    fn who_asks_while_a_file_is_written_gets_what_is_written() {
+        let check = |first: u8, then: &[u8], expected: u8| {
+            let mut then = then.iter().copied();
+            let digest = |n: u8| ([n; 32], n);
+            let read = settled(digest(first), || digest(then.next().expect("nobody reads on and on")));
+            assert_eq!((read.1, then.next()), (expected, None));
+        };
+        check(1, &[1], 1);
+        check(0, &[1, 1], 1);
+        check(1, &[0, 2, 2], 2);
+        // Files that are never at rest hold nobody up for ever.
+        let restless: Vec<u8> = (1..).take(MOST_READINGS).collect();
+        check(0, &restless, restless[MOST_READINGS - 1]);
     }
 }
