@@ -271,8 +271,24 @@ impl From<Severity> for Status {
 }
 
 /// The first 16 bytes of the key digest; see `engine::key` for the recipe.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KeyHash(pub [u8; 16]);
+
+/// In the order of their bytes. Written out, for a key is looked up with every match: two numbers are compared in place,
+/// slices by a call.
+impl Ord for KeyHash {
+    #[inline]
+    fn cmp(&self, other: &KeyHash) -> std::cmp::Ordering {
+        u128::from_be_bytes(self.0).cmp(&u128::from_be_bytes(other.0))
+    }
+}
+
+impl PartialOrd for KeyHash {
+    #[inline]
+    fn partial_cmp(&self, other: &KeyHash) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl KeyHash {
     /// The digest that is shown like that: 32 hexadecimal digits.

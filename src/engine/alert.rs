@@ -321,9 +321,20 @@ impl Key {
         let again = rule.renotify.zip(self.last.as_ref().filter(|last| last.status != Status::Ok));
         let again = again.map(|(after, last)| last.time.plus(after));
         let look = self.look_at.filter(|look| self.held && *look != Timestamp::MAX);
-        let due = [leave, hold, level, self.expires(rule), self.moment_over(rule), self.next_miss(rule)];
-        let more = [again, look, self.forgotten(rule), self.next_turn(rule), self.remembered_until(rule)];
-        due.into_iter().chain(more).flatten().min()
+        let due = [
+            leave,
+            hold,
+            level,
+            self.expires(rule),
+            self.moment_over(rule),
+            self.next_miss(rule),
+            again,
+            look,
+            self.forgotten(rule),
+            self.next_turn(rule),
+            self.remembered_until(rule),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// A comparison that became false with the newest line is seen to be false once that moment is over: more
@@ -555,6 +566,7 @@ impl Key {
     }
 
     /// The highest level that held within its quiet.
+    #[inline]
     fn highest(&self, rule: &Rule, now: Timestamp) -> Status {
         let quiet = self.quiet(rule);
         let alive = |rung: &Rung| match (rung.held, quiet) {

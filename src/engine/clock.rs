@@ -382,6 +382,7 @@ impl Clocks {
     }
 
     /// Path and source of a file, for texts.
+    #[inline]
     pub(super) fn place(&self, id: FileId) -> Option<(&Path, &str)> {
         let file = self.files.get(&id)?;
         Some((&file.path, self.timings[file.source].name.as_str()))

@@ -9,6 +9,7 @@ use crate::rule::Rule;
 
 impl Key {
     /// For how long a level stays after it held.
+    #[inline]
     pub(super) fn quiet(&self, rule: &Rule) -> Option<Duration> {
         match rule.flap.filter(|_| self.flapping) {
             Some(flap) => Some(rule.resolve_after.unwrap_or_default().max(flap.within)),
@@ -17,6 +18,7 @@ impl Key {
     }
 
     /// True if one more end would be a change too many, or has been.
+    #[inline]
     pub(super) fn flaps(&self, rule: &Rule, now: Timestamp) -> bool {
         let Some(flap) = rule.flap else { return false };
         let lately = self.turns.iter().filter(|turn| now.since(**turn) < flap.within).count();
@@ -54,6 +56,7 @@ impl Key {
     }
 
     /// Until when its raises are worth remembering, if nothing else is.
+    #[inline]
     pub(super) fn remembered_until(&self, rule: &Rule) -> Option<Timestamp> {
         if self.status() != Status::Ok {
             return None;

@@ -11,6 +11,7 @@ const TAG: &[u8] = b"tripline-key-v1";
 /// `scope = "none"`) and the `by` pairs in the order given, which must be sorted by name. Each of these fields is
 /// written as its length, a little-endian `u32`, and its raw bytes, so no choice of values makes two lists alike.
 /// Values are neither cut nor decoded.
+#[inline]
 pub fn digest<'a>(rule: &str, scope: &str, by: impl Iterator<Item = (&'a str, &'a [u8])>) -> KeyHash {
     let mut sha = Sha256::new();
     let mut field = |bytes: &[u8]| {

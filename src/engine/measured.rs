@@ -25,6 +25,7 @@ impl Key {
     }
 
     /// True if what lies in the window is all that lay in it: few matches are few then, and not the first of many.
+    #[inline]
     pub(super) fn sees_window(&self, rule: &Rule) -> bool {
         !rule.notices_few() || self.watched && self.clock >= self.born.plus(rule.within)
     }
@@ -66,6 +67,7 @@ impl Key {
     }
 
     /// True if the comparison of a level holds.
+    #[inline]
     pub(super) fn level_holds(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
         match (&rule.ladder[rung], value) {
             // To the microsecond, as the moment is at which it is looked at.
@@ -81,6 +83,7 @@ impl Key {
 
     /// True if a level that holds goes on to: its comparison is true, or it is the lowest and `clear` is not true yet, or
     /// nobody can know.
+    #[inline]
     pub(super) fn stays(&self, rule: &Rule, rung: usize, value: Option<f64>) -> bool {
         let lowest = rule.ladder[..rung].iter().all(Option::is_none);
         let is_clear = || value.is_none_or(|value| rule.clear.is_none_or(|clear| clear.holds(value)));

@@ -95,15 +95,19 @@ impl Engine {
         act: &mut dyn FnMut(&mut Key, &Scene<'_>, &mut Vec<Transition>),
     ) -> bool {
         let rule = self.ruleset.rule(ix);
-        let Some(key) = self.keys[ix.0 as usize].get_mut(&hash) else { return false };
+        let Some(mut key) = self.keys[ix.0 as usize].get_mut(&hash) else { return false };
         let place = file.or_else(|| text::newest_file(key)).and_then(|file| self.clocks.place(file));
         let scene = Scene { rule, instance: &self.scope, place };
         let mut made = Vec::new();
         act(key, &scene, &mut made);
-        self.emit(ix, hash, made);
-        let (rule, Some(key)) = (self.ruleset.rule(ix), self.keys[ix.0 as usize].get_mut(&hash)) else {
-            return true;
-        };
+        if key.held || !made.is_empty() {
+            self.emit(ix, hash, made);
+            key = match self.keys[ix.0 as usize].get_mut(&hash) {
+                Some(key) => key,
+                None => return true,
+            };
+        }
+        let rule = self.ruleset.rule(ix);
         if key.untold {
             self.untold.insert((ix, hash));
         } else if key.status() == Status::Ok {

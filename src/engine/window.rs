@@ -177,9 +177,14 @@ impl Window {
     }
 
     /// When the newest entry leaves.
+    #[inline]
     pub(super) fn empty_at(&self) -> Option<Timestamp> {
-        let newest = self.chunks.iter().rev().find_map(|chunk| chunk.entries.back());
-        newest.map(|entry| entry.time.plus(self.span))
+        for chunk in self.chunks.iter().rev() {
+            if let Some(newest) = chunk.entries.back() {
+                return Some(newest.time.plus(self.span));
+            }
+        }
+        None
     }
 
     /// Adds so many matches that bring the same. Late ones are put in their place.
@@ -304,6 +309,7 @@ impl Window {
     }
 
     /// As much of an entry as is kept in a coarse window.
+    #[inline]
     fn cut(&self, entry: Entry) -> Entry {
         if self.step == 0 {
             return entry;
@@ -367,6 +373,7 @@ impl Window {
         }
     }
 
+    #[inline]
     fn front(&self) -> Option<&Entry> {
         self.chunks.front()?.entries.front()
     }

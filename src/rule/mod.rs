@@ -208,12 +208,14 @@ impl Rule {
     }
 
     /// True if it notices that matches stay away: all of them, or too many.
+    #[inline]
     pub fn notices_absence(&self) -> bool {
         matches!(self.measure, Measure::Absent) || self.notices_few()
     }
 
     /// True if a level begins because there are few matches in the window. A key is judged once a whole window of it has
     /// been seen.
+    #[inline]
     pub fn notices_few(&self) -> bool {
         self.measure.adds_up()
             && !self.within.is_zero()
@@ -325,6 +327,7 @@ impl Rule {
     }
 
     /// True if the measure may rise, or a comparison become true, because a match leaves the window.
+    #[inline]
     pub fn watches_leaves(&self) -> bool {
         let rises = |comparison: &Comparison| matches!(comparison.op, Op::AtLeast | Op::Above);
         !self.measure.counts() || !self.ladder.iter().chain([&self.clear]).flatten().all(rises)

@@ -247,6 +247,7 @@ impl Span {
         Span::new(len + from_made, len + made.len())
     }
 
+    #[inline]
     pub(super) fn of<'a>(self, text: &'a [u8], behind: &'a [u8]) -> &'a [u8] {
         let (from, to) = (self.from as usize, self.to as usize);
         match from.checked_sub(text.len()) {

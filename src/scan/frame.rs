@@ -24,6 +24,7 @@ impl<'a> Line<'a> {
     /// NULs at the head come from holes: a log that was truncated under a writer that kept its offset. They count
     /// towards the length, so that a line can be judged from a bounded number of bytes; but `max_line` NULs at a
     /// time are a hole and no line, so that the line behind a hole of gigabytes is not lost as over-long.
+    #[inline]
     pub(super) fn of(raw: &'a [u8], max_line: usize) -> Line<'a> {
         let nuls = raw.iter().take_while(|byte| **byte == 0).count();
         let hole = nuls - nuls % max_line;

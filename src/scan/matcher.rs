@@ -283,6 +283,7 @@ impl Candidate {
     }
 
     /// The line, of the chunk in which it was found.
+    #[inline]
     pub(super) fn line<'c>(&self, chunk: &'c [u8], max_line: usize) -> Line<'c> {
         Line::of(&chunk[self.line as usize..self.end as usize], max_line)
     }
@@ -319,8 +320,8 @@ impl Seen {
 
     /// True if a line fits that pattern; then `room.spans` tells of the captures.
     pub(super) fn fits(&self, deciding: usize, line: &[u8], room: &mut Room) -> bool {
-        room.spans.clear();
         room.spans.resize(self.captures, None);
+        room.spans.fill(None);
         self.deciding[deciding].fits(line, room)
     }
 }
@@ -352,8 +353,8 @@ impl Deciding {
             }
             return fits;
         }
-        slots.clear();
         slots.resize(self.regex.group_info().slot_len(), None);
+        slots.fill(None);
         if self.regex.search_slots(&Input::new(line), slots).is_none() {
             return false;
         }

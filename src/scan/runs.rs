@@ -29,6 +29,7 @@ impl Class {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
 
+    #[inline]
     pub(super) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }

@@ -154,8 +154,8 @@ impl Backtracker {
     }
 
     fn search(&self, line: &[u8], room: &mut Room, steps: &mut usize) -> Result<bool, TooLong> {
-        room.slots.clear();
         room.slots.resize(self.slots, usize::MAX);
+        room.slots.fill(usize::MAX);
         let mut try_at = |at| self.fits_at(line, at, room, steps);
         match &self.start {
             Start::Beginning => try_at(0),
@@ -172,6 +172,7 @@ impl Backtracker {
         }
     }
 
+    #[inline(never)]
     fn fits_at(&self, line: &[u8], at: usize, room: &mut Room, steps: &mut usize) -> Result<bool, TooLong> {
         let Room { choices, slots, .. } = room;
         choices.clear();
@@ -181,7 +182,7 @@ impl Backtracker {
             let next = match self.program.ops[op] {
                 Op::Literal(from, to) => {
                     let literal = self.program.literal(from, to);
-                    line[at..].starts_with(literal).then_some((op + 1, at + literal.len()))
+                    begins_with(&line[at..], literal).then_some((op + 1, at + literal.len()))
                 }
                 Op::OneOf(class) => {
                     let class = self.program.class(class);
@@ -189,7 +190,9 @@ impl Backtracker {
                 }
                 Op::Many(many) => {
                     let (ends, choice) = self.program.repeat(many).first(op, line, at, steps)?;
-                    choices.extend(choice);
+                    if let Some(choice) = choice {
+                        choices.push(choice);
+                    }
                     ends.map(|ends| (op + 1, ends))
                 }
                 Op::Split(first, second) => {
@@ -248,11 +251,23 @@ impl Backtracker {
                     (choice, op, ends)
                 }
             };
-            choices.extend(choice);
+            if let Some(choice) = choice {
+                choices.push(choice);
+            }
             if let Some(at) = at {
                 return Ok(Some((op + 1, at)));
             }
         }
+    }
+}
+
+/// As `starts_with`, for literals that seldom stand there: most differ in the first bytes, which are compared without a
+/// call.
+#[inline]
+fn begins_with(bytes: &[u8], literal: &[u8]) -> bool {
+    match (bytes.first_chunk::<4>(), literal.first_chunk::<4>()) {
+        (Some(head), Some(first)) => head == first && bytes[4..].starts_with(&literal[4..]),
+        _ => bytes.len() >= literal.len() && bytes.iter().zip(literal).all(|(byte, wanted)| byte == wanted),
     }
 }
 
@@ -270,14 +285,17 @@ fn first(
 }
 
 impl Program {
+    #[inline]
     fn class(&self, number: u32) -> &Class {
         &self.classes[number as usize]
     }
 
+    #[inline]
     fn literal(&self, from: u32, to: u32) -> &[u8] {
         &self.literals[from as usize..to as usize]
     }
 
+    #[inline]
     fn repeat(&self, number: u32) -> Repeat<'_> {
         let many = self.many[number as usize];
         Repeat { class: self.class(many.class), many }
@@ -291,15 +309,18 @@ struct Repeat<'a> {
 }
 
 impl Repeat<'_> {
+    #[inline]
     fn min(&self) -> usize {
         self.many.min as usize
     }
 
+    #[inline]
     fn max(&self) -> usize {
         if self.many.max == u32::MAX { usize::MAX } else { self.many.max as usize }
     }
 
     /// Where it ends if it begins at `at`, at first, and what else there is.
+    #[inline]
     fn first(
         &self,
         op: usize,
@@ -330,6 +351,7 @@ impl Repeat<'_> {
     }
 
     /// Where it ends at last below `high`, and what else there is.
+    #[inline]
     fn shrink(&self, op: usize, line: &[u8], low: usize, high: usize) -> (Option<usize>, Option<Choice>) {
         let ends = match self.many.follow {
             Follow::Byte(byte) => memrchr(byte, &line[low..high.min(line.len())]).map(|found| low + found),
@@ -367,6 +389,7 @@ impl Repeat<'_> {
     }
 
     /// How many of the first of `bytes` are of the class.
+    #[inline]
     fn reach(&self, bytes: &[u8]) -> usize {
         let found = match self.many.reach {
             Reach::Until1(one) => memchr(one, bytes),

@@ -115,7 +115,9 @@ impl Group {
         let mut kinds = looked.fold(u8::MAX, |kinds, (table, byte)| kinds & table[usize::from(*byte)]);
         while kinds != 0 {
             let waiting = self.buckets.get(kinds.trailing_zeros() as usize);
-            waiting.into_iter().flatten().for_each(|number| stands(*number, at));
+            for number in waiting.map_or(&[][..], Vec::as_slice) {
+                stands(*number, at);
+            }
             kinds &= kinds - 1;
         }
     }

@@ -157,6 +157,7 @@ impl Surroundings {
     }
 
     /// Of the gram at `at` in `bytes`.
+    #[inline]
     fn read(bytes: &[u8], at: usize) -> u128 {
         let whole =
             at.checked_sub(Surroundings::BEFORE).and_then(|from| bytes.get(from..from + Surroundings::LEN));

@@ -45,6 +45,7 @@ struct Watched {
 
 impl Watched {
     /// Whether the whole run stands in `bytes` with its window at `place`.
+    #[inline]
     fn stands(&self, bytes: &[u8], place: usize) -> bool {
         let Some(from) = place.checked_sub(self.at) else { return false };
         let Some(there) = bytes.get(from..from + self.run.len()) else { return false };

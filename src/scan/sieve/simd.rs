@@ -19,6 +19,7 @@ pub(super) const BLOCK: usize = 64;
 pub(super) const WINDOW: usize = 8;
 /// Those few.
 pub(super) const LOOK: usize = 4;
+const _: () = assert!(LOOK == 4 && WINDOW == 8, "places are written out below");
 /// A block and the bytes after it that a window may need.
 const AHEAD: usize = BLOCK + WINDOW;
 /// Bits of the hash of a gram: 32 KiB of bitmap, which stays in the nearest cache.
@@ -192,9 +193,8 @@ mod plain {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
-    use std::ops::Range;
 
-    use super::{AHEAD, BLOCK, Bitmap, FOLD, GRAM_BITS, LOOK, SPREAD, Tables, WINDOW};
+    use super::{AHEAD, BLOCK, Bitmap, FOLD, GRAM_BITS, SPREAD, Tables, WINDOW};
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     pub(super) fn grams_64(bitmap: &Bitmap, blocks: &[[u8; BLOCK]], sets: &mut [u64]) {
@@ -232,6 +232,7 @@ mod x86 {
     }
 
     /// Sixteen bits, each the first of four.
+    #[inline]
     fn apart(set: u32) -> u64 {
         let mut set = u64::from(set);
         set = (set | set << 24) & 0x0000_00ff_0000_00ff;
@@ -244,21 +245,26 @@ mod x86 {
     pub(super) fn classes_64(tables: &Tables, bytes: &[u8], sets: &mut [u64]) {
         let tables: [(__m512i, __m512i); WINDOW] =
             std::array::from_fn(|at| (load_64(&tables.sevens[at][0]), load_64(&tables.sevens[at][1])));
-        let blocks = bytes.windows(AHEAD).step_by(BLOCK).filter_map(|bytes| bytes.first_chunk::<AHEAD>());
-        for (block, set) in blocks.zip(sets) {
-            let look = |mut kinds: __m512i, places: Range<usize>| {
-                for place in places {
-                    let Some(there) = block[place..].first_chunk() else { continue };
-                    let (low, high) = tables[place];
-                    kinds = _mm512_and_si512(kinds, _mm512_permutex2var_epi8(low, load_64(there), high));
-                }
-                kinds
-            };
-            let kinds = look(_mm512_set1_epi8(-1), 0..LOOK);
+        for (at, set) in (0..).step_by(BLOCK).zip(sets) {
+            let Some(block) = bytes[at..].first_chunk::<AHEAD>() else { break };
+            // The kinds that may have what stands at these places of their windows. Written out, not a loop and not a
+            // function: each place has tables of its own, which stay in registers.
+            macro_rules! kinds {
+                ($($place:literal)*) => {{
+                    let mut kinds = _mm512_set1_epi8(-1);
+                    $(
+                        let Some(there) = block[$place..].first_chunk() else { continue };
+                        let (low, high) = tables[$place];
+                        kinds = _mm512_and_si512(kinds, _mm512_permutex2var_epi8(low, load_64(there), high));
+                    )*
+                    kinds
+                }};
+            }
+            let few = kinds!(0 1 2 3);
             *set = 0;
-            if _mm512_test_epi8_mask(kinds, kinds) != 0 {
-                let kinds = look(kinds, LOOK..WINDOW);
-                *set = _mm512_test_epi8_mask(kinds, kinds);
+            if _mm512_test_epi8_mask(few, few) != 0 {
+                let all = _mm512_and_si512(few, kinds!(4 5 6 7));
+                *set = _mm512_test_epi8_mask(all, all);
             }
         }
     }
@@ -274,37 +280,45 @@ mod x86 {
         let none = |kinds: __m256i| {
             u64::from(_mm256_movemask_epi8(_mm256_cmpeq_epi8(kinds, _mm256_setzero_si256())) as u32)
         };
-        let blocks = bytes.windows(AHEAD).step_by(BLOCK).filter_map(|bytes| bytes.first_chunk::<AHEAD>());
-        for (block, set) in blocks.zip(sets) {
-            let look = |mut kinds: [__m256i; 2], places: Range<usize>| {
-                for place in places {
-                    let (low, high) = tables[place];
-                    for (half, kinds) in kinds.iter_mut().enumerate() {
-                        let Some(there) = block[half * 32 + place..].first_chunk() else { continue };
-                        let there = load_32(there);
-                        let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(there), nibble);
-                        let low = _mm256_shuffle_epi8(low, _mm256_and_si256(there, nibble));
-                        *kinds =
-                            _mm256_and_si256(*kinds, _mm256_and_si256(low, _mm256_shuffle_epi8(high, upper)));
-                    }
-                }
-                kinds
-            };
-            let [first, second] = look([_mm256_set1_epi8(-1); 2], 0..LOOK);
+        for (at, set) in (0..).step_by(BLOCK).zip(sets) {
+            let Some(block) = bytes[at..].first_chunk::<AHEAD>() else { break };
+            // As above, for both halves.
+            macro_rules! kinds {
+                ($($place:literal)*) => {{
+                    let mut kinds = [_mm256_set1_epi8(-1); 2];
+                    $(
+                        let (low, high) = tables[$place];
+                        let halves = block[$place..].first_chunk().zip(block[$place + 32..].first_chunk());
+                        let Some((first, second)) = halves else { continue };
+                        for (kinds, there) in kinds.iter_mut().zip([load_32(first), load_32(second)]) {
+                            let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(there), nibble);
+                            let low = _mm256_shuffle_epi8(low, _mm256_and_si256(there, nibble));
+                            let both = _mm256_and_si256(low, _mm256_shuffle_epi8(high, upper));
+                            *kinds = _mm256_and_si256(*kinds, both);
+                        }
+                    )*
+                    kinds
+                }};
+            }
+            let [first, second] = kinds!(0 1 2 3);
             *set = 0;
             if none(_mm256_or_si256(first, second)) != u64::from(u32::MAX) {
-                let [first, second] = look([first, second], LOOK..WINDOW);
+                let [beyond_first, beyond_second] = kinds!(4 5 6 7);
+                let first = _mm256_and_si256(first, beyond_first);
+                let second = _mm256_and_si256(second, beyond_second);
                 *set = !(none(first) | none(second) << 32);
             }
         }
     }
 
+    #[inline]
     #[target_feature(enable = "avx512f")]
     fn load_64(bytes: &[u8; 64]) -> __m512i {
         // SAFETY: an array of 64 bytes.
         unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
     }
 
+    #[inline]
     #[target_feature(enable = "avx2")]
     fn load_32(bytes: &[u8; 32]) -> __m256i {
         // SAFETY: an array of 32 bytes.

@@ -276,6 +276,7 @@ fn fraction(text: &[u8]) -> (u32, &[u8]) {
 }
 
 /// A space, then a day of one or two digits that may be padded with another space.
+#[inline]
 fn padded_day(text: &[u8]) -> Option<(i8, &[u8])> {
     let text = text.strip_prefix(b" ")?;
     let text = text.strip_prefix(b" ").unwrap_or(text);

@@ -92,6 +92,7 @@ impl Stamp {
 }
 
 impl Civil {
+    #[inline]
     fn checked(
         year: Option<i16>,
         (month, day): (i8, i8),
