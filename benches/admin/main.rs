@@ -1,13 +1,19 @@
-//! What the admin port stands, and what it costs: `cargo bench --bench admin -- slow` or `many`; without a word, both.
+//! What the admin port stands, what it costs, and what a sidecar is: `cargo bench --bench admin -- slow`, `many` or
+//! `sidecar [BINARY]`; without a word, all.
 //!
 //! The program runs as it does at its users, with its state on disk. Runs that are compared alternate, so that a disturbed
 //! minute hurts both.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "figures of the real world, for people")]
 
+#[allow(dead_code, reason = "shared with the tests, which do more with it")]
+#[path = "../../tests/support/browser.rs"]
+mod browser;
 mod many;
 #[path = "../quantile.rs"]
 mod quantile;
+mod sandbox;
+mod sidecar;
 mod slow;
 #[path = "../containers/watch.rs"]
 mod watch;
@@ -19,8 +25,10 @@ fn main() {
     match args.first().map(String::as_str) {
         Some("slow") => slow::print(),
         Some("many") => many::print(),
-        Some(other) => panic!("there is no part `{other}`: slow, many"),
+        Some("sidecar") => sidecar::print(args.get(1).map(String::as_str)),
+        Some(other) => panic!("there is no part `{other}`: slow, many, sidecar"),
         None => {
+            sidecar::print(None);
             slow::print();
             many::print();
         }

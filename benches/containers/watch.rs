@@ -16,7 +16,12 @@ pub(crate) struct Watch {
 impl Watch {
     /// Starts it on a configuration with an admin page. What it prints goes to `told`.
     pub(crate) fn start(config: &Path, told: Stdio) -> Watch {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tripline"))
+        Watch::start_of(Path::new(env!("CARGO_BIN_EXE_tripline")), config, told)
+    }
+
+    /// The same of a binary that was built otherwise.
+    pub(crate) fn start_of(binary: &Path, config: &Path, told: Stdio) -> Watch {
+        let mut child = Command::new(binary)
             .arg("run")
             .arg("--config")
             .arg(config)
@@ -61,6 +66,13 @@ impl Watch {
     pub(crate) fn resident(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).expect("Linux tells");
         text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096
+    }
+
+    /// A line of `/proc/PID/status` that is in KiB.
+    pub(crate) fn status(&self, name: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux tells");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells of it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// Seconds of CPU, user and system, so far.
