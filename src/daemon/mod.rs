@@ -8,8 +8,10 @@ pub mod core;
 pub mod deliver;
 mod gone;
 mod hints;
+mod inlets;
 mod journal;
 mod letters;
+pub(crate) mod limits;
 mod own_log;
 pub mod scope;
 pub mod secret;
@@ -19,11 +21,10 @@ mod trends;
 mod view;
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -52,8 +53,6 @@ use trends::Trends;
 const LONGEST_TURN: Duration = Duration::from_secs(1);
 /// How old the status page's view of the machine may be.
 const SHOW_EVERY: Duration = Duration::from_millis(250);
-/// Bytes read at once from stdin.
-const BLOCK: usize = 64 * 1024;
 
 /// Settings and rules that are believed.
 pub type Believed = (Settings, Ruleset);
@@ -176,7 +175,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     let Options { believed, blank, load, every, stdin, dry_run, require_state, readable, color, bound, ends } =
         options;
     let (settings, ruleset) = believed;
-    keep_memory_private();
+    limits::keep_memory_private();
     let clock = Clock::start();
     let now = clock.now();
     let on_stop = scope::on_stop(&settings);
@@ -212,7 +211,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         );
     }
     // The other half is for the store, sockets and files that are read once.
-    let handles = raise_file_limit() / 2;
+    let handles = limits::raise_file_limit() / 2;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (inbox, inputs) = channel();
@@ -237,8 +236,8 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         }
         socket => socket?,
     };
-    signals(&runtime, &inbox)?;
-    let reload = load.map(|load| reloader(load, inbox.clone())).transpose()?;
+    inlets::signals(&runtime, &inbox)?;
+    let reload = load.map(|load| inlets::reloader(load, inbox.clone())).transpose()?;
 
     let disk = RealDisk::new();
     hints::hint_reader(disk.descriptors()?, inbox.clone())?;
@@ -261,7 +260,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
     gone::warn(&core);
     if let Some(source) = &stdin {
         core.open_pipe(source, "stdin", false, now);
-        stdin_reader(source.clone(), inbox.clone())?;
+        inlets::stdin_reader(source.clone(), inbox.clone())?;
     }
     tracing::info!(
         rules = users_rules(&core),
@@ -303,7 +302,7 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         waits: Vec::new(),
         ends,
         shown: Timestamp::MIN,
-        watchdog: watchdog(),
+        watchdog: sd_notify::watchdog_enabled(),
         next_watchdog: Timestamp::MIN,
         checked_keys: now.time,
         blindness_said: false,
@@ -724,105 +723,4 @@ fn courier(runtime: &Runtime, inbox: &Sender<Input>, terms: Terms) -> Courier {
     // The loop is gone only when the process ends.
     let done = Arc::new(move |done| drop(inbox.send(Input::Done(done))));
     Courier::new(runtime.handle().clone(), terms, done)
-}
-
-fn signals(runtime: &Runtime, inbox: &Sender<Input>) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let _inside = runtime.enter();
-    // A limit on the size of files is an error of the write that meets it, and not the end of everything: a signal that was
-    // waited for once never ends the process again.
-    drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
-    let kinds = [
-        (SignalKind::terminate(), Signal::Stop(15)),
-        (SignalKind::interrupt(), Signal::Stop(2)),
-        (SignalKind::hangup(), Signal::Reload),
-    ];
-    for (kind, means) in kinds {
-        let mut signals = signal(kind)?;
-        let inbox = inbox.clone();
-        runtime.spawn(async move {
-            while signals.recv().await.is_some() {
-                let _ = inbox.send(Input::Signal(means));
-            }
-        });
-    }
-    Ok(())
-}
-
-/// A thread that loads the configuration when asked, and looks every second whether it changed.
-fn reloader(mut load: Load, inbox: Sender<Input>) -> std::io::Result<SyncSender<()>> {
-    let (ask, asked) = sync_channel(1);
-    std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
-        loop {
-            let why = match asked.recv_timeout(Duration::from_secs(1)) {
-                Ok(()) => Why::Asked,
-                Err(RecvTimeoutError::Timeout) => Why::Look,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            if let Some(result) = load(why)
-                && inbox.send(Input::Loaded(result.map(Box::new))).is_err()
-            {
-                return;
-            }
-        }
-    })?;
-    Ok(ask)
-}
-
-/// A thread that reads stdin block by block, each only after the one before was used: a slow loop makes the writer of
-/// the pipe wait, instead of filling memory.
-fn stdin_reader(source: SourceName, inbox: Sender<Input>) -> std::io::Result<()> {
-    let (tell_used, used) = sync_channel(1);
-    let left = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
-        let mut stdin = std::io::stdin().lock();
-        loop {
-            let mut block = vec![0; BLOCK];
-            match stdin.read(&mut block) {
-                Ok(0) => break,
-                Ok(n) => block.truncate(n),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    tracing::error!(%error, "stdin can not be read");
-                    break;
-                }
-            }
-            let block =
-                streams::Block { bytes: block, cursors: Vec::new(), lost: 0, used: tell_used.clone() };
-            let brought = Input::Stream(source.clone(), left.clone(), Brought::Block(block));
-            if inbox.send(brought).is_err() || used.recv().is_err() {
-                return;
-            }
-        }
-        let _ = inbox.send(Input::StdinEnd(source));
-    })?;
-    Ok(())
-}
-
-/// Every open file costs a descriptor: takes as many as the machine grants, and says how many that is.
-pub(crate) fn raise_file_limit() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current < limit.maximum || limit.maximum.is_none() {
-        let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-        if let Err(error) = raised {
-            tracing::debug!(%error, "the limit of open files stays");
-        }
-    }
-    let granted = getrlimit(Resource::Nofile).current;
-    granted.and_then(|granted| usize::try_from(granted).ok()).unwrap_or(usize::MAX)
-}
-
-/// No core is written, and no other process of the same user looks inside: keys are in memory.
-fn keep_memory_private() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let kept = setrlimit(Resource::Core, none).and(set_dumpable_behavior(DumpableBehavior::NotDumpable));
-    if let Err(error) = kept {
-        tracing::warn!(%error, "a core of this process may be written, and keys would be in it");
-    }
-}
-
-fn watchdog() -> Option<Duration> {
-    sd_notify::watchdog_enabled()
 }

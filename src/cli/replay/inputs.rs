@@ -137,7 +137,7 @@ impl Input {
 
 /// Opens what the arguments name. A file that is named twice is read once.
 pub(super) fn open(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
-    crate::daemon::raise_file_limit();
+    crate::daemon::limits::raise_file_limit();
     let mut inputs = Vec::new();
     let mut known = BTreeSet::new();
     for path in expand(arguments)? {
