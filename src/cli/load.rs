@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -460,11 +461,25 @@ pub(super) fn read_text(path: &Path) -> Result<Text, String> {
     read_guarded(path).map(|(text, _)| text)
 }
 
+/// Opens a file without waiting for anybody: whoever opens a FIFO waits for its writer, and a reload that waits is none. What
+/// a shell hands over, as in `check <(…)`, has a writer.
+fn open(path: &Path) -> std::io::Result<File> {
+    if ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|handed| path.starts_with(handed)) {
+        return File::open(path);
+    }
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.file_type().is_fifo() {
+        return Err(std::io::Error::other("it is a FIFO, and no regular file"));
+    }
+    Ok(file)
+}
+
 /// The same, and why it is not to be believed by root.
 fn read_guarded(path: &Path) -> Result<(Text, Option<String>), String> {
     let mut exposed = None;
     // A device such as `/dev/zero` never ends.
-    let text = File::open(path).and_then(|file| {
+    let text = open(path).and_then(|file| {
         let mut text = String::new();
         exposed = super::exposed::exposed(path, &file);
         file.take(MOST_TEXT + 1).read_to_string(&mut text).map(|_| text)

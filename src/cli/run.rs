@@ -154,7 +154,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
         let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(stopwatch()));
         show(&loaded, color);
         let Some(mut believed) = loaded.believed.take() else {
-            return Some(Err("the configuration on disk is wrong".to_owned()));
+            return Some(Err("the configuration on disk is wrong: `tripline check` shows where".to_owned()));
         };
         known.fitted = loaded.fitted;
         reload_args.apply(&mut believed);

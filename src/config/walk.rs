@@ -527,6 +527,11 @@ fn check_labels(problems: &mut Problems<'_>, key: &Key, labels: &DeTable<'_>) {
             let title = format!("the label name `{}` is reserved", short(name));
             let problem = problems.error("reserved-label", span, title, "cannot be set here");
             problem.help = (name == "instance").then(|| "`scope` in tripline.toml sets it".to_owned());
+        } else if name == "severity" {
+            let title = "a label `severity` is not the severity of an alert";
+            problems
+                .warning("other-idiom", span, title, "only a label, which some peers take for more")
+                .help = Some("write `severity = \"critical\"` in the rule, or levels".to_owned());
         }
         if !value.get_ref().is_str() {
             wrong_type(problems, key, value);

@@ -262,6 +262,10 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         core.open_pipe(source, "stdin", false, now);
         inlets::stdin_reader(source.clone(), inbox.clone())?;
     }
+    let open = core.engine().open_alerts().count();
+    if open > 0 {
+        tracing::info!(alerts = open, "open since before, and told then: `tripline status` shows them");
+    }
     tracing::info!(
         rules = users_rules(&core),
         sinks = settings.sinks.len(),
@@ -386,11 +390,14 @@ impl Daemon {
             let now = self.clock.now();
             match next {
                 Input::Done(done) => self.take_outcomes(done, now),
-                Input::Signal(Signal::Reload) => {
-                    if let Some(reload) = &self.reload {
+                Input::Signal(Signal::Reload) => match &self.reload {
+                    Some(reload) => {
                         let _ = reload.try_send(());
                     }
-                }
+                    // There is nothing to load anew: its terminal was closed.
+                    None if self.stopping.is_none() => self.begin_stop(now),
+                    None => {}
+                },
                 Input::Signal(Signal::Stop(number)) if self.stopping.is_some() => {
                     tracing::warn!("stopped at once: what is owed is kept");
                     return Some(128u8.saturating_add(u8::try_from(number).unwrap_or(0)));

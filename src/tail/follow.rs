@@ -184,11 +184,13 @@ impl Progress {
     }
 
     /// Bytes that were seen and not yet offered.
+    #[inline]
     pub(crate) fn unread(&self) -> u64 {
         self.size.saturating_sub(self.offered.max(self.position))
     }
 
     /// Whether all that was seen has been offered.
+    #[inline]
     pub(crate) fn at_end(&self) -> bool {
         self.offered >= self.size
     }

@@ -46,11 +46,13 @@ impl Lag {
     }
 
     /// Since when the oldest unread byte is there, at least.
+    #[inline]
     pub(crate) fn since(&self) -> Option<Timestamp> {
         self.0.map(|waits| waits.since)
     }
 
     /// The look that saw it first.
+    #[inline]
     pub(crate) fn seen(&self) -> Option<Timestamp> {
         self.0.map(|waits| waits.seen)
     }

@@ -780,6 +780,7 @@ impl<F> Followed<F> {
         std::iter::once(&self.path).chain(&self.former).map(|name| &**name)
     }
 
+    #[inline]
     fn problem(&self) -> Option<&str> {
         let missing = self.missing.map(|_| sweep::NOT_FOUND);
         self.fault.as_ref().map(|fault| fault.text.as_str()).or(missing)
@@ -792,6 +793,7 @@ impl<F> Followed<F> {
         !self.ended && !self.blocked && self.handle.is_some() && self.progress.wants()
     }
 
+    #[inline]
     fn phase(&self) -> Phase {
         if self.ended {
             Phase::Ended

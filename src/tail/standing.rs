@@ -63,6 +63,7 @@ impl<D: Disk> Tail<D> {
 }
 
 impl<F> Followed<F> {
+    #[inline]
     pub(super) fn status(&self, id: FileId) -> FileStatus<'_> {
         FileStatus {
             file: id,

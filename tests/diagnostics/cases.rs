@@ -513,8 +513,8 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "other-idiom",
         Rule("match = '<HOST> failed'"),
-        "A word of fail2ban or a place as Prometheus writes it is only a text here.",
-        "Patterns have `%{ip:host}`, texts `{name}`; the text itself is written `[<]HOST>`.",
+        "A word of fail2ban or a place as Prometheus writes it is only a text here, and a label `severity` only a label.",
+        "Patterns have `%{ip:host}`, texts `{name}`; the text itself is written `[<]HOST>`. Severity has a key: `severity`.",
     ),
     case(
         "out-of-range",

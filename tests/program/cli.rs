@@ -177,10 +177,13 @@ fn the_demo_shows_a_whole_life_and_ends_by_itself() {
 
 #[test]
 fn the_demo_stops_when_asked() {
-    let sandbox = Sandbox::new();
-    let mut running: Running = sandbox.start(&["demo"]);
-    running.wait_for(Out::Stderr, "the beginning", |line| line.contains("an ordinary morning"));
-    running.signal(Signal::INT);
-    running.finish().expect(0);
-    assert_eq!(std::fs::read_dir(sandbox.path("")).unwrap().count(), 0, "nothing is left behind");
+    // The last is what is left of a terminal that is closed.
+    for (args, signal) in [(&["demo"][..], Signal::INT), (&["demo", "--loop"], Signal::HUP)] {
+        let sandbox = Sandbox::new();
+        let mut running: Running = sandbox.start(args);
+        running.wait_for(Out::Stderr, "the beginning", |line| line.contains("an ordinary morning"));
+        running.signal(signal);
+        running.finish().expect(0);
+        assert_eq!(std::fs::read_dir(sandbox.path("")).unwrap().count(), 0, "nothing is left behind");
+    }
 }

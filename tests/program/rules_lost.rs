@@ -82,6 +82,28 @@ fn a_directory_that_can_not_be_read_is_not_an_empty_one() {
 }
 
 #[test]
+fn a_fifo_among_the_rules_is_told_and_keeps_nobody_waiting() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    let mut running = raised(&sandbox);
+    let fifo = sandbox.path("rules/f.toml");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo");
+    assert!(made.success());
+    running.says("it is a FIFO, and no regular file");
+    for (args, code) in [(&["check"][..], 1), (&["check", "rules/f.toml"], 1), (&["run"], 2)] {
+        let refused = sandbox.run(args).expect(code);
+        assert!(format!("{refused:?}").contains("it is a FIFO"), "{refused:?}");
+    }
+    std::fs::remove_file(fifo).expect("it is there");
+    sandbox.write("rules/r2.toml", DISK.replace("disk", "plate"));
+    running.says("the configuration was loaded rules=2");
+    // What is open is counted at the next start: it is not told again.
+    running.stop().expect(0);
+    let mut running = sandbox.watch("tripline.toml");
+    running.says("open since before, and told then: `tripline status` shows them alerts=1");
+    running.stop().expect(0);
+}
+
+#[test]
 fn a_start_without_the_files_of_an_open_alert_is_refused() {
     let sandbox = sandbox(TO_STDOUT, DISK);
     raised(&sandbox).stop().expect(0);

@@ -3,6 +3,7 @@
 mod machine;
 mod plan;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -49,7 +50,7 @@ pub(super) fn init(args: &InitArgs) -> Result<u8, Failure> {
     let machine = machine::look(&args.root, &shipped);
     let plan = plan::plan(&shipped, &machine, &args.packs);
     let date = jiff::Zoned::now().date().to_string();
-    let text = plan::text(&plan, &machine, &date);
+    let text = plan::text(&plan, &date, machine.root && is_service(&args.dir));
     talk(&plan::told(&plan, &machine));
     if args.print {
         answer(&text)?;
@@ -98,6 +99,17 @@ fn count(files: usize) -> String {
 fn next(dir: &Path) -> String {
     match dir.as_os_str().to_str() {
         Some("." | "" | "/etc/tripline") => "tripline run".to_owned(),
-        _ => format!("tripline run --config {}", dir.join("tripline.toml").display()),
+        _ => format!("tripline run --config {}", quoted(&dir.join("tripline.toml").to_string_lossy())),
     }
+}
+
+/// True for the directory in which `tripline run` looks by itself, wherever it is started.
+fn is_service(dir: &Path) -> bool {
+    std::path::absolute(dir).is_ok_and(|dir| dir == Path::new("/etc/tripline"))
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")).into() }
 }

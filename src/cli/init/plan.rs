@@ -132,13 +132,14 @@ fn way(source: &UsualSource, machine: &Machine) -> From {
     From::Usual(source.files.clone())
 }
 
-/// `tripline.toml`. `date` is when it is written.
-pub(super) fn text(plan: &Plan<'_>, machine: &Machine, date: &str) -> String {
+/// `tripline.toml`. `date` is when it is written, `service` is true if it is that of a service of this machine.
+pub(super) fn text(plan: &Plan<'_>, date: &str, service: bool) -> String {
     let mut text = format!(
         "# Written by `tripline init` on {date}, from what was found on this machine. It is yours to change: a change\n\
          # is taken over within seconds, and a wrong one changes nothing. `tripline check` shows what is wrong.\n\n"
     );
-    let state = if machine.root { "/var/lib/tripline" } else { "state" };
+    // What is tried elsewhere shares no alerts with it.
+    let state = if service { "/var/lib/tripline" } else { "state" };
     let _ = write!(
         text,
         "# How far logs were read, open alerts, and what sinks are owed. It holds log lines: treat it like the logs.\n\

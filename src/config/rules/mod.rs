@@ -35,7 +35,7 @@ use super::pattern::{Budget, Compiled};
 use super::probe::Probe;
 use super::rewrite::Tables;
 use super::tokens::Names;
-use super::walk::{Fields, Said, check, parse, require, said};
+use super::walk::{Fields, Said, check, missing, parse, require, said};
 use super::{Diagnostic, Second, Severity, Sources, Text, csv, demand, digest, pack, schedule, template};
 use crate::model::{Format, RuleName, SinkName, SourceName};
 use crate::rule::{ImageTemplate, Measure, Pattern, Rewrite, Rule, Ruleset, Schedule, Template, Unit};
@@ -386,7 +386,10 @@ impl<'t> Reader<'t, '_> {
     fn sources(&self, problems: &mut Problems<'_>, sources: Sources<'_>) -> Vec<Said<'t>> {
         let configured = sources.configured();
         if self.fields.value("source").is_none() {
-            require(problems, self.fields.table, &self.header, "source", "a rule");
+            missing(problems, &self.header, "source", "a rule").help = Some(
+                "name a source of tripline.toml, or write `files = [\"…\"]` in its place; for files on the command line any name will do"
+                    .to_owned(),
+            );
             return Vec::new();
         }
         let sources = self.fields.texts("source");

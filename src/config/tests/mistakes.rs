@@ -202,6 +202,10 @@ fn idioms_of_other_programs_are_told() {
     check_rule("match = '<HOST> failed'", &[("other-idiom", "<HOST>")]);
     check_rule("match = '%(__prefix_line)s x'", &[("other-idiom", "%(__prefix_line)s")]);
     check_rule("match = '[<]HOST> failed'", &[]);
+    check_rule(
+        "match = 'x'\nlabels = { severity = 'critical', team = 'db' }",
+        &[("other-idiom", "severity")],
+    );
     let text = |summary: &str| format!("match = '(?<a>x)'\nsummary = '{summary}'");
     for (summary, place) in
         [("{{ $labels.a }} failed", "{{ $labels.a }}"), ("{{.Labels}}", "{{.Labels}}"), ("of $a", "$a")]
