@@ -37,7 +37,7 @@ impl Program {
         let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
         let rule = format!("{RULE}files = ['{}']\n", at(files));
         std::fs::write(at("r.toml"), rule).expect("a rule can be written");
-        let config = "state_dir = 'state'\nrules = ['r.toml']\n[[sink]]\nname = 'out'\ntype = 'stdout'\n";
+        let config = "state_dir = 'state'\nrules = ['r.toml']\n[admin]\nlisten = '127.0.0.1:0'\n[[sink]]\nname = 'out'\ntype = 'stdout'\n";
         std::fs::write(at("tripline.toml"), config).expect("a configuration can be written");
         let program = env!("CARGO_BIN_EXE_tripline");
         let mut command = match hints {
