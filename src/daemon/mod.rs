@@ -75,7 +75,7 @@ pub struct Options {
     pub believed: Believed,
     /// Globs of rule files that nothing fits.
     pub blank: Vec<PathBuf>,
-    /// How to get them anew; `None`: never.
+    /// How to get them anew; `None`: never, and SIGHUP stops.
     pub load: Option<Load>,
     /// Rules see every source if theirs is not configured.
     pub every: bool,

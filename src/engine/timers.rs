@@ -100,6 +100,7 @@ impl Engine {
         let scene = Scene { rule, instance: &self.scope, place };
         let mut made = Vec::new();
         act(key, &scene, &mut made);
+        // Who has nothing to tell is not looked up again, unless what is held back asks for a look.
         if key.held || !made.is_empty() {
             self.emit(ix, hash, made);
             key = match self.keys[ix.0 as usize].get_mut(&hash) {
