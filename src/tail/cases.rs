@@ -55,7 +55,7 @@ pub(super) enum Step {
 use Step::*;
 
 /// Runs the steps over `/d/*.log` and compares what was told. Each `Start` begins at 1000 s or where time stands.
-fn check(globs: &[&str], steps: &[Step], expected: &[&str]) {
+pub(super) fn check(globs: &[&str], steps: &[Step], expected: &[&str]) {
     check_source(source("s", globs), steps, expected);
 }
 
@@ -131,7 +131,7 @@ pub(super) fn pack(name: &str, text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-const LOGS: &[&str] = &["/d/*.log"];
+pub(super) const LOGS: &[&str] = &["/d/*.log"];
 
 #[test]
 fn what_is_there_at_first_sight_is_begun_by_policy_and_what_comes_later_at_its_beginning() {
@@ -237,7 +237,7 @@ fn case_4_and_29_a_file_cut_and_written_again_is_read_from_its_beginning_whateve
     );
 }
 
-const BANNER: &str = "banner banner banner banner banner banner banner banner banner banner\n";
+pub(super) const BANNER: &str = "banner banner banner banner banner banner banner banner banner banner\n";
 
 #[test]
 fn case_5_and_9_and_10_equal_heads_do_not_make_equal_files() {
@@ -416,43 +416,6 @@ fn case_13_a_remount_changes_no_content() {
     check(LOGS, &[Start, Add("a.log", "1\n"), Tick(1000), Stop, Remount, Add("a.log", "2\n"), Start], &[
         "open 1 a.log at 0", "1:1", "open 1 a.log at 2", "1:2",
     ]);
-}
-
-#[test]
-fn case_27_the_copy_of_a_cut_file_is_not_read_again_though_its_name_fits() {
-    let line = format!("1:{}", BANNER.trim_end());
-    let logs = &["/d/a.log*"];
-    let opened = ["open 1 a.log at 0", &line];
-    let cut = ["cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0"];
-    let n = "2:n";
-    // Copied and cut between two looks; and with looks in between, even while the copy is being made.
-    check(
-        logs,
-        &[Start, Add("a.log", BANNER), Tick(1000), Copy("a.log", "a.log.1"), Cut("a.log"), Add("a.log", "n\n"),
-          Tick(1000), Tick(1000), Tick(20_000)],
-        &[&opened[..], &cut, &[n, "open 3 a.log.1 at 70"]].concat(),
-    );
-    check(
-        logs,
-        &[Start, Add("a.log", BANNER), Tick(1000), Add("a.log.1", ""), Tick(20), Copy("a.log", "a.log.1"), Tick(500),
-          Add("a.log", "m\n"), Tick(500), Cut("a.log"), Add("a.log", "n\n"), Tick(500), Tick(500), Tick(20_000)],
-        &[&opened[..], &["1:m"], &cut, &[n, "open 3 a.log.1 at 70"]].concat(),
-    );
-    // While nobody looked: what only the copy still has is read.
-    check(
-        logs,
-        &[Start, Add("a.log", BANNER), Tick(1000), Stop, Add("a.log", "m\n"), Copy("a.log", "a.log.1"), Cut("a.log"),
-          Add("a.log", "n\n"), Start],
-        &[&opened[..], &cut, &["open 3 a.log.1 at 70", n, "3:m"]].concat(),
-    );
-    // A longer name alone makes no copy.
-    check(
-        logs,
-        &[Start, Add("a.log", BANNER), Tick(1000), Add("a.log.1", "other, and long enough to be told apart at once, as \
-          its length is that of the banner\n"), Tick(1000)],
-        &[&opened[..], &["open 2 a.log.1 at 0", "2:other, and long enough to be told apart at once, as its length is \
-          that of the banner"]].concat(),
-    );
 }
 
 #[test]
@@ -635,21 +598,6 @@ fn what_lies_beside_a_name_and_never_had_it_is_left_alone() {
 }
 
 #[test]
-fn the_copy_of_a_short_file_that_was_cut_is_not_read_again() {
-    check(
-        &["/d/a.log*"],
-        &[
-            Start, Add("a.log", "1\n2\n"), Tick(400), Copy("a.log", "a.log.1"), Cut("a.log"), Add("a.log", "3\n"),
-            Tick(400), Tick(2000), Tick(2000),
-        ],
-        &[
-            "open 1 a.log at 0", "1:1", "1:2", "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0",
-            "2:3", "open 3 a.log.1 at 4",
-        ],
-    );
-}
-
-#[test]
 fn a_file_that_is_renamed_in_the_middle_of_a_look_is_not_lost() {
     let begin = ["open 1 a.log at 0", "1:1"];
     for calls in 0..12 {
@@ -743,108 +691,6 @@ fn what_is_rotated_through_a_name_in_the_middle_of_a_look_is_read_once() {
 }
 
 #[test]
-fn a_copy_is_known_after_a_restart_and_whatever_its_original_is_called_by_now() {
-    let banner = format!("1:{}", BANNER.trim_end());
-    for globs in [&["/d/*.log"][..], &["/d/*.log*", "!*.1", "!*.bak"]] {
-        check(
-            globs,
-            &[Start, Add("a.log", BANNER), Tick(1000), Copy("a.log", "a.log.bak"), Cut("a.log"), Add("a.log", "n\n"),
-              Tick(10), Stop, Move("a.log", "a.log.1"), Start, Tick(500), Add("a.log", "x\n"), Tick(1000), Tick(1000)],
-            &["open 1 a.log at 0", &banner, "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "2:n", "end 1",
-              "open 2 a.log.1 at 2", "open 3 a.log at 0", "3:x"],
-        );
-    }
-    // Renamed before anybody saw that it was cut; the copy fits, and none of its bytes are read again.
-    for stop in [false, true] {
-        let mut steps =
-            vec![Start, Add("a.log", BANNER), Tick(1000), Copy("a.log", "a.log.bak"), Cut("a.log"),
-                 Add("a.log", "n\n"), Move("a.log", "a.log.1"), Add("a.log", "x\n"), Tick(1000), Tick(20_000)];
-        if stop {
-            steps.splice(3..3, [Stop]);
-            steps.splice(9..10, [Start]);
-        }
-        let name: &[&str] = if stop { &[] } else { &["name 1 a.log.1"] };
-        check(
-            &["/d/*.log*"],
-            &steps,
-            &[&["open 1 a.log at 0", &banner], name, &[
-                "cut 1 to 2 lost 0", "end 1", "open 2 a.log.1 at 0", "open 3 a.log at 0", "open 4 a.log.bak at 70",
-                "2:n", "3:x",
-            ]].concat(),
-        );
-    }
-}
-
-#[test]
-fn a_copy_is_known_however_long_the_name_of_its_original_had_no_file() {
-    let banner = format!("1:{}", BANNER.trim_end());
-    check(
-        LOGS,
-        &[Start, Add("a.log", BANNER), Tick(10), Copy("a.log", "a.log.1"), Cut("a.log"), Tick(10),
-          Move("a.log", "a.log.2"), Tick(10_000), Tick(10_000), Tick(10_000), Add("a.log", "x\n"), Tick(1000)],
-        &["open 1 a.log at 0", &banner, "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "gone 2",
-          "open 3 a.log at 0", "3:x"],
-    );
-}
-
-#[test]
-fn a_copy_is_known_however_long_it_could_not_be_looked_at() {
-    let banner = format!("1:{}", BANNER.trim_end());
-    check(
-        &["/d/a.log*"],
-        &[Start, Add("a.log", BANNER), Tick(1000), Fail(Call::StatPath, Some("a.log.1"), Errno::IO), Copy("a.log", "a.log.1"),
-          Cut("a.log"), Tick(1000), Tick(10_000), Tick(10_000), Tick(10_000), Heal, Tick(10_000), Tick(1000)],
-        &["open 1 a.log at 0", &banner, "blind a.log.1: Input/output error", "cut 1 to 2 lost 0", "end 1",
-          "open 2 a.log at 0", "open 3 a.log.1 at 70", "sees a.log.1"],
-    );
-}
-
-#[test]
-fn a_short_file_is_not_held_back_for_a_longer_one_that_begins_in_other_words() {
-    let banner = format!("1:{}", BANNER.trim_end());
-    check(
-        &["/d/*.log*"],
-        &[Start, Add("a.log", BANNER), Tick(1000), Move("a.log", "a.log.1"), Tick(1000), Stop, Add("a.log", "n\n"),
-          Move("a.log", "a.log.2"), Add("a.log", "x\n"), Start],
-        &["open 1 a.log at 0", &banner, "name 1 a.log.1", "open 1 a.log.1 at 70", "open 2 a.log.2 at 0", "open 3 a.log at 0", "2:n", "3:x"],
-    );
-}
-
-#[test]
-fn a_file_that_is_copied_and_cut_in_the_middle_of_a_look_is_read_once() {
-    for calls in 0..30 {
-        for stop in [false, true] {
-            let disk = FakeDisk::new();
-            let (log, copy) = (Path::new("/d/a.log"), Path::new("/d/a.log.1"));
-            disk.mkdir(Path::new("/d")).unwrap();
-            let mut bench = Bench::new(vec![source("s", &["/d/a.*"])]);
-            bench.start(disk.clone());
-            bench.round();
-            let tick = |bench: &mut Bench<FakeDisk>, ms: u64| {
-                bench.now = bench.now.plus(Duration::from_millis(ms));
-                disk.set_time(bench.now);
-                bench.round();
-            };
-            disk.append(log, BANNER.as_bytes()).unwrap();
-            tick(&mut bench, 1000);
-            disk.defer(calls);
-            disk.copytruncate(log, copy).unwrap();
-            disk.append(log, b"n\n").unwrap();
-            if stop {
-                bench.tail = None;
-                bench.start(disk.clone());
-            }
-            tick(&mut bench, 1000);
-            disk.catch_up();
-            tick(&mut bench, 1000);
-            tick(&mut bench, 12_000);
-            let lines: Vec<&str> = bench.told.iter().filter_map(|told| Some(told.split_once(':')?.1)).collect();
-            assert_eq!(lines, [BANNER.trim_end(), "n"], "after {calls} calls, {stop}: {:?}", bench.told);
-        }
-    }
-}
-
-#[test]
 fn what_went_through_a_name_that_had_nothing_before_is_found_too() {
     let rotations = [
         Add("a.log", "1\n"), Move("a.log", "a.log.1"), Add("a.log", "2\n"), Move("a.log", "a.log.2"), Add("a.log", "3\n"),
@@ -874,29 +720,5 @@ fn what_is_named_otherwise_or_packed_never_went_through_a_name() {
         &["/d/a.log*", "!*.1", "!*.debug", "!*2", "!*.gz"],
         &[Start, Add("a.log", "1\n"), Tick(1000), Move("a.log", "a.log.1"), Add("a.log.debug", "x\n"), Add("a.log2", "x\n"), Add("a.log.2.gz", "x\n"), Add("a.log", "2\n"), Tick(1000)],
         &["open 1 a.log at 0", "1:1", "replaced 1", "open 2 a.log at 0", "2:2"],
-    );
-}
-
-#[test]
-fn a_copy_that_is_long_in_the_making_is_known_and_a_longer_name_alone_holds_nothing_back() {
-    let long: &'static str = BANNER.repeat(30).leak();
-    let (first, rest) = long.split_at(BANNER.len() * 16);
-    let (rest, last) = rest.split_at(BANNER.len() * 7);
-    let told = |id: u64, times: usize| vec![format!("{id}:{}", BANNER.trim_end()); times];
-    let mut expected = vec!["open 1 a.log at 0".to_owned()];
-    expected.extend(told(1, 30));
-    expected.extend(["cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0", "open 3 a.log.1 at 2100"].map(str::to_owned));
-    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
-    check(
-        &["/d/a.log*"],
-        &[Start, Add("a.log", long), Tick(1000), Add("a.log.1", first), Tick(100), Tick(7000), Add("a.log.1", rest), Tick(7000),
-          Add("a.log.1", last), Cut("a.log"), Tick(1000), Tick(1000)],
-        &expected,
-    );
-    check(
-        &["/d/node*"],
-        &[Start, Add("node1", BANNER), Tick(1000), Add("node12", BANNER), Tick(100)],
-        &["open 1 node1 at 0", &format!("1:{}", BANNER.trim_end()), "open 2 node12 at 0",
-          &format!("2:{}", BANNER.trim_end())],
     );
 }

@@ -1,12 +1,7 @@
 //! The ways in which compression has bitten other tailers, as steps and what must come of them.
 
-use super::bench::source;
 use super::cases::Step::*;
-use super::cases::{Step, check_source};
-
-fn check(globs: &[&str], steps: &[Step], expected: &[&str]) {
-    check_source(source("s", globs), steps, expected);
-}
+use super::cases::{Step, check};
 
 const LOG: &[&str] = &["/d/a.log"];
 const READ: &[&str] = &["open 1 a.log at 0", "1:1", "1:2"];

@@ -47,35 +47,6 @@ fn case_30_what_goes_through_a_name_soon_after_another_file_was_born_in_the_midd
 }
 
 #[test]
-fn case_27_the_copy_of_a_file_of_which_nothing_was_read_yet_is_not_read_too() {
-    for cut_after in [0, 300] {
-        let disk = FakeDisk::new();
-        disk.mkdir(Path::new("/d")).unwrap();
-        let mut bench = Bench::new(vec![source("s", &["/d/*.log*"])]);
-        disk.set_time(bench.now);
-        bench.start(disk.clone());
-        bench.round();
-        disk.append(&at("a.log"), b"").unwrap();
-        bench.pass(&disk, 1000);
-        disk.append(&at("a.log"), b"1\n2\n").unwrap();
-        disk.append(&at("a.log.1"), b"1\n2\n").unwrap();
-        if cut_after == 0 {
-            disk.truncate(&at("a.log"), 0).unwrap();
-        }
-        bench.pass(&disk, 20);
-        bench.pass(&disk, 300);
-        disk.truncate(&at("a.log"), 0).unwrap();
-        disk.append(&at("a.log"), b"3\n").unwrap();
-        for _ in 0..30 {
-            bench.pass(&disk, 100);
-        }
-        let mut lines: Vec<&str> = bench.told.iter().filter_map(|told| Some(told.split_once(':')?.1)).collect();
-        lines.sort_unstable();
-        assert_eq!(lines, ["1", "2", "3"], "{:?}", bench.told);
-    }
-}
-
-#[test]
 fn what_is_not_the_copy_of_a_file_without_a_handle_is_not_held_back() {
     let disk = FakeDisk::new();
     disk.mkdir(Path::new("/d")).unwrap();

@@ -10,12 +10,14 @@ use super::evidence;
 use super::reach::Reach;
 use super::seen::Named;
 use super::{Followed, Tail};
-use crate::model::FileId;
+use crate::model::{FileId, Timestamp};
 
 /// How long a file is held back whose head is that of a file it may be a copy of.
 const COPY_SPAN: Duration = Duration::from_secs(10);
 /// The same for a file that is still too short to tell.
 const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
+/// The longest that a copy may be in the making.
+const LONGEST_COPY: Duration = Duration::from_secs(60);
 /// What has fewer bytes is believed to be a copy only once its original was cut.
 const COPY_EVIDENCE: u64 = 64;
 
@@ -26,7 +28,20 @@ pub(super) enum Copy {
     /// It is one or may become one, while the original still grows: decide when the original is cut, or else after
     /// this long for this offset.
     Unsure(Duration, u64),
+    /// Its original is seen to be cut only now: the next sweep knows both, unless that happens all the time.
+    Later,
     No,
+}
+
+impl Copy {
+    /// Whether a file is not opened yet that is held back for so long, and was not written to for so long.
+    pub(super) fn waits(&self, held: Duration, quiet: Duration) -> bool {
+        match *self {
+            Copy::Unsure(span, _) => held < span || (quiet < span && held < LONGEST_COPY),
+            Copy::Later => held < LONGEST_COPY,
+            Copy::From(_) | Copy::No => false,
+        }
+    }
 }
 
 impl<D: Disk> Tail<D> {
@@ -38,11 +53,17 @@ impl<D: Disk> Tail<D> {
         size: u64,
         handle: &D::File,
         named: &Named,
+        now: Timestamp,
     ) -> std::io::Result<Copy> {
         let ids: Vec<FileId> = originals(path).flat_map(|name| named.of(&name)).collect();
         let mut outcome = Copy::No;
         for id in &ids {
             self.rouse(*id);
+            let is_open = |file: &Followed<D::File>| !file.packed && file.handle.is_some();
+            if self.files.get(id).is_some_and(|file| is_open(file)) && self.look_at(*id, now) {
+                self.sweep_soon(now);
+                return Ok(Copy::Later);
+            }
         }
         let disk = &mut self.disk;
         for id in ids {
@@ -59,7 +80,7 @@ impl<D: Disk> Tail<D> {
                     _ => continue,
                 }
             } else if file.evidence.holds_to(known, &mut read)? {
-                match (position < COPY_EVIDENCE, file.ended) {
+                match (known < COPY_EVIDENCE, file.ended) {
                     (true, true) => return Ok(Copy::From(known)),
                     (true, false) => Copy::Unsure(EMPTY_COPY_SPAN, 0),
                     (false, _) => Copy::Unsure(COPY_SPAN, known),
@@ -73,6 +94,9 @@ impl<D: Disk> Tail<D> {
                     None if file.missing.is_some() => continue,
                     _ => Copy::Unsure(EMPTY_COPY_SPAN, 0),
                 }
+            } else if size < position && file.ended && file.evidence.whole_head_holds(&mut read)? {
+                // It was read past what was copied, all at once, so no guard lies in between.
+                return Ok(Copy::From(known));
             } else if size < position && file.evidence.head_holds(&mut read)? {
                 Copy::Unsure(COPY_SPAN, 0)
             } else {

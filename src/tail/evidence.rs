@@ -63,7 +63,7 @@ impl From<Evidence> for Traces {
 impl From<Traces> for Evidence {
     fn from(traces: Traces) -> Evidence {
         Evidence {
-            head: Head::sealed(traces.head()),
+            head: Head::Digest(traces.head()),
             start: traces.start[..usize::from(traces.started)].to_vec(),
             guards: Vec::from(traces.guards).into(),
             ..Evidence::default()
@@ -89,13 +89,20 @@ pub(crate) struct Evidence {
 enum Head {
     /// The first bytes, fewer than [`HEAD`].
     Growing(Vec<u8>),
-    /// All of it, and its first [`NEAR`] bytes, if they are known.
-    Sealed(Guard, Option<Guard>),
+    /// All of them, and their digest.
+    Whole(Box<[u8]>, Guard),
+    /// What it was when it was last read: the bytes are not kept of a file that rests, nor over a restart.
+    Digest(Guard),
 }
 
 impl Head {
-    fn sealed(all: Guard) -> Head {
-        Head::Sealed(all, None)
+    /// As many of the bytes as are kept.
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Head::Growing(bytes) => bytes,
+            Head::Whole(bytes, _) => bytes,
+            Head::Digest(_) => &[],
+        }
     }
 }
 
@@ -127,7 +134,7 @@ impl Evidence {
     /// What a checkpoint remembers.
     pub(crate) fn saved(row: &SavedFile) -> Evidence {
         let guards = if row.guard.len == 0 { VecDeque::new() } else { VecDeque::from([row.guard]) };
-        Evidence { head: Head::sealed(row.head), guards, ..Evidence::default() }
+        Evidence { head: Head::Digest(row.head), guards, ..Evidence::default() }
     }
 
     /// Whether the bytes before the read position are still there: one read of at most 64 bytes.
@@ -138,15 +145,12 @@ impl Evidence {
         }
     }
 
-    /// Whether the very first bytes are still there, at most [`NEAR`] of them if they are known by themselves: what is
-    /// written anew may end like what was read, up to the read position.
+    /// Whether the very first bytes are still there, at most [`NEAR`] of them if they are kept: what is written anew may
+    /// end like what was read, up to the read position.
     pub(crate) fn begins_alike(&self, mut read: impl ReadAt) -> io::Result<bool> {
         match &self.head {
-            Head::Growing(head) => {
-                let first = &head[..head.len().min(NEAR)];
-                Ok(fetch(&mut read, 0, first.len())? == first)
-            }
-            Head::Sealed(all, first) => holds(first.as_ref().unwrap_or(all), &mut read),
+            Head::Digest(all) => holds(all, &mut read),
+            head => begins_with(&head.bytes()[..head.bytes().len().min(NEAR)], &mut read),
         }
     }
 
@@ -155,9 +159,17 @@ impl Evidence {
         Ok(self.head_holds(&mut read)? && self.near_holds(read)?)
     }
 
-    /// Whether another file holds the same bytes before the last guard up to `offset`, and the same head. False if
-    /// there is no full guard to tell, or no head: lines that end alike are no evidence by themselves.
+    /// Whether another file holds the same bytes before `offset`, as far as can be told: all of them if they are kept, or
+    /// else the last guard before it, and the head. False if there is no full guard to tell, or no head: lines that end
+    /// alike are no evidence by themselves.
     pub(crate) fn holds_to(&self, offset: u64, mut read: impl ReadAt) -> io::Result<bool> {
+        let kept = self.head.bytes();
+        if offset == 0 {
+            return Ok(false);
+        }
+        if let Some(all) = usize::try_from(offset).ok().and_then(|len| kept.get(..len)) {
+            return begins_with(all, read);
+        }
         let guard = self.guard_before(offset);
         // All there is before the offset, or as much as is ever digested.
         let is_full = guard.len > 0 && usize::from(guard.len) == before(guard.end, NEAR);
@@ -165,15 +177,11 @@ impl Evidence {
             return Ok(false);
         }
         match &self.head {
-            Head::Growing(head) => {
-                let head = &head[..before(offset, head.len())];
-                Ok(fetch(&mut read, 0, head.len())? == head)
-            }
-            Head::Sealed(head, _) if head.end <= offset => holds(head, &mut read),
+            Head::Growing(head) => begins_with(head, read),
+            Head::Whole(_, head) | Head::Digest(head) if head.end <= offset => holds(head, &mut read),
             // A copy of less than the head: whatever lies before the offset has to hold.
-            Head::Sealed(_, first) => {
-                let others = self.guards.iter().filter(|guard| guard.end <= offset);
-                for guard in others.chain(first) {
+            _ => {
+                for guard in self.guards.iter().filter(|guard| guard.end <= offset) {
                     if !holds(guard, &mut read)? {
                         return Ok(false);
                     }
@@ -181,6 +189,11 @@ impl Evidence {
                 Ok(true)
             }
         }
+    }
+
+    /// Whether the first bytes are the same, and as many as are ever digested.
+    pub(crate) fn whole_head_holds(&self, read: impl ReadAt) -> io::Result<bool> {
+        Ok(usize::from(self.head().len) == HEAD && self.head_holds(read)?)
     }
 
     /// Whether the first bytes are the same.
@@ -260,7 +273,7 @@ impl Evidence {
     pub(crate) fn head(&self) -> Guard {
         match &self.head {
             Head::Growing(bytes) => guard(bytes.len() as u64, bytes),
-            Head::Sealed(all, _) => *all,
+            Head::Whole(_, all) | Head::Digest(all) => *all,
         }
     }
 
@@ -268,8 +281,9 @@ impl Evidence {
         if let Head::Growing(head) = &mut self.head {
             head.extend(bytes);
             if head.len() >= HEAD {
-                let first = guard(NEAR as u64, &head[..NEAR]);
-                self.head = Head::Sealed(self.head(), Some(first));
+                let bytes = std::mem::take(head).into_boxed_slice();
+                let all = guard(bytes.len() as u64, &bytes);
+                self.head = Head::Whole(bytes, all);
             }
         }
     }
@@ -286,6 +300,10 @@ fn holds(expected: &Guard, read: &mut impl ReadAt) -> io::Result<bool> {
     let len = usize::from(expected.len);
     let Some(from) = expected.end.checked_sub(len as u64) else { return Ok(false) };
     Ok(len == 0 || guard(expected.end, &fetch(read, from, len)?) == *expected)
+}
+
+fn begins_with(bytes: &[u8], mut read: impl ReadAt) -> io::Result<bool> {
+    Ok(fetch(&mut read, 0, bytes.len())? == bytes)
 }
 
 /// Up to `len` bytes at `offset`; fewer only where the file ends.

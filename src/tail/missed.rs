@@ -202,8 +202,9 @@ impl<D: Disk> Tail<D> {
         // from a copy is read: a line twice is better than never. What is excluded by the name it has now had a
         // followed one before.
         let fits = self.sources.get(source).is_some_and(|watched| watched.globs.fit(beside));
-        match self.copy_of(beside, facts.size, &handle, named)? {
+        match self.copy_of(beside, facts.size, &handle, named, now)? {
             Copy::No => {}
+            Copy::Later => return Ok(false),
             Copy::Unsure(_, 0) if !fits => {}
             Copy::From(_) | Copy::Unsure(..) => return Ok(true),
         }

@@ -20,6 +20,9 @@ mod bench;
 mod cases;
 #[cfg(test)]
 #[rustfmt::skip]
+mod cases_copies;
+#[cfg(test)]
+#[rustfmt::skip]
 mod cases_handles;
 #[cfg(test)]
 #[rustfmt::skip]
@@ -58,6 +61,8 @@ mod packed;
 mod parked;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod random_copies;
 mod reach;
 mod readers;
 mod reading;

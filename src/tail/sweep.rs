@@ -25,8 +25,6 @@ use crate::saved::{Locator, SavedSource};
 const AT_FIRST: u64 = if cfg!(test) { 3 } else { 1000 };
 /// How far a birth may seem to lie before its time: file systems stamp with a coarse clock.
 const BIRTH_GRAIN: Duration = Duration::from_secs(1);
-/// The longest that a copy may be in the making.
-const LONGEST_COPY: Duration = Duration::from_secs(60);
 /// How long a content is remembered whose bytes are gone, and then until all names were looked at once more, so that
 /// its copy is known.
 pub const REMEMBER: Duration = Duration::from_secs(15);
@@ -508,7 +506,7 @@ impl<D: Disk> Tail<D> {
                 continue;
             }
             // At first sight nothing is a copy of what was read.
-            let named = named.get_or_insert_with(|| match fresh {
+            let known = named.get_or_insert_with(|| match fresh {
                 true => Named::default(),
                 false => self.named(source),
             });
@@ -517,7 +515,12 @@ impl<D: Disk> Tail<D> {
                 self.rest();
             }
             let held_since = held_back.get(&(source.clone(), locator.clone())).copied().unwrap_or(now);
-            let opened = self.open_one(source, path, locator, beside, named, held_since, now);
+            let newest = self.next_file;
+            let opened = self.open_one(source, path, locator, beside, known, held_since, now);
+            if self.reader(source, locator).is_none() && self.next_file > newest {
+                // Another one is new: the successor of one that is seen to be cut, of which the next may be a copy.
+                named = None;
+            }
             match opened.map_err(Fault::from) {
                 Err(fault) if fault.link => {
                     seen.odd.insert(path.clone(), Kind::Link);
@@ -569,14 +572,14 @@ impl<D: Disk> Tail<D> {
             }
         } else {
             let (held, quiet) = (now.since(held_since), self.wall.since(facts.modified));
-            match self.copy_of(path, facts.size, &handle, named)? {
+            match self.copy_of(path, facts.size, &handle, named, now)? {
                 Copy::From(offset) => from = offset,
-                Copy::Unsure(span, _) if held < span || (quiet < span && held < LONGEST_COPY) => {
+                verdict if verdict.waits(held, quiet) => {
                     self.held_back.insert((source.clone(), locator.clone()), held_since);
                     return Ok(());
                 }
                 Copy::Unsure(_, offset) => from = offset,
-                Copy::No => {}
+                Copy::No | Copy::Later => {}
             }
         }
         if let Some(born) = facts.born.filter(|_| !fresh) {
