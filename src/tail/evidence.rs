@@ -63,7 +63,7 @@ impl From<Evidence> for Traces {
 impl From<Traces> for Evidence {
     fn from(traces: Traces) -> Evidence {
         Evidence {
-            head: Head::Digest(traces.head()),
+            head: Head::Digest(traces.head(), None),
             start: traces.start[..usize::from(traces.started)].to_vec(),
             guards: Vec::from(traces.guards).into(),
             ..Evidence::default()
@@ -91,8 +91,9 @@ enum Head {
     Growing(Vec<u8>),
     /// All of them, and their digest.
     Whole(Box<[u8]>, Guard),
-    /// What it was when it was last read: the bytes are not kept of a file that rests, nor over a restart.
-    Digest(Guard),
+    /// What it was when it was last read, and its first [`NEAR`] bytes, if they are known: the bytes are kept only of what
+    /// is read from its beginning, and not while it rests, nor over a restart.
+    Digest(Guard, Option<Guard>),
 }
 
 impl Head {
@@ -101,7 +102,15 @@ impl Head {
         match self {
             Head::Growing(bytes) => bytes,
             Head::Whole(bytes, _) => bytes,
-            Head::Digest(_) => &[],
+            Head::Digest(..) => &[],
+        }
+    }
+
+    /// Without its bytes, if it is whole.
+    fn digested(self) -> Head {
+        match self {
+            Head::Whole(bytes, all) => Head::Digest(all, Some(guard(NEAR as u64, &bytes[..NEAR]))),
+            head => head,
         }
     }
 }
@@ -121,6 +130,7 @@ impl Evidence {
             let head = fetch(&mut read, 0, len.max(Encoding::MARK))?;
             evidence.begin(&head, 0);
             evidence.grow_head(&head[..len.min(head.len())]);
+            evidence.head = evidence.head.digested();
         }
         let len = before(offset, NEAR);
         let near = fetch(&mut read, offset - len as u64, len)?;
@@ -134,7 +144,7 @@ impl Evidence {
     /// What a checkpoint remembers.
     pub(crate) fn saved(row: &SavedFile) -> Evidence {
         let guards = if row.guard.len == 0 { VecDeque::new() } else { VecDeque::from([row.guard]) };
-        Evidence { head: Head::Digest(row.head), guards, ..Evidence::default() }
+        Evidence { head: Head::Digest(row.head, None), guards, ..Evidence::default() }
     }
 
     /// Whether the bytes before the read position are still there: one read of at most 64 bytes.
@@ -149,7 +159,7 @@ impl Evidence {
     /// end like what was read, up to the read position.
     pub(crate) fn begins_alike(&self, mut read: impl ReadAt) -> io::Result<bool> {
         match &self.head {
-            Head::Digest(all) => holds(all, &mut read),
+            Head::Digest(all, first) => holds(first.as_ref().unwrap_or(all), &mut read),
             head => begins_with(&head.bytes()[..head.bytes().len().min(NEAR)], &mut read),
         }
     }
@@ -178,10 +188,11 @@ impl Evidence {
         }
         match &self.head {
             Head::Growing(head) => begins_with(head, read),
-            Head::Whole(_, head) | Head::Digest(head) if head.end <= offset => holds(head, &mut read),
+            Head::Whole(_, head) => holds(head, &mut read),
+            Head::Digest(head, _) if head.end <= offset => holds(head, &mut read),
             // A copy of less than the head: whatever lies before the offset has to hold.
-            _ => {
-                for guard in self.guards.iter().filter(|guard| guard.end <= offset) {
+            Head::Digest(_, first) => {
+                for guard in self.guards.iter().filter(|guard| guard.end <= offset).chain(first) {
                     if !holds(guard, &mut read)? {
                         return Ok(false);
                     }
@@ -273,7 +284,7 @@ impl Evidence {
     pub(crate) fn head(&self) -> Guard {
         match &self.head {
             Head::Growing(bytes) => guard(bytes.len() as u64, bytes),
-            Head::Whole(_, all) | Head::Digest(all) => *all,
+            Head::Whole(_, all) | Head::Digest(all, _) => *all,
         }
     }
 
