@@ -1,6 +1,7 @@
 //! `tripline check`: the problems of a configuration, and what its rules cost.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::Args;
 
@@ -10,7 +11,7 @@ use crate::config::Severity;
 use crate::config::probe::Probe;
 use crate::daemon::clock::stopwatch;
 use crate::daemon::deliver::missing;
-use crate::settings::{Peer, plain};
+use crate::settings::{Peer, Settings, Source, plain};
 use crate::untrusted::Untrusted;
 
 #[derive(Debug, Args)]
@@ -43,6 +44,15 @@ pub(super) struct CheckArgs {
     color: Color,
 }
 
+/// What sources name as a file and is a directory here.
+fn directories(settings: &Settings) -> impl Iterator<Item = (&Source, &Path)> {
+    let files = settings
+        .sources
+        .iter()
+        .flat_map(|source| source.files.iter().map(move |file| (source, file.as_path())));
+    files.filter(|(_, file)| !load::is_glob(file) && file.is_dir())
+}
+
 pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let mut rules = args.from.rules.clone();
     rules.extend(args.files.iter().cloned());
@@ -60,6 +70,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
     let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None, envelope: None };
     let texts = load::read(&wanted).map_err(Failure)?;
+    if let Some(why) = texts.exposed().filter(|_| wanted.config.is_some()) {
+        super::talk(&format!("warning: `run` refuses it here: {}\n", Untrusted(why)));
+    }
     let mut probe = Probe::all(stopwatch());
     let mut loaded = load::check(&wanted, texts, &mut probe);
     let wrong = !loaded.diagnostics.is_empty();
@@ -71,6 +84,13 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
         if args.against_running {
             super::talk("warning: if one did before, a reload is refused, and the running rules stay\n");
         }
+    }
+    for (source, dir) in loaded.settings().into_iter().flat_map(directories) {
+        let dir = plain(dir);
+        let (shown, source) = (dir.display(), &source.name);
+        super::talk(&format!(
+            "warning: `{shown}` of source `{source}` is a directory: name the files in it, as `{shown}/*.log`\n"
+        ));
     }
     if loaded.believed.is_some() && loaded.rules == 0 {
         super::talk("warning: no rule is in force, so nothing is watched\n");

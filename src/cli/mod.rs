@@ -103,10 +103,20 @@ struct ConfigArgs {
     rules: Vec<PathBuf>,
 }
 
+impl ConfigArgs {
+    /// The command that checks the same.
+    fn check_again(&self) -> String {
+        let named = |option: &'static str, path: &PathBuf| format!(" {option} {}", path.display());
+        let config = self.config.iter().map(|path| named("--config", path));
+        let rules = self.rules.iter().map(|path| named("--rules", path));
+        std::iter::once("tripline check".to_owned()).chain(config).chain(rules).collect()
+    }
+}
+
 /// How output looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal that knows colours, unless NO_COLOR is set
     #[default]
     Auto,
     /// Always
@@ -119,7 +129,9 @@ impl Color {
     fn on(self, stream: &impl IsTerminal) -> bool {
         match self {
             Color::Auto => {
-                stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                let is_dumb = std::env::var_os("TERM").is_some_and(|name| name == "dumb");
+                let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                stream.is_terminal() && !is_dumb && !unwanted
             }
             Color::Always => true,
             Color::Never => false,

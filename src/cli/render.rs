@@ -58,13 +58,11 @@ pub fn json(diagnostics: &[Diagnostic], texts: &BTreeMap<PathBuf, String>) -> St
     }
     let mut out = String::new();
     for problem in diagnostics {
-        let text = texts.get(&problem.file).map_or("", String::as_str);
-        let before = text.get(..problem.span.start).unwrap_or("");
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let (line, column) = place(problem, texts);
         let line = Line {
             file: problem.file.to_string_lossy(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line,
+            column,
             id: problem.id,
             severity: problem.severity.as_str(),
             message: &problem.title,
@@ -75,6 +73,14 @@ pub fn json(diagnostics: &[Diagnostic], texts: &BTreeMap<PathBuf, String>) -> St
         out.push_str(&json_line(&line));
     }
     out
+}
+
+/// Line and column of a diagnostic, as [`json`] has them.
+pub(super) fn place(problem: &Diagnostic, texts: &BTreeMap<PathBuf, String>) -> (usize, usize) {
+    let text = texts.get(&problem.file).map_or("", String::as_str);
+    let before = text.get(..problem.span.start).unwrap_or("");
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 fn group<'a>(problem: &'a Diagnostic, shown: &'a BTreeMap<&Path, Shown>) -> Group<'a> {

@@ -15,7 +15,7 @@ pub(super) struct ResolveArgs {
     /// Only alerts with this label; may be given several times
     #[arg(long = "label", short, value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// All that fit, if there are several
+    /// All that fit, if there are several; by itself, every open alert
     #[arg(long)]
     all: bool,
     #[command(flatten)]

@@ -1,6 +1,8 @@
 //! `tripline run`.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use super::load::{self, Lines, Loaded, Texts, Wanted};
 use super::{Around, Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
 use crate::config::probe::Probe;
 use crate::config::units::parse_start;
+use crate::config::{Diagnostic, Severity};
 use crate::daemon::clock::stopwatch;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::{Envelope, SourceName};
@@ -27,28 +30,29 @@ const MOST_READINGS: usize = 25;
 pub(super) struct RunArgs {
     #[command(flatten)]
     from: ConfigArgs,
-    /// Log files to watch instead of the configured sources; `-` reads stdin
+    /// Log files to watch instead of the configured sources, for `--rules` or the configuration that `--config` names; `-`
+    /// reads stdin
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where FILEs that are there already are begun: `end`, `beginning`, `last:1MiB`, `since:15m`
-    #[arg(long, value_name = "WHERE", default_value = "end", value_parser = start)]
+    #[arg(long, value_name = "WHERE", default_value = "end", value_parser = start, requires = "files")]
     start: Start,
     /// What the lines of FILEs are made of
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, requires = "files")]
     format: LineFormat,
     /// How the lines of FILEs are joined to records [default: each is one]
-    #[arg(long, value_enum, value_name = "PRESET")]
+    #[arg(long, value_enum, value_name = "PRESET", requires = "files")]
     multiline: Option<Joined>,
     /// What a container runtime has written around the lines of FILEs [default: whatever they stand in, for stdin, for
     /// files in the places of containers, and if a FILE begins with it]
-    #[arg(long, value_enum, value_name = "RUNTIME")]
+    #[arg(long, value_enum, value_name = "RUNTIME", requires = "files")]
     envelope: Option<Around>,
     /// Keep state here, so that a restart goes on where it was
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// Address of the status page
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<std::net::SocketAddr>,
+    /// Address and port of the status page; `off` for none
+    #[arg(long, value_name = "ADDRESS", value_parser = listen)]
+    listen: Option<Listen>,
     /// Do everything but send: print what would be sent
     #[arg(long)]
     dry_run: bool,
@@ -65,6 +69,20 @@ pub(super) struct RunArgs {
 
 fn start(text: &str) -> Result<Start, String> {
     parse_start(text).map_err(|wrong| wrong.why)
+}
+
+/// Where the status page is to be found, if anywhere.
+#[derive(Clone, Copy, Debug)]
+struct Listen(Option<SocketAddr>);
+
+fn listen(text: &str) -> Result<Listen, String> {
+    match text.parse() {
+        _ if text == "off" => Ok(Listen(None)),
+        Ok(address) => Ok(Listen(Some(address))),
+        Err(_) => {
+            Err("write an IP address and a port, as `127.0.0.1:7437` or `[::1]:7437`, or `off`".to_owned())
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -102,11 +120,16 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     let lines = if args.files.is_empty() { Lines::Configured } else { Lines::Files(files, args.start) };
     let every = !args.files.is_empty();
     if every && args.from.rules.is_empty() && config.is_none() {
-        return Err(Failure("no rules: name a rule file with `--rules`".to_owned()));
+        let way = match load::default_config() {
+            Some(path) => format!(", or with `--config {}` a configuration that has some", path.display()),
+            None => String::new(),
+        };
+        return Err(Failure(format!("no rules: name a rule file with `--rules`{way}")));
     }
     let (rules, multiline) = (args.from.rules.clone(), args.multiline.map(Multiline::from));
     let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline, envelope };
-    let color = args.color.on(&std::io::stderr());
+    let said = Said { format: args.log_format, color: args.color.on(&std::io::stderr()) };
+    let again = args.from.check_again();
     let texts = load::read(&wanted).map_err(Failure)?;
     if is_bare && !texts.has_files() {
         return Err(nothing_to_watch());
@@ -116,8 +139,8 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     }
     let first = texts.digest();
     let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(stopwatch()));
-    show(&loaded, color);
-    let Some(mut believed) = loaded.believed.take() else { return Err(refused(&loaded)) };
+    said.show(&loaded);
+    let Some(mut believed) = loaded.believed.take() else { return Err(refused(&loaded, &again)) };
     apply(&mut believed, &args);
 
     let mut known = Known { last: first, seen: None, fitted: loaded.fitted };
@@ -152,9 +175,9 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
             return Some(Err(why.to_owned()));
         }
         let mut loaded = load::check(&wanted, texts, &mut Probe::suspects(stopwatch()));
-        show(&loaded, color);
+        said.show(&loaded);
         let Some(mut believed) = loaded.believed.take() else {
-            return Some(Err("the configuration on disk is wrong: `tripline check` shows where".to_owned()));
+            return Some(Err(format!("the configuration on disk is wrong: `{again}` shows where")));
         };
         known.fitted = loaded.fitted;
         reload_args.apply(&mut believed);
@@ -220,7 +243,7 @@ fn nothing_to_watch() -> Failure {
 /// What the command line says in place of the configuration, at the start and at every reload.
 struct Overrides {
     state_dir: Option<PathBuf>,
-    listen: Option<std::net::SocketAddr>,
+    listen: Option<Listen>,
 }
 
 impl Overrides {
@@ -228,8 +251,8 @@ impl Overrides {
         if let Some(dir) = &self.state_dir {
             settings.state_dir = Some(dir.clone());
         }
-        if let Some(listen) = self.listen {
-            settings.admin.listen = Some(listen);
+        if let Some(Listen(listen)) = self.listen {
+            settings.admin.listen = listen;
         }
     }
 }
@@ -270,19 +293,40 @@ fn check_argument(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn show(loaded: &Loaded, color: bool) {
-    for glob in &loaded.blank {
-        tracing::warn!(glob = %plain(glob).display(), "no rule file fits");
-    }
-    if !loaded.diagnostics.is_empty() {
-        talk(&render::text(&loaded.diagnostics, &loaded.texts, color));
+/// How problems of a configuration are told on stderr.
+#[derive(Clone, Copy)]
+struct Said {
+    format: LogFormat,
+    color: bool,
+}
+
+impl Said {
+    fn show(self, loaded: &Loaded) {
+        for glob in &loaded.blank {
+            tracing::warn!(glob = %plain(glob).display(), "no rule file fits");
+        }
+        match self.format {
+            _ if loaded.diagnostics.is_empty() => {}
+            LogFormat::Text => talk(&render::text(&loaded.diagnostics, &loaded.texts, self.color)),
+            LogFormat::Json => loaded.diagnostics.iter().for_each(|problem| log(problem, &loaded.texts)),
+        }
     }
 }
 
-fn refused(loaded: &Loaded) -> Failure {
+/// Who takes a log of JSON objects takes nothing else.
+fn log(problem: &Diagnostic, texts: &BTreeMap<PathBuf, String>) {
+    let (line, column) = render::place(problem, texts);
+    let (file, help) = (problem.file.display(), problem.help.as_deref());
+    match problem.severity {
+        Severity::Error => tracing::error!(%file, line, column, id = problem.id, help, "{}", problem.title),
+        Severity::Warning => tracing::warn!(%file, line, column, id = problem.id, help, "{}", problem.title),
+    }
+}
+
+fn refused(loaded: &Loaded, again: &str) -> Failure {
     let errors = loaded.errors();
     let noun = if errors == 1 { "error" } else { "errors" };
-    Failure(format!("the configuration has {errors} {noun}, see above; `tripline check` shows them again"))
+    Failure(format!("the configuration has {errors} {noun}, see above; `{again}` shows them again"))
 }
 
 /// tripline's own log goes to stderr: `TRIPLINE_LOG` chooses (`info` unless said).

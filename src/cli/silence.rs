@@ -9,7 +9,7 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
 use super::ask::{AskArgs, WhichArgs, unexpected};
-use super::status::{WIDTH, fit, plural, span};
+use super::status::{fit, plural, span, width};
 use super::{Failure, NO, answer, duration, json_line, talk};
 use crate::admin::{Answer, End, Question, Silence, SilenceRow};
 use crate::daemon::clock::wall;
@@ -117,7 +117,8 @@ fn list(args: &AskArgs) -> Result<u8, Failure> {
         answer(&json_line(&serde_json::json!({ "silences": silences })))?;
         return Ok(0);
     }
-    let text = if silences.is_empty() { "no silence\n".to_owned() } else { silence_lines(&silences, at) };
+    let text =
+        if silences.is_empty() { "no silence\n".to_owned() } else { silence_lines(&silences, at, width()) };
     answer(&text)?;
     Ok(0)
 }
@@ -137,14 +138,14 @@ fn remove(args: &RemoveArgs) -> Result<u8, Failure> {
 }
 
 /// A line for each silence, and one for its comment.
-pub(super) fn silence_lines(silences: &[SilenceRow], now: Timestamp) -> String {
+pub(super) fn silence_lines(silences: &[SilenceRow], now: Timestamp, width: usize) -> String {
     let mut text = String::new();
     for silence in silences {
         let left = span(silence.until.since(now).as_secs_f64());
         let head = format!("{}  {left:>7} left  {}", silence.id, silence.terms.join(" "));
-        let _ = writeln!(text, "  {}", fit(&head, WIDTH - 2));
+        let _ = writeln!(text, "  {}", fit(&head, width - 2));
         if !silence.comment.is_empty() {
-            let _ = writeln!(text, "            {}", fit(&silence.comment, WIDTH - 12));
+            let _ = writeln!(text, "            {}", fit(&silence.comment, width - 12));
         }
     }
     text
@@ -211,9 +212,9 @@ mod tests {
             until: Timestamp::from_secs(7_200),
             comment: "\u{1b}[2Jupgrade".to_owned(),
         };
-        let shown = silence_lines(&[row], Timestamp::from_secs(60));
+        let shown = silence_lines(&[row], Timestamp::from_secs(60), 80);
         assert!(shown.starts_with("  1764331234    1h59m left  team=db xxx"), "{shown}");
-        assert!(shown.lines().all(|line| line.chars().count() <= WIDTH), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
         assert!(shown.ends_with("            \\x1b[2Jupgrade\n"), "{shown}");
     }
 }

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use tokio::sync::mpsc;
 
 use super::ask::{AskArgs, unexpected};
-use super::status::{ALL_LINES, WIDTH, fit, span, wrapped};
+use super::status::{ALL_LINES, fit, span, width, wrapped};
 use super::{Failure, NO, answer, json_line, load, talk};
 use crate::admin::outbox::SinkDetail;
 use crate::admin::{Answer, Question};
@@ -67,7 +67,7 @@ fn list(args: &AskArgs) -> Result<u8, Failure> {
     if args.json {
         answer(&json_line(&serde_json::json!({ "sinks": sinks })))?;
     } else {
-        let width = std::io::stdout().is_terminal().then_some(WIDTH);
+        let width = std::io::stdout().is_terminal().then(width);
         answer(&sinks.iter().map(|sink| text(sink, width)).collect::<String>())?;
     }
     Ok(0)

@@ -1,4 +1,4 @@
-//! `tripline status`: what the running tripline sees, in 80 columns.
+//! `tripline status`: what the running tripline sees, in 80 columns or as many as the terminal has.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -14,12 +14,16 @@ use crate::admin::{Answer, Open, Question, Report, Sink, Source};
 use crate::model::Timestamp;
 use crate::untrusted::Untrusted;
 
-/// Columns of a terminal that is not asked.
+/// Columns of a terminal that is not asked, and of one that has fewer.
 pub(super) const WIDTH: usize = 80;
+/// Columns that are used at most: longer lines are not read.
+const MOST_WIDTH: usize = 160;
 /// Lines of one problem, at most.
 const MOST_LINES: usize = 6;
 /// Lines of a reason that is asked for: it is bounded where it comes from.
 pub(super) const ALL_LINES: usize = usize::MAX;
+/// Columns of a path among 80.
+const PATH: usize = 41;
 /// Files of one source that are shown.
 const WORST: usize = 3;
 /// Digits of an alert key that are shown: enough to name one among a rule's.
@@ -51,9 +55,11 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
     let color = args.color.on(&std::io::stdout());
     let steers = args.watch && !args.asked.json && std::io::stdout().is_terminal();
     loop {
+        // It may be made wider while somebody watches.
+        let width = width();
         let shown = match args.asked.ask(&Question::Status) {
             Ok(Answer::Status(report)) if args.asked.json => json_line(&report),
-            Ok(Answer::Status(report)) => text(&report, color),
+            Ok(Answer::Status(report)) => text(&report, width, color),
             Ok(_) => return Err(unexpected("no status")),
             // It may be started again while somebody watches.
             Err(Failure(why)) if steers => format!("{}\n", Untrusted(&why)),
@@ -65,6 +71,12 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
         }
         std::thread::sleep(EVERY);
     }
+}
+
+/// Columns of the terminal that takes the answer.
+pub(super) fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.map_or(WIDTH, |size| usize::from(size.ws_col)).clamp(WIDTH, MOST_WIDTH)
 }
 
 /// As much of it as a terminal has rows, so that it does not scroll; longer lines are not broken.
@@ -85,12 +97,12 @@ fn screen(text: &str) -> String {
     screen
 }
 
-/// The report for people.
-fn text(report: &Report, color: bool) -> String {
+/// The report for people, in so many columns.
+fn text(report: &Report, width: usize, color: bool) -> String {
     let up = span(report.at.since(report.started).as_secs_f64());
     let rules = plural(report.rules, "rule");
     let head = format!("tripline {} on {}, {rules}, up {up}", report.version, report.scope);
-    let mut text = format!("{}, process {}\n", fit(&head, WIDTH - 20), report.process);
+    let mut text = format!("{}, process {}\n", fit(&head, width - 20), report.process);
     let mut problems = report.problems.clone();
     for source in &report.sources {
         problems.extend(source.problems.iter().map(|problem| format!("source {}: {problem}", source.name)));
@@ -106,7 +118,7 @@ fn text(report: &Report, color: bool) -> String {
     if !problems.is_empty() {
         let _ = writeln!(text, "\n{}", plural(problems.len() as u64, "problem"));
         for problem in &problems {
-            let lines = wrapped(problem, WIDTH - 4, MOST_LINES);
+            let lines = wrapped(problem, width - 4, MOST_LINES);
             let _ = writeln!(text, "  {}", lines.join("\n    "));
         }
     }
@@ -115,7 +127,7 @@ fn text(report: &Report, color: bool) -> String {
         0 => text.push_str("\nno open alert\n"),
         _ => {
             let _ = writeln!(text, "\n{}", plural(open, "open alert"));
-            text.push_str(&open_lines(&report.alerts, report.at, color));
+            text.push_str(&lines(&report.alerts, Some(report.at), width, color));
         }
     }
     if report.more_alerts > 0 {
@@ -123,15 +135,20 @@ fn text(report: &Report, color: bool) -> String {
     }
     if !report.silences.is_empty() {
         let _ = writeln!(text, "\n{}", plural(report.silences.len() as u64, "silence"));
-        text.push_str(&silence_lines(&report.silences, report.at));
+        text.push_str(&silence_lines(&report.silences, report.at, width));
     }
     if !report.sources.is_empty() {
+        let worst =
+            |source: &Source| source.worst.iter().take(WORST).map(|file| file.path.chars().count()).max();
+        let longest = report.sources.iter().filter_map(worst).max().unwrap_or(0);
+        // As wide as its names, so that figures stand near them.
+        let name = 28 + longest.saturating_sub(PATH).min(width - WIDTH);
         let _ = writeln!(
             text,
-            "\n{:<28}{:>8}{:>8}{:>13}{:>10}{:>13}",
+            "\n{:<name$}{:>8}{:>8}{:>13}{:>10}{:>13}",
             "source", "files", "behind", "unread", "lag", "lost"
         );
-        report.sources.iter().for_each(|source| source_line(&mut text, source));
+        report.sources.iter().for_each(|source| source_line(&mut text, source, name));
     }
     if !report.sinks.is_empty() {
         let _ = writeln!(text, "\n{:<32}{:>8}{:>10}  state", "sink", "queued", "oldest");
@@ -140,18 +157,20 @@ fn text(report: &Report, color: bool) -> String {
     text
 }
 
-fn source_line(text: &mut String, source: &Source) {
-    let name = fit(&source.name, 27);
+/// A line for a source, whose name has so many columns, and one for each of the files that are worst off.
+fn source_line(text: &mut String, source: &Source, columns: usize) {
+    let name = fit(&source.name, columns - 1);
     let lag = if source.behind_files == 0 { "-".to_owned() } else { span(source.lag_seconds) };
     let unread = bytes(source.unread_bytes);
     let lost = lost(source.lost_bytes);
     let (files, behind) = (source.files, source.behind_files);
-    let _ = writeln!(text, "{name:<28}{files:>8}{behind:>8}{unread:>13}{lag:>10}{lost:>13}");
+    let _ = writeln!(text, "{name:<columns$}{files:>8}{behind:>8}{unread:>13}{lag:>10}{lost:>13}");
     for file in source.worst.iter().take(WORST) {
         let lag = if file.unread_bytes == 0 { "-".to_owned() } else { span(file.lag_seconds) };
-        let (name, unread) = (fit_end(&file.path, 41), bytes(file.unread_bytes));
+        let path = columns - 28 + PATH;
+        let (name, unread) = (fit_end(&file.path, path), bytes(file.unread_bytes));
         let lost = self::lost(file.lost_bytes);
-        let _ = writeln!(text, "  {name:<42}{unread:>13}{lag:>10}{lost:>13}");
+        let _ = writeln!(text, "  {name:<path$} {unread:>13}{lag:>10}{lost:>13}");
     }
 }
 
@@ -184,15 +203,11 @@ fn sink_line(text: &mut String, sink: &Sink) {
 
 /// Two lines for each alert: severity, since when, key; what it says and why. A key is never cut, since it is copied.
 pub(super) fn alert_lines(alerts: &[Open], color: bool) -> String {
-    lines(alerts, None, color)
+    lines(alerts, None, WIDTH, color)
 }
 
-/// The same of what is open `now`, with when it ends.
-fn open_lines(alerts: &[Open], now: Timestamp, color: bool) -> String {
-    lines(alerts, Some(now), color)
-}
-
-fn lines(alerts: &[Open], now: Option<Timestamp>, color: bool) -> String {
+/// The same, and if they are open `now`, when they end.
+fn lines(alerts: &[Open], now: Option<Timestamp>, width: usize, color: bool) -> String {
     let mut text = String::new();
     for alert in alerts {
         let style = match alert.status.as_str() {
@@ -212,9 +227,9 @@ fn lines(alerts: &[Open], now: Option<Timestamp>, color: bool) -> String {
         if let Some((ends, now)) = alert.ends.zip(now) {
             let _ = write!(why, "; ends in {} if quiet", span(ends.since(now).as_secs_f64()));
         }
-        let room = (WIDTH - 15).saturating_sub(why.chars().count()).max(20);
+        let room = (width - 15).saturating_sub(why.chars().count()).max(20);
         let said = format!("{} ({why})", fit(&alert.summary, room));
-        let _ = writeln!(text, "            {}", fit(&said, WIDTH - 12));
+        let _ = writeln!(text, "            {}", fit(&said, width - 12));
     }
     text
 }
@@ -343,7 +358,7 @@ mod tests {
     fn a_quiet_machine_takes_a_few_lines() {
         let sources = vec![Source { name: "auth".to_owned(), files: 2, ..Source::default() }];
         let sinks = vec![Sink { name: "oncall".to_owned(), ..Sink::default() }];
-        let shown = text(&Report { sources, sinks, ..report() }, false);
+        let shown = text(&Report { sources, sinks, ..report() }, WIDTH, false);
         let expected = "\
 tripline 0.1.0 on web-1, 42 rules, up 3h12m, process 4711
 
@@ -387,7 +402,7 @@ oncall                                 0         -  ok
             ..Sink::default()
         }];
         let alerts = vec![alert("critical", "5 failed logins from 192.0.2.7 in 10m")];
-        let shown = text(&Report { alerts, more_alerts: 7, sources, sinks, ..report() }, false);
+        let shown = text(&Report { alerts, more_alerts: 7, sources, sinks, ..report() }, WIDTH, false);
         let expected = "\
 tripline 0.1.0 on web-1, 42 rules, up 3h12m, process 4711
 
@@ -415,7 +430,7 @@ oncall                                 3     1d01h  suspended
     fn an_alert_says_when_it_ends() {
         let ends = Some(report().at.plus(Duration::from_secs(1790)));
         let alerts = vec![Open { ends, ..alert("warning", "5 failed logins") }];
-        let shown = text(&Report { alerts, ..report() }, false);
+        let shown = text(&Report { alerts, ..report() }, WIDTH, false);
         let line = "            5 failed logins (level reached; ends in 29m50s if quiet)\n";
         assert!(shown.contains(line), "{shown}");
     }
@@ -436,7 +451,7 @@ oncall                                 3     1d01h  suspended
             until: report().at,
             comment: "upgrade".to_owned(),
         }];
-        let shown = text(&Report { alerts, silences, ..report() }, false);
+        let shown = text(&Report { alerts, silences, ..report() }, WIDTH, false);
         for line in [
             &format!("  warning   2015-12-10T09:13:10Z  {}:3f3f3f3f\n", "r".repeat(64)),
             "… (level reached; silence 7)\n",
@@ -459,11 +474,12 @@ oncall                                 3     1d01h  suspended
         let sinks =
             vec![Sink { name: long.clone(), failure: Some(long.clone()), dead: u64::MAX, ..Sink::default() }];
         let alerts = vec![alert("warning", &long)];
-        let shown =
-            text(&Report { alerts, problems, sources, sinks, scope: long.clone(), ..report() }, false);
-        for line in shown.lines() {
-            assert!(line.chars().count() <= WIDTH, "{line}");
-            assert!(!line.chars().any(char::is_control), "{line:?}");
+        let report = Report { alerts, problems, sources, sinks, scope: long.clone(), ..report() };
+        for width in [WIDTH, 81, 119, MOST_WIDTH] {
+            let shown = text(&report, width, false);
+            let longest = shown.lines().map(|line| line.chars().count()).max();
+            assert_eq!(longest, Some(width), "what is there to be told takes all of it");
+            assert!(!shown.lines().any(|line| line.chars().any(char::is_control)), "{shown:?}");
         }
     }
 

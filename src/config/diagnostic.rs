@@ -124,7 +124,7 @@ impl<'a> Problems<'a> {
             .list
             .iter()
             .filter(|problem| problem.id == SYNTAX)
-            .map(|problem| self.lines_of(&problem.span))
+            .map(|problem| self.lost_to(&problem.span))
             .collect();
         if !broken.is_empty() {
             self.list.retain(|problem| {
@@ -150,6 +150,18 @@ impl<'a> Problems<'a> {
             }
         }
         each
+    }
+
+    /// The lines of a syntax error; if it is in the header of a table, those of the table too, which were taken for a part
+    /// of the one before.
+    fn lost_to(&self, span: &Range<usize>) -> Range<usize> {
+        let Range { start, end } = self.lines_of(span);
+        let rest = self.text.get(end..).unwrap_or_default();
+        if !self.text[start..].trim_start().starts_with('[') {
+            return start..end;
+        }
+        let table = rest.split_inclusive('\n').take_while(|line| !line.trim_start().starts_with('['));
+        start..end + table.map(str::len).sum::<usize>()
     }
 
     fn lines_of(&self, span: &Range<usize>) -> Range<usize> {
@@ -252,6 +264,19 @@ mod tests {
         problems.error("unknown-key", 9..10, "has nothing to do with it", "");
         let ids: Vec<&str> = problems.finish().iter().map(|problem| problem.id).collect();
         assert_eq!(ids, [SYNTAX, "unknown-key"]);
+    }
+
+    #[test]
+    fn a_table_whose_header_is_broken_is_lost_with_it() {
+        let text = "[[rule]\nname = 'x'\nmach = 'y'\n[[rule]]\nmach = 'z'\n";
+        let mut problems = Problems::new(Path::new("f"), text);
+        problems.error(SYNTAX, 7..7, "unclosed", "");
+        problems.error("unknown-key", 8..12, "of the rule that is none", "");
+        problems.error("unknown-key", 19..23, "of the rule that is none", "");
+        problems.error("unknown-key", 39..43, "of the next", "");
+        let found = problems.finish();
+        let spans: Vec<_> = found.iter().map(|problem| (problem.id, problem.span.start)).collect();
+        assert_eq!(spans, [(SYNTAX, 7), ("unknown-key", 39)]);
     }
 
     #[test]

@@ -375,8 +375,10 @@ fn severity(problems: &mut Problems<'_>, fields: Fields<'_, '_>, least: Option<f
             let span = fields.key_span("severity", &severity.span);
             let problem = problems.error("severity-and-ladder", span, title, label);
             let than = if least == Some(0.0) { "0s" } else { "1" };
-            problem.help =
-                Some(format!("write `{} = \">= {than}\"` instead, or leave it out", severity.text));
+            problem.help = Some(match WORDS.contains(&severity.text) {
+                true => format!("write `{} = \">= {than}\"` instead, or leave it out", severity.text),
+                false => "leave it out".to_owned(),
+            });
             problem.second =
                 Some(super::Second { file, span: second, label: "the ladder is here".to_owned() });
         }

@@ -224,6 +224,12 @@ pub(super) fn compile(
 
 /// Says that a word of others is only a text here.
 fn say_idiom(problems: &mut Problems<'_>, said: &Said<'_>) {
+    if let Some((inner, flags)) = between_slashes(said.text) {
+        let way = if flags.contains('i') { format!("(?i){inner}") } else { inner.to_owned() };
+        let title = format!("the slashes of `{}` are a part of the pattern", short(said.text));
+        problems.warning("other-idiom", said.span.clone(), title, "fits this very text").help =
+            Some(format!("write `{}`", short(&way)));
+    }
     let found = PATTERN_IDIOMS.iter().find_map(|(word, way)| Some((said.text.find(word)?, word, way)));
     if let Some((at, word, way)) = found {
         let span = said.place(problems, &(at..at + word.len()));
@@ -231,6 +237,13 @@ fn say_idiom(problems: &mut Problems<'_>, said: &Said<'_>) {
         problems.warning("other-idiom", span, title, "fits this very text").help =
             Some(format!("write {way}"));
     }
+}
+
+/// What stands between slashes, and the flags behind them, as programs write patterns that can tell them from texts.
+fn between_slashes(text: &str) -> Option<(&str, &str)> {
+    let (inner, flags) = text.strip_prefix('/')?.rsplit_once('/')?;
+    let is_flags = !flags.is_empty() && flags.chars().all(|c| "gimsx".contains(c));
+    (is_flags && !inner.is_empty() && !inner.contains('/')).then_some((inner, flags))
 }
 
 /// True if a pattern of `[patterns]` can be used; says what is wrong otherwise.

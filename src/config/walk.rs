@@ -57,6 +57,12 @@ impl<'t> Said<'t> {
 /// Parses a file as far as possible and says what is wrong with its syntax.
 pub(super) fn parse<'i>(problems: &mut Problems<'i>) -> DeTable<'i> {
     let (table, errors) = DeTable::parse_recoverable(problems.text);
+    if let Some((language, span)) = other_language(problems.text).filter(|_| !errors.is_empty()) {
+        let title = format!("this is {language}, and no TOML");
+        problems.error(SYNTAX, span, title, "takes `key = value` and `[[rule]]`").help =
+            Some("docs/rules.md shows what a rule looks like".to_owned());
+        return DeTable::new();
+    }
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let message = error.message().trim_end_matches('.');
@@ -73,6 +79,36 @@ pub(super) fn parse<'i>(problems: &mut Problems<'i>) -> DeTable<'i> {
         }
     }
     table.into_inner()
+}
+
+/// In what a file seems to be written that is no TOML, and the line that shows it: each of its lines would be an error.
+fn other_language(text: &str) -> Option<(&'static str, Range<usize>)> {
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+    let is_toml = |line: &str| {
+        line.starts_with('[') || line.split_once('=').is_some_and(|(key, _)| is_word(key.trim_end()))
+    };
+    if text.lines().any(|line| is_toml(line.trim())) {
+        return None;
+    }
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let (said, from) = (line.trim(), at + line.len() - line.trim_start().len());
+        at += line.len();
+        if said.is_empty() || said.starts_with('#') || said == "---" {
+            continue;
+        }
+        let is_key = said
+            .split_once(':')
+            .is_some_and(|(key, rest)| is_word(key) && (rest.is_empty() || rest.starts_with(' ')));
+        let language = match said {
+            _ if is_key || said.starts_with("- ") => "YAML",
+            _ if said.starts_with('{') => "JSON",
+            _ => return None,
+        };
+        return Some((language, from..from + said.len()));
+    }
+    None
 }
 
 /// The word without quotes that a syntax error points at, if it is one that stands for a value, and what to write.
@@ -501,9 +537,15 @@ fn check_text(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
             let title = format!("`{}` holds an empty glob", key.name);
             problems.error("bad-glob", value.span(), title, "names no file");
         }
-        Kind::Globs if text.starts_with("~/") => {
-            let title = format!("`{}` begins with `~`", short(text));
-            problems.error("bad-glob", value.span(), title, "no home is put in its place").help =
+        Kind::Globs if text.starts_with("~/") || is_variable_path(text) || text.contains("://") => {
+            let (title, label) = match text.split_once("://") {
+                Some(_) => (format!("`{}` is a URL", short(text)), "takes paths and globs"),
+                None if text.starts_with('~') => {
+                    (format!("`{}` begins with `~`", short(text)), "no home is put in its place")
+                }
+                None => (format!("`{}` begins with a variable", short(text)), "nothing is put in its place"),
+            };
+            problems.error("bad-glob", value.span(), title, label).help =
                 Some("write the whole path".to_owned());
         }
         Kind::Globs => {
@@ -514,6 +556,12 @@ fn check_text(problems: &mut Problems<'_>, key: &Key, value: Value<'_, '_>) {
         }
         _ => {}
     }
+}
+
+/// True for `$HOME/x` and `${HOME}/x`.
+fn is_variable_path(text: &str) -> bool {
+    let name = text.strip_prefix('$').unwrap_or_default();
+    name.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic())
 }
 
 fn check_labels(problems: &mut Problems<'_>, key: &Key, labels: &DeTable<'_>) {

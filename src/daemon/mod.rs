@@ -121,7 +121,8 @@ pub enum RunError {
     Sink(#[from] AttachError),
     /// The admin address can not be used.
     #[error(
-        "can not listen on `{address}` for the status page: {error}; choose another `[admin] listen` or `\"off\"`"
+        "can not listen on `{address}` for the status page: {error}; choose another place with `--listen` or `[admin] listen`, or \
+         `off`"
     )]
     Listen {
         /// Where.
@@ -684,7 +685,9 @@ impl Daemon {
             return;
         }
         self.blindness_said = true;
-        let seen: BTreeSet<&SourceName> = self.core.standings().into_keys().collect();
+        let mut seen: BTreeSet<&SourceName> = self.core.standings().into_keys().collect();
+        // What is there and can not be read has been told.
+        seen.extend(self.core.faults().map(|(source, ..)| source));
         let named = self.settings.sources.iter().filter(|source| !source.files.is_empty());
         for source in named.filter(|source| !seen.contains(&source.name)) {
             let globs: Vec<_> = source.files.iter().map(|glob| plain(glob).display().to_string()).collect();

@@ -40,8 +40,13 @@ fn say_note(note: &Note) {
         Note::Opened { path, from, .. } => {
             tracing::info!(path = %Untrusted(&plain(path).to_string_lossy()), from, "following");
         }
-        Note::Truncated { lost, .. } | Note::CutShort { lost, .. } => {
-            tracing::warn!(lost_bytes = lost, "a file was truncated or replaced");
+        // As `copytruncate` does it each day, after all was read.
+        Note::Truncated { path, lost: 0, .. } | Note::CutShort { path, lost: 0, .. } => {
+            tracing::info!(path = %Untrusted(&path.to_string_lossy()), "was cut or written anew");
+        }
+        Note::Truncated { path, lost, .. } | Note::CutShort { path, lost, .. } => {
+            let path = Untrusted(&path.to_string_lossy()).to_string();
+            tracing::warn!(%path, lost_bytes = lost, "was cut or written anew before it was read");
         }
         Note::Unreadable { path, error, .. } => {
             tracing::warn!(path = %Untrusted(&path.to_string_lossy()), error, "can not be read");

@@ -41,7 +41,7 @@ pub enum StoreError {
         error: io::Error,
     },
     /// The system refused or failed.
-    #[error("cannot use `{}`: {error}", place.display())]
+    #[error("can not use `{}` for the state: {error}; `state_dir` or `--state-dir` names another place", place.display())]
     Io {
         /// The database, its directory or its lock.
         place: PathBuf,

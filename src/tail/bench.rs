@@ -187,7 +187,7 @@ fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
         Note::Renamed { file, path } => format!("name {} {}", file.0, name(&path)),
         Note::Vanished { file } => format!("gone {}", file.0),
         Note::Replaced { file } => format!("replaced {}", file.0),
-        Note::Truncated { file, next, lost } => format!("cut {} to {} lost {lost}", file.0, next.0),
+        Note::Truncated { file, next, lost, .. } => format!("cut {} to {} lost {lost}", file.0, next.0),
         Note::Unreadable { file, path, error, .. } => {
             format!("blind {}: {}", who(file, &path), error.split(" (").next().unwrap())
         }
@@ -208,7 +208,7 @@ fn write_note(note: Note, told: &mut Vec<String>, saved: &mut Saved) {
             format!("packed {} lost {lost} from {from}", file.0)
         }
         Note::Lost { file, from, .. } => format!("lost {} from {from}", file.0),
-        Note::CutShort { file, lost } => format!("short {} lost {lost}", file.0),
+        Note::CutShort { file, lost, .. } => format!("short {} lost {lost}", file.0),
         Note::GivenUp { file, lost, .. } => format!("given up {} lost {lost}", file.0),
         Note::Polled { error } => format!("polled: {}", error.split(" (").next().unwrap()),
         Note::Hinted => "hinted".to_owned(),

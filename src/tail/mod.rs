@@ -538,7 +538,7 @@ impl<D: Disk> Tail<D> {
                 let lost = file.progress.cut_off(facts.size);
                 if lost > 0 || file.progress.is_empty_again(facts.size, facts.modified) {
                     file.lost = file.lost.saturating_add(lost);
-                    self.notes.push(Note::CutShort { file: id, lost });
+                    self.notes.push(Note::CutShort { file: id, path: file.path.clone(), lost });
                 }
                 file.progress.looked(facts.size, facts.modified, now);
                 self.recovered(id);
@@ -657,8 +657,9 @@ impl<D: Disk> Tail<D> {
         next.links = facts.links;
         next.born = facts.born;
         next.handle = old.handle.take();
+        let path = next.path.clone();
         let next_id = self.new_id();
-        self.notes.push(Note::Truncated { file: id, next: next_id, lost });
+        self.notes.push(Note::Truncated { file: id, path, next: next_id, lost });
         self.lose_bytes(id);
         self.add(next_id, next, now);
     }

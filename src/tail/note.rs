@@ -45,6 +45,8 @@ pub enum Note {
     Truncated {
         /// The content that is gone.
         file: FileId,
+        /// Its last name.
+        path: Arc<Path>,
         /// The one that took its place.
         next: FileId,
         /// Bytes that were seen to be there and were not read.
@@ -55,6 +57,8 @@ pub enum Note {
     CutShort {
         /// Which.
         file: FileId,
+        /// Its name.
+        path: Arc<Path>,
         /// Bytes that were seen to be there and were not read.
         lost: u64,
     },
@@ -182,7 +186,7 @@ impl Note {
     /// What is known to be lost with it: of which content, how, and how many bytes; 0 if nobody knows of any.
     pub fn loss(&self) -> Option<(FileId, Loss, u64)> {
         match self {
-            Note::Truncated { file, lost, .. } | Note::CutShort { file, lost } => {
+            Note::Truncated { file, lost, .. } | Note::CutShort { file, lost, .. } => {
                 Some((*file, Loss::Truncated, *lost))
             }
             Note::Lost { file, lost, how, .. } => Some((*file, *how, *lost)),

@@ -7,7 +7,7 @@ use std::process::Command;
 use redb::{Database, TableDefinition};
 
 use super::{DISK, TO_STDOUT, config, sandbox};
-use crate::support::sandbox::{Finished, Peer, Running, accepted};
+use crate::support::sandbox::{Finished, Peer, Running, accepted, parse};
 
 /// A sentence that says `words`, and nothing that looks like a crash.
 #[track_caller]
@@ -122,6 +122,56 @@ fn an_admin_address_that_is_taken_is_named() {
     let address = taken.local_addr().unwrap().to_string();
     let sandbox = sandbox(&TO_STDOUT.replace("127.0.0.1:0", &address), DISK);
     refused(sandbox.run(&["run"]), &format!("can not listen on `{address}`"));
+    refused(sandbox.run(&["run"]), "another place with `--listen` or `[admin] listen`");
+    sandbox.start(&["run", "--listen", "off"]).says("started");
+    for wrong in ["80", "localhost:80", "none", ""] {
+        let said = sandbox.run(&["run", "--listen", wrong]).expect(2).talk();
+        assert!(said.contains("`127.0.0.1:7437` or `[::1]:7437`, or `off`"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_said_of_log_files_is_refused_where_none_is_named() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    for option in [["--start", "end"], ["--format", "json"], ["--multiline", "java"], ["--envelope", "cri"]] {
+        let said = sandbox.run(&[&["run"], &option[..]].concat()).expect(2).talk();
+        assert!(said.contains("<FILE>..."), "{said}");
+    }
+    refused(sandbox.run(&["run", "app.log"]), "`--config tripline.toml`");
+}
+
+#[test]
+fn a_wrong_rule_file_is_told_with_the_command_that_shows_it_again() {
+    let sandbox = sandbox(TO_STDOUT, &DISK.replace("severity", "severty"));
+    let again = "`tripline check --rules rules/r.toml` shows them again";
+    refused(sandbox.run(&["run", "--rules", "rules/r.toml", "app.log"]), again);
+    refused(
+        sandbox.run(&["run", "--config", "tripline.toml"]),
+        "`tripline check --config tripline.toml` shows",
+    );
+    refused(sandbox.run(&["run"]), "`tripline check` shows them again");
+}
+
+#[test]
+fn in_a_log_of_json_objects_problems_of_a_reload_are_such_with_their_place() {
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    let mut running = sandbox.start(&["run", "--log-format", "json"]);
+    running.says("started");
+    sandbox.write("rules/new.toml", DISK.replace("severity", "severty"));
+    std::fs::rename(sandbox.path("rules/new.toml"), sandbox.path("rules/r.toml")).expect("it is there");
+    running.signal(rustix::process::Signal::HUP);
+    let told = parse(&running.says("severty"));
+    let place = std::path::absolute(sandbox.path("rules/r.toml")).expect("it has one");
+    assert!(told["file"].as_str().is_some_and(|file| place.ends_with(file)), "{told}");
+    assert_eq!(
+        (&told["level"], &told["id"], &told["line"]),
+        (&"ERROR".into(), &"unknown-key".into(), &8.into())
+    );
+    assert_eq!(told["help"], "did you mean `severity`?", "{told}");
+    running.says("shows where");
+    for line in &running.stop().expect(0).stderr {
+        parse(line);
+    }
 }
 
 #[test]
@@ -246,6 +296,8 @@ fn root_believes_no_file_that_others_can_change() {
         if refused && is_root {
             let done = sandbox.run(&["run", "--config", "tripline.toml"]).expect(2);
             assert!(done.talk().contains("can be changed by everybody on this machine"), "{done:?}");
+            let checked = sandbox.run(&["check"]).expect(0).talk();
+            assert!(checked.contains("warning: `run` refuses it here: "), "{checked}");
             set(&sandbox.path(file), mode & !0o022);
         }
         let mut running = sandbox.watch("tripline.toml");

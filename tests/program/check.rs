@@ -407,6 +407,14 @@ fn a_file_sink_without_a_directory_is_told_by_check_and_at_the_start_and_is_no_e
 }
 
 #[test]
+fn a_directory_that_is_named_as_a_file_is_told() {
+    let sandbox = with_sinks("[[source]]\nname = 'dir'\nfiles = ['rules', 'none.log', 'ru*']\n");
+    let said = sandbox.run(&["check"]).expect(0).talk();
+    let way = "rules` of source `dir` is a directory: name the files in it, as `";
+    assert_eq!((said.matches(way).count(), said.matches("directory").count()), (1, 1), "{said}");
+}
+
+#[test]
 fn a_status_page_that_no_rule_names_is_a_warning() {
     let sandbox = with_sinks(
         "[[sink]]\nname = 'page'\ntype = 'flashduty-status-page'\napp_key_env = 'K'\npage_id = 1\n\

@@ -76,14 +76,12 @@ fn help_says_what_there_is() {
 }
 
 /// Runs a command of the program in a terminal of `script`, where colour is on unless it is refused.
-fn on_a_terminal(sandbox: &Sandbox, args: &str, no_color: Option<&str>) -> Option<String> {
+fn on_a_terminal(sandbox: &Sandbox, args: &str, variable: Option<(&str, &str)>) -> Option<String> {
     let program = env!("CARGO_BIN_EXE_tripline");
     let mut command = Command::new("script");
     command.args(["-qec", &format!("{program} {args}"), "/dev/null"]).current_dir(sandbox.path(""));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "xterm").stdin(Stdio::null());
-    if let Some(value) = no_color {
-        command.env("NO_COLOR", value);
-    }
+    command.envs(variable);
     let output = command.output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -96,12 +94,13 @@ fn colour_is_for_terminals_that_want_it() {
     assert!(!colored(&["check"]));
     assert!(colored(&["check", "--color", "always"]));
     assert!(!colored(&["check", "--color", "never"]));
-    let Some(plain) = on_a_terminal(&sandbox, "check", Some("1")) else {
+    let Some(plain) = on_a_terminal(&sandbox, "check", Some(("NO_COLOR", "1"))) else {
         eprintln!("NOT CHECKED: there is no `script`, so colour on a terminal was not tried");
         return;
     };
     assert!(plain.contains("severty") && !plain.contains('\x1b'), "{plain:?}");
     assert!(on_a_terminal(&sandbox, "check", None).unwrap().contains('\x1b'));
+    assert!(!on_a_terminal(&sandbox, "check", Some(("TERM", "dumb"))).unwrap().contains('\x1b'));
 }
 
 #[test]

@@ -51,18 +51,19 @@ pub(super) fn init(args: &InitArgs) -> Result<u8, Failure> {
     let plan = plan::plan(&shipped, &machine, &args.packs);
     let date = jiff::Zoned::now().date().to_string();
     let text = plan::text(&plan, &date, machine.root && is_service(&args.dir));
-    talk(&plan::told(&plan, &machine));
     if args.print {
+        talk(&plan::told(&plan, &machine));
         answer(&text)?;
         return Ok(0);
     }
     let packs: Vec<_> =
         shipped.iter().filter(|pack| plan.packs.iter().any(|one| one.name == pack.name)).collect();
     let rules = write(&args.dir.join("rules"), &packs, args.force)?;
+    std::fs::write(&main, text).map_err(|error| can_not_write(&main, &error))?;
+    talk(&plan::told(&plan, &machine));
     if args.force {
         clear_away(&args.dir.join("rules"), &shipped, &plan);
     }
-    std::fs::write(&main, text).map_err(|error| can_not_write(&main, &error))?;
     talk(&format!(
         "wrote {} and {} in {}\n",
         main.display(),

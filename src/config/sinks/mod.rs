@@ -34,6 +34,12 @@ pub(super) fn types() -> impl Iterator<Item = &'static str> + Clone {
     PEERS.iter().map(|(name, _)| *name)
 }
 
+/// A sink of that type, in words.
+fn sink_of(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {kind} sink")
+}
+
 /// Reads one `[[sink]]`; none if it can not be believed. `bodies` are the texts of files that it may name; problems of
 /// these go to `others`.
 pub(super) fn read(
@@ -48,7 +54,7 @@ pub(super) fn read(
     let kind = fields.text("type");
     let known = kind.as_ref().and_then(|kind| PEERS.iter().find(|(name, _)| *name == kind.text));
     match known {
-        Some((name, keys)) => check(problems, table, &format!("a {name} sink"), keys, SINK_LATER),
+        Some((name, keys)) => check(problems, table, &sink_of(name), keys, SINK_LATER),
         None => {
             let all: Vec<&[Key]> = PEERS.iter().flat_map(|(_, keys)| *keys).copied().collect();
             check(problems, table, "a sink", &all, SINK_LATER);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use secrecy::SecretString;
 
 use super::super::diagnostic::Second;
-use super::Reading;
+use super::{Reading, sink_of};
 use crate::settings::{SecretFrom, is_path, is_variable};
 
 /// A secret of a peer.
@@ -83,13 +83,13 @@ impl Reading<'_, '_, '_, '_> {
                 span: first.clone(),
                 label: "first given here".to_owned(),
             };
-            let title = format!("a {} sink has more than one {called}", self.what);
+            let title = format!("{} has more than one {called}", sink_of(self.what));
             self.problems.error("several-keys", second.clone(), title, "given again").second =
                 Some(second_place);
         }
         let given = [env, file, key].iter().any(|key| self.fields.value(key).is_some());
         if found.is_empty() && !given && needed {
-            let title = format!("a {} sink needs its {called}", self.what);
+            let title = format!("{} needs its {called}", sink_of(self.what));
             let header = self.header.clone();
             self.problems.error("missing-key", header, title, format!("the {called} is missing")).help =
                 Some(format!("add `{env} = \"{example}\"`, or `{file}`"));

@@ -45,6 +45,26 @@ fn a_word_without_quotes_is_told_as_one_with_what_to_write() {
 }
 
 #[test]
+fn a_file_in_another_language_is_told_once() {
+    for (text, place, title) in [
+        ("# rules\n---\ngroups:\n  - name: a\n    rules: []\n", "groups:", "this is YAML, and no TOML"),
+        ("- name: a\n  match: b\n", "- name: a", "this is YAML, and no TOML"),
+        ("{\n  \"rule\": []\n}\n", "{", "this is JSON, and no TOML"),
+    ] {
+        let (_, problems) = rules(text);
+        let told: Vec<_> =
+            problems.iter().map(|problem| (&text[problem.span.clone()], &*problem.title)).collect();
+        assert_eq!(told, [(place, title)]);
+    }
+    // One slip in a file that is TOML is told as it is.
+    let (_, problems) = rules("name: 'x'\n[[rule]]\nname = 'r'\nsource = 's'\nmatch = 'x'\nseverity: info\n");
+    assert!(
+        problems.len() > 1 && !problems.iter().any(|problem| problem.title.contains("TOML")),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn a_percentile_that_there_is_not_is_told_how_to_write() {
     for (measure, help) in [
         ("median", "`p50(…)` is the median"),
@@ -202,6 +222,10 @@ fn idioms_of_other_programs_are_told() {
     check_rule("match = '<HOST> failed'", &[("other-idiom", "<HOST>")]);
     check_rule("match = '%(__prefix_line)s x'", &[("other-idiom", "%(__prefix_line)s")]);
     check_rule("match = '[<]HOST> failed'", &[]);
+    check_rule("match = '/error/i'", &[("other-idiom", "'/error/i'")]);
+    for path in ["/var/log/", "/error/", "/api/users", "/a/b/i", "//i", "x/y/i"] {
+        check_rule(&format!("match = '{path}'"), &[]);
+    }
     check_rule(
         "match = 'x'\nlabels = { severity = 'critical', team = 'db' }",
         &[("other-idiom", "severity")],
@@ -239,5 +263,10 @@ fn values_that_no_one_means_are_refused() {
     check_rule(&change("starts = '2026-01-05T10:00:00Z'\nends = '{a}'"), &[]);
     let text = "[[rule]]\nname = 'r'\nmatch = 'x'\nfiles = ['~/x.log', './~/x.log', 'x~']\n";
     check_rules(text, &[("bad-glob", "'~/x.log'")]);
+    for wrong in ["$HOME/x.log", "${HOME}/x.log", "file:///var/log/syslog"] {
+        let literal = format!("'{wrong}'");
+        let text = format!("[[rule]]\nname = 'r'\nmatch = 'x'\nfiles = [{literal}, './$x', '$1']\n");
+        check_rules(&text, &[("bad-glob", &literal)]);
+    }
     check_main("[[source]]\nname = 's'\nfiles = '~/x.log'\n", &[("bad-glob", "'~/x.log'")]);
 }
