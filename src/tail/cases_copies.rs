@@ -22,13 +22,13 @@ fn case_27_the_copy_of_a_cut_file_is_not_read_again_though_its_name_fits() {
         logs,
         &[Start, Add("a.log", BANNER), Tick(1000), Copy("a.log", "a.log.1"), Cut("a.log"), Add("a.log", "n\n"),
           Tick(1000), Tick(1000), Tick(20_000)],
-        &[&opened[..], &cut, &[n, "open 3 a.log.1 at 70"]].concat(),
+        &[&opened[..], &cut, &["open 3 a.log.1 at 70", n]].concat(),
     );
     check(
         logs,
         &[Start, Add("a.log", BANNER), Tick(1000), Add("a.log.1", ""), Tick(20), Copy("a.log", "a.log.1"), Tick(500),
           Add("a.log", "m\n"), Tick(500), Cut("a.log"), Add("a.log", "n\n"), Tick(500), Tick(500), Tick(20_000)],
-        &[&opened[..], &["1:m"], &cut, &[n, "open 3 a.log.1 at 70"]].concat(),
+        &[&opened[..], &["1:m"], &cut, &["open 3 a.log.1 at 70", n]].concat(),
     );
     // While nobody looked: what only the copy still has is read.
     check(
@@ -107,6 +107,45 @@ fn case_27_the_copy_of_a_file_that_was_written_before_it_was_cut_is_not_read_aga
 }
 
 #[test]
+fn what_was_written_anew_in_the_same_words_and_copied_before_anybody_looked_is_read() {
+    let preamble = "the same words each time it starts\n".repeat(40);
+    // Read at once and line by line; what follows the same words is longer than what is compared of the end.
+    for by_line in [false, true] {
+        for (old, new) in [(3000, 200), (300, 900), (5000, 3000), (200, 200)] {
+            let disk = FakeDisk::new();
+            disk.mkdir(Path::new("/d")).unwrap();
+            let mut bench = Bench::new(vec![source("s", &["/d/*.log*"])]);
+            bench.buffer = 64 * 1024;
+            disk.set_time(bench.now);
+            bench.start(disk.clone());
+            bench.round();
+            let log = Path::new("/d/a.log");
+            let line = |number: usize| format!("{number} {}\n", "abcdefghij".repeat(5));
+            let write = |path: &str, first: usize, len: usize| {
+                disk.append(Path::new(path), (first..).map(line).take(len / 50).collect::<String>().as_bytes()).unwrap();
+            };
+            disk.append(log, preamble.as_bytes()).unwrap();
+            if by_line {
+                bench.pass(&disk, 1000);
+            }
+            write("/d/a.log", 0, old);
+            bench.pass(&disk, 1000);
+            disk.truncate(log, 0).unwrap();
+            disk.append(Path::new("/d/a.log.1"), preamble.as_bytes()).unwrap();
+            write("/d/a.log.1", 1000, new);
+            for _ in 0..30 {
+                bench.pass(&disk, 500);
+            }
+            for number in (0..old / 50).chain(1000..1000 + new / 50) {
+                let line = format!(":{}", line(number).trim_end());
+                let times = bench.told.iter().filter(|told| told.ends_with(&line)).count();
+                assert_eq!(times, 1, "{number} of {old}, {new}, {by_line}: {:?}", bench.told);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_copy_of_a_short_file_that_was_cut_is_not_read_again() {
     check(
         &["/d/a.log*"],
@@ -116,7 +155,7 @@ fn the_copy_of_a_short_file_that_was_cut_is_not_read_again() {
         ],
         &[
             "open 1 a.log at 0", "1:1", "1:2", "cut 1 to 2 lost 0", "end 1", "open 2 a.log at 0",
-            "2:3", "open 3 a.log.1 at 4",
+            "open 3 a.log.1 at 4", "2:3",
         ],
     );
 }

@@ -1,6 +1,7 @@
 //! The same of more files than handles.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -44,12 +45,27 @@ fn files_that_were_written_at_first_sight_and_are_quiet_later_give_up_their_hand
     bench.quiet = 8;
     disk.set_time(bench.now);
     (0..40).for_each(|number| disk.append(&at(&format!("{number}.log")), b"just now\n").unwrap());
+    bench.now = bench.now.plus(Duration::from_millis(500));
     bench.start(disk.clone());
     bench.pass(&disk, 0);
     let open = |bench: &Bench<FakeDisk>| bench.tail.as_ref().unwrap().schedule.len();
-    assert_eq!(open(&bench), 40, "nobody knows whether they go on");
-    bench.pass(&disk, 60_000);
+    assert!(open(&bench) <= 10, "{}", open(&bench));
+    // Those that go on are told at once.
+    for number in [0, 39] {
+        disk.append(&at(&format!("{number}.log")), format!("{number}\n").as_bytes()).unwrap();
+        bench.pass(&disk, 100);
+    }
+    assert_eq!(lines(&bench.told), 2, "{:?}", bench.told);
+    // Whoever comes later is awaited for a second.
+    (40..80).for_each(|number| disk.append(&at(&format!("{number}.log")), format!("{number}\n").as_bytes()).unwrap());
+    bench.pass(&disk, 100);
+    assert!(open(&bench) > 40, "{}", open(&bench));
+    let next = bench.tail.as_ref().unwrap().next_wake().since(bench.now);
+    assert!(next <= Duration::from_secs(1), "{next:?}");
+    bench.pass(&disk, 1000);
+    bench.pass(&disk, 1000);
     assert!(open(&bench) <= 8, "{}", open(&bench));
+    assert_eq!(lines(&bench.told), 42);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Whether a new file is a copy of one that was read, as `copytruncate` makes it, and from where on it is new.
 
+use std::cmp::Reverse;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,6 @@ use crate::model::{FileId, Timestamp};
 const COPY_SPAN: Duration = Duration::from_secs(10);
 /// The same for a file that is still too short to tell.
 const EMPTY_COPY_SPAN: Duration = Duration::from_secs(1);
-/// The longest that a copy may be in the making.
-const LONGEST_COPY: Duration = Duration::from_secs(60);
 /// What has fewer bytes is believed to be a copy only once its original was cut.
 const COPY_EVIDENCE: u64 = 64;
 
@@ -28,23 +27,38 @@ pub(super) enum Copy {
     /// It is one or may become one, while the original still grows: decide when the original is cut, or else after
     /// this long for this offset.
     Unsure(Duration, u64),
-    /// Its original is seen to be cut only now: the next sweep knows both, unless that happens all the time.
-    Later,
     No,
 }
 
-impl Copy {
-    /// Whether a file is not opened yet that is held back for so long, and was not written to for so long.
-    pub(super) fn waits(&self, held: Duration, quiet: Duration) -> bool {
-        match *self {
-            Copy::Unsure(span, _) => held < span || (quiet < span && held < LONGEST_COPY),
-            Copy::Later => held < LONGEST_COPY,
-            Copy::From(_) | Copy::No => false,
-        }
+/// Up to where a copy is known from one of the contents it may be a copy of.
+#[derive(Clone, Copy)]
+struct Copied {
+    to: u64,
+    /// The last bytes that were compared end here.
+    vouched: u64,
+}
+
+impl Copied {
+    /// Of several originals that begin alike, the one that is the same for longest; of those, the one of which least was read:
+    /// a line twice is better than never.
+    fn better(self, other: Copied) -> Copied {
+        if (self.vouched, Reverse(self.to)) >= (other.vouched, Reverse(other.to)) { self } else { other }
     }
 }
 
 impl<D: Disk> Tail<D> {
+    /// Looks at what a new file may be a copy of: if it was cut by now, [`Tail::copy_of`] can tell at once.
+    pub(super) fn look_at_originals(&mut self, path: &Path, named: &mut Named, now: Timestamp) {
+        for id in originals_in(named, path) {
+            self.rouse(id);
+            if self.files.get(&id).is_some_and(|file| !file.packed && file.handle.is_some()) {
+                self.look_at(id, now);
+            }
+        }
+        // What has taken the place of one that was cut may have been copied and cut too.
+        self.bring_up(named);
+    }
+
     /// Whether a new file is the copy that `copytruncate` makes of one that was read under a shorter name. Only
     /// such a name makes it one: two files that are alike by chance are both read.
     pub(super) fn copy_of(
@@ -53,38 +67,37 @@ impl<D: Disk> Tail<D> {
         size: u64,
         handle: &D::File,
         named: &Named,
-        now: Timestamp,
     ) -> std::io::Result<Copy> {
-        let ids: Vec<FileId> = originals(path).flat_map(|name| named.of(&name)).collect();
-        let mut outcome = Copy::No;
+        let ids = originals_in(named, path);
         for id in &ids {
             self.rouse(*id);
-            let is_open = |file: &Followed<D::File>| !file.packed && file.handle.is_some();
-            if self.files.get(id).is_some_and(|file| is_open(file)) && self.look_at(*id, now) {
-                self.sweep_soon(now);
-                return Ok(Copy::Later);
-            }
         }
         let disk = &mut self.disk;
+        let (mut outcome, mut read_before) = (Copy::No, None::<Copied>);
         for id in ids {
             let Some(file) = self.files.get(&id) else { continue };
             let position = file.progress.position;
             let at = self.sources.get(&file.source).map(|watched| watched.globs.reach(&file.path));
             let mut read = |offset: u64, buf: &mut [u8]| disk.read_at(handle, offset, buf);
             let known = position.min(size);
+            let short = if known < COPY_EVIDENCE { EMPTY_COPY_SPAN } else { COPY_SPAN };
+            let mut copied = None;
             let verdict = if position == 0 {
                 // Nothing of it is consumed: what the two have in common is read in one of them, once one is cut.
                 let start = evidence::fetch(&mut read, 0, beginning(size))?;
                 match begins_with(disk, file, at, &start) {
-                    Some(true) if !file.ended => Copy::Unsure(EMPTY_COPY_SPAN, 0),
+                    Some(true) => Copy::Unsure(EMPTY_COPY_SPAN, 0),
                     _ => continue,
                 }
-            } else if file.evidence.holds_to(known, &mut read)? {
-                match (known < COPY_EVIDENCE, file.ended) {
-                    (true, true) => return Ok(Copy::From(known)),
-                    (true, false) => Copy::Unsure(EMPTY_COPY_SPAN, 0),
-                    (false, _) => Copy::Unsure(COPY_SPAN, known),
-                }
+            } else if let Some(vouched) = file.evidence.vouches_to(known, &mut read)? {
+                copied = Some(Copied { to: known, vouched });
+                Copy::Unsure(short, if known < COPY_EVIDENCE { 0 } else { known })
+            } else if let Some(whole) = file.evidence.begun_by(known, &mut read)? {
+                // It was read past what was copied, all at once, so no guard lies in between. A beginning that two files
+                // have in common may end in the middle of a line.
+                let to = if known == position { known } else { whole };
+                copied = Some(Copied { to, vouched: known }).filter(|copied| copied.to > 0);
+                Copy::Unsure(short, 0)
             } else if size < file.evidence.head().end {
                 // Too short for the digests, but the original still has its bytes, unless it was cut.
                 let start = evidence::fetch(&mut read, 0, beginning(size))?;
@@ -94,23 +107,31 @@ impl<D: Disk> Tail<D> {
                     None if file.missing.is_some() => continue,
                     _ => Copy::Unsure(EMPTY_COPY_SPAN, 0),
                 }
-            } else if size < position && file.ended && file.evidence.whole_head_holds(&mut read)? {
-                // It was read past what was copied, all at once, so no guard lies in between.
-                return Ok(Copy::From(known));
             } else if size < position && file.evidence.head_holds(&mut read)? {
                 Copy::Unsure(COPY_SPAN, 0)
             } else {
                 continue;
             };
-            // The copy is made before the original is cut, so then it is whole.
-            match verdict {
-                Copy::Unsure(_, 0) if file.ended => {}
-                Copy::Unsure(_, offset) if file.ended => return Ok(Copy::From(offset)),
-                verdict => outcome = verdict,
+            match file.ended {
+                // The copy is made before the original is cut, so then it is whole.
+                true => read_before = read_before.into_iter().chain(copied).reduce(Copied::better),
+                false => outcome = verdict,
             }
         }
-        Ok(outcome)
+        Ok(match (read_before, outcome) {
+            // One that is not cut yet may be the original of what lies behind.
+            (Some(Copied { to, .. }), Copy::Unsure(span, offset)) if to < size => {
+                Copy::Unsure(span, offset.max(to))
+            }
+            (Some(copied), _) => Copy::From(copied.to),
+            (None, outcome) => outcome,
+        })
     }
+}
+
+/// What a file may be a copy of, by its name.
+fn originals_in(named: &Named, path: &Path) -> Vec<FileId> {
+    originals(path).flat_map(|name| named.of(&name)).collect()
 }
 
 /// How many bytes of a file of that size are compared with those of another one, where no digest tells.

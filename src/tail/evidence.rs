@@ -16,6 +16,9 @@ const HEAD: usize = 1024;
 pub(super) const NEAR: usize = 64;
 /// Guards kept per file; each is an offset that a checkpoint may name without a read.
 const KEPT: usize = 32;
+/// Guards that are never thinned out, at most: the first ends with the head, the second as far behind it as is digested of
+/// each, and each other twice as far as the one before. So wherever a copy ends, what is compared lies not far before.
+const MARKS: u32 = 40;
 
 /// Reads at an offset of the file in question.
 pub(crate) trait ReadAt: FnMut(u64, &mut [u8]) -> io::Result<usize> {}
@@ -79,6 +82,11 @@ pub(crate) struct Evidence {
     start: Vec<u8>,
     /// In the order of their ends; the last one is nearest to the read position.
     guards: VecDeque<Guard>,
+    /// See [`MARKS`]; in the order of their ends.
+    marks: Vec<Guard>,
+    /// The number of the next of them, and where the block that is being scanned has some.
+    next_mark: u32,
+    proposed_marks: Vec<Guard>,
     /// The bytes under the last guard.
     near: Vec<u8>,
     /// Where the block that is being scanned may turn out to be consumed to.
@@ -155,12 +163,12 @@ impl Evidence {
         }
     }
 
-    /// Whether the very first bytes are still there, at most [`NEAR`] of them if they are kept: what is written anew may
-    /// end like what was read, up to the read position.
+    /// Whether the first bytes are still there, as many as are kept: what is written anew may end like what was read, up to
+    /// the read position.
     pub(crate) fn begins_alike(&self, mut read: impl ReadAt) -> io::Result<bool> {
         match &self.head {
             Head::Digest(all, first) => holds(first.as_ref().unwrap_or(all), &mut read),
-            head => begins_with(&head.bytes()[..head.bytes().len().min(NEAR)], &mut read),
+            head => begins_with(head.bytes(), &mut read),
         }
     }
 
@@ -169,42 +177,47 @@ impl Evidence {
         Ok(self.head_holds(&mut read)? && self.near_holds(read)?)
     }
 
-    /// Whether another file holds the same bytes before `offset`, as far as can be told: all of them if they are kept, or
-    /// else the last guard before it, and the head. False if there is no full guard to tell, or no head: lines that end
-    /// alike are no evidence by themselves.
-    pub(crate) fn holds_to(&self, offset: u64, mut read: impl ReadAt) -> io::Result<bool> {
-        let kept = self.head.bytes();
-        if offset == 0 {
-            return Ok(false);
-        }
-        if let Some(all) = usize::try_from(offset).ok().and_then(|len| kept.get(..len)) {
-            return begins_with(all, read);
-        }
-        let guard = self.guard_before(offset);
-        // All there is before the offset, or as much as is ever digested.
-        let is_full = guard.len > 0 && usize::from(guard.len) == before(guard.end, NEAR);
-        if !is_full || !holds(&guard, &mut read)? {
-            return Ok(false);
-        }
-        match &self.head {
-            Head::Growing(head) => begins_with(head, read),
-            Head::Whole(_, head) => holds(head, &mut read),
-            Head::Digest(head, _) if head.end <= offset => holds(head, &mut read),
-            // A copy of less than the head: whatever lies before the offset has to hold.
-            Head::Digest(_, first) => {
-                for guard in self.guards.iter().filter(|guard| guard.end <= offset).chain(first) {
-                    if !holds(guard, &mut read)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-        }
+    /// As [`Evidence::vouches_to`], wherever that guard ends.
+    pub(crate) fn holds_to(&self, offset: u64, read: impl ReadAt) -> io::Result<bool> {
+        Ok(self.vouches_to(offset, read)?.is_some())
     }
 
-    /// Whether the first bytes are the same, and as many as are ever digested.
-    pub(crate) fn whole_head_holds(&self, read: impl ReadAt) -> io::Result<bool> {
-        Ok(usize::from(self.head().len) == HEAD && self.head_holds(read)?)
+    /// If another file holds the same bytes before the last guard up to `offset`, and the same head: where that guard ends.
+    /// `None` if there is no full guard to tell, or no head: lines that end alike are no evidence by themselves.
+    pub(crate) fn vouches_to(&self, offset: u64, mut read: impl ReadAt) -> io::Result<Option<u64>> {
+        let guard = self.guard_before(offset);
+        let mark = self.marks.iter().rev().find(|mark| mark.end <= offset).copied().unwrap_or_default();
+        let guard = if mark.end > guard.end { mark } else { guard };
+        // All there is before the offset, or as much as is ever digested.
+        let is_full = guard.len > 0 && usize::from(guard.len) == before(guard.end, NEAR);
+        // What is written anew begins alike, and goes on in other words.
+        let is_near = offset - guard.end <= guard.end.saturating_sub(HEAD as u64).max(NEAR as u64);
+        if !is_full || !is_near || !holds(&guard, &mut read)? {
+            return Ok(None);
+        }
+        let begins_alike = match &self.head {
+            Head::Growing(_) | Head::Whole(..) => {
+                let kept = self.head.bytes();
+                begins_with(&kept[..before(offset, kept.len())], read)?
+            }
+            Head::Digest(head, _) if head.end <= offset => holds(head, &mut read)?,
+            // Less than was digested of the beginning: nothing but its very end can tell.
+            Head::Digest(..) if guard.end != offset => false,
+            Head::Digest(_, first) => match first.filter(|first| first.end <= offset) {
+                Some(first) => holds(&first, &mut read)?,
+                None => true,
+            },
+        };
+        Ok(begins_alike.then_some(guard.end))
+    }
+
+    /// If another file of `len` bytes holds the first of the bytes that are kept, and no others: where the last line of it
+    /// that has an end ends; 0 if none has.
+    pub(crate) fn begun_by(&self, len: u64, read: impl ReadAt) -> io::Result<Option<u64>> {
+        let kept = usize::try_from(len).ok().and_then(|len| self.head.bytes().get(..len));
+        let Some(kept) = kept.filter(|kept| !kept.is_empty()) else { return Ok(None) };
+        let whole = memchr::memrchr(b'\n', kept).map_or(0, |at| at + 1);
+        Ok(begins_with(kept, read)?.then_some(whole as u64))
     }
 
     /// Whether the first bytes are the same.
@@ -250,20 +263,36 @@ impl Evidence {
         }
         let known =
             if self.guards.back().map_or(0, |guard| guard.end) == offset { &self.near[..] } else { &[] };
+        let near_of = |end: usize| {
+            let mut near = known[known.len() - NEAR.saturating_sub(end).min(known.len())..].to_vec();
+            near.extend(&block[end.saturating_sub(NEAR)..end]);
+            (guard(offset + end as u64, &near), near)
+        };
         let ends = [line_end, Some(block.len()).filter(|len| Some(*len) != line_end && *len > 0)];
-        self.proposed = ends
-            .into_iter()
-            .flatten()
-            .map(|end| {
-                let mut near = known[known.len() - NEAR.saturating_sub(end).min(known.len())..].to_vec();
-                near.extend(&block[end.saturating_sub(NEAR)..end]);
-                (guard(offset + end as u64, &near), near)
-            })
-            .collect();
+        self.proposed = ends.into_iter().flatten().map(near_of).collect();
+        self.proposed_marks.clear();
+        for number in self.next_mark..MARKS {
+            let Some(end) = mark(number).checked_sub(offset) else {
+                self.next_mark = number + 1;
+                continue;
+            };
+            let end = usize::try_from(end).unwrap_or(usize::MAX);
+            if end > block.len() {
+                break;
+            }
+            // Where bytes are missing before the block, this one is left out.
+            self.proposed_marks.push(near_of(end).0);
+        }
     }
 
     /// Scanning went on to `position`.
     pub(crate) fn consumed(&mut self, position: u64) {
+        for mark in self.proposed_marks.drain(..).take_while(|mark| mark.end <= position) {
+            self.next_mark += 1;
+            if usize::from(mark.len) == NEAR {
+                self.marks.push(mark);
+            }
+        }
         let proposed = std::mem::take(&mut self.proposed);
         if let Some((guard, near)) = proposed.into_iter().find(|(guard, _)| guard.end == position) {
             // Thinned out in the middle: the oldest is the last resort of a checkpoint that lies far behind.
@@ -298,6 +327,11 @@ impl Evidence {
             }
         }
     }
+}
+
+/// Where a guard of [`MARKS`] ends.
+fn mark(number: u32) -> u64 {
+    HEAD as u64 + number.checked_sub(1).map_or(0, |doubled| (NEAR as u64) << doubled)
 }
 
 fn guard(end: u64, bytes: &[u8]) -> Guard {
@@ -404,11 +438,18 @@ mod tests {
                 offset + line.len() as u64
             });
             // Of a log that was read on after the copy was made.
+            let is_known = |part: &[u8]| {
+                let len = part.len() as u64;
+                read.holds_to(len, reader(part)).unwrap()
+                    || read.begun_by(len, reader(part)).unwrap() == Some(len)
+            };
+            for lines in [6, 16, 70] {
+                assert!(is_known(&content[..content.len().min(lines * 105)]), "{lines}");
+            }
             let part = &content[..content.len().min(6 * 105)];
-            assert!(read.holds_to(part.len() as u64, reader(part)).unwrap(), "{lines}");
             let other: Vec<u8> =
                 part.iter().enumerate().map(|(at, byte)| if at < 3 { b'7' } else { *byte }).collect();
-            assert!(!read.holds_to(other.len() as u64, reader(&other)).unwrap(), "{lines}");
+            assert!(!is_known(&other), "{lines}");
             let other = line(777).into_bytes();
             assert!(!evidence.holds_to(other.len() as u64, reader(&other)).unwrap(), "{lines}");
             assert!(evidence.holds_to(content.len() as u64, reader(&content)).unwrap(), "{lines}");

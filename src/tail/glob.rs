@@ -47,6 +47,8 @@ type Place = (usize, usize);
 #[derive(Debug, Default)]
 pub(crate) struct Listings {
     entries: BTreeMap<(PathBuf, usize), Listing>,
+    /// Nobody else will ask for what is listed now: all of it at once would be as much as is kept of all files.
+    pub(super) passing: bool,
     /// Where contents lie, in directories in which one was looked for.
     pub(super) siblings: BTreeMap<(SourceName, PathBuf), Rc<Siblings>>,
 }
@@ -63,7 +65,9 @@ impl Listings {
         }
         let listing =
             disk.list(dir).map(|entries| Rc::new(entries.into_iter().collect())).map_err(Fault::from);
-        self.entries.insert(key, listing.clone());
+        if !self.passing {
+            self.entries.insert(key, listing.clone());
+        }
         listing
     }
 
@@ -76,8 +80,8 @@ impl Listings {
 /// What a walk came upon.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Names that fit; whether there is a file behind one only a stat can tell.
-    pub(crate) names: BTreeSet<PathBuf>,
+    /// Names that fit, in their order; whether there is a file behind one only a stat can tell.
+    pub(crate) names: Vec<PathBuf>,
     /// Directories that could not be listed, though they may exist.
     pub(crate) blind: BTreeMap<PathBuf, Fault>,
     /// Links to directories, and directories behind links, through which a pattern would lead if links were followed.
@@ -109,6 +113,8 @@ impl Globs {
         let start = (0..self.patterns.len()).map(|pattern| (pattern, 0)).collect();
         self.descend(disk, listings, Path::new("/"), start, &mut found);
         found.names.retain(|name| !self.left_out(name));
+        found.names.sort_unstable();
+        found.names.dedup();
         found
     }
 
@@ -201,7 +207,7 @@ impl Globs {
                     let path = dir.join(name);
                     let is_link = |facts: Facts| facts.kind == Kind::Link;
                     found.linked |= disk.stat_path(Reach::itself(&path)).is_ok_and(is_link);
-                    found.names.insert(path);
+                    found.names.push(path);
                 } else {
                     below.entry(name.clone()).or_default().extend(self.through(place, name));
                 }
@@ -222,9 +228,9 @@ impl Globs {
             let deep = matches!(self.step(place), Some(Step::Deep));
             for (name, kind) in entries.iter() {
                 if self.ends_with(place, name) && !(deep && *kind == Kind::Dir) {
-                    let path = dir.join(name);
+                    let path = exactly(dir, name);
                     found.linked |= *kind == Kind::Link && self.reach(&path).is_followed();
-                    found.names.insert(path);
+                    found.names.push(path);
                 }
                 let leads_on = *kind == Kind::Dir || (*kind == Kind::Link && !deep);
                 let Some(next) = self.through(place, name).filter(|_| leads_on) else { continue };
@@ -245,6 +251,14 @@ impl Globs {
             self.descend(disk, listings, &dir.join(name), places, found);
         }
     }
+}
+
+/// A name in a directory, in no more memory than it takes: there may be many.
+fn exactly(dir: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(dir.as_os_str().len() + 1 + name.len());
+    path.push(dir);
+    path.push(name);
+    path
 }
 
 /// What a pattern says before its first wildcard.

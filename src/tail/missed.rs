@@ -111,7 +111,7 @@ impl<D: Disk> Tail<D> {
         path: &Path,
         (opened, born): (&Locator, Timestamp),
         beside: &mut Listings,
-        named: &Named,
+        named: &mut Named,
         now: Timestamp,
     ) -> std::io::Result<()> {
         let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
@@ -147,7 +147,7 @@ impl<D: Disk> Tail<D> {
         births: RangeInclusive<Timestamp>,
         opened: &Locator,
         last: Option<&Locator>,
-        named: &Named,
+        named: &mut Named,
         now: Timestamp,
     ) -> std::io::Result<bool> {
         let mut still = true;
@@ -189,9 +189,10 @@ impl<D: Disk> Tail<D> {
         source: &SourceName,
         beside: &Path,
         locator: &Locator,
-        named: &Named,
+        named: &mut Named,
         now: Timestamp,
     ) -> std::io::Result<bool> {
+        self.look_at_originals(beside, named, now);
         let at = self.reach(source, beside);
         let handle = self.disk.open(at)?;
         let facts = self.disk.stat(&handle)?;
@@ -202,9 +203,8 @@ impl<D: Disk> Tail<D> {
         // from a copy is read: a line twice is better than never. What is excluded by the name it has now had a
         // followed one before.
         let fits = self.sources.get(source).is_some_and(|watched| watched.globs.fit(beside));
-        match self.copy_of(beside, facts.size, &handle, named, now)? {
+        match self.copy_of(beside, facts.size, &handle, named)? {
             Copy::No => {}
-            Copy::Later => return Ok(false),
             Copy::Unsure(_, 0) if !fits => {}
             Copy::From(_) | Copy::Unsure(..) => return Ok(true),
         }

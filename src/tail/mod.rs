@@ -48,6 +48,7 @@ mod encodings_tests;
 mod evidence;
 pub mod fake;
 mod follow;
+mod followed;
 mod glob;
 mod growth;
 mod joined;
@@ -94,6 +95,7 @@ use crate::saved::{Locator, Saved, SavedFile};
 use crate::settings::Source;
 use evidence::Evidence;
 use follow::Progress;
+use followed::{Backoff, Followed};
 use glob::Globs;
 
 /// Between two reconciliations of names with files, while there are few files and not everything is hinted.
@@ -104,81 +106,9 @@ const MANY_FILES: usize = 2000;
 const MOST_LOAD: u32 = 4;
 /// Between two attempts at a file whose bytes cannot be read.
 const RETRY: Duration = Duration::from_secs(1);
-/// Between two attempts while file handles have run out.
-const MOST_RETRY: Duration = Duration::from_secs(30);
 /// How far a file was read whose first bytes are compared too whenever it has changed: as much is written anew between two
 /// looks.
 const SOON_REWRITTEN: u64 = 64 * 1024;
-/// How many former names of a content are remembered.
-const MOST_FORMER: usize = 4;
-
-/// One content of one source.
-#[derive(Debug)]
-struct Followed<F> {
-    source: SourceName,
-    /// Shared with whoever was told of it: paths are a good part of what is kept of a quiet file.
-    path: Arc<Path>,
-    /// The names before, the latest first.
-    former: Vec<Arc<Path>>,
-    locator: Locator,
-    /// When the file was born, as far as its file system tells.
-    born: Option<Timestamp>,
-    links: u64,
-    handle: Option<F>,
-    /// It has no handle because it is quiet, and is known as well as if it had.
-    parked: bool,
-    progress: Progress,
-    evidence: Evidence,
-    /// The block that is being scanned, where only scanning can tell how far it will be consumed: of a source whose lines
-    /// are joined, or whose line ends are not told by a byte.
-    block: Vec<u8>,
-    /// Bytes from the position on that were offered and may go on, of such a source.
-    rest: Vec<u8>,
-    /// The content that had the name before, whose rest may go on at the beginning of this one.
-    before: Option<FileId>,
-    /// The content that has the name now.
-    after: Option<FileId>,
-    /// What the block that is being scanned begins with: so many bytes of that content's rest.
-    carried: usize,
-    /// Its bytes are gone, and its rest is read for the last time.
-    leftover: bool,
-    /// Bytes that are known to be lost of this file, whatever contents it had.
-    lost: u64,
-    /// It was compressed since, and is read as that.
-    packed: bool,
-    announced: bool,
-    fault: Option<Fault>,
-    /// The fault came from a read, so only a read can show that it is over.
-    reads_fail: bool,
-    /// A read failed since the last look.
-    blocked: bool,
-    backoff: Backoff,
-    wish: wake::Wish,
-    /// Since when no name of it is found, while nothing proves that there is none.
-    missing: Option<Timestamp>,
-    ended: bool,
-    due: Timestamp,
-}
-
-/// When a thing that failed may be tried again.
-#[derive(Clone, Copy, Debug)]
-struct Backoff {
-    at: Timestamp,
-    wait: Duration,
-}
-
-impl Backoff {
-    const NONE: Backoff = Backoff { at: Timestamp::MIN, wait: Duration::ZERO };
-
-    /// Exhausted handles are waited for longer and longer; everything else is tried at each sweep.
-    fn after(self, fault: &Fault, now: Timestamp) -> Backoff {
-        if !fault.crowded {
-            return Backoff::NONE;
-        }
-        let wait = (self.wait * 2).clamp(RETRY, MOST_RETRY);
-        Backoff { at: now.plus(wait), wait }
-    }
-}
 
 /// A source and what is known of its names.
 #[derive(Debug)]
@@ -357,6 +287,7 @@ impl<D: Disk> Tail<D> {
                 }
             }
         }
+        self.park_in_time(now);
         self.rest();
         true
     }
@@ -437,7 +368,8 @@ impl<D: Disk> Tail<D> {
     /// When [`Tail::look`] has something to do next: after the time of the last look.
     pub fn next_wake(&self) -> Timestamp {
         let names = self.next_asking().map_or(self.next_sweep, |asking| self.next_sweep.min(asking));
-        self.schedule.first().map_or(names, |(due, _)| names.min(*due))
+        let due = self.schedule.first().map(|(due, _)| *due);
+        names.min(due.into_iter().chain(self.next_parking()).min().unwrap_or(Timestamp::MAX))
     }
 
     /// The next free file id, for the checkpoint.
@@ -737,83 +669,6 @@ impl Watched {
     /// True if lines are joined, to records or from pieces, so that what is at the end of a file may go on in another.
     fn joins(&self) -> bool {
         self.settings.multiline.is_some() || self.settings.envelope.is_some()
-    }
-}
-
-impl<F> Followed<F> {
-    fn new(source: SourceName, path: Arc<Path>, locator: Locator, progress: Progress) -> Followed<F> {
-        Followed {
-            source,
-            path,
-            former: Vec::new(),
-            locator,
-            born: None,
-            links: 1,
-            handle: None,
-            parked: false,
-            progress,
-            evidence: Evidence::default(),
-            block: Vec::new(),
-            rest: Vec::new(),
-            before: None,
-            after: None,
-            carried: 0,
-            leftover: false,
-            lost: 0,
-            packed: false,
-            announced: false,
-            fault: None,
-            reads_fail: false,
-            blocked: false,
-            backoff: Backoff::NONE,
-            wish: wake::Wish::default(),
-            missing: None,
-            ended: false,
-            due: Timestamp::MIN,
-        }
-    }
-
-    /// It has another name now.
-    fn rename(&mut self, path: Arc<Path>) {
-        let before = std::mem::replace(&mut self.path, path);
-        self.former.retain(|name| *name != before);
-        self.former.insert(0, before);
-        self.former.truncate(MOST_FORMER);
-    }
-
-    /// Every name it is known to have had.
-    fn names(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.path).chain(&self.former).map(|name| &**name)
-    }
-
-    #[inline]
-    fn problem(&self) -> Option<&str> {
-        let missing = self.missing.map(|_| sweep::NOT_FOUND);
-        self.fault.as_ref().map(|fault| fault.text.as_str()).or(missing)
-    }
-
-    fn wants(&self) -> bool {
-        if self.leftover {
-            return !self.ended && !self.progress.is_out();
-        }
-        !self.ended && !self.blocked && self.handle.is_some() && self.progress.wants()
-    }
-
-    #[inline]
-    fn phase(&self) -> Phase {
-        if self.ended {
-            Phase::Ended
-        } else if self.leftover {
-            Phase::Behind
-        } else if (self.handle.is_none() && !self.parked) || self.fault.is_some() {
-            Phase::Unreadable
-        } else if !self.progress.at_end() {
-            Phase::Behind
-        } else if self.progress.gone.is_some() {
-            Phase::Draining
-        } else {
-            Phase::AtEnd
-        }
     }
 }
 

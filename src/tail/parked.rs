@@ -6,6 +6,7 @@
 //! it again.
 
 use super::disk::Disk;
+use super::wake::HOT;
 use super::{Followed, Tail};
 use crate::model::{FileId, Timestamp};
 
@@ -23,18 +24,20 @@ pub(super) struct Handles {
     looked: usize,
     /// Something was not opened for want of them, since the last sweep.
     pub(super) short: bool,
+    /// When it was looked for quiet ones last.
+    parked: Timestamp,
 }
 
 impl Default for Handles {
     fn default() -> Handles {
-        Handles { quiet: QUIET, most: usize::MAX, looked: 0, short: false }
+        Handles { quiet: QUIET, most: usize::MAX, looked: 0, short: false, parked: Timestamp::MIN }
     }
 }
 
 impl<D: Disk> Tail<D> {
     /// How many files may be open at once. Beyond 512 of them, quiet ones are closed, whatever this is.
     pub fn limit_handles(&mut self, most: usize) {
-        self.handles = Handles { quiet: QUIET.min(most), most, looked: 0, short: self.handles.short };
+        self.handles = Handles { quiet: QUIET.min(most), most, looked: 0, ..self.handles };
     }
 
     /// Makes room for one more handle. False: there is none, until others are read to their ends.
@@ -54,16 +57,31 @@ impl<D: Disk> Tail<D> {
         has_room
     }
 
-    /// Lets only so many files that are quiet keep their handles. A sweep does so too: what was written a moment ago is
-    /// quiet later, though nothing is opened then.
+    /// Lets only so many files that are quiet keep their handles. At first sight all are that are read to their ends: there
+    /// may be many that were written a moment ago.
     pub(super) fn park_quiet(&mut self, now: Timestamp) {
         let quiet = self.handles.quiet;
+        self.handles.parked = now;
         if self.schedule.len() >= quiet {
+            let first = self.swept.is_none();
             // Some more than need be, so that not every opening has to look for who is quiet.
-            let idle = self.idle(|file| file.is_cold(now));
+            let idle = self.idle(|file| first || file.is_cold(now));
             self.park_first(&idle, idle.len().saturating_sub(quiet - quiet.div_ceil(8)), now);
             self.handles.looked = self.schedule.len();
         }
+    }
+
+    /// The same once in a while: what was written a moment ago is quiet later, though nothing is opened then.
+    pub(super) fn park_in_time(&mut self, now: Timestamp) {
+        if self.next_parking().is_some_and(|due| due <= now) {
+            self.park_quiet(now);
+        }
+    }
+
+    /// When to look for quiet files again, while there are more than may keep their handles.
+    pub(super) fn next_parking(&self) -> Option<Timestamp> {
+        let Handles { quiet, parked, .. } = self.handles;
+        (self.schedule.len() > quiet).then(|| parked.plus(HOT))
     }
 
     /// Open files that could be parked, those that have been quiet for longest first.
@@ -86,7 +104,7 @@ impl<D: Disk> Tail<D> {
     /// Gives up the handle of a file, unless it has changed since it was read.
     fn park(&mut self, id: FileId, now: Timestamp) {
         // First the wish, then the look: what is written from here on is told.
-        self.ask(id, now);
+        self.ask_anyway(id, now);
         let Some(file) = self.files.get_mut(&id) else { return };
         let Some(handle) = &file.handle else { return };
         let same = self

@@ -76,15 +76,26 @@ impl Seen {
 
 /// The files of a source by the digests of all names they are known to have had: made anew in each sweep in which
 /// something is new, so it copies none of them.
-#[derive(Debug, Default)]
-pub(super) struct Named(Vec<(u64, FileId)>);
+#[derive(Debug)]
+pub(super) struct Named {
+    source: SourceName,
+    /// In their order.
+    ids: Vec<(u64, FileId)>,
+    /// Files from this number on are not among them.
+    next: u64,
+}
 
 impl Named {
+    /// Of a source that is seen for the first time: nothing is a copy of what was read.
+    pub(super) fn nothing(source: &SourceName) -> Named {
+        Named { source: source.clone(), ids: Vec::new(), next: u64::MAX }
+    }
+
     /// The files that had this name. By a chance in many billions others too: what they hold decides.
     pub(super) fn of<'a>(&'a self, name: &Path) -> impl Iterator<Item = FileId> + use<'a> {
         let digest = digest(name);
-        let first = self.0.partition_point(|(other, _)| *other < digest);
-        self.0[first..].iter().take_while(move |(other, _)| *other == digest).map(|(_, id)| *id)
+        let first = self.ids.partition_point(|(other, _)| *other < digest);
+        self.ids[first..].iter().take_while(move |(other, _)| *other == digest).map(|(_, id)| *id)
     }
 }
 
@@ -97,14 +108,26 @@ fn digest(name: &Path) -> u64 {
 impl<D: Disk> Tail<D> {
     /// The files of a source by their names.
     pub(super) fn named(&self, source: &SourceName) -> Named {
-        let mut named = Vec::new();
+        let mut ids = Vec::new();
         for (id, file) in self.files.iter().filter(|(_, file)| file.source == *source) {
-            named.extend(file.names().map(|name| (digest(name), *id)));
+            ids.extend(file.names().map(|name| (digest(name), *id)));
         }
         for (id, file) in self.resting.iter().filter(|(_, file)| file.source == *source) {
-            named.extend(file.names().map(|name| (digest(name), id)));
+            ids.extend(file.names().map(|name| (digest(name), id)));
         }
-        named.sort_unstable();
-        Named(named)
+        ids.sort_unstable();
+        Named { source: source.clone(), ids, next: self.next_file }
+    }
+
+    /// Takes in what is followed since.
+    pub(super) fn bring_up(&self, named: &mut Named) {
+        let new = std::mem::replace(&mut named.next, self.next_file)..self.next_file;
+        let new = new.filter_map(|number| Some((FileId(number), self.files.get(&FileId(number))?)));
+        for (id, file) in new.filter(|(_, file)| file.source == named.source) {
+            for row in file.names().map(|name| (digest(name), id)) {
+                let at = named.ids.partition_point(|other| *other < row);
+                named.ids.insert(at, row);
+            }
+        }
     }
 }

@@ -25,6 +25,8 @@ use crate::saved::{Locator, SavedSource};
 const AT_FIRST: u64 = if cfg!(test) { 3 } else { 1000 };
 /// How far a birth may seem to lie before its time: file systems stamp with a coarse clock.
 const BIRTH_GRAIN: Duration = Duration::from_secs(1);
+/// The longest that a copy may be in the making.
+const LONGEST_COPY: Duration = Duration::from_secs(60);
 /// How long a content is remembered whose bytes are gone, and then until all names were looked at once more, so that
 /// its copy is known.
 pub const REMEMBER: Duration = Duration::from_secs(15);
@@ -77,7 +79,10 @@ impl<D: Disk> Tail<D> {
         });
         while let Some(source) = round.sources.last().cloned() {
             let begun = round.begun.take().or_else(|| {
-                let seen = self.survey(&source, &mut round.listings, &mut round.dirs)?;
+                round.listings.passing = round.sources.len() == 1;
+                let seen = self.survey(&source, &mut round.listings, &mut round.dirs);
+                round.listings.passing = false;
+                let seen = seen?;
                 round.linked |= seen.linked;
                 let known = self.unreconciled(&source, &seen, &mut round.files, now);
                 Some(Begun { seen, known, from: 0, beside: Listings::default() })
@@ -505,22 +510,16 @@ impl<D: Disk> Tail<D> {
                 seen.blind.insert(path.clone(), fault);
                 continue;
             }
-            // At first sight nothing is a copy of what was read.
-            let known = named.get_or_insert_with(|| match fresh {
-                true => Named::default(),
+            let named = named.get_or_insert_with(|| match fresh {
+                true => Named::nothing(source),
                 false => self.named(source),
             });
-            // The same of the first sweep of all.
+            // As in the first sweep of all.
             if fresh {
                 self.rest();
             }
             let held_since = held_back.get(&(source.clone(), locator.clone())).copied().unwrap_or(now);
-            let newest = self.next_file;
-            let opened = self.open_one(source, path, locator, beside, known, held_since, now);
-            if self.reader(source, locator).is_none() && self.next_file > newest {
-                // Another one is new: the successor of one that is seen to be cut, of which the next may be a copy.
-                named = None;
-            }
+            let opened = self.open_one(source, path, locator, beside, named, held_since, now);
             match opened.map_err(Fault::from) {
                 Err(fault) if fault.link => {
                     seen.odd.insert(path.clone(), Kind::Link);
@@ -540,12 +539,17 @@ impl<D: Disk> Tail<D> {
         path: &Path,
         locator: &Locator,
         beside: &mut Listings,
-        named: &Named,
+        named: &mut Named,
         held_since: Timestamp,
         now: Timestamp,
     ) -> std::io::Result<()> {
         if !self.has_room(now) {
             return Ok(());
+        }
+        let fresh = self.sources.get(source).is_some_and(|watched| watched.fresh);
+        // At first sight nothing is a copy of what was read.
+        if !fresh {
+            self.look_at_originals(path, named, now);
         }
         let Some(watched) = self.sources.get(source) else { return Ok(()) };
         let handle = self.disk.open(watched.globs.reach(path))?;
@@ -561,7 +565,6 @@ impl<D: Disk> Tail<D> {
             beside.forget(dir);
         }
         let (locator, held_since) = (&facts.locator, if moved { now } else { held_since });
-        let fresh = watched.fresh;
         let older = facts.born.is_none_or(|born| born < watched.first_seen);
         let mut from = 0;
         if fresh {
@@ -572,14 +575,14 @@ impl<D: Disk> Tail<D> {
             }
         } else {
             let (held, quiet) = (now.since(held_since), self.wall.since(facts.modified));
-            match self.copy_of(path, facts.size, &handle, named, now)? {
+            match self.copy_of(path, facts.size, &handle, named)? {
                 Copy::From(offset) => from = offset,
-                verdict if verdict.waits(held, quiet) => {
+                Copy::Unsure(span, _) if held < span || (quiet < span && held < LONGEST_COPY) => {
                     self.held_back.insert((source.clone(), locator.clone()), held_since);
                     return Ok(());
                 }
                 Copy::Unsure(_, offset) => from = offset,
-                Copy::No | Copy::Later => {}
+                Copy::No => {}
             }
         }
         if let Some(born) = facts.born.filter(|_| !fresh) {

@@ -15,7 +15,7 @@ use super::{Backoff, Fault, Followed, Note, Tail};
 use crate::model::{FileId, Timestamp};
 
 /// How long after its last growth a file is glanced at.
-const HOT: Duration = Duration::from_secs(1);
+pub(super) const HOT: Duration = Duration::from_secs(1);
 /// Between two glances, while few files are hot.
 const GLANCE: Duration = Duration::from_micros(400);
 /// So many hot files are few; glances at more of them are rarer in the same measure.
@@ -118,12 +118,21 @@ impl<D: Disk> Tail<D> {
     /// Asks for a hint about a file that is quiet, before it is looked at: what is written in between is told twice.
     /// True: one was asked for earlier, and has not come.
     pub(super) fn ask(&mut self, id: FileId, now: Timestamp) -> bool {
+        if self.files.get(&id).is_some_and(|file| !file.wish.asked && file.is_hot(now)) {
+            self.files.entry(id).and_modify(|file| file.wish.come = false);
+            return false;
+        }
+        self.ask_anyway(id, now)
+    }
+
+    /// The same, however lately it has grown.
+    pub(super) fn ask_anyway(&mut self, id: FileId, now: Timestamp) -> bool {
         let Some(file) = self.files.get_mut(&id) else { return false };
         let has_come = std::mem::take(&mut file.wish.come);
         if file.wish.asked {
             return true;
         }
-        if has_come || file.is_hot(now) || !file.may_ask() || now < self.wakes.backoff.at {
+        if has_come || !file.may_ask() || now < self.wakes.backoff.at {
             return false;
         }
         let Some(handle) = &file.handle else { return false };
