@@ -69,6 +69,30 @@ fn files_that_were_written_at_first_sight_and_are_quiet_later_give_up_their_hand
 }
 
 #[test]
+fn what_gives_up_its_handle_between_two_sweeps_and_gets_no_hint_is_looked_for_soon() {
+    for watches in [usize::MAX, 4] {
+        let disk = FakeDisk::new();
+        disk.mkdir(Path::new("/d")).unwrap();
+        let mut bench = Bench::new(vec![source("s", &["/d/*.log"])]);
+        bench.quiet = 8;
+        disk.set_time(bench.now);
+        bench.start(disk.clone());
+        bench.pass(&disk, 1000);
+        disk.limit_hints(watches);
+        (0..40).for_each(|number| disk.append(&at(&format!("{number}.log")), format!("{number}\n").as_bytes()).unwrap());
+        // The last sweep for several seconds sees them busy; a second later they are not.
+        bench.pass(&disk, 100);
+        bench.pass(&disk, 1100);
+        assert!(bench.tail.as_ref().unwrap().schedule.len() <= 8);
+        bench.told.clear();
+        (0..40).for_each(|number| disk.append(&at(&format!("{number}.log")), format!("{number}\n").as_bytes()).unwrap());
+        bench.pass(&disk, 250);
+        bench.pass(&disk, 20);
+        assert_eq!(lines(&bench.told), 40, "{watches}: {:?}", bench.told);
+    }
+}
+
+#[test]
 fn case_22_what_is_written_at_any_moment_of_giving_up_a_handle_is_told_once() {
     for hints in [true, false] {
         let mut parked = 0;

@@ -11,7 +11,7 @@ use super::evidence;
 use super::reach::Reach;
 use super::seen::Named;
 use super::{Followed, Tail};
-use crate::model::{FileId, Timestamp};
+use crate::model::{Encoding, FileId, Timestamp};
 
 /// How long a file is held back whose head is that of a file it may be a copy of.
 const COPY_SPAN: Duration = Duration::from_secs(10);
@@ -95,7 +95,13 @@ impl<D: Disk> Tail<D> {
             } else if let Some(whole) = file.evidence.begun_by(known, &mut read)? {
                 // It was read past what was copied, all at once, so no guard lies in between. A beginning that two files
                 // have in common may end in the middle of a line.
-                let to = if known == position { known } else { whole };
+                let said = self.sources.get(&file.source).and_then(|watched| watched.settings.encoding);
+                let (encoding, _) = Encoding::of(said, file.evidence.start());
+                let to = match encoding.unit() {
+                    _ if known == position => known,
+                    1 => whole,
+                    _ => 0,
+                };
                 copied = Some(Copied { to, vouched: known }).filter(|copied| copied.to > 0);
                 Copy::Unsure(short, 0)
             } else if size < file.evidence.head().end {
@@ -115,7 +121,10 @@ impl<D: Disk> Tail<D> {
             match file.ended {
                 // The copy is made before the original is cut, so then it is whole.
                 true => read_before = read_before.into_iter().chain(copied).reduce(Copied::better),
-                false => outcome = verdict,
+                false => match (&outcome, &verdict) {
+                    (Copy::Unsure(_, more), Copy::Unsure(_, offset)) if more > offset => {}
+                    _ => outcome = verdict,
+                },
             }
         }
         Ok(match (read_before, outcome) {

@@ -198,7 +198,7 @@ impl Evidence {
         let begins_alike = match &self.head {
             Head::Growing(_) | Head::Whole(..) => {
                 let kept = self.head.bytes();
-                begins_with(&kept[..before(offset, kept.len())], read)?
+                !kept.is_empty() && begins_with(&kept[..before(offset, kept.len())], read)?
             }
             Head::Digest(head, _) if head.end <= offset => holds(head, &mut read)?,
             // Less than was digested of the beginning: nothing but its very end can tell.
@@ -211,8 +211,8 @@ impl Evidence {
         Ok(begins_alike.then_some(guard.end))
     }
 
-    /// If another file of `len` bytes holds the first of the bytes that are kept, and no others: where the last line of it
-    /// that has an end ends; 0 if none has.
+    /// If the first `len` bytes of another file are all kept, and the same: where the last line of them that has an end ends;
+    /// 0 if none has.
     pub(crate) fn begun_by(&self, len: u64, read: impl ReadAt) -> io::Result<Option<u64>> {
         let kept = usize::try_from(len).ok().and_then(|len| self.head.bytes().get(..len));
         let Some(kept) = kept.filter(|kept| !kept.is_empty()) else { return Ok(None) };

@@ -278,6 +278,7 @@ impl<D: Disk> Tail<D> {
         if !self.sweep_if_due(now) {
             return false;
         }
+        self.park_in_time(now);
         // What a sweep has found out may be due at once, and need another one in its turn.
         for _ in 0..2 {
             if self.look_at_due(now) {
@@ -287,7 +288,6 @@ impl<D: Disk> Tail<D> {
                 }
             }
         }
-        self.park_in_time(now);
         self.rest();
         true
     }

@@ -6,6 +6,7 @@
 //! it again.
 
 use super::disk::Disk;
+use super::follow::LONGEST_PACE;
 use super::wake::HOT;
 use super::{Followed, Tail};
 use crate::model::{FileId, Timestamp};
@@ -24,7 +25,7 @@ pub(super) struct Handles {
     looked: usize,
     /// Something was not opened for want of them, since the last sweep.
     pub(super) short: bool,
-    /// When it was looked for quiet ones last.
+    /// When it was seen last whether there are too many of quiet ones.
     parked: Timestamp,
 }
 
@@ -57,8 +58,8 @@ impl<D: Disk> Tail<D> {
         has_room
     }
 
-    /// Lets only so many files that are quiet keep their handles. At first sight all are that are read to their ends: there
-    /// may be many that were written a moment ago.
+    /// Lets only so many files that are quiet keep their handles. In the first sweep of all that is each that is read to its
+    /// end: there may be many that were written a moment ago.
     pub(super) fn park_quiet(&mut self, now: Timestamp) {
         let quiet = self.handles.quiet;
         self.handles.parked = now;
@@ -104,7 +105,7 @@ impl<D: Disk> Tail<D> {
     /// Gives up the handle of a file, unless it has changed since it was read.
     fn park(&mut self, id: FileId, now: Timestamp) {
         // First the wish, then the look: what is written from here on is told.
-        self.ask_anyway(id, now);
+        let asked_before = self.ask_anyway(id, now);
         let Some(file) = self.files.get_mut(&id) else { return };
         let Some(handle) = &file.handle else { return };
         let same = self
@@ -112,13 +113,21 @@ impl<D: Disk> Tail<D> {
             .stat(handle)
             .is_ok_and(|facts| facts.links > 0 && !file.progress.differs(facts.size, facts.modified));
         if !same {
+            // No hint is to come of what was written before it was asked for.
+            if !asked_before {
+                self.unask(id);
+            }
             return self.schedule_at(id, now);
         }
         file.handle = None;
         file.parked = true;
         file.progress.unchanged_until(now);
         let due = file.due;
+        let is_hinted = file.wish.asked;
         self.schedule.remove(&(due, id));
+        if !is_hinted {
+            self.next_sweep = self.next_sweep.min(now.plus(LONGEST_PACE * self.load()));
+        }
         self.cool(id);
         self.roused.insert(id);
     }

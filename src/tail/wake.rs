@@ -2,7 +2,7 @@
 //!
 //! A hint of the kernel costs its writer some 20 µs, half as much again as a lone write does. So a file that has grown
 //! within the last second is glanced at more often than once a millisecond, which its writer does not feel, and only a
-//! file that is quiet for longer asks for a hint about its next write. A file that asks is looked at rarely: those
+//! file that is quiet for longer, or gives up its handle, asks for a hint about its next write. A file that asks is looked at rarely: those
 //! looks are for what no hint tells, as writes through a mapping. Where there are no hints the looks are as close as
 //! ever.
 
