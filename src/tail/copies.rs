@@ -118,13 +118,12 @@ impl<D: Disk> Tail<D> {
             } else {
                 continue;
             };
-            match file.ended {
+            if file.ended {
                 // The copy is made before the original is cut, so then it is whole.
-                true => read_before = read_before.into_iter().chain(copied).reduce(Copied::better),
-                false => match (&outcome, &verdict) {
-                    (Copy::Unsure(_, more), Copy::Unsure(_, offset)) if more > offset => {}
-                    _ => outcome = verdict,
-                },
+                read_before = read_before.into_iter().chain(copied).reduce(Copied::better);
+            } else if !matches!((&outcome, &verdict), (Copy::Unsure(_, more), Copy::Unsure(_, to)) if more > to)
+            {
+                outcome = verdict;
             }
         }
         Ok(match (read_before, outcome) {

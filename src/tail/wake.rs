@@ -118,8 +118,9 @@ impl<D: Disk> Tail<D> {
     /// Asks for a hint about a file that is quiet, before it is looked at: what is written in between is told twice.
     /// True: one was asked for earlier, and has not come.
     pub(super) fn ask(&mut self, id: FileId, now: Timestamp) -> bool {
-        if self.files.get(&id).is_some_and(|file| !file.wish.asked && file.is_hot(now)) {
-            self.files.entry(id).and_modify(|file| file.wish.come = false);
+        let Some(file) = self.files.get_mut(&id) else { return false };
+        if !file.wish.asked && file.is_hot(now) {
+            file.wish.come = false;
             return false;
         }
         self.ask_anyway(id, now)
