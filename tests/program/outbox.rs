@@ -177,7 +177,10 @@ fn sinks_show_their_state_and_what_the_peer_said_last() {
     running.says("delivery accepted");
     sandbox.append("app.log", "disk sdb bad\n");
     running.says("sink suspended");
-    let shown = sandbox.run(&["sinks", "--state-dir", "state"]).expect(0).answer();
+    let show = || sandbox.run(&["sinks", "--state-dir", "state"]).expect(0).answer();
+    // What was taken is counted once that is committed.
+    running.wait_until("accepted  1;", || show().contains("accepted  1;"));
+    let shown = show();
     for words in [
         "oncall  (flashduty)  suspended",
         "accepted  1;",
