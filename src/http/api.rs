@@ -20,8 +20,7 @@ use tokio::time::Instant;
 use super::Shown;
 use super::access::is_of_another_page;
 use super::door::Local;
-use crate::admin::outbox::Which;
-use crate::admin::{Answer, End, Question, Resolve, Silence};
+use crate::admin::{Answer, End, Question, Silence};
 
 /// How long an answer of the core is good for.
 const FRESH: Duration = Duration::from_secs(1);
@@ -170,6 +169,24 @@ fn read<T: for<'de> Deserialize<'de>>(headers: &HeaderMap, sent: &Bytes) -> Resu
     })
 }
 
+/// The same of a table with no fields but these: of what is misspelt less would be left, and so more alerts be meant.
+fn read_only<T: for<'de> Deserialize<'de>>(
+    headers: &HeaderMap,
+    sent: &Bytes,
+    known: &[&str],
+) -> Result<T, Refusal> {
+    let table: serde_json::Map<String, Value> = read(headers, sent)?;
+    if let Some(name) = table.keys().find(|name| !known.contains(&name.as_str())) {
+        let known = known.join("`, `");
+        let why = format!("this is not understood: unknown field `{name}`, expected one of `{known}`");
+        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
+    read(headers, sent)
+}
+
+/// What says which dead letters are meant.
+const WHICH: [&str; 3] = ["numbers", "sink", "all"];
+
 pub(super) async fn access(
     State(shown): State<Shown>,
     ConnectInfo(local): ConnectInfo<Local>,
@@ -229,7 +246,8 @@ pub(super) async fn silence(
     sent: Bytes,
 ) -> Response {
     change(&shown, &local, &headers, async || {
-        let NewSilence { terms, seconds, comment } = read(&headers, &sent)?;
+        let known = ["terms", "seconds", "comment"];
+        let NewSilence { terms, seconds, comment } = read_only(&headers, &sent, &known)?;
         Ok(Question::Silence(Silence { terms, end: End::After(seconds), comment }))
     })
     .await
@@ -254,7 +272,9 @@ pub(super) async fn resolve(
     headers: HeaderMap,
     sent: Bytes,
 ) -> Response {
-    change(&shown, &local, &headers, async || Ok(Question::Resolve(read::<Resolve>(&headers, &sent)?))).await
+    let known = ["which", "labels", "all"];
+    change(&shown, &local, &headers, async || Ok(Question::Resolve(read_only(&headers, &sent, &known)?)))
+        .await
 }
 
 pub(super) async fn retry(
@@ -263,7 +283,7 @@ pub(super) async fn retry(
     headers: HeaderMap,
     sent: Bytes,
 ) -> Response {
-    change(&shown, &local, &headers, async || Ok(Question::Retry(read::<Which>(&headers, &sent)?))).await
+    change(&shown, &local, &headers, async || Ok(Question::Retry(read_only(&headers, &sent, &WHICH)?))).await
 }
 
 pub(super) async fn drop_letters(
@@ -272,7 +292,7 @@ pub(super) async fn drop_letters(
     headers: HeaderMap,
     sent: Bytes,
 ) -> Response {
-    change(&shown, &local, &headers, async || Ok(Question::Drop(read::<Which>(&headers, &sent)?))).await
+    change(&shown, &local, &headers, async || Ok(Question::Drop(read_only(&headers, &sent, &WHICH)?))).await
 }
 
 /// Asks the core to do something, for who may want that, and says what became of it.

@@ -636,6 +636,15 @@ mod tests {
         }
         assert_eq!(running.asked.lock().unwrap().len(), CHANGES.len());
         check(running.address, &request("DELETE", "/api/v1/silences/x", &headers, ""), 404, "number").await;
+        // What is misspelt would mean less, and so more alerts.
+        for (path, sent) in [
+            ("alerts/resolve", r#"{"rule":"disk","all":true}"#),
+            ("outbox/drop", r#"{"number":[1],"all":true}"#),
+            ("silences", r#"{"terms":["a=b"],"seconds":60,"coment":"x"}"#),
+        ] {
+            let sent = request("POST", &format!("/api/v1/{path}"), &headers, sent);
+            check(running.address, &sent, 422, "unknown field `").await;
+        }
         check(running.address, &request("POST", "/api/v1/silences", &headers, "{"), 422, "not understood")
             .await;
     }

@@ -1,5 +1,6 @@
 //! Worlds that chance would have to build for too long.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
@@ -143,6 +144,36 @@ fn a_match_that_waited_over_a_commit_for_another_file_counts_once() {
         })
         .collect();
     assert_eq!(totals, [1]);
+}
+
+/// What was compressed while nobody looked, and was read to its end before, promises more than it has.
+#[test]
+fn a_log_that_was_read_and_then_compressed_keeps_nobody_waiting_after_a_start() {
+    let disk = FakeDisk::new();
+    let now = |ms: i64| {
+        let time = Timestamp(START + ms * 1000);
+        disk.set_time(time);
+        Now { time, skew_us: 0, wall: time }
+    };
+    let power = CrashDisk::new(1);
+    let mut core = start(&disk, &power, now(0));
+    let log = Path::new("/s/a.log");
+    disk.append(log, b"a line\n").expect("an empty disk");
+    (1..50).for_each(|step| drop(core.step(now(100 * step))));
+    drop(core);
+    let power = power.crash();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(b"a line\n").expect("memory");
+    disk.unlink(log).expect("it is there");
+    disk.append(Path::new("/s/a.log.1.gz"), &packed.finish().expect("memory")).expect("a file");
+    disk.append(log, b"2026-03-01T00:00:26Z hit\n").expect("a file");
+    let mut core = start(&disk, &power, now(6000));
+    let told = |core: &mut Core<FakeDisk>, ms: i64| {
+        let remarks = core.step(now(ms)).remarks;
+        remarks.iter().any(|remark| matches!(remark, Remark::Transition(_)))
+    };
+    let when = (6000..60_000).step_by(100).find(|ms| told(&mut core, *ms));
+    assert!(when.is_some_and(|ms| ms < 8000), "{when:?}");
 }
 
 /// Of a journal: what a process read that dies before its commit is read again, and what had counted is not.

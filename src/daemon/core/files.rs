@@ -62,7 +62,11 @@ impl<D: Disk> Core<D> {
                     self.touched.insert(*file);
                     self.sync_phase(*file, now);
                 }
-                Note::Truncated { .. } | Note::CutShort { .. } | Note::Lost { .. } | Note::GivenUp { .. } => {
+                Note::Truncated { file, .. }
+                | Note::CutShort { file, .. }
+                | Note::Lost { file, .. }
+                | Note::GivenUp { file, .. } => {
+                    self.sync_phase(*file, now);
                     self.count_loss(&note, now);
                 }
                 Note::Unreadable { file, .. } | Note::Readable { file, .. } => {
@@ -154,9 +158,13 @@ impl<D: Disk> Core<D> {
         let mut used = None;
         for (number, file) in files.iter().enumerate() {
             let lane = std::mem::take(&mut self.lanes.all[number]);
-            if let Some(turn) = &lane.turn {
-                used = Some(used.unwrap_or(0) + lane.scanned.consumed);
-                self.apply(*file, turn, &lane, now);
+            match &lane.turn {
+                Some(turn) => {
+                    used = Some(used.unwrap_or(0) + lane.scanned.consumed);
+                    self.apply(*file, turn, &lane, now);
+                }
+                // It ends where it was read to, though it had promised more, as what is compressed does: nobody waits for it.
+                None => self.sync_phase(*file, now),
             }
             self.lanes.all[number] = lane;
         }
