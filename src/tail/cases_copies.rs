@@ -10,6 +10,20 @@ use super::cases::Step::*;
 use super::cases::{BANNER, LOGS, check};
 use super::fake::{Call, FakeDisk};
 
+/// `/d/a.log`, which is followed and empty; copies of it are followed too. What is written at once is read at once.
+fn log() -> (FakeDisk, Bench<FakeDisk>) {
+    let disk = FakeDisk::new();
+    disk.mkdir(Path::new("/d")).unwrap();
+    let mut bench = Bench::new(vec![source("s", &["/d/*.log*"])]);
+    bench.buffer = 64 * 1024;
+    disk.set_time(bench.now);
+    bench.start(disk.clone());
+    bench.round();
+    disk.append(Path::new("/d/a.log"), b"").unwrap();
+    bench.pass(&disk, 1000);
+    (disk, bench)
+}
+
 #[test]
 fn case_27_the_copy_of_a_cut_file_is_not_read_again_though_its_name_fits() {
     let line = format!("1:{}", BANNER.trim_end());
@@ -50,14 +64,7 @@ fn case_27_the_copy_of_a_cut_file_is_not_read_again_though_its_name_fits() {
 #[test]
 fn case_27_the_copy_of_a_file_of_which_nothing_was_read_yet_is_not_read_too() {
     for cut_after in [0, 300] {
-        let disk = FakeDisk::new();
-        disk.mkdir(Path::new("/d")).unwrap();
-        let mut bench = Bench::new(vec![source("s", &["/d/*.log*"])]);
-        disk.set_time(bench.now);
-        bench.start(disk.clone());
-        bench.round();
-        disk.append(Path::new("/d/a.log"), b"").unwrap();
-        bench.pass(&disk, 1000);
+        let (disk, mut bench) = log();
         disk.append(Path::new("/d/a.log"), b"1\n2\n").unwrap();
         disk.append(Path::new("/d/a.log.1"), b"1\n2\n").unwrap();
         if cut_after == 0 {
@@ -82,16 +89,8 @@ fn case_27_the_copy_of_a_file_that_was_written_before_it_was_cut_is_not_read_aga
     for (copied, later) in [(20, 10), (500, 200), (900, 900), (1500, 300), (5000, 100)] {
         let line = |number: usize, len: usize| format!("{number:<len$}\n");
         let (first, second, third) = (line(1, copied / 3), line(2, copied), line(3, later));
-        let disk = FakeDisk::new();
-        disk.mkdir(Path::new("/d")).unwrap();
-        let mut bench = Bench::new(vec![source("s", &["/d/*.log*"])]);
-        bench.buffer = 64 * 1024;
-        disk.set_time(bench.now);
-        bench.start(disk.clone());
-        bench.round();
+        let (disk, mut bench) = log();
         let (log, copy) = (Path::new("/d/a.log"), Path::new("/d/a.log.1"));
-        disk.append(log, b"").unwrap();
-        bench.pass(&disk, 1000);
         for name in [log, copy] {
             disk.append(name, (first.clone() + &second).as_bytes()).unwrap();
         }
@@ -112,13 +111,7 @@ fn what_was_written_anew_in_the_same_words_and_copied_before_anybody_looked_is_r
     // Read at once and line by line; what follows the same words is longer than what is compared of the end.
     for by_line in [false, true] {
         for (old, new) in [(3000, 200), (300, 900), (5000, 3000), (200, 200)] {
-            let disk = FakeDisk::new();
-            disk.mkdir(Path::new("/d")).unwrap();
-            let mut bench = Bench::new(vec![source("s", &["/d/*.log*"])]);
-            bench.buffer = 64 * 1024;
-            disk.set_time(bench.now);
-            bench.start(disk.clone());
-            bench.round();
+            let (disk, mut bench) = log();
             let log = Path::new("/d/a.log");
             let line = |number: usize| format!("{number} {}\n", "abcdefghij".repeat(5));
             let write = |path: &str, first: usize, len: usize| {
