@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::tz::TimeZone;
 
+use super::columns::{ALL_LINES, WIDTH, wrapped};
 use super::explained::{Answer, Judged};
 use super::load::{self, Lines, Wanted};
-use super::status::{ALL_LINES, WIDTH, wrapped};
 use super::{Around, COULD_NOT, Color, ConfigArgs, Failure, Joined, LineFormat, NO, render, talk};
 use crate::daemon::{clock, scope};
 use crate::engine::Timing;

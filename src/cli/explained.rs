@@ -8,10 +8,11 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value as Json, json};
 
+use super::columns::{ALL_LINES, WIDTH, columns, wrapped};
 use super::explain::some_of;
 use super::json_line;
 use super::restrained::{self, Step};
-use super::status::{ALL_LINES, WIDTH, plural, wrapped};
+use super::status::plural;
 use crate::config::shown::{comparison_text, measure_text, name_text};
 use crate::engine::explain::{Counts, Explained, Fit, Outcome, Part, When, is_ignored};
 use crate::model::{ChangeReport, Format, Timestamp, Transition, duration_text};
@@ -696,7 +697,7 @@ fn shown(bytes: &[u8]) -> String {
     }
 }
 
-/// The part of a line around a place, and how many characters of it stand before that place.
+/// The part of a line around a place, and how many columns of it stand before that place.
 fn around(line: &[u8], at: usize) -> (String, usize) {
     let (before, behind) = (lossy(&line[..at]), lossy(&line[at..]));
     let count = before.chars().count();
@@ -704,7 +705,7 @@ fn around(line: &[u8], at: usize) -> (String, usize) {
     let before: String = before.chars().skip(cut).collect();
     let behind: String = behind.chars().take(AROUND.1).collect();
     let before = format!("{more}{}", Untrusted(&before));
-    let caret = before.chars().count();
+    let caret = columns(&before);
     (format!("{before}{}", Untrusted(&behind)), caret)
 }
 

@@ -7,6 +7,7 @@
 
 mod ask;
 mod check;
+mod columns;
 mod completions;
 mod cost;
 mod demo;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 
 use super::ask::{AskArgs, unexpected};
-use super::status::{ALL_LINES, WIDTH, fit, plural, whole_seconds, wrapped};
+use super::columns::{ALL_LINES, WIDTH, fit, wrapped};
+use super::status::{plural, whole_seconds};
 use super::{Failure, NO, answer, json_line, talk};
 use crate::admin::outbox::{Gone, Letters, Outbox, Owed, Which};
 use crate::admin::{Answer, Question};

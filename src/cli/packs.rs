@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::status::{ALL_LINES, WIDTH, wrapped};
+use super::columns::{ALL_LINES, WIDTH, wrapped};
 use super::{Failure, answer, json_line, talk};
 use crate::config::{self, Pack, Text};
 use crate::packs::{self, PACKS};

@@ -9,7 +9,8 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
 use super::ask::{AskArgs, WhichArgs, unexpected};
-use super::status::{fit, plural, span, width};
+use super::columns::{fit, width};
+use super::status::{plural, span};
 use super::{Failure, NO, answer, duration, json_line, talk};
 use crate::admin::{Answer, End, Question, Silence, SilenceRow};
 use crate::daemon::clock::wall;
@@ -181,6 +182,7 @@ fn moment(text: &str, now: &Zoned) -> Result<Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::columns::columns;
 
     fn check(text: &str, expected: Option<&str>) {
         let now: Zoned = "2026-11-28T17:30:00+01:00[Europe/Berlin]".parse().unwrap();
@@ -214,7 +216,7 @@ mod tests {
         };
         let shown = silence_lines(&[row], Timestamp::from_secs(60), 80);
         assert!(shown.starts_with("  1764331234    1h59m left  team=db xxx"), "{shown}");
-        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        assert!(shown.lines().all(|line| columns(line) <= 80), "{shown}");
         assert!(shown.ends_with("            \\x1b[2Jupgrade\n"), "{shown}");
     }
 }

@@ -10,7 +10,8 @@ use clap::{Args, Subcommand};
 use tokio::sync::mpsc;
 
 use super::ask::{AskArgs, unexpected};
-use super::status::{ALL_LINES, fit, span, width, wrapped};
+use super::columns::{ALL_LINES, fit, width, wrapped};
+use super::status::span;
 use super::{Failure, NO, answer, json_line, load, talk};
 use crate::admin::outbox::SinkDetail;
 use crate::admin::{Answer, Question};

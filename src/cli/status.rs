@@ -8,20 +8,15 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 
 use super::ask::{AskArgs, unexpected};
+use super::columns::{WIDTH, columns, fit, fit_end, padded, width, wrapped};
 use super::silence::silence_lines;
 use super::{Color, Failure, answer, json_line};
 use crate::admin::{Answer, Open, Question, Report, Sink, Source};
 use crate::model::Timestamp;
 use crate::untrusted::Untrusted;
 
-/// Columns of a terminal that is not asked, and of one that has fewer.
-pub(super) const WIDTH: usize = 80;
-/// Columns that are used at most: longer lines are not read.
-const MOST_WIDTH: usize = 160;
 /// Lines of one problem, at most.
 const MOST_LINES: usize = 6;
-/// Lines of a reason that is asked for: it is bounded where it comes from.
-pub(super) const ALL_LINES: usize = usize::MAX;
 /// Columns of a path among 80.
 const PATH: usize = 41;
 /// Files of one source that are shown.
@@ -71,12 +66,6 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
         }
         std::thread::sleep(EVERY);
     }
-}
-
-/// Columns of the terminal that takes the answer.
-pub(super) fn width() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout());
-    size.map_or(WIDTH, |size| usize::from(size.ws_col)).clamp(WIDTH, MOST_WIDTH)
 }
 
 /// As much of it as a terminal has rows, so that it does not scroll; longer lines are not broken.
@@ -138,8 +127,7 @@ fn text(report: &Report, width: usize, color: bool) -> String {
         text.push_str(&silence_lines(&report.silences, report.at, width));
     }
     if !report.sources.is_empty() {
-        let worst =
-            |source: &Source| source.worst.iter().take(WORST).map(|file| file.path.chars().count()).max();
+        let worst = |source: &Source| source.worst.iter().take(WORST).map(|file| columns(&file.path)).max();
         let longest = report.sources.iter().filter_map(worst).max().unwrap_or(0);
         // As wide as its names, so that figures stand near them.
         let name = 28 + longest.saturating_sub(PATH).min(width - WIDTH);
@@ -158,19 +146,19 @@ fn text(report: &Report, width: usize, color: bool) -> String {
 }
 
 /// A line for a source, whose name has so many columns, and one for each of the files that are worst off.
-fn source_line(text: &mut String, source: &Source, columns: usize) {
-    let name = fit(&source.name, columns - 1);
+fn source_line(text: &mut String, source: &Source, width: usize) {
+    let name = padded(&fit(&source.name, width - 1), width);
     let lag = if source.behind_files == 0 { "-".to_owned() } else { span(source.lag_seconds) };
     let unread = bytes(source.unread_bytes);
     let lost = lost(source.lost_bytes);
     let (files, behind) = (source.files, source.behind_files);
-    let _ = writeln!(text, "{name:<columns$}{files:>8}{behind:>8}{unread:>13}{lag:>10}{lost:>13}");
+    let _ = writeln!(text, "{name}{files:>8}{behind:>8}{unread:>13}{lag:>10}{lost:>13}");
     for file in source.worst.iter().take(WORST) {
         let lag = if file.unread_bytes == 0 { "-".to_owned() } else { span(file.lag_seconds) };
-        let path = columns - 28 + PATH;
-        let (name, unread) = (fit_end(&file.path, path), bytes(file.unread_bytes));
+        let path = width - 28 + PATH;
+        let (name, unread) = (padded(&fit_end(&file.path, path), path), bytes(file.unread_bytes));
         let lost = self::lost(file.lost_bytes);
-        let _ = writeln!(text, "  {name:<path$} {unread:>13}{lag:>10}{lost:>13}");
+        let _ = writeln!(text, "  {name} {unread:>13}{lag:>10}{lost:>13}");
     }
 }
 
@@ -178,17 +166,8 @@ fn lost(n: u64) -> String {
     if n == 0 { "-".to_owned() } else { bytes(n) }
 }
 
-/// The end of a path of whoever, harmless and not longer than that.
-fn fit_end(path: &str, width: usize) -> String {
-    let path = Untrusted(path).to_string();
-    match path.chars().count().checked_sub(width) {
-        None | Some(0) => path,
-        Some(more) => std::iter::once('…').chain(path.chars().skip(more + 1)).collect(),
-    }
-}
-
 fn sink_line(text: &mut String, sink: &Sink) {
-    let name = fit(&sink.name, 31);
+    let name = padded(&fit(&sink.name, 31), 32);
     let oldest = if sink.queued == 0 { "-".to_owned() } else { span(sink.oldest_seconds) };
     let state = match sink {
         Sink { waits: true, .. } => "waits, not configured",
@@ -198,7 +177,7 @@ fn sink_line(text: &mut String, sink: &Sink) {
         Sink { refused: 1.., .. } => "refusing",
         _ => "ok",
     };
-    let _ = writeln!(text, "{name:<32}{:>8}{oldest:>10}  {state}", sink.queued);
+    let _ = writeln!(text, "{name}{:>8}{oldest:>10}  {state}", sink.queued);
 }
 
 /// Two lines for each alert: severity, since when, key; what it says and why. A key is never cut, since it is copied.
@@ -217,17 +196,17 @@ fn lines(alerts: &[Open], now: Option<Timestamp>, width: usize, color: bool) -> 
             _ => Style::new(),
         };
         let key = short_key(&alert.alert_key);
-        let _ = writeln!(
-            text,
-            "  {style}{:<8}{style:#}  {}  {key}",
-            fit(&alert.status, 8),
-            whole_seconds(&alert.since.to_string())
-        );
+        let (status, since) = (fit(&alert.status, 8), whole_seconds(&alert.since.to_string()));
+        let head = format!("  {style}{status:<8}{style:#}  {since}");
+        let _ = match width.saturating_sub(columns(&key)) {
+            room if room >= 34 => writeln!(text, "{head}  {key}"),
+            room => writeln!(text, "{head}\n{:1$}{key}", "", room.min(12)),
+        };
         let mut why = why(alert);
         if let Some((ends, now)) = alert.ends.zip(now) {
             let _ = write!(why, "; ends in {} if quiet", span(ends.since(now).as_secs_f64()));
         }
-        let room = (width - 15).saturating_sub(why.chars().count()).max(20);
+        let room = (width - 15).saturating_sub(columns(&why)).max(20);
         let said = format!("{} ({why})", fit(&alert.summary, room));
         let _ = writeln!(text, "            {}", fit(&said, width - 12));
     }
@@ -261,30 +240,6 @@ pub(super) fn whole_seconds(time: &str) -> String {
     }
 }
 
-/// Text of whoever, harmless and not longer than that.
-pub(super) fn fit(text: &str, width: usize) -> String {
-    let text = Untrusted(text).to_string();
-    if text.chars().count() <= width {
-        return text;
-    }
-    text.chars().take(width - 1).chain(['…']).collect()
-}
-
-/// Text of whoever, harmless, in so many lines at most that are not longer than that, broken between words where there
-/// are some.
-pub(super) fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
-    let text: Vec<char> = Untrusted(text).to_string().chars().collect();
-    let (mut rest, mut lines) = (&text[..], Vec::new());
-    while rest.len() > width && lines.len() + 1 < most {
-        let blank = rest[..=width].iter().rposition(|c| *c == ' ').filter(|at| *at > 0);
-        let (line, behind) = rest.split_at(blank.unwrap_or(width));
-        lines.push(line.iter().collect());
-        rest = &behind[usize::from(blank.is_some())..];
-    }
-    lines.push(fit(&rest.iter().collect::<String>(), width));
-    lines
-}
-
 pub(super) fn plural(n: u64, noun: &str) -> String {
     match (n, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
@@ -316,6 +271,7 @@ fn bytes(n: u64) -> String {
 mod tests {
     use super::*;
     use crate::admin::WorstFile;
+    use crate::cli::columns::MOST_WIDTH;
 
     fn alert(status: &str, summary: &str) -> Open {
         let since = Timestamp(1_449_738_790_123_000);
@@ -453,7 +409,7 @@ oncall                                 3     1d01h  suspended
         }];
         let shown = text(&Report { alerts, silences, ..report() }, WIDTH, false);
         for line in [
-            &format!("  warning   2015-12-10T09:13:10Z  {}:3f3f3f3f\n", "r".repeat(64)),
+            &format!("  warning   2015-12-10T09:13:10Z\n       {}:3f3f3f3f\n", "r".repeat(64)),
             "… (level reached; silence 7)\n",
             "            short (level reached; held back)\n",
             "            told before (level reached)\n",
@@ -466,7 +422,7 @@ oncall                                 3     1d01h  suspended
 
     #[test]
     fn no_line_is_longer_than_a_terminal_and_nothing_steers_it() {
-        let long = "\u{1b}[2J".to_owned() + &"é\n".repeat(300);
+        let long = "\u{1b}[2J".to_owned() + &"é日\n".repeat(300);
         let problems = vec![long.clone()];
         let worst = vec![WorstFile { path: long.clone(), lost_bytes: 1 << 50, ..WorstFile::default() }];
         let (name, problems_of) = (long.clone(), vec![long.clone()]);
@@ -477,21 +433,10 @@ oncall                                 3     1d01h  suspended
         let report = Report { alerts, problems, sources, sinks, scope: long.clone(), ..report() };
         for width in [WIDTH, 81, 119, MOST_WIDTH] {
             let shown = text(&report, width, false);
-            let longest = shown.lines().map(|line| line.chars().count()).max();
+            let longest = shown.lines().map(columns).max();
             assert_eq!(longest, Some(width), "what is there to be told takes all of it");
             assert!(!shown.lines().any(|line| line.chars().any(char::is_control)), "{shown:?}");
         }
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_to_its_end() {
-        let text = "one two three  four";
-        assert_eq!(wrapped(text, 7, MOST_LINES), ["one two", "three ", "four"]);
-        assert_eq!(wrapped(text, 19, MOST_LINES), [text]);
-        assert_eq!(wrapped("abcdefgh ij", 4, MOST_LINES), ["abcd", "efgh", "ij"]);
-        assert_eq!(wrapped("", 4, MOST_LINES), [""]);
-        let endless = wrapped(&"word ".repeat(100), 10, MOST_LINES);
-        assert_eq!((endless.len(), endless.last().map(String::as_str)), (MOST_LINES, Some("word word…")));
     }
 
     #[test]
