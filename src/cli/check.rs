@@ -50,7 +50,7 @@ fn directories(settings: &Settings) -> impl Iterator<Item = (&Source, &Path)> {
         .sources
         .iter()
         .flat_map(|source| source.files.iter().map(move |file| (source, file.as_path())));
-    files.filter(|(_, file)| !load::is_glob(file) && file.is_dir())
+    files.filter(|(_, file)| load::path_of(file).is_some_and(|path| path.is_dir()))
 }
 
 pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {

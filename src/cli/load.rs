@@ -19,7 +19,7 @@ use crate::daemon::deliver::{Unfit, taken, unfit};
 use crate::model::{Envelope, Format, SourceName};
 use crate::rule::{Multiline, Redaction, Ruleset};
 use crate::scan::is_wrapped;
-use crate::settings::{Admin, OwnAlerts, Peer, SecretFrom, Settings, Source, Start, plain};
+use crate::settings::{Admin, OwnAlerts, Peer, SecretFrom, Settings, Source, Start, literal, plain, spelled};
 
 /// Where a machine keeps its configuration.
 const PLACES: [&str; 2] = ["tripline.toml", "/etc/tripline/tripline.toml"];
@@ -244,7 +244,7 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
         Err(draft) => draft.settings.rules.clone(),
     };
     // A shell lets a glob fit them too.
-    let tests = globs.iter().filter(|glob| named && is_test_file(glob) && !is_glob(glob)).count();
+    let tests = globs.iter().filter(|glob| named && is_test_file(glob) && path_of(glob).is_some()).count();
     let (mut rules, mut fitted, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for glob in &globs {
         let found = match expand(glob, false) {
@@ -256,7 +256,7 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
         };
         if !found.is_empty() {
             fitted.push(glob.clone());
-        } else if named && is_test_file(glob) && !is_glob(glob) {
+        } else if named && is_test_file(glob) && path_of(glob).is_some() {
             if tests == globs.len() {
                 let path = glob.display();
                 return Err(format!("`{path}` holds tests and no rules: `tripline test {path}` plays them"));
@@ -436,7 +436,11 @@ fn stand_alone(settings: &mut Settings) {
 
 /// Paths that are relative to a configuration that was named by a relative path are so to where we stand now.
 fn anchor(settings: &mut Settings, here: &Path) {
-    let files = settings.sources.iter_mut().flat_map(|source| &mut source.files);
+    for files in settings.sources.iter_mut().flat_map(|source| &mut source.files) {
+        if files.is_relative() {
+            *files = literal(here).join(&*files);
+        }
+    }
     let secrets = settings.sinks.iter_mut().flat_map(|sink| {
         let secrets = sink.secrets.iter_mut().filter_map(|(_, from)| match from {
             SecretFrom::File(path) => Some(path),
@@ -449,7 +453,7 @@ fn anchor(settings: &mut Settings, here: &Path) {
         };
         secrets.chain(&mut sink.http.ca_file).chain(cert).chain(written)
     });
-    for path in files.chain(secrets).chain(&mut settings.state_dir).chain(&mut settings.admin.token_file) {
+    for path in secrets.chain(&mut settings.state_dir).chain(&mut settings.admin.token_file) {
         // A variable such as `$CREDENTIALS_DIRECTORY` stands for an absolute path.
         if path.is_relative() && !path.to_string_lossy().starts_with('$') {
             *path = here.join(&*path);
@@ -509,21 +513,26 @@ pub(super) fn is_test_file(path: &Path) -> bool {
 /// A sentence, if it is no glob, or not all of the directories can be read that it looks into: what is in them may not be
 /// gone.
 pub(super) fn expand(glob: &Path, tests: bool) -> Result<Vec<PathBuf>, String> {
-    let mut found = if is_glob(glob) {
-        let Fitting { files, unread } = fitting(glob)?;
-        unread.map_or(Ok(files), Err)?
-    } else if glob.is_dir() {
-        return expand(&glob.join("*.toml"), tests);
-    } else {
-        vec![glob.to_owned()]
+    let mut found = match path_of(glob) {
+        Some(path) if path.is_dir() => return expand(&literal(&path).join("*.toml"), tests),
+        Some(path) => vec![path],
+        None => {
+            let Fitting { files, unread } = fitting(glob)?;
+            unread.map_or(Ok(files), Err)?
+        }
     };
     found.retain(|path| tests || !is_test_file(path));
     Ok(found)
 }
 
-/// True if a path holds what only globs hold.
-pub(super) fn is_glob(path: &Path) -> bool {
-    path.to_string_lossy().contains(['*', '?', '[', '{'])
+/// The one path that is meant: what is there is called so whatever a glob would mean. `None`: it is a glob that may fit any
+/// number of files.
+pub(super) fn path_of(path: &Path) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path.to_owned());
+    }
+    let Some(text) = path.to_str() else { return Some(path.to_owned()) };
+    spelled(text).map(|path| PathBuf::from(path.as_ref()))
 }
 
 /// What fits a glob.
@@ -545,10 +554,8 @@ pub(super) fn fitting(glob: &Path) -> Result<Fitting, String> {
         .build()
         .map_err(|error| format!("`{text}` is not a glob: {error}"))?
         .compile_matcher();
-    let fixed: PathBuf = glob
-        .components()
-        .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
-        .collect();
+    let parts = glob.components().map(|part| part.as_os_str().to_str().and_then(spelled));
+    let fixed: PathBuf = parts.map_while(|part| part.map(|part| part.into_owned())).collect();
     let depth = if text.contains("**") { 16 } else { glob.components().count() - fixed.components().count() };
     let (mut files, mut unread) = (Vec::new(), None);
     let start = if fixed.as_os_str().is_empty() { PathBuf::from(".") } else { fixed.clone() };

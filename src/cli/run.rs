@@ -18,7 +18,7 @@ use crate::daemon::clock::stopwatch;
 use crate::daemon::{self, Believed, Load, Options, Why};
 use crate::model::{Envelope, SourceName};
 use crate::rule::Multiline;
-use crate::settings::{Admin, Peer, Start, plain};
+use crate::settings::{Admin, Peer, Start, literal, plain};
 
 /// Between two readings of files that are to be loaded at once.
 const BETWEEN_READINGS: Duration = Duration::from_millis(20);
@@ -107,15 +107,17 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     }
     let here = std::env::current_dir()?;
     let stdin = args.files.iter().any(|file| file.as_os_str() == "-");
-    let files: Vec<PathBuf> =
-        args.files.iter().filter(|file| file.as_os_str() != "-").map(|file| here.join(file)).collect();
-    for file in &files {
-        check_argument(file)?;
+    let arguments: Vec<&Path> =
+        args.files.iter().filter(|file| file.as_os_str() != "-").map(PathBuf::as_path).collect();
+    let mut files = Vec::new();
+    for argument in &arguments {
+        files.push(globs_of(argument, &here)?);
     }
-    let is_wrapped = |file: &PathBuf| Envelope::usual_for(file).is_some() || load::begins_wrapped(file);
+    let is_wrapped =
+        |file: &Path| Envelope::usual_for(&here.join(file)).is_some() || load::begins_wrapped(file);
     let envelope = match args.envelope {
         Some(around) => around.into(),
-        None => (stdin || files.iter().any(is_wrapped)).then_some(Envelope::Auto),
+        None => (stdin || arguments.iter().copied().any(is_wrapped)).then_some(Envelope::Auto),
     };
     let lines = if args.files.is_empty() { Lines::Configured } else { Lines::Files(files, args.start) };
     let every = !args.files.is_empty();
@@ -273,24 +275,36 @@ fn apply(believed: &mut Believed, args: &RunArgs) {
     }
 }
 
-fn check_argument(file: &Path) -> Result<(), Failure> {
-    let shown = file.display();
-    match std::fs::metadata(file) {
+/// What an argument means, as a glob: itself and no other if it is there, and else whatever fits once it appears.
+fn globs_of(argument: &Path, here: &Path) -> Result<PathBuf, Failure> {
+    let shown = argument.display();
+    let Some(file) = load::path_of(argument) else {
+        if load::fitting(argument).map_err(Failure)?.files.is_empty() {
+            tracing::warn!(glob = %shown, "no file fits yet; what appears is read from its beginning");
+        }
+        return Ok(literal(here).join(argument));
+    };
+    match std::fs::metadata(&file) {
         Ok(meta) if meta.is_dir() => {
-            Err(Failure(format!("`{shown}` is a directory: name the files in it, or a glob in quotes")))
+            return Err(Failure(format!(
+                "`{shown}` is a directory: name the files in it, or a glob in quotes"
+            )));
         }
         Ok(meta) if !meta.is_file() => {
-            Err(Failure(format!("`{shown}` is no regular file: give a pipe to stdin, and `-` for its name")))
+            return Err(Failure(format!(
+                "`{shown}` is no regular file: give a pipe to stdin, and `-` for its name"
+            )));
         }
-        Ok(_) => std::fs::File::open(file)
-            .map(drop)
-            .map_err(|error| Failure(format!("can not read `{shown}`: {error}"))),
+        Ok(_) => {
+            std::fs::File::open(&file)
+                .map_err(|error| Failure(format!("can not read `{shown}`: {error}")))?;
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             tracing::warn!(file = %shown, "is not there yet; it is read from its beginning once it appears");
-            Ok(())
         }
-        Err(error) => Err(Failure(format!("can not read `{shown}`: {error}"))),
+        Err(error) => return Err(Failure(format!("can not read `{shown}`: {error}"))),
     }
+    Ok(literal(&here.join(file)))
 }
 
 /// How problems of a configuration are told on stderr.

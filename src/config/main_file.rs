@@ -21,7 +21,7 @@ use super::walk::{Fields, check, parse, require};
 use super::{Diagnostic, Draft, Second, Severity, Text, multiline, zone};
 use crate::model::{Encoding, Envelope, Format, SinkName, SourceName};
 use crate::rule::Redaction;
-use crate::settings::{Admin, Heartbeat, OnStop, OwnAlerts, Peer, Settings, Sink, Source, Start};
+use crate::settings::{Admin, Heartbeat, OnStop, OwnAlerts, Peer, Settings, Sink, Source, Start, literal};
 
 /// The files that sinks take their bodies from.
 pub(super) fn body_files(text: &Text) -> Vec<PathBuf> {
@@ -104,8 +104,8 @@ pub(super) fn read(
     }
 
     let globs = match fields.value("rules") {
-        Some(_) => fields.texts("rules").iter().map(|glob| base.join(glob.text)).collect(),
-        None => vec![base.join("rules/*.toml")],
+        Some(_) => fields.texts("rules").iter().map(|glob| literal(base).join(glob.text)).collect(),
+        None => vec![literal(base).join("rules/*.toml")],
     };
     let settings = Settings {
         rules: globs,
@@ -208,7 +208,8 @@ fn read_source(
                 Some("write it as `multiline = { …, flush = \"2s\" }`".to_owned());
         }
     }
-    let files: Vec<PathBuf> = fields.texts("files").iter().map(|glob| base.join(glob.text)).collect();
+    let files: Vec<PathBuf> =
+        fields.texts("files").iter().map(|glob| literal(base).join(glob.text)).collect();
     if let Some(value) =
         fields.value("files").filter(|value| value.get_ref().as_array().is_some_and(|a| a.is_empty()))
     {

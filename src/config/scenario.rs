@@ -18,6 +18,7 @@ use crate::scenario::{
     Expected, Feed, Formats, Happens, LineTest, Lines, MAX_LINE, MOST_TURNS, Number, OpenAt, Scenario, Suite,
     Takes,
 };
+use crate::settings::literal;
 
 /// Reads the tests of a file. `is_pack`: it is a rule file, whose rules are said elsewhere; else a test file. See
 /// [`super::tests`].
@@ -117,7 +118,7 @@ impl<'t, 'i> File<'t, 'i> {
     }
 
     fn paths(&self, fields: Fields<'_, '_>, key: &str) -> Vec<PathBuf> {
-        fields.texts(key).iter().map(|said| self.base.join(said.text)).collect()
+        fields.texts(key).iter().map(|said| literal(&self.base).join(said.text)).collect()
     }
 
     fn line(

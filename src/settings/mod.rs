@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{Encoding, Envelope, Format, SinkName, SourceName};
 use crate::rule::{Multiline, Redaction};
-pub use names::{means, plain};
+pub use names::{literal, means, plain, spelled};
 pub use pasted::{is_path, is_unusual_file, is_unusual_variable, is_variable};
 pub use sink::{
     Alertmanager, Chat, ChatService, Exec, File, Flashduty, FlashdutyChanges, GroupBy, Http, PagerDuty, Peer,
@@ -84,7 +84,7 @@ pub struct Heartbeat {
 pub struct Source {
     /// Unique.
     pub name: SourceName,
-    /// Absolute globs (`*`, `?`, `[…]`, `{a,b}`, `**`).
+    /// Absolute globs (`*`, `?`, `[…]`, `{a,b}`, `**`; `\\` before one of these takes its meaning).
     pub files: Vec<PathBuf>,
     /// Globs of what is left out; one without `/` is held against the file's name, others against the whole path.
     pub exclude: Vec<String>,

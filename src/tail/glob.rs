@@ -16,7 +16,7 @@ use super::disk::{Disk, Facts, Fault, Kind};
 use super::reach::{Reach, shared};
 use super::siblings::Siblings;
 use crate::model::SourceName;
-use crate::settings::Source;
+use crate::settings::{Source, spelled};
 
 /// How many patterns the alternatives of one pattern may become when they hold a `/`.
 const MAX_ALTERNATIVES: usize = 1024;
@@ -297,10 +297,10 @@ fn steps(pattern: &Path) -> Vec<Vec<Step>> {
 fn compile(text: &str) -> Option<Vec<Step>> {
     text.split('/')
         .filter(|part| !part.is_empty())
-        .map(|part| match part {
-            "**" => Some(Step::Deep),
-            _ if part.contains(['*', '?', '[', '{', '\\']) => matcher(part).map(Step::Pattern),
-            _ => Some(Step::Literal(part.into())),
+        .map(|part| match spelled(part) {
+            _ if part == "**" => Some(Step::Deep),
+            Some(name) => Some(Step::Literal(name.into_owned().into())),
+            None => matcher(part).map(Step::Pattern),
         })
         .collect()
 }
@@ -376,6 +376,7 @@ mod tests {
             "/log/.b.log",
             "/log/app/x/c.log",
             "/log/app/y/d.log",
+            "/log/n[1]/f.log",
             "/etc/e.log",
         ] {
             disk.append(Path::new(path), b"").unwrap();
@@ -415,6 +416,8 @@ mod tests {
             &["/log/app", "/log/app/x", "/log/app/y"],
         );
         check(&["/log/{app/x/c,a}.log"], &[], &["/log/a.log", "/log/app/x/c.log"], &[]);
+        check(&[r"/log/n\[1\]/f.log"], &[], &["/log/n[1]/f.log"], &[]);
+        check(&["/log/n[1]/f.log"], &[], &[], &["/log"]);
         check(
             &["/log/app/{x,y}/?.log"],
             &["c.*"],

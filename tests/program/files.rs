@@ -34,6 +34,34 @@ fn rules_with_files_need_no_configuration() {
 }
 
 #[test]
+fn a_file_that_is_called_like_a_glob_is_watched_and_a_glob_means_what_comes() {
+    let sandbox = Sandbox::new();
+    let own = OWN.replace("../logs/*.log", "../logs/c.log");
+    for name in ["rules[1]/own.toml", "logs/app[1].log", "logs/app1.log", "logs/b.log"] {
+        sandbox.write(name, if name.starts_with("rules") { own.as_str() } else { "" });
+    }
+    sandbox.write("logs/c.log", "disk sdz bad\n");
+    let rules = "rules[1]/own.toml";
+    let mut running =
+        sandbox.start(&["run", "--rules", rules, "logs/app[1].log", "logs/b*.log", "logs/none*.log"]);
+    running.says("no file fits yet; what appears is read from its beginning glob=logs/none*.log");
+    running.says("following");
+    for (name, dev) in [("app1.log", "sda"), ("app[1].log", "sdb"), ("b.log", "sdc"), ("none.log", "sdd")] {
+        sandbox.append(&format!("logs/{name}"), format!("disk {dev} bad\n"));
+        if dev != "sda" {
+            assert_eq!(running.tells("own", "warning")["labels"]["dev"], dev);
+        }
+    }
+    let talk = running.stop().expect(0).talk();
+    assert!(!talk.contains("is not there yet"), "{talk}");
+    let mut running = sandbox.start(&["run", "--rules", rules]);
+    running.says("following");
+    sandbox.append("logs/c.log", "disk sde bad\n");
+    assert_eq!(running.tells("own", "warning")["labels"]["dev"], "sde");
+    running.stop().expect(0);
+}
+
+#[test]
 fn a_rule_with_files_is_a_source_beside_the_others_and_goes_on_after_a_restart() {
     let sandbox = sandbox(TO_STDOUT, OWN);
     sandbox.write("logs/a.log", "");

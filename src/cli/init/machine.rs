@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::super::load::{fitting, is_glob};
+use super::super::load::{fitting, path_of};
 use super::super::packs::Shipped;
 
 /// Where programs lie.
@@ -72,10 +72,9 @@ pub(super) fn look(root: &Path, packs: &[Shipped]) -> Machine {
 }
 
 fn fit(glob: &Path) -> Fit {
-    let files = if is_glob(glob) {
-        fitting(glob).map(|found| found.files).unwrap_or_default()
-    } else {
-        vec![glob.to_owned()]
+    let files = match path_of(glob) {
+        Some(path) => vec![path],
+        None => fitting(glob).map(|found| found.files).unwrap_or_default(),
     };
     let mut fit = Fit::default();
     for file in files {

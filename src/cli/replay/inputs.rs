@@ -188,8 +188,8 @@ pub(super) fn open(arguments: &[PathBuf]) -> Result<Vec<Input>, Failure> {
 fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
     for argument in arguments {
-        if !load::is_glob(argument) || argument.exists() {
-            paths.push(argument.clone());
+        if let Some(path) = load::path_of(argument) {
+            paths.push(path);
             continue;
         }
         let Fitting { files, unread } = load::fitting(argument).map_err(Failure)?;

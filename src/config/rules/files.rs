@@ -12,7 +12,7 @@ use super::super::walk::{Fields, parse};
 use super::{Around, Reader};
 use crate::model::{Envelope, Format, SourceName};
 use crate::rule::Redaction;
-use crate::settings::{OwnAlerts, Source, Start};
+use crate::settings::{OwnAlerts, Source, Start, literal};
 
 /// The files of a rule, and those that are left out; sorted.
 type Globs = (Vec<PathBuf>, Vec<String>);
@@ -25,7 +25,8 @@ fn globs(fields: Fields<'_, '_>, base: &Path) -> Option<Globs> {
     if own.value("files").is_none() && (is_named || otherwise("source") || !otherwise("files")) {
         return None;
     }
-    let mut files: Vec<PathBuf> = fields.texts("files").iter().map(|glob| base.join(glob.text)).collect();
+    let mut files: Vec<PathBuf> =
+        fields.texts("files").iter().map(|glob| literal(base).join(glob.text)).collect();
     let mut exclude: Vec<String> = fields.texts("exclude").iter().map(|glob| glob.text.to_owned()).collect();
     files.sort();
     files.dedup();
