@@ -79,7 +79,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let here = loaded.here(wanted.config.as_deref());
     let refused = here.iter().any(|problem| problem.severity == Severity::Error);
     loaded.diagnostics.extend(here);
-    for glob in &loaded.blank {
+    for glob in &loaded.present.blank {
         super::talk(&format!("warning: no rule file fits `{}`\n", plain(glob).display()));
         if args.against_running {
             super::talk("warning: if one did before, a reload is refused, and the running rules stay\n");

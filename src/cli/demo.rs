@@ -133,7 +133,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     })?;
     let stdout = std::io::stdout();
     let options = Options {
-        blank: Vec::new(),
+        gap: None,
         believed: (settings, ruleset),
         load: None,
         every: false,

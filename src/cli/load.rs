@@ -12,6 +12,7 @@ use globset::GlobBuilder;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::present::Present;
 use crate::config::probe::Probe;
 use crate::config::{self, Diagnostic, Draft, Severity, Text};
 use crate::daemon::clock::stopwatch;
@@ -71,10 +72,8 @@ pub(crate) struct Loaded {
     pub(crate) texts: BTreeMap<PathBuf, String>,
     /// How many rules of the user are in force.
     pub(crate) rules: usize,
-    /// Globs of rule files that something fits.
-    pub(crate) fitted: Vec<PathBuf>,
-    /// Globs of rule files that nothing fits.
-    pub(crate) blank: Vec<PathBuf>,
+    /// Which files are there.
+    pub(crate) present: Present,
 }
 
 impl Loaded {
@@ -172,8 +171,7 @@ pub(crate) struct Texts {
     rules: Vec<Text>,
     /// What rules look things up in.
     tables: config::csv::Files,
-    fitted: Vec<PathBuf>,
-    blank: Vec<PathBuf>,
+    present: Present,
     unread: Vec<Diagnostic>,
     /// Why a file is not to be believed by root: a sentence for each.
     exposed: Vec<String>,
@@ -190,9 +188,9 @@ impl Texts {
         !config::inline_sources(&self.rules, &TimeZone::UTC).is_empty()
     }
 
-    /// The first of the globs that `fitted` once and that no rule file fits any more.
-    pub(crate) fn lost<'g>(&self, fitted: &'g [PathBuf]) -> Option<&'g Path> {
-        fitted.iter().find(|glob| self.blank.contains(glob)).map(PathBuf::as_path)
+    /// What was there `before` and is gone, though nobody says so.
+    pub(crate) fn lost(&self, before: &Present) -> Option<String> {
+        self.present.lost(before)
     }
 
     /// Of all that was read: another digest means that something changed.
@@ -245,7 +243,10 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
     };
     // A shell lets a glob fit them too.
     let tests = globs.iter().filter(|glob| named && is_test_file(glob) && path_of(glob).is_some()).count();
-    let (mut rules, mut fitted, mut blank, mut unread) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut rules, mut present, mut unread) = (Vec::new(), Present::default(), Vec::new());
+    if wanted.config.is_some() {
+        present.saw(&main.path, &main.text);
+    }
     for glob in &globs {
         let found = match expand(glob, false) {
             Ok(found) => found,
@@ -255,7 +256,7 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
             }
         };
         if !found.is_empty() {
-            fitted.push(glob.clone());
+            present.fitted.push(glob.clone());
         } else if named && is_test_file(glob) && path_of(glob).is_some() {
             if tests == globs.len() {
                 let path = glob.display();
@@ -265,12 +266,13 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
             let why = format!("no rule file fits `{}`: check the path", plain(glob).display());
             unread.push(unreadable(glob, why));
         } else if wanted.config.is_some() {
-            blank.push(glob.clone());
+            present.blank.push(glob.clone());
         }
         for path in found {
             let Entry::Vacant(place) = texts.entry(path) else { continue };
             match read_guarded(place.key()) {
                 Ok((text, why)) => {
+                    present.saw(&text.path, &text.text);
                     place.insert(text.text.clone());
                     rules.push(text);
                     exposed.extend(why);
@@ -290,13 +292,12 @@ pub(crate) fn read(wanted: &Wanted) -> Result<Texts, String> {
         texts.insert(place.key().clone(), table.clone().unwrap_or_default());
         place.insert(table);
     }
-    Ok(Texts { settings, diagnostics, all: texts, rules, tables, fitted, blank, unread, exposed })
+    Ok(Texts { settings, diagnostics, all: texts, rules, tables, present, unread, exposed })
 }
 
 /// Checks everything that was read for `wanted`, and tries patterns as `probe` does.
 pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded {
-    let Texts { settings, mut diagnostics, all, rules, tables, fitted, blank, mut unread, exposed: _ } =
-        texts;
+    let Texts { settings, mut diagnostics, all, rules, tables, present, mut unread, exposed: _ } = texts;
     let (mut settings, is_right, knows_sources, wrong_sinks) = match settings {
         Ok(settings) => (settings, true, true, Some(Vec::new())),
         Err(Draft { settings, knows_sources, wrong_sinks }) => (settings, false, knows_sources, wrong_sinks),
@@ -372,7 +373,7 @@ pub(crate) fn check(wanted: &Wanted, texts: Texts, probe: &mut Probe) -> Loaded 
         }
         _ => (None, Some(settings)),
     };
-    Loaded { believed, doubted, diagnostics, texts: all, rules, fitted, blank }
+    Loaded { believed, doubted, diagnostics, texts: all, rules, present }
 }
 
 /// A file of configuration, or one that it names, can not be read.

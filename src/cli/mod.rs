@@ -20,6 +20,7 @@ mod load;
 mod outbox;
 mod packs;
 mod plan;
+mod present;
 pub mod render;
 mod replay;
 mod resolve;

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use sha2::{Digest as _, Sha256};
 
 use super::load::{self, Lines, Loaded, Texts, Wanted};
+use super::present::Present;
 use super::{Around, Color, ConfigArgs, Failure, Joined, LineFormat, render, talk};
 use crate::config::probe::Probe;
 use crate::config::units::parse_start;
@@ -145,7 +146,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
     let Some(mut believed) = loaded.believed.take() else { return Err(refused(&loaded, &again)) };
     apply(&mut believed, &args);
 
-    let mut known = Known { last: first, seen: None, fitted: loaded.fitted };
+    let mut known = Known { last: first, seen: None, present: loaded.present.clone() };
     let reload_args = Overrides { state_dir: args.state_dir.clone(), listen: args.listen };
     let load: Load = Box::new(move |why| {
         let read = || {
@@ -167,11 +168,8 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
             Ok(texts) => texts,
             Err(why) => return Some(Err(why)),
         };
-        if let Some(glob) = texts.lost(&known.fitted) {
-            let glob = plain(glob);
-            let glob = glob.display();
-            let way = "put them back, or take it out of `rules` if they are to go";
-            return Some(Err(format!("no rule file fits `{glob}` any more: {way}")));
+        if let Some(why) = texts.lost(&known.present) {
+            return Some(Err(why));
         }
         if let Some(why) = texts.exposed() {
             return Some(Err(why.to_owned()));
@@ -181,14 +179,14 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
         let Some(mut believed) = loaded.believed.take() else {
             return Some(Err(format!("the configuration on disk is wrong: `{again}` shows where")));
         };
-        known.fitted = loaded.fitted;
+        known.present = loaded.present;
         reload_args.apply(&mut believed);
         Some(Ok(believed))
     });
     let stdout = std::io::stdout();
     let options = Options {
         believed,
-        blank: loaded.blank,
+        gap: loaded.present.gap(),
         load: Some(load),
         every,
         stdin: stdin.then(|| SourceName::new("files")),
@@ -206,8 +204,8 @@ pub(super) fn run(args: RunArgs) -> Result<u8, Failure> {
 struct Known {
     last: [u8; 32],
     seen: Option<[u8; 32]>,
-    /// The globs of rule files that something fitted when the rules in force were read.
-    fitted: Vec<PathBuf>,
+    /// Which files were there when the rules in force were read.
+    present: Present,
 }
 
 /// Reads again until two readings are alike: somebody who asks is not kept waiting for the next look, and what another
@@ -316,7 +314,7 @@ struct Said {
 
 impl Said {
     fn show(self, loaded: &Loaded) {
-        for glob in &loaded.blank {
+        for glob in &loaded.present.blank {
             tracing::warn!(glob = %plain(glob).display(), "no rule file fits");
         }
         match self.format {
@@ -382,7 +380,7 @@ mod tests {
     #[test]
     fn what_is_written_at_this_moment_is_not_loaded_unless_somebody_asks() {
         let [old, empty, new] = [[0; 32], [1; 32], [2; 32]];
-        let mut known = Known { last: old, seen: None, fitted: Vec::new() };
+        let mut known = Known { last: old, seen: None, present: Present::default() };
         let looks = [old, empty, new, new, new, old, empty, old, old];
         let loaded = looks.map(|now| known.is_new(Why::Look, now));
         assert_eq!(loaded, [false, false, false, true, false, false, false, false, true]);

@@ -73,8 +73,8 @@ pub enum Why {
 pub struct Options {
     /// Settings and rules to begin with.
     pub believed: Believed,
-    /// Globs of rule files that nothing fits.
-    pub blank: Vec<PathBuf>,
+    /// Why rules may not be there that nobody has taken out: a sentence.
+    pub gap: Option<String>,
     /// How to get them anew; `None`: never, and SIGHUP stops.
     pub load: Option<Load>,
     /// Rules see every source if theirs is not configured.
@@ -103,14 +103,13 @@ pub enum RunError {
     Store(#[from] StoreError),
     /// Rules of open alerts are not there, and neither are files that may have held them.
     #[error(
-        "no rule file fits `{}`, and {} not there: `{rule}`; put the files back, or take it out of `rules` if what is open \
-         is to be resolved",
-        .glob.display(),
+        "{gap}, and {} not there: `{rule}`; put back what was there, or take it out of `rules` if what is open is to be \
+         resolved",
         match alerts { 1 => "1 open alert is of a rule that is".to_owned(), n => format!("{n} open alerts are of rules that are") }
     )]
     RulesGone {
-        /// The first glob that nothing fits.
-        glob: PathBuf,
+        /// Which files.
+        gap: String,
         /// How many would be resolved.
         alerts: usize,
         /// The rule of one of them.
@@ -173,7 +172,7 @@ struct Reloads {
 /// # Errors
 /// If it can not start. Once started, it goes on whatever happens.
 pub fn run(options: Options) -> Result<u8, RunError> {
-    let Options { believed, blank, load, every, stdin, dry_run, require_state, readable, color, bound, ends } =
+    let Options { believed, gap, load, every, stdin, dry_run, require_state, readable, color, bound, ends } =
         options;
     let (settings, ruleset) = believed;
     limits::keep_memory_private();
@@ -197,10 +196,10 @@ pub fn run(options: Options) -> Result<u8, RunError> {
         }
     };
 
-    if let Some(glob) = blank.into_iter().next() {
+    if let Some(gap) = gap {
         let ended = would_end(&saved, &ruleset);
         if let Some(rule) = ended.first().map(|rule| (*rule).clone()) {
-            return Err(RunError::RulesGone { glob, alerts: ended.len(), rule });
+            return Err(RunError::RulesGone { gap, alerts: ended.len(), rule });
         }
     }
     let unknown = |row: &&crate::model::Delivery| settings.sinks.iter().all(|sink| sink.name != row.sink);

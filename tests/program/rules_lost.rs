@@ -66,6 +66,31 @@ fn rules_whose_files_are_gone_stay_in_force_until_they_are_back() {
 }
 
 #[test]
+fn a_file_that_a_full_disk_has_emptied_ends_nothing() {
+    let emptied = |sandbox: &Sandbox| sandbox.write("rules/r.toml", "");
+    check(TO_STDOUT, true, emptied, "rules/r.toml` is empty");
+    // So it is if there are others.
+    let beside = |sandbox: &Sandbox| {
+        sandbox.write("rules/other.toml", DISK.replace("disk", "plate"));
+        sandbox.write("rules/r.toml", "\n");
+    };
+    check(TO_STDOUT, false, beside, "rules/r.toml` is empty");
+    let sandbox = sandbox(TO_STDOUT, DISK);
+    raised(&sandbox).stop().expect(0);
+    sandbox.write("rules/r.toml", "");
+    let talk = sandbox.run(&["run"]).expect(2).talk();
+    assert!(
+        talk.contains("rules/r.toml` is empty, and 1 open alert is of a rule that is not there: `disk`"),
+        "{talk}"
+    );
+    // Who means it leaves a word.
+    sandbox.write("rules/r.toml", "# nothing any more\n");
+    let mut running = sandbox.watch("tripline.toml");
+    assert_eq!(running.tells("disk", "ok")["reason"], "rule gone");
+    running.stop().expect(0);
+}
+
+#[test]
 fn a_directory_that_can_not_be_read_is_not_an_empty_one() {
     let sandbox = sandbox(TO_STDOUT, DISK);
     let mut running = raised(&sandbox);
