@@ -143,10 +143,11 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         readable: stdout.is_terminal(),
         color: args.color.on(&stdout),
         bound: Some(Box::new(|address| talk(&format!("The status page: http://{address}/\n\n")))),
-        ends: Some(ends),
+        ends: Some(ends.clone()),
     };
     let code = daemon::run(options)?;
-    talk("\nThat was all. Next: `tripline init` writes a configuration for this machine.\n");
+    let all = if ends.load(Ordering::Relaxed) { "That was all. " } else { "" };
+    talk(&format!("\n{all}Next: `tripline init` writes a configuration for this machine.\n"));
     Ok(code)
 }
 

@@ -328,10 +328,12 @@ impl Said {
 /// Who takes a log of JSON objects takes nothing else.
 fn log(problem: &Diagnostic, texts: &BTreeMap<PathBuf, String>) {
     let (line, column) = render::place(problem, texts);
-    let (file, help) = (problem.file.display(), problem.help.as_deref());
+    let Diagnostic { id, file, title, note, help, .. } = problem;
+    let (file, note, help) = (file.display(), note.as_deref(), help.as_deref());
+    let label = Some(problem.label.as_str()).filter(|label| !label.is_empty());
     match problem.severity {
-        Severity::Error => tracing::error!(%file, line, column, id = problem.id, help, "{}", problem.title),
-        Severity::Warning => tracing::warn!(%file, line, column, id = problem.id, help, "{}", problem.title),
+        Severity::Error => tracing::error!(%file, line, column, id, label, note, help, "{title}"),
+        Severity::Warning => tracing::warn!(%file, line, column, id, label, note, help, "{title}"),
     }
 }
 

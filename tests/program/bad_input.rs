@@ -168,6 +168,7 @@ fn in_a_log_of_json_objects_problems_of_a_reload_are_such_with_their_place() {
         (&"ERROR".into(), &"unknown-key".into(), &8.into())
     );
     assert_eq!(told["help"], "did you mean `severity`?", "{told}");
+    assert!(told["label"].is_string() && told.get("note").is_none(), "{told}");
     running.says("shows where");
     for line in &running.stop().expect(0).stderr {
         parse(line);

@@ -182,7 +182,8 @@ fn the_demo_stops_when_asked() {
         let mut running: Running = sandbox.start(args);
         running.wait_for(Out::Stderr, "the beginning", |line| line.contains("an ordinary morning"));
         running.signal(signal);
-        running.finish().expect(0);
+        let talk = running.finish().expect(0).talk();
+        assert!(!talk.contains("That was all") && talk.contains("Next: "), "{talk}");
         assert_eq!(std::fs::read_dir(sandbox.path("")).unwrap().count(), 0, "nothing is left behind");
     }
 }
