@@ -70,6 +70,12 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let lines = if config.is_none() { Lines::Unknown } else { Lines::Configured };
     let wanted = Wanted { config, rules, lines, format: args.format.into(), multiline: None, envelope: None };
     let texts = load::read(&wanted).map_err(Failure)?;
+    if let Some(path) = texts.configuration() {
+        let path = path.display();
+        return Err(Failure(format!(
+            "`{path}` is a configuration and no rule file: `tripline check --config {path}` checks it"
+        )));
+    }
     if let Some(why) = texts.exposed().filter(|_| wanted.config.is_some()) {
         super::talk(&format!("warning: `run` refuses it here: {}\n", Untrusted(why)));
     }

@@ -183,6 +183,18 @@ impl Texts {
         self.exposed.first().map(String::as_str)
     }
 
+    /// What was named as a rule file and is a configuration.
+    pub(crate) fn configuration(&self) -> Option<&Path> {
+        let is_main = |text: &Text| {
+            let heads: Vec<&str> =
+                text.text.lines().map(str::trim_start).filter(|line| line.starts_with('[')).collect();
+            let any =
+                |heads_of: &[&str]| heads.iter().any(|head| heads_of.iter().any(|of| head.starts_with(of)));
+            any(&["[[source]]", "[[sink]]", "[admin]"]) && !any(&["[[rule]]"])
+        };
+        self.rules.iter().find(|text| is_main(text)).map(|text| text.path.as_path())
+    }
+
     /// True if a rule names its files.
     pub(crate) fn has_files(&self) -> bool {
         !config::inline_sources(&self.rules, &TimeZone::UTC).is_empty()

@@ -521,6 +521,21 @@ fn test_files_that_a_shell_lets_a_glob_fit_are_no_rule_files() {
 }
 
 #[test]
+fn who_names_a_configuration_as_a_rule_file_is_told_how_to_check_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("prod.toml", "[[source]]\nname = 's'\nfiles = ['x']\n");
+    let finished = sandbox.run(&["check", "prod.toml"]).expect(2);
+    assert!(
+        finished.talk().contains("no rule file: `tripline check --config prod.toml` checks it"),
+        "{finished:?}"
+    );
+    // What has rules is a rule file, whatever stands in it by mistake.
+    sandbox.append("prod.toml", "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\nseverity = 'info'\n");
+    let finished = sandbox.run(&["check", "prod.toml"]).expect(1);
+    assert!(finished.answer().contains("`source` is not a key of a rule file"), "{finished:?}");
+}
+
+#[test]
 fn a_key_that_is_not_here_is_noted_and_nothing_is_wrong() {
     let sandbox = Sandbox::new();
     sandbox.write("rules/a.toml", "[[rule]]\nname = 'a'\nsource = 's'\nmatch = 'x'\nseverity = 'info'\n");
