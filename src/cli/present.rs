@@ -20,7 +20,8 @@ pub(crate) struct Present {
 impl Present {
     /// A file was read.
     pub(super) fn saw(&mut self, path: &Path, text: &str) {
-        let kind = if text.trim().is_empty() { &mut self.empty } else { &mut self.filled };
+        let is_empty = text.trim_start_matches('\u{feff}').trim().is_empty();
+        let kind = if is_empty { &mut self.empty } else { &mut self.filled };
         kind.push(path.to_owned());
     }
 
@@ -71,7 +72,7 @@ mod tests {
         let full = present(&[("*", true)], &[("a", "x"), ("b", "x")]);
         let one = present(&[("*", true)], &[("a", "x")]);
         let none = present(&[("*", false)], &[]);
-        let emptied = present(&[("*", true)], &[("a", "x"), ("b", " \n")]);
+        let emptied = present(&[("*", true)], &[("a", "x"), ("b", "\u{feff} \n")]);
         check(&full, &full, None, None);
         check(&full, &one, None, None);
         check(&full, &none, Some("no rule file fits `*`"), Some("no rule file fits `*` any more"));
