@@ -49,6 +49,7 @@ impl File {
 }
 
 /// A glob that means this path and no other, whatever its names hold. One that is not UTF-8 stays as it is: it is no glob.
+/// (`globset::escape` leaves a `\` of the name as it is, which then takes the meaning of what follows.)
 pub fn literal(path: &Path) -> PathBuf {
     let Some(text) = path.to_str().filter(|text| text.contains(SPECIAL)) else { return path.to_owned() };
     let mut glob = String::with_capacity(text.len() + 2);
